@@ -1,0 +1,102 @@
+"""A candidate: a policy, its artefact and what was measured of it; and who can make one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..evaluators import Measurement
+from ..spaces import ConfigError, ParefrontError, Policy, SearchSpace
+from .atomic import write_bytes, write_text
+
+HIGHER_IS_BETTER = frozenset({"accuracy", "test_accuracy", "accuracy_change", "test_accuracy_change"})
+"""Metrics to maximise; all others (latency, size, MACs …) are minimised."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A policy with its artefact and measurements.
+
+    Attributes:
+        policy: what was done to the network.
+        metrics: by name: ``accuracy``, ``accuracy_change`` (paired, against the uncompressed model on the same images),
+            ``latency_ms``, ``latency_ratio``, ``size_bytes``, ``macs``, ``params``, ``memory_bytes``; after the final
+            step ``test_accuracy`` and ``test_accuracy_change`` beside them.
+        artifact: the ONNX file.
+        sha256: of the artefact's bytes.
+        timings: seconds by step (``apply``, ``emit``, ``session``, ``accuracy``, ``latency``, …, ``total``).
+        notes: what a reader of the number should know, e.g. ``"emitted by full export"``.
+        trial: number of the trial that measured it; set by the controller, ``None`` for the uncompressed model.
+    """
+
+    policy: Policy
+    metrics: Mapping[str, Measurement]
+    artifact: Path | None = None
+    sha256: str = ""
+    timings: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    trial: int | None = None
+
+    @property
+    def label(self) -> str:
+        """How messages name it: ``trial 17``, or ``the uncompressed model``."""
+        return "the uncompressed model" if self.trial is None else f"trial {self.trial}"
+
+    def export(self, path: str | Path) -> Path:
+        """Copy the artefact to ``path`` and write the policy beside it, as ``path`` with the suffix ``.yaml``.
+
+        Returns:
+            The path of the model.
+
+        Raises:
+            ParefrontError: where the artefact was not kept, or is not the file that was measured.
+            ConfigError: where ``path`` is a folder.
+        """
+        target = Path(path)
+        if target.is_dir():
+            raise ConfigError(f"export: expected a file name such as {target / 'model.onnx'}, got the folder {target}")
+        if self.artifact is None or not self.artifact.is_file():
+            raise ParefrontError(
+                f"{self.label} has no artefact on disk ({self.artifact}): only those of the front are kept; "
+                "search with keep_artifacts: all to keep every one"
+            )
+        content = self.artifact.read_bytes()
+        if self.sha256 and hashlib.sha256(content).hexdigest() != self.sha256:
+            raise ParefrontError(f"{self.artifact} has changed since it was measured: its SHA-256 is not {self.sha256}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(target, content)
+        write_text(target.with_suffix(".yaml"), self.policy.to_yaml())
+        return target
+
+
+class Evaluator(Protocol):
+    """Turns policies into candidates; what the controller drives."""
+
+    @property
+    def space(self) -> SearchSpace: ...
+
+    @property
+    def environment(self) -> Mapping[str, Any]:
+        """Versions, CPU, device profile; JSON-able."""
+        ...
+
+    def baseline(self, artifacts: Path) -> Candidate:
+        """The uncompressed model, emitted into the folder ``artifacts`` and measured."""
+        ...
+
+    def evaluate(self, policy: Policy, artifact: Path) -> Candidate:
+        """Apply, emit to the path ``artifact`` and measure.
+
+        Raises:
+            Infeasible: where the policy has no model.
+        """
+        ...
+
+    def finalise(self, candidate: Candidate) -> Candidate:
+        """Measure again with the longer protocol, and on the test split (adds ``test_accuracy``)."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,148 @@
+"""The uncompressed model as a cleaned ONNX graph: exported once a run, and the one graph that all else is read from."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+import torch
+from torch import Tensor, nn
+
+from .errors import TraceError
+
+OPSET = 21
+"""Loaded by ONNX Runtime 1.20 and later; the first with 4-bit integers."""
+IR_VERSION = 10
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The cleaned graph, and the batch-norm scale and shift of each convolution that had one folded into it.
+
+    Attributes:
+        graph: static height and width, constants folded, batch norms folded, zero padding absorbed.
+        norms: by the convolution's weight name, ``(gamma, beta)`` of shape ``(out_channels,)``.
+    """
+
+    graph: ir.Graph
+    norms: dict[str, tuple[np.ndarray, np.ndarray]]
+
+
+def export(model: nn.Module, example: Tensor) -> Exported:
+    """Export ``model`` on ``example`` (shape ``(batch >= 2, …)``) with a dynamic batch axis and clean it losslessly.
+
+    Raises:
+        TraceError: where ``torch.onnx.export`` cannot follow the model.
+    """
+    batch = {0: torch.export.Dim("batch", min=1)}
+    with _quiet():
+        try:
+            program = torch.onnx.export(
+                model, (example,), dynamo=True, optimize=False, verbose=False, opset_version=OPSET,
+                input_names=["input"], output_names=["output"], dynamic_shapes=(batch,),
+            )  # fmt: skip
+        except Exception as error:
+            cause = error.__cause__ or error
+            first = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
+            raise TraceError(f"the model cannot be exported to ONNX: {type(cause).__name__}: {first}") from error
+        assert program is not None
+        norms = _norms(program.model.graph)
+        program.optimize()
+    graph = program.model.graph
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise TraceError(f"expected one tensor in and one out, got {len(graph.inputs)} in and {len(graph.outputs)} out")
+    for node in list(graph):
+        _mean_to_pool(graph, node)
+    for node in list(graph):
+        _absorb_pad(graph, node)
+    return Exported(graph, norms)
+
+
+def constant(value: ir.Value | None) -> np.ndarray | None:
+    """The constant that a value holds, or None for what is computed (or absent)."""
+    if value is None or value.const_value is None:
+        return None
+    return np.asarray(value.const_value.numpy())
+
+
+def _norms(graph: ir.Graph) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Scale and shift of every batch norm right behind a convolution, by the convolution's weight name."""
+    found = {}
+    for node in graph:
+        before = node.inputs[0].producer() if node.op_type == "BatchNormalization" and node.inputs[0] else None
+        if before is None or before.op_type != "Conv" or before.inputs[1] is None:
+            continue
+        gamma, beta = constant(node.inputs[1]), constant(node.inputs[2])
+        if gamma is None or beta is None:  # an affine-free norm: constants behind Expand nodes
+            channels = before.inputs[1].shape
+            width = int(channels[0]) if channels is not None else 0  # type: ignore[arg-type]
+            gamma = np.ones(width, np.float32) if gamma is None else gamma
+            beta = np.zeros(width, np.float32) if beta is None else beta
+        found[str(before.inputs[1].name)] = (gamma, beta)
+    return found
+
+
+def _mean_to_pool(graph: ir.Graph, node: ir.Node) -> None:
+    """A mean over height and width is a global average pool, which has an integer kernel; the mean has none."""
+    if node.op_type != "ReduceMean" or len(node.inputs) < 2:
+        return
+    axes, source = constant(node.inputs[1]), node.inputs[0]
+    if axes is None or source is None or source.shape is None or len(source.shape) != 4:
+        return
+    if sorted(int(a) % 4 for a in axes.ravel()) != [2, 3]:
+        return
+    pool = ir.node("GlobalAveragePool", [source])
+    added = [pool]
+    if not node.attributes.get_int("keepdims", 1):
+        added.append(ir.node("Flatten", [pool.outputs[0]], attributes={"axis": 1}))
+    _replace(graph, node, added)
+
+
+def _absorb_pad(graph: ir.Graph, node: ir.Node) -> None:
+    """Spatial zero padding right before a convolution becomes the convolution's own padding."""
+    if node.op_type != "Pad" or node.attributes.get_string("mode", "constant") != "constant":
+        return
+    pads, source = constant(node.inputs[1]), node.inputs[0]
+    fill = constant(node.inputs[2]) if len(node.inputs) > 2 and node.inputs[2] is not None else np.zeros(1)
+    if pads is None or fill is None or np.any(fill) or len(node.inputs) > 3 or source is None or len(pads) != 8:
+        return
+    readers = [reader for reader, _ in node.outputs[0].uses()]
+    if not readers or any(reader.op_type != "Conv" for reader in readers):
+        return
+    if np.any(pads[[0, 1, 4, 5]]) or np.any(pads < 0):
+        return
+    for reader in readers:
+        own = np.asarray(reader.attributes.get_ints("pads", (0, 0, 0, 0)))
+        reader.attributes["pads"] = ir.AttrInt64s("pads", [int(p) for p in own + pads[[2, 3, 6, 7]]])
+        reader.replace_input_with(0, source)
+    graph.remove(node, safe=True)
+
+
+def _replace(graph: ir.Graph, node: ir.Node, added: list[ir.Node]) -> None:
+    old, new = node.outputs[0], added[-1].outputs[0]
+    new.shape, new.dtype, new.name = old.shape, old.dtype, old.name
+    for between in added[:-1]:
+        between.outputs[0].name = f"{old.name}_{between.op_type.lower()}"
+    ir.convenience.replace_nodes_and_values(graph, node, [node], added, [old], [new])
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the exporter's chatter: what matters of it is in the exceptions."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,153 @@
+"""What tracing found: layers in execution order, how data flows, coupled channels, and what is excluded and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer with weights.
+
+    Attributes:
+        name: the user's name of the module.
+        kind: ``"conv"``, ``"depthwise"``, ``"grouped"`` or ``"linear"``.
+        in_shape, out_shape: of one sample, without the batch axis.
+        params: number of weights and biases.
+        macs: multiply-accumulates for one sample.
+        groups, kernel, stride: of a convolution; 1 and empty for a linear layer.
+        position: index in execution order among all layers.
+    """
+
+    name: str
+    kind: str
+    in_shape: Shape
+    out_shape: Shape
+    params: int
+    macs: int
+    groups: int
+    kernel: Shape
+    stride: Shape
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One step of the computation.
+
+    Attributes:
+        name: the layer's name, or the operator's own.
+        op: ONNX operator (``"Conv"``, ``"Add"`` …), or ``"input"`` or ``"output"``.
+        inputs: names of the nodes it reads, constants left out.
+        shape: of its (first) output for one sample, without the batch axis.
+    """
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    shape: Shape
+
+
+@dataclass(frozen=True, eq=False)
+class Slice:
+    """One end of a coupled group: which of a layer's channels go when the group's channels go.
+
+    Attributes:
+        layer: the module's name.
+        side: ``"out"`` (weight axis 0) or ``"in"`` (weight axis 1).
+        roots: shape ``(n,)``, channels of the group.
+        locals: shape ``(n,)``, the layer's channel that belongs to each of ``roots``.
+    """
+
+    layer: str
+    side: str
+    roots: np.ndarray
+    locals: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelGroup:
+    """Channels that can only be removed together.
+
+    Attributes:
+        name: the first layer that writes them.
+        channels: how many there are.
+        unit: how many neighbouring ones must go together (the width of a grouped convolution's groups; else 1).
+        slices: every place to cut.
+        position: of the first layer, in execution order.
+    """
+
+    name: str
+    channels: int
+    unit: int
+    slices: tuple[Slice, ...]
+    position: int
+
+    @property
+    def writers(self) -> tuple[Slice, ...]:
+        return tuple(s for s in self.slices if s.side == "out")
+
+    @property
+    def readers(self) -> tuple[Slice, ...]:
+        return tuple(s for s in self.slices if s.side == "in")
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Something that cannot be compressed, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class ModelGraph:
+    """A traced network.
+
+    Attributes:
+        layers: in execution order.
+        nodes: the whole computation in execution order.
+        groups: channel groups, each proved by pruning it alone, running and emitting it.
+        excluded: what is not compressed, with the reason.
+        output_layers: layers whose outputs are the model's (their channels are the classes).
+    """
+
+    layers: tuple[Layer, ...]
+    nodes: tuple[Node, ...]
+    groups: tuple[ChannelGroup, ...] = ()
+    excluded: tuple[Exclusion, ...] = ()
+    output_layers: frozenset[str] = frozenset()
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self.layers)
+
+    @cached_property
+    def by_name(self) -> dict[str, Layer]:
+        return {layer.name: layer for layer in self.layers}
+
+    @cached_property
+    def node(self) -> dict[str, Node]:
+        return {node.name: node for node in self.nodes}
+
+    @cached_property
+    def readers(self) -> dict[str, tuple[str, ...]]:
+        """For each node, the nodes that read it, in execution order."""
+        found: dict[str, list[str]] = {node.name: [] for node in self.nodes}
+        for node in self.nodes:
+            for source in dict.fromkeys(node.inputs):
+                found[source].append(node.name)
+        return {name: tuple(readers) for name, readers in found.items()}
+
+    @property
+    def macs(self) -> int:
+        return sum(layer.macs for layer in self.layers)
+
+    @property
+    def params(self) -> int:
+        return sum(layer.params for layer in self.layers)

@@ -1,0 +1,87 @@
+"""The layers with weights that a rebuilt network is made of, beyond torch's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+"""Module types that hold the weights to compress."""
+
+
+class PaddedConv2d(nn.Conv2d):
+    """A convolution with asymmetric zero padding, as TensorFlow's "SAME" gives it.
+
+    Attributes:
+        pads: left, right, top, bottom in pixels (torch's order).
+    """
+
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.pad(x, self.pads))
+
+
+def onnx_pads(conv: nn.Module) -> list[int]:
+    """A convolution's padding in ONNX's order: all begins, then all ends."""
+    if isinstance(conv, PaddedConv2d):
+        left, right, top, bottom = conv.pads
+        return [top, left, bottom, right]
+    padding = conv.padding
+    assert isinstance(padding, tuple)
+    return [int(p) for p in (*padding, *padding)]
+
+
+def set_norm(layer: nn.Module, gamma: Tensor, beta: Tensor) -> None:
+    """Remember the scale and shift of the batch norm that was folded into ``layer``, both of shape ``(out,)``."""
+    layer.register_buffer("norm_scale", gamma)
+    layer.register_buffer("norm_shift", beta)
+
+
+def norm_of(layer: nn.Module) -> tuple[Tensor, Tensor] | None:
+    """Scale (gamma) and shift (beta) of the batch norm folded into ``layer``, or None where there was none."""
+    buffers = dict(layer.named_buffers(recurse=False))
+    return (buffers["norm_scale"], buffers["norm_shift"]) if "norm_scale" in buffers else None
+
+
+def keep_outputs(layer: nn.Module, keep: Tensor) -> None:
+    """Cut a layer (or a norm) down to the output channels ``keep`` (int64 indices), in place."""
+    for name, tensor in [*layer.named_parameters(recurse=False)]:
+        setattr(layer, name, nn.Parameter(tensor.data.index_select(0, keep), requires_grad=tensor.requires_grad))
+    for name, buffer in [*layer.named_buffers(recurse=False)]:
+        if buffer.dim() > 0:
+            setattr(layer, name, buffer.index_select(0, keep))
+    _count(layer, ("out_channels", "out_features", "num_features", "num_parameters"), len(keep))
+    if isinstance(layer, nn.LayerNorm):
+        layer.normalized_shape = (len(keep),)
+
+
+def keep_inputs(layer: nn.Module, keep: Tensor) -> None:
+    """Cut a layer's weight down to the input channels ``keep`` (int64 indices), in place."""
+    weight = layer.get_parameter("weight")
+    layer.weight = nn.Parameter(weight.data.index_select(1, keep), requires_grad=weight.requires_grad)
+    _count(layer, ("in_channels", "in_features"), len(keep))
+
+
+def is_grouped(layer: nn.Module) -> bool:
+    """Whether a convolution works in groups of channels, depthwise included."""
+    return isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d) and layer.groups > 1
+
+
+def output_axis(shape: Sequence[int], layer: nn.Module) -> int:
+    """The axis of a layer's output that counts channels: 1 for convolutions, the last for linear layers."""
+    return len(shape) - 1 if isinstance(layer, nn.Linear) else 1
+
+
+def weight_matrix(layer: nn.Module) -> Tensor:
+    """The weight as a matrix, shape ``(out, in / groups * kernel)``."""
+    return torch.flatten(layer.get_parameter("weight").detach(), 1)
+
+
+def _count(layer: nn.Module, names: Sequence[str], value: int) -> None:
+    for name in names:
+        if name in vars(layer):
+            setattr(layer, name, value)

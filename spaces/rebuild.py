@@ -1,0 +1,257 @@
+"""A cleaned ONNX graph as a ``torch.fx.GraphModule``: layers under the user's names, every other node an ``Op``."""
+
+from __future__ import annotations
+
+import operator
+import re
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+import torch
+from torch import Tensor, fx, nn
+
+from .errors import TraceError
+from .export import Exported, constant
+from .layers import PaddedConv2d, set_norm
+from .ops import Op
+
+
+def rebuild(exported: Exported) -> fx.GraphModule:
+    """The network that the artefact computes, as a flat graph of modules.
+
+    Every node is a ``call_module`` (or ``operator.getitem`` behind a node with several outputs). Convolutions, linear
+    layers and norms are torch's own modules under the name the user gave them.
+    """
+    return _Builder(exported).build()
+
+
+def tidy(net: fx.GraphModule) -> None:
+    """Drop nodes that nothing reads and modules that no node calls, and recompile, in place."""
+    net.graph.eliminate_dead_code()
+    net.delete_all_unused_submodules()
+    net.recompile()
+
+
+class _Builder:
+    def __init__(self, exported: Exported) -> None:
+        self.exported = exported
+        self.graph = fx.Graph()
+        self.modules: dict[str, nn.Module] = {}
+        self.values: dict[ir.Value, fx.Node] = {}
+        self.done: set[ir.Node] = set()
+
+    def build(self) -> fx.GraphModule:
+        source = self.exported.graph.inputs[0]
+        self.values[source] = self.graph.placeholder("input")
+        for node in self.exported.graph:
+            if node in self.done:
+                continue
+            layer = self._layer(node)
+            if layer is None:
+                self._op(node)
+            else:
+                name, module, used = layer
+                last = used[-1]
+                self.done.update(used)
+                self.values[last.outputs[0]] = self._call(name, module, [node.inputs[0]])
+        self.graph.output(self._value(self.exported.graph.outputs[0]))
+        net = fx.GraphModule(self.modules, self.graph, "Net").eval()
+        tidy(net)
+        for parameter in net.parameters():
+            parameter.requires_grad_(True)
+        return net
+
+    def _layer(self, node: ir.Node) -> tuple[str, nn.Module, list[ir.Node]] | None:
+        """The torch layer a node (or a MatMul and the Add behind it) is, with its name; None for all else."""
+        if node.op_type == "Conv":
+            return self._conv(node)
+        if node.op_type == "Gemm":
+            return self._gemm(node)
+        if node.op_type == "MatMul":
+            return self._matmul(node)
+        if node.op_type in ("BatchNormalization", "LayerNormalization"):
+            return self._norm(node)
+        return None
+
+    def _conv(self, node: ir.Node) -> tuple[str, nn.Module, list[ir.Node]] | None:
+        weight = constant(node.inputs[1])
+        if weight is None or node.inputs[1] is None:
+            return None
+        bias = constant(node.inputs[2]) if len(node.inputs) > 2 else None
+        rank = weight.ndim - 2
+        attributes = _attributes(node)
+        groups = int(attributes.get("group", 1))
+        pads = [int(p) for p in attributes.get("pads") or [0] * (2 * rank)]
+        if attributes.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
+            raise TraceError(f"convolution {node.name}: auto_pad {attributes['auto_pad']} is not supported")
+        even = pads[:rank] == pads[rank:]
+        if not even and rank != 2:
+            return None
+        kind = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[rank - 1] if even else PaddedConv2d
+        conv = kind(
+            weight.shape[1] * groups, weight.shape[0], tuple(weight.shape[2:]),  # type: ignore[arg-type]
+            stride=tuple(attributes.get("strides") or [1] * rank),  # type: ignore[arg-type]
+            padding=tuple(pads[:rank]) if even else 0,  # type: ignore[arg-type]
+            dilation=tuple(attributes.get("dilations") or [1] * rank),  # type: ignore[arg-type]
+            groups=groups, bias=True,
+        )  # fmt: skip
+        if isinstance(conv, PaddedConv2d):
+            conv.pads = (pads[1], pads[3], pads[0], pads[2])
+        _fill(conv, weight, bias)
+        norm = self.exported.norms.get(str(node.inputs[1].name))
+        if norm is not None:
+            set_norm(conv, torch.from_numpy(norm[0].copy()), torch.from_numpy(norm[1].copy()))
+        return self._named(node.inputs[1], node), conv, [node]
+
+    def _gemm(self, node: ir.Node) -> tuple[str, nn.Module, list[ir.Node]] | None:
+        weight, attributes = constant(node.inputs[1]), _attributes(node)
+        bias = constant(node.inputs[2]) if len(node.inputs) > 2 else None
+        plain = attributes.get("alpha", 1.0) == attributes.get("beta", 1.0) == 1.0 and not attributes.get("transA", 0)
+        if weight is None or not plain:
+            return None
+        weight = weight if attributes.get("transB", 0) else weight.T
+        return self._named(node.inputs[1], node), _linear(weight, bias), [node]
+
+    def _matmul(self, node: ir.Node) -> tuple[str, nn.Module, list[ir.Node]] | None:
+        weight = constant(node.inputs[1])
+        if weight is None or weight.ndim != 2:
+            return None
+        uses = list(node.outputs[0].uses())
+        used, bias = [node], None
+        if len(uses) == 1 and uses[0].node.op_type == "Add":
+            add = uses[0].node
+            other = add.inputs[1 - uses[0].idx]
+            found = constant(other)
+            if found is not None and found.ndim == 1 and found.shape[0] == weight.shape[1]:
+                used, bias = [node, add], found
+        return self._scope(node) or self._named(node.inputs[1], node), _linear(weight.T, bias), used
+
+    def _norm(self, node: ir.Node) -> tuple[str, nn.Module, list[ir.Node]] | None:
+        held = [constant(value) for value in node.inputs[1:]]
+        if not held or any(h is None for h in held):
+            return None
+        epsilon = float(_attributes(node).get("epsilon", 1e-5))
+        width = held[0].shape[0]  # type: ignore[union-attr]
+        module: nn.Module
+        if node.op_type == "BatchNormalization":
+            batch = nn.BatchNorm2d(width, eps=epsilon)
+            _fill(batch, held[0], held[1])
+            batch.running_mean = torch.from_numpy(held[2].copy())  # type: ignore[union-attr]
+            batch.running_var = torch.from_numpy(held[3].copy())  # type: ignore[union-attr]
+            module = batch
+        else:
+            if int(_attributes(node).get("axis", -1)) != -1 or held[0].ndim != 1:  # type: ignore[union-attr]
+                return None
+            module = nn.LayerNorm(width, eps=epsilon)
+            _fill(module, held[0], held[1] if len(held) > 1 else np.zeros(width, np.float32))
+        return self._scope(node) or self._named(node.inputs[1], node), module, [node]
+
+    def _op(self, node: ir.Node) -> None:
+        if node.op_type == "Constant":
+            return
+        constants, computed, absent = {}, [], []
+        for position, value in enumerate(node.inputs):
+            held = constant(value)
+            if held is not None:
+                constants[position] = torch.from_numpy(np.array(held))
+            elif value is None:
+                absent.append(position)
+            else:
+                computed.append(value)
+        attributes = _attributes(node)
+        if node.op_type == "Reshape" and _flattens(node):
+            constants, op = {}, Op("Flatten", {"axis": 1})
+        else:
+            op = Op(node.op_type, attributes, constants, len(node.inputs), absent, len(node.outputs))
+        called = self._call(_safe(node.name or node.op_type), op, computed)
+        if len(node.outputs) == 1:
+            self.values[node.outputs[0]] = called
+            return
+        for index, output in enumerate(node.outputs):
+            self.values[output] = self.graph.call_function(operator.getitem, (called, index))
+
+    def _call(self, name: str, module: nn.Module, inputs: list[ir.Value | None]) -> fx.Node:
+        name = self._unique(name, module)
+        self.modules[name] = module
+        return self.graph.call_module(name, tuple(self._value(value) for value in inputs))
+
+    def _value(self, value: ir.Value | None) -> fx.Node:
+        if value is None or value not in self.values:
+            held = constant(value)
+            if held is None:
+                raise TraceError(f"value {value.name if value is not None else None!r} is used before it is computed")
+            name = self._unique(_safe(f"constant_{value.name}"), nn.Identity())  # type: ignore[union-attr]
+            self.modules[name] = Op("Constant", constants={0: torch.from_numpy(np.array(held))})
+            return self.graph.call_module(name, ())
+        return self.values[value]
+
+    def _unique(self, name: str, module: nn.Module) -> str:
+        taken, candidate, number = self.modules, name, 1
+        while candidate in taken and not _same(taken[candidate], module):
+            number += 1
+            candidate = f"{name}_{number}"
+        return candidate
+
+    def _named(self, weight: ir.Value | None, node: ir.Node) -> str:
+        """The user's name of a layer: its weight's name without the last part, or the module it was traced in."""
+        name = str(weight.name) if weight is not None else ""
+        if name.endswith(".weight"):
+            return name.removesuffix(".weight")
+        return self._scope(node) or _safe(node.name or name)
+
+    @staticmethod
+    def _scope(node: ir.Node) -> str:
+        """The user's module that a node was traced in, as the exporter noted it."""
+        scopes = node.metadata_props.get("pkg.torch.onnx.name_scopes", "")
+        names = re.findall(r"'([^']*)'", scopes)
+        return names[-2] if len(names) > 1 and not names[-2].startswith("_empty") else ""
+
+
+def _same(a: nn.Module, b: nn.Module) -> bool:
+    """Whether two layers are one layer used twice."""
+    if type(a) is not type(b) or isinstance(a, Op):
+        return False
+    mine, other = a.state_dict(), b.state_dict()
+    return mine.keys() == other.keys() and a.extra_repr() == b.extra_repr() and all(
+        mine[key].shape == other[key].shape and torch.equal(mine[key], other[key]) for key in mine
+    )  # fmt: skip
+
+
+def _flattens(node: ir.Node) -> bool:
+    """Whether a Reshape merges all axes but the first, so that it must follow when channels are pruned."""
+    before, after = node.inputs[0], node.outputs[0]
+    if before is None or before.shape is None or after.shape is None or len(after.shape) != 2 or len(before.shape) < 3:
+        return False
+    rest = [d for d in before.shape[1:]]
+    return all(isinstance(d, int) for d in rest) and after.shape[1] == int(np.prod([int(d) for d in rest]))  # type: ignore[arg-type]
+
+
+def _attributes(node: ir.Node) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    for name, attribute in node.attributes.items():
+        value = attribute.value
+        plain[name] = list(value) if isinstance(value, tuple | list) else value
+    return plain
+
+
+def _linear(weight: np.ndarray, bias: np.ndarray | None) -> nn.Linear:
+    linear = nn.Linear(weight.shape[1], weight.shape[0], bias=True)
+    _fill(linear, weight, bias)
+    return linear
+
+
+def _fill(module: nn.Module, weight: np.ndarray | None, bias: np.ndarray | None) -> None:
+    assert weight is not None
+    module.weight = nn.Parameter(_tensor(weight))
+    module.bias = nn.Parameter(torch.zeros(weight.shape[0]) if bias is None else _tensor(bias))
+
+
+def _tensor(array: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.array(array, dtype=np.float32, order="C"))
+
+
+def _safe(name: str) -> str:
+    """A name that can be an attribute of a module."""
+    plain = re.sub(r"\W", "_", name).removeprefix("node_")
+    return plain if plain[:1].isalpha() else f"op_{plain}"

@@ -1,0 +1,118 @@
+"""The search space: all knobs in execution order, and the ways to make, check and canonicalise policies."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from optuna.distributions import CategoricalDistribution
+from optuna.trial import BaseTrial
+
+from .errors import ConfigError
+from .knob import Choice, Knob
+from .policy import Policy
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """The ordered knobs of a network.
+
+    Attributes:
+        knobs: in execution order of the layers they are about.
+        removes: for a knob name, the layers that vanish when the knob leaves its neutral choice
+            (a dropped block takes its layers along). Knobs all of whose layers vanish are void.
+    """
+
+    knobs: tuple[Knob, ...]
+    removes: Mapping[str, frozenset[str]]
+
+    @classmethod
+    def of(cls, knobs: Sequence[Knob], removes: Mapping[str, frozenset[str]] | None = None) -> SearchSpace:
+        """Sort the knobs by position (stable) and check that no name comes twice."""
+        ordered = tuple(sorted(knobs, key=lambda knob: knob.position))
+        names = [knob.name for knob in ordered]
+        repeated = {name for name in names if names.count(name) > 1}
+        if repeated:
+            raise ConfigError(f"search space: knobs with the same name: {', '.join(sorted(repeated))}")
+        return cls(ordered, dict(removes or {}))
+
+    def __len__(self) -> int:
+        return len(self.knobs)
+
+    def __iter__(self) -> Iterator[Knob]:
+        return iter(self.knobs)
+
+    def __getitem__(self, name: str) -> Knob:
+        for knob in self.knobs:
+            if knob.name == name:
+                return knob
+        near = difflib.get_close_matches(name, [knob.name for knob in self.knobs], n=1)
+        raise ConfigError(f"no knob {name!r} in this space" + (f"; did you mean {near[0]!r}?" if near else ""))
+
+    @property
+    def distributions(self) -> dict[str, CategoricalDistribution]:
+        """The knobs as Optuna distributions, in execution order."""
+        return {knob.name: CategoricalDistribution(knob.choices) for knob in self.knobs}
+
+    def suggest(self, trial: BaseTrial) -> Policy:
+        """Ask an Optuna trial for every knob, in execution order, and return the canonical policy."""
+        return self.decode({knob.name: trial.suggest_categorical(knob.name, knob.choices) for knob in self.knobs})
+
+    def encode(self, policy: Policy) -> dict[str, Choice]:
+        """A choice for every knob, the absent ones neutral; what Optuna's ``enqueue_trial`` takes."""
+        self.validate(policy)
+        return {knob.name: policy.get(knob.name, knob.neutral) for knob in self.knobs}
+
+    def decode(self, choices: Mapping[str, Choice]) -> Policy:
+        """The canonical policy of a (full or partial) assignment: neutral and void choices left out."""
+        policy = Policy({name: c for name, c in choices.items() if c != self._neutral(name)})
+        self.validate(policy)
+        return self.canonical(policy)
+
+    def canonical(self, policy: Policy) -> Policy:
+        """The policy without the choices that can have no effect, so that equal models have equal digests."""
+        gone: set[str] = set()
+        for name in policy:
+            gone |= self.removes.get(name, frozenset())
+        if not gone:
+            return policy
+        void = {knob.name for knob in self.knobs if knob.layers and knob.layers <= gone and knob.name not in self.removes}
+        return Policy({name: choice for name, choice in policy.items() if name not in void})
+
+    def uniform(self, choices: Mapping[str, Choice]) -> Policy:
+        """Every knob of a compressor at the same choice, or the nearest milder one that the knob offers.
+
+        Args:
+            choices: the wanted choice by compressor name.
+        """
+        return self.decode(
+            {k.name: _mildest_up_to(k, choices[k.compressor]) for k in self.knobs if k.compressor in choices}
+        )
+
+    def sample(self, generator: np.random.Generator) -> Policy:
+        """A policy with every knob drawn uniformly."""
+        return self.decode({k.name: k.choices[int(generator.integers(len(k.choices)))] for k in self.knobs})
+
+    def validate(self, policy: Policy) -> None:
+        """Raise ``ConfigError`` where a policy names an unknown knob or a choice that its knob does not offer."""
+        for name, choice in policy.items():
+            knob = self[name]
+            if choice not in knob.choices:
+                raise ConfigError(f"knob {name} offers {list(knob.choices)}, the policy says {choice!r}")
+
+    def _neutral(self, name: str) -> Choice:
+        return self[name].neutral
+
+
+def _mildest_up_to(knob: Knob, wanted: Choice) -> Choice:
+    """``wanted`` where the knob offers it; else, among ordered numbers, the strongest that is no stronger."""
+    if wanted in knob.choices:
+        return wanted
+    if isinstance(wanted, str | bool):
+        return knob.neutral
+    numbers = [c for c in knob.choices if isinstance(c, int | float) and not isinstance(c, bool)]
+    rising = numbers == sorted(numbers)
+    milder = [c for c in numbers if (c <= wanted if rising else c >= wanted)]
+    return milder[-1] if milder else knob.neutral

@@ -1,0 +1,37 @@
+"""What the user gives: a trained model, three splits that never mix, and what "good" means."""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from torch import nn
+
+
+@runtime_checkable
+class Dataset(Sized, Protocol):
+    """A map-style dataset of ``(input, target)``: any ``torch.utils.data.Dataset`` with a length."""
+
+    def __getitem__(self, index: int) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """A compression job.
+
+    Attributes:
+        model: float32 network in eval mode; one tensor of shape ``(batch, …)`` in, one tensor out.
+        calibration: images from the training data, for statistics; labels are used only by the Taylor criterion.
+        search: held out of training; scores candidates.
+        test: seen once, by the final front.
+        train: for fine-tuning; optional.
+        metric: ``"accuracy"`` (top-1, higher is better) or a ``torchmetrics.Metric`` (higher is better).
+    """
+
+    model: nn.Module
+    calibration: Dataset
+    search: Dataset
+    test: Dataset
+    train: Dataset | None = None
+    metric: Any = "accuracy"

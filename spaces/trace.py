@@ -1,0 +1,168 @@
+"""A trained model and an example → the network that will be deployed, and the graph that describes it."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, fx, nn
+
+from .errors import TraceError
+from .export import export
+from .graph import Layer, ModelGraph, Node
+from .groups import Proof, find_groups
+from .layers import WEIGHTED
+from .ops import Op
+from .rebuild import rebuild
+
+PARITY = 2e-3
+"""Largest difference allowed between the user's model and the rebuilt one, relative to the largest output."""
+
+
+@dataclass(frozen=True)
+class Traced:
+    """The network of the artefact and its description.
+
+    Attributes:
+        net: a flat ``GraphModule`` that computes what the user's model computes in eval mode, batch norms folded.
+        graph: layers, data flow, channel groups, exclusions.
+        example: the input it was traced on, shape ``(batch, …)``.
+    """
+
+    net: fx.GraphModule
+    graph: ModelGraph
+    example: Tensor
+
+
+def trace(model: nn.Module, example: Tensor, prove: Proof | None = None) -> Traced:
+    """Trace ``model`` on ``example`` (float32, shape ``(batch >= 2, …)``).
+
+    Args:
+        prove: called with each pruned network to show that it can be emitted; raises where it cannot.
+
+    Raises:
+        TraceError: where the model cannot be exported, or the rebuilt network differs from it.
+    """
+    model = model.eval()
+    net = rebuild(export(model, example))
+    with torch.no_grad():
+        expected, actual = model(example), net(example)
+    _check_parity(expected, actual)
+    graph = describe(net, example)
+    groups, excluded = find_groups(net, graph, example, prove)
+    return Traced(net, replace(graph, groups=groups, excluded=excluded), example)
+
+
+def describe(net: fx.GraphModule, example: Tensor) -> ModelGraph:
+    """Layers, shapes and data flow of a rebuilt network, by running it once on ``example``."""
+    shapes = Shapes(net)
+    with torch.no_grad():
+        shapes.run(example)
+    layers: dict[str, Layer] = {}
+    nodes: list[Node] = []
+    labels = labels_of(net)
+    for node in net.graph.nodes:
+        inputs = tuple(labels[source] for source in node.all_input_nodes)
+        shape = shapes.of.get(node.name, ())
+        if node.op == "call_module":
+            module = net.get_submodule(str(node.target))
+            if isinstance(module, WEIGHTED):
+                source = shapes.of[node.all_input_nodes[0].name]
+                found = _layer(str(node.target), module, source, shape, len(layers))
+                known = layers.get(found.name)
+                layers[found.name] = replace(known, macs=known.macs + found.macs) if known else found
+        nodes.append(Node(labels[node], op_of(net, node), inputs, shape))
+    graph = ModelGraph(tuple(layers.values()), tuple(nodes))
+    return replace(graph, output_layers=_output_layers(graph))
+
+
+class Shapes(fx.Interpreter):
+    """Runs a network and keeps the shape of every node's (first) output, without the batch axis."""
+
+    def __init__(self, net: fx.GraphModule) -> None:
+        super().__init__(net)
+        self.of: dict[str, tuple[int, ...]] = {}
+
+    def run_node(self, n: fx.Node) -> object:
+        result = super().run_node(n)
+        first = result[0] if isinstance(result, tuple) else result
+        self.of[n.name] = tuple(first.shape[1:]) if isinstance(first, Tensor) else ()
+        return result
+
+
+def op_of(net: fx.GraphModule, node: fx.Node) -> str:
+    """The ONNX operator that a node stands for; ``"input"``, ``"output"``, ``"Part"`` for one of several outputs."""
+    if node.op == "placeholder":
+        return "input"
+    if node.op == "output":
+        return "output"
+    if node.target is operator.getitem:
+        return "Part"
+    module = net.get_submodule(str(node.target))
+    if isinstance(module, Op):
+        return module.op_type
+    names: tuple[tuple[type[nn.Module], str], ...] = (
+        (nn.Linear, "Linear"),
+        (nn.BatchNorm2d, "BatchNormalization"),
+        (nn.LayerNorm, "LayerNormalization"),
+    )
+    for kind, name in names:
+        if isinstance(module, kind):
+            return name
+    return "Conv" if isinstance(module, WEIGHTED) else type(module).__name__
+
+
+def labels_of(net: fx.GraphModule) -> dict[fx.Node, str]:
+    """A name for every node: its module's, or its own where a module is called a second time or there is none."""
+    labels: dict[fx.Node, str] = {}
+    seen: set[str] = set()
+    for node in net.graph.nodes:
+        target = str(node.target) if node.op == "call_module" else node.name
+        labels[node] = node.name if target in seen else target
+        seen.add(labels[node])
+    return labels
+
+
+def _layer(name: str, module: nn.Module, source: tuple[int, ...], shape: tuple[int, ...], position: int) -> Layer:
+    params = sum(p.numel() for p in module.parameters(recurse=False))
+    weight = module.get_parameter("weight")
+    if isinstance(module, nn.Linear):
+        rows = int(np.prod(shape[:-1])) if len(shape) > 1 else 1
+        return Layer(name, "linear", source, shape, params, rows * weight.numel(), 1, (), (), position)
+    assert isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d)
+    depthwise = module.groups == module.in_channels and module.groups > 1
+    kind = "depthwise" if depthwise else "grouped" if module.groups > 1 else "conv"
+    macs = int(np.prod(shape[1:])) * weight.numel()
+    return Layer(
+        name, kind, source, shape, params, macs, module.groups, tuple(module.kernel_size), tuple(module.stride), position
+    )
+
+
+def _output_layers(graph: ModelGraph) -> frozenset[str]:
+    """The layers from which a path without another layer leads to the output."""
+    found: set[str] = set()
+    stack, seen = [node.name for node in graph.nodes if node.op == "output"], set()
+    while stack:
+        node = graph.node[stack.pop()]
+        if node.name in seen:
+            continue
+        seen.add(node.name)
+        if node.name in graph.by_name:
+            found.add(node.name)
+        else:
+            stack.extend(node.inputs)
+    return frozenset(found)
+
+
+def _check_parity(expected: object, actual: object) -> None:
+    if not isinstance(expected, Tensor):
+        raise TraceError(f"expected a model that returns one tensor, got {type(expected).__name__}")
+    assert isinstance(actual, Tensor)
+    if expected.shape != actual.shape:
+        raise TraceError(f"the exported model gives shape {tuple(actual.shape)}, the model {tuple(expected.shape)}")
+    scale = float(expected.abs().max()) or 1.0
+    worst = float((expected - actual).abs().max()) / scale
+    if not worst <= PARITY:
+        raise TraceError(f"the exported model differs from the model by {worst:.1e} of its largest output")

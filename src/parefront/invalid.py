@@ -1,0 +1,66 @@
+"""Turns what pydantic found wrong into one line: the key by its path, what was expected, what came."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from .messages import did_you_mean
+
+
+def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -> tuple[str, str]:
+    """The message for the fault that is told first, and the dotted key it is about.
+
+    Unknown keys are told before missing ones: a key that is mistyped is usually also the one that is missing.
+
+    Args:
+        error: what pydantic raised.
+        model: the model that was validated; its fields are the known keys.
+        prefix: put before the key, where the model is a part of a larger config.
+    """
+    faults: list[Any] = list(error.errors())
+    fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
+    path = [str(part) for part in fault["loc"]]
+    key = prefix + ".".join(path)
+    if fault["type"] == "extra_forbidden":
+        parent = key[: -len(path[-1])]
+        return f"unknown key {key!r}" + did_you_mean(path[-1], _known(model, path[:-1]), parent), key
+    if fault["type"] == "missing":
+        return f"missing key {key!r}", key
+    return f"{key}: {_expectation(fault['msg'])}, got {_short(fault['input'])}", key
+
+
+def _known(model: type[BaseModel], path: Sequence[str]) -> list[str]:
+    """The keys that the model, or the model in it at ``path``, has."""
+    for part in path:
+        field = model.model_fields.get(part)
+        inner = _model_in(field.annotation) if field else None
+        if inner is None:
+            return []
+        model = inner
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    options = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+    for option in options:
+        if isinstance(option, type) and issubclass(option, BaseModel):
+            return option
+    return None
+
+
+def _expectation(message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    for start, instead in (("Input should be greater", "expected a number greater"), ("Input should be less", "expected a number less"), ("Input should be", "expected")):
+        if message.startswith(start):
+            return instead + message.removeprefix(start)
+    return message[:1].lower() + message[1:]
+
+
+def _short(value: object, limit: int = 60) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

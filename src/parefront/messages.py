@@ -1,0 +1,41 @@
+"""Small helpers that error messages share: the nearest known name, the first line of an exception."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:
+    """``"; did you mean 'search'?"`` where a known name is near, else the list of the known ones.
+
+    Args:
+        name: what came.
+        known: what would have been understood.
+        prefix: put before the suggestion, e.g. ``"search."`` for a key inside the section ``search``.
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    if near:
+        return f"; did you mean {prefix + near[0]!r}?"
+    return f"; known: {', '.join(names)}" if names else ""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's message that is not blank, or the name of its type."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return next(filter(None, lines), type(error).__name__)
+
+
+def describe(error: BaseException) -> str:
+    """``"ValueError: the first line"``."""
+    line = first_line(error)
+    name = type(error).__name__
+    return line if line == name else f"{name}: {line}"
+
+
+def kind(value: object) -> str:
+    """The type of a value as messages name it; of a tuple or list also its length."""
+    if isinstance(value, tuple | list):
+        return f"{type(value).__name__} of {len(value)}"
+    return type(value).__name__

@@ -1,0 +1,160 @@
+"""What ``parefront profile`` shows: layers, coupled groups, knobs, and what is excluded and why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from .spaces import Choice, Knob, SearchSpace
+from .spaces.graph import ChannelGroup, ModelGraph
+from .units import count
+
+
+def profile_json(graph: ModelGraph, space: SearchSpace) -> dict[str, Any]:
+    """The profile as plain values."""
+    return {
+        "params": graph.params,
+        "macs": graph.macs,
+        "layers": [
+            {
+                "name": layer.name,
+                "kind": layer.kind,
+                "in_shape": list(layer.in_shape),
+                "out_shape": list(layer.out_shape),
+                "kernel": list(layer.kernel),
+                "stride": list(layer.stride),
+                "groups": layer.groups,
+                "params": layer.params,
+                "macs": layer.macs,
+            }
+            for layer in graph.layers
+        ],
+        "groups": [
+            {"name": group.name, "channels": group.channels, "unit": group.unit, **_ends(group)}
+            for group in graph.groups
+        ],
+        "knobs": [
+            {
+                "name": knob.name,
+                "compressor": knob.compressor,
+                "target": knob.target,
+                "choices": list(knob.choices),
+                "neutral": knob.neutral,
+            }
+            for knob in space
+        ],
+        "excluded": [{"name": exclusion.name, "reason": exclusion.reason} for exclusion in graph.excluded],
+    }
+
+
+def profile_tables(graph: ModelGraph, space: SearchSpace) -> Iterator[RenderableType]:
+    """The profile as rich tables, in the order to print them."""
+    yield _layers(graph)
+    if graph.groups:
+        yield _groups(graph)
+    yield _knobs(space)
+    if graph.excluded:
+        yield _excluded(graph)
+
+
+def _layers(graph: ModelGraph) -> Table:
+    table = _table(f"{len(graph.layers)} layers, {count(graph.params)} parameters, {count(graph.macs)} MACs")
+    table.add_column("layer", overflow="fold")
+    table.add_column("kind")
+    table.add_column("in → out", overflow="fold")
+    table.add_column("kernel")
+    table.add_column("params", justify="right")
+    table.add_column("MACs", justify="right")
+    table.add_column("%", justify="right")
+    for layer in graph.layers:
+        table.add_row(
+            layer.name,
+            layer.kind,
+            f"{_by(layer.in_shape)} → {_by(layer.out_shape)}",
+            _kernel(layer.kernel, layer.stride, layer.groups),
+            count(layer.params),
+            count(layer.macs),
+            f"{100 * layer.macs / max(1, graph.macs):.1f}",
+        )
+    return table
+
+
+def _groups(graph: ModelGraph) -> Table:
+    table = _table(f"{len(graph.groups)} groups of coupled channels")
+    table.add_column("group", overflow="fold")
+    table.add_column("channels", justify="right")
+    table.add_column("together", justify="right")
+    table.add_column("written by", overflow="fold")
+    table.add_column("read by", overflow="fold")
+    for group in graph.groups:
+        ends = _ends(group)
+        table.add_row(
+            group.name,
+            str(group.channels),
+            str(group.unit) if group.unit > 1 else "",
+            ", ".join(ends["writers"]),
+            ", ".join(ends["readers"]),
+        )
+    return table
+
+
+def _knobs(space: SearchSpace) -> Table:
+    table = _table(f"{len(space)} knobs, {_policies(space.knobs)} policies")
+    table.add_column("compressor")
+    table.add_column("knobs", justify="right")
+    table.add_column("choices", overflow="fold")
+    table.add_column("targets", overflow="fold")
+    for (compressor, choices, neutral), targets in _alike(space.knobs).items():
+        row = Text(", ").join(Text(str(choice), style="dim" if choice == neutral else "") for choice in choices)
+        table.add_row(compressor, str(len(targets)), row, ", ".join(targets))
+    return table
+
+
+def _excluded(graph: ModelGraph) -> Table:
+    table = _table(f"{len(graph.excluded)} excluded")
+    table.add_column("what", overflow="fold")
+    table.add_column("why", overflow="fold")
+    for exclusion in graph.excluded:
+        table.add_row(exclusion.name, exclusion.reason)
+    return table
+
+
+def _ends(group: ChannelGroup) -> Mapping[str, list[str]]:
+    return {
+        "writers": list(dict.fromkeys(s.layer for s in group.writers)),
+        "readers": list(dict.fromkeys(s.layer for s in group.readers)),
+    }
+
+
+def _alike(knobs: Sequence[Knob]) -> dict[tuple[str, tuple[Choice, ...], Choice], list[str]]:
+    """Targets of the knobs that offer the same choices."""
+    found: dict[tuple[str, tuple[Choice, ...], Choice], list[str]] = {}
+    for knob in sorted(knobs, key=lambda knob: knob.compressor):
+        found.setdefault((knob.compressor, knob.choices, knob.neutral), []).append(knob.target)
+    return found
+
+
+def _policies(knobs: Sequence[Knob]) -> str:
+    digits = sum(math.log10(len(knob.choices)) for knob in knobs)
+    return f"10^{digits:.0f}" if digits >= 6 else str(math.prod(len(knob.choices) for knob in knobs))
+
+
+def _kernel(kernel: Sequence[int], stride: Sequence[int], groups: int) -> str:
+    text = _by(kernel)
+    if any(step != 1 for step in stride):
+        text += f" /{_by(stride) if len(set(stride)) > 1 else stride[0]}"
+    return f"{text} g{groups}" if groups > 1 else text
+
+
+def _by(shape: Sequence[int]) -> str:
+    return "×".join(map(str, shape))
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
