@@ -1,21 +1,52 @@
 """What may change: trace a model into a graph, find coupled channels and knobs, and make policies of them."""
 
+from .emission import Builder, Emittable
 from .errors import ConfigError, Infeasible, ParefrontError, TaskError, TraceError
+from .graph import ChannelGroup, Exclusion, Layer, ModelGraph, Node, Slice
+from .groups import cut
 from .knob import Choice, Knob
+from .layers import WEIGHTED, SequenceLinear, is_grouped, norm_of, onnx_pads, origin_of, weight_matrix
+from .ops import Op
 from .policy import Policy
+from .rebuild import tidy
 from .space import SearchSpace
 from .task import Dataset, Task
+from .trace import Traced, describe, labels_of, op_of, output_shape, trace
 
 __all__ = [
+    "WEIGHTED",
+    "Builder",
+    "ChannelGroup",
     "Choice",
     "ConfigError",
     "Dataset",
+    "Emittable",
+    "Exclusion",
     "Infeasible",
     "Knob",
+    "Layer",
+    "ModelGraph",
+    "Node",
+    "Op",
     "ParefrontError",
     "Policy",
     "SearchSpace",
+    "SequenceLinear",
+    "Slice",
     "Task",
     "TaskError",
     "TraceError",
+    "Traced",
+    "cut",
+    "describe",
+    "is_grouped",
+    "labels_of",
+    "norm_of",
+    "onnx_pads",
+    "op_of",
+    "origin_of",
+    "output_shape",
+    "tidy",
+    "trace",
+    "weight_matrix",
 ]

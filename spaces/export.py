@@ -21,17 +21,32 @@ OPSET = 21
 IR_VERSION = 10
 
 
+@dataclass(frozen=True, eq=False)
+class Norm:
+    """A batch norm that the export folds into the convolution before it; all arrays of shape ``(channels,)``.
+
+    Attributes:
+        scale: γ.
+        shift: β.
+        factor: γ/σ, what the convolution's weights are multiplied by.
+    """
+
+    scale: np.ndarray
+    shift: np.ndarray
+    factor: np.ndarray
+
+
 @dataclass(frozen=True)
 class Exported:
-    """The cleaned graph, and the batch-norm scale and shift of each convolution that had one folded into it.
+    """The cleaned graph, and the batch norm that was folded into each convolution.
 
     Attributes:
         graph: static height and width, constants folded, batch norms folded, zero padding absorbed.
-        norms: by the convolution's weight name, ``(gamma, beta)`` of shape ``(out_channels,)``.
+        norms: the folded batch norms by the convolution's weight name.
     """
 
     graph: ir.Graph
-    norms: dict[str, tuple[np.ndarray, np.ndarray]]
+    norms: dict[str, Norm]
 
 
 def export(model: nn.Module, example: Tensor) -> Exported:
@@ -71,20 +86,20 @@ def constant(value: ir.Value | None) -> np.ndarray | None:
     return np.asarray(value.const_value.numpy())
 
 
-def _norms(graph: ir.Graph) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Scale and shift of every batch norm right behind a convolution, by the convolution's weight name."""
+def _norms(graph: ir.Graph) -> dict[str, Norm]:
+    """The batch norm right behind each convolution, by the convolution's weight name."""
     found = {}
     for node in graph:
         before = node.inputs[0].producer() if node.op_type == "BatchNormalization" and node.inputs[0] else None
         if before is None or before.op_type != "Conv" or before.inputs[1] is None:
             continue
-        gamma, beta = constant(node.inputs[1]), constant(node.inputs[2])
-        if gamma is None or beta is None:  # an affine-free norm: constants behind Expand nodes
-            channels = before.inputs[1].shape
-            width = int(channels[0]) if channels is not None else 0  # type: ignore[arg-type]
-            gamma = np.ones(width, np.float32) if gamma is None else gamma
-            beta = np.zeros(width, np.float32) if beta is None else beta
-        found[str(before.inputs[1].name)] = (gamma, beta)
+        gamma, beta, _, variance = (constant(value) for value in node.inputs[1:5])
+        if variance is None:
+            continue
+        gamma = np.ones_like(variance) if gamma is None else gamma  # an affine-free norm: constants behind Expand
+        beta = np.zeros_like(variance) if beta is None else beta
+        epsilon = node.attributes.get_float("epsilon", 1e-5)
+        found[str(before.inputs[1].name)] = Norm(gamma, beta, gamma / np.sqrt(variance + epsilon))
     return found
 
 

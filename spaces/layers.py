@@ -25,6 +25,10 @@ class PaddedConv2d(nn.Conv2d):
         return super().forward(F.pad(x, self.pads))
 
 
+class SequenceLinear(nn.Linear):
+    """A linear layer over the last axis of an input of three or more axes; ONNX writes it as MatMul and Add."""
+
+
 def onnx_pads(conv: nn.Module) -> list[int]:
     """A convolution's padding in ONNX's order: all begins, then all ends."""
     if isinstance(conv, PaddedConv2d):
@@ -35,16 +39,27 @@ def onnx_pads(conv: nn.Module) -> list[int]:
     return [int(p) for p in (*padding, *padding)]
 
 
-def set_norm(layer: nn.Module, gamma: Tensor, beta: Tensor) -> None:
-    """Remember the scale and shift of the batch norm that was folded into ``layer``, both of shape ``(out,)``."""
+def set_norm(layer: nn.Module, gamma: Tensor, beta: Tensor, factor: Tensor) -> None:
+    """Remember the batch norm that was folded into ``layer``: γ, β and the factor γ/σ on its weights, all ``(out,)``."""
     layer.register_buffer("norm_scale", gamma)
     layer.register_buffer("norm_shift", beta)
+    layer.register_buffer("norm_factor", factor)
 
 
 def norm_of(layer: nn.Module) -> tuple[Tensor, Tensor] | None:
     """Scale (gamma) and shift (beta) of the batch norm folded into ``layer``, or None where there was none."""
     buffers = dict(layer.named_buffers(recurse=False))
     return (buffers["norm_scale"], buffers["norm_shift"]) if "norm_scale" in buffers else None
+
+
+def set_origin(layer: nn.Module) -> None:
+    """Remember which of the uncompressed layer's output channels each output channel is; cut along with the weight."""
+    layer.register_buffer("origin", torch.arange(layer.get_parameter("weight").shape[0]))
+
+
+def origin_of(layer: nn.Module) -> Tensor:
+    """The uncompressed layer's channel that each output channel is, int64 of shape ``(out,)``."""
+    return layer.get_buffer("origin")
 
 
 def keep_outputs(layer: nn.Module, keep: Tensor) -> None:
@@ -77,8 +92,15 @@ def output_axis(shape: Sequence[int], layer: nn.Module) -> int:
 
 
 def weight_matrix(layer: nn.Module) -> Tensor:
-    """The weight as a matrix, shape ``(out, in / groups * kernel)``."""
-    return torch.flatten(layer.get_parameter("weight").detach(), 1)
+    """The weight as the user trained it, before a batch norm was folded in; shape ``(out, in / groups * kernel)``.
+
+    Where the batch norm's scale is zero the weights are given as zero: their channel is constant.
+    """
+    weight = torch.flatten(layer.get_parameter("weight").detach(), 1)
+    if norm_of(layer) is None:
+        return weight
+    factor = layer.get_buffer("norm_factor").unsqueeze(1)
+    return torch.where(factor == 0, torch.zeros_like(weight), weight / torch.where(factor == 0, 1.0, factor))
 
 
 def _count(layer: nn.Module, names: Sequence[str], value: int) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, fx, nn
 
 from .errors import TraceError
 from .export import Exported, constant
-from .layers import PaddedConv2d, set_norm
+from .layers import PaddedConv2d, SequenceLinear, set_norm, set_origin
 from .ops import Op
 
 
@@ -99,9 +99,10 @@ class _Builder:
         if isinstance(conv, PaddedConv2d):
             conv.pads = (pads[1], pads[3], pads[0], pads[2])
         _fill(conv, weight, bias)
+        set_origin(conv)
         norm = self.exported.norms.get(str(node.inputs[1].name))
         if norm is not None:
-            set_norm(conv, torch.from_numpy(norm[0].copy()), torch.from_numpy(norm[1].copy()))
+            set_norm(conv, _tensor(norm.scale), _tensor(norm.shift), _tensor(norm.factor))
         return self._named(node.inputs[1], node), conv, [node]
 
     def _gemm(self, node: ir.Node) -> tuple[str, nn.Module, list[ir.Node]] | None:
@@ -125,7 +126,9 @@ class _Builder:
             found = constant(other)
             if found is not None and found.ndim == 1 and found.shape[0] == weight.shape[1]:
                 used, bias = [node, add], found
-        return self._scope(node) or self._named(node.inputs[1], node), _linear(weight.T, bias), used
+        rank = 2 if node.inputs[0] is None or node.inputs[0].shape is None else len(node.inputs[0].shape)
+        kind = SequenceLinear if rank > 2 else nn.Linear
+        return self._scope(node) or self._named(node.inputs[1], node), _linear(weight.T, bias, kind), used
 
     def _norm(self, node: ir.Node) -> tuple[str, nn.Module, list[ir.Node]] | None:
         held = [constant(value) for value in node.inputs[1:]]
@@ -235,9 +238,10 @@ def _attributes(node: ir.Node) -> dict[str, Any]:
     return plain
 
 
-def _linear(weight: np.ndarray, bias: np.ndarray | None) -> nn.Linear:
-    linear = nn.Linear(weight.shape[1], weight.shape[0], bias=True)
+def _linear(weight: np.ndarray, bias: np.ndarray | None, kind: type[nn.Linear] = nn.Linear) -> nn.Linear:
+    linear = kind(weight.shape[1], weight.shape[0], bias=True)
     _fill(linear, weight, bias)
+    set_origin(linear)
     return linear
 
 

@@ -17,6 +17,7 @@ from .layers import WEIGHTED
 from .ops import Op
 from .rebuild import rebuild
 
+OUTPUT_SHAPE = "output_shape"
 PARITY = 2e-3
 """Largest difference allowed between the user's model and the rebuilt one, relative to the largest output."""
 
@@ -50,8 +51,9 @@ def trace(model: nn.Module, example: Tensor, prove: Proof | None = None) -> Trac
     with torch.no_grad():
         expected, actual = model(example), net(example)
     _check_parity(expected, actual)
+    net.meta[OUTPUT_SHAPE] = tuple(actual.shape[1:])
     graph = describe(net, example)
-    groups, excluded = find_groups(net, graph, example, prove)
+    groups, excluded = find_groups(net, graph, example[:2], prove)
     return Traced(net, replace(graph, groups=groups, excluded=excluded), example)
 
 
@@ -76,6 +78,11 @@ def describe(net: fx.GraphModule, example: Tensor) -> ModelGraph:
         nodes.append(Node(labels[node], op_of(net, node), inputs, shape))
     graph = ModelGraph(tuple(layers.values()), tuple(nodes))
     return replace(graph, output_layers=_output_layers(graph))
+
+
+def output_shape(net: fx.GraphModule) -> tuple[int, ...]:
+    """The shape of a network's output for one sample; compression never changes it."""
+    return tuple(net.meta[OUTPUT_SHAPE])
 
 
 class Shapes(fx.Interpreter):

@@ -1,0 +1,74 @@
+"""Residual blocks, found in the data flow: a branch that an addition joins to an identity of the same shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..spaces import ModelGraph
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A branch that can be dropped.
+
+    Attributes:
+        name: of the block: the common prefix of its layers' names, or the addition's own name.
+        addition: the node that joins the branch to the identity.
+        identity: the node whose output the branch starts from and is added to.
+        branch: every node of the branch.
+        layers: those of them with weights, in execution order.
+    """
+
+    name: str
+    addition: str
+    identity: str
+    branch: frozenset[str]
+    layers: tuple[str, ...]
+
+
+def find_blocks(graph: ModelGraph) -> list[Block]:
+    """All droppable branches in execution order."""
+    blocks: list[Block] = []
+    for node in graph.nodes:
+        if node.op != "Add" or len(node.inputs) != 2 or node.inputs[0] == node.inputs[1]:
+            continue
+        for identity, end in (node.inputs, node.inputs[::-1]):
+            if graph.node[identity].shape != node.shape or graph.node[end].shape != node.shape:
+                continue
+            branch = _branch(graph, end, identity, node.name)
+            layers = tuple(layer.name for layer in graph.layers if layer.name in branch)
+            if branch and layers:
+                names = {block.name for block in blocks}
+                name = _common_prefix(layers)
+                name = node.name if not name or name in names else name
+                blocks.append(Block(name, node.name, identity, frozenset(branch), layers))
+                break
+    return blocks
+
+
+def _branch(graph: ModelGraph, end: str, identity: str, addition: str) -> set[str]:
+    """The nodes between ``identity`` and ``end``; empty where the branch reads or feeds anything else."""
+    branch: set[str] = set()
+    stack = [end]
+    while stack:
+        name = stack.pop()
+        if name == identity or name in branch:
+            continue
+        node = graph.node[name]
+        if node.op == "input":
+            return set()
+        branch.add(name)
+        stack.extend(node.inputs)
+    if any(set(graph.readers[name]) - branch - {addition} for name in branch):
+        return set()
+    return branch if identity not in branch else set()
+
+
+def _common_prefix(names: tuple[str, ...]) -> str:
+    parts = [name.split(".") for name in names]
+    shared: list[str] = []
+    for column in zip(*parts, strict=False):
+        if len(set(column)) > 1:
+            break
+        shared.append(column[0])
+    return ".".join(shared)

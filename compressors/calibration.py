@@ -1,0 +1,104 @@
+"""Statistics of the uncompressed network on calibration data, each computed once a run, when it is first asked for."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, fx, nn
+
+from ..spaces import WEIGHTED, describe
+from .sampling import Target, module_of, targets_of
+
+BATCH = 64
+COMPENSATION_MACS = 20e9
+
+
+class Calibration:
+    """Calibration data and what the uncompressed network does on it.
+
+    Args:
+        net: the uncompressed network.
+        inputs: float32, shape ``(n, …)``.
+        labels: class indices, shape ``(n,)``; only the Taylor criterion reads them.
+    """
+
+    def __init__(self, net: fx.GraphModule, inputs: Tensor, labels: Tensor | None = None) -> None:
+        self.net = net
+        self.inputs = inputs
+        self.labels = labels
+
+    @property
+    def example(self) -> Tensor:
+        """A few inputs for checks, shape ``(min(n, 4), …)``."""
+        return self.inputs[:4]
+
+    @cached_property
+    def compensation_inputs(self) -> Tensor:
+        """The inputs that compensation runs on: as many as some 20 GMACs allow, 8 to 256."""
+        count = int(COMPENSATION_MACS / max(1, describe(self.net, self.example).macs))
+        return self.inputs[: min(256, max(8, count))]
+
+    @cached_property
+    def targets(self) -> dict[str, Target]:
+        """What every dense layer gives at sampled places, by node name, on :attr:`compensation_inputs`."""
+        return targets_of(self.net, self.compensation_inputs)
+
+    @cached_property
+    def wiring(self) -> dict[str, tuple[str, ...]]:
+        """For each node's name the names of the nodes it reads."""
+        return {node.name: tuple(source.name for source in node.all_input_nodes) for node in self.net.graph.nodes}
+
+    @cached_property
+    def input_widths(self) -> dict[str, int]:
+        """For each layer node's name the size of its weight's axis 1."""
+        layers = {node.name: module_of(self.net, node) for node in self.net.graph.nodes}
+        return {n: m.get_parameter("weight").shape[1] for n, m in layers.items() if isinstance(m, WEIGHTED)}
+
+    @cached_property
+    def activation_magnitude(self) -> dict[str, Tensor]:
+        """Mean absolute output of each output channel of each layer with weights, shape ``(out,)``."""
+        sums: dict[str, Tensor] = {}
+
+        def observe(name: str, module: nn.Module, output: Tensor) -> None:
+            axis = output.dim() - 1 if isinstance(module, nn.Linear) else 1
+            others = tuple(a for a in range(output.dim()) if a != axis)
+            sums[name] = sums.get(name, torch.zeros(output.shape[axis])) + output.abs().mean(others) * len(output)
+
+        self._watch(observe)
+        return {name: total / len(self.inputs) for name, total in sums.items()}
+
+    @cached_property
+    def taylor(self) -> dict[str, Tensor]:
+        """First-order Taylor importance of each output channel, shape ``(out,)``.
+
+        Molchanov et al. 2019, "Importance Estimation for Neural Network Pruning", eq. 8: the mean over batches of
+        (Σ weight · gradient)² over a channel's weights. Where labels are missing the network's own predictions
+        stand in for them.
+        """
+        scores: dict[str, Tensor] = {}
+        layers = [(name, module) for name, module in self.net.named_modules() if isinstance(module, WEIGHTED)]
+        for start in range(0, len(self.inputs), BATCH):
+            part = slice(start, start + BATCH)
+            outputs = self.net(self.inputs[part])
+            labels = self.labels[part] if self.labels is not None else outputs.argmax(1)
+            gradients = torch.autograd.grad(F.cross_entropy(outputs, labels), [m.weight for _, m in layers])
+            for (name, module), gradient in zip(layers, gradients, strict=True):
+                score = (module.weight.detach() * gradient).flatten(1).sum(1).square()
+                scores[name] = scores.get(name, torch.zeros_like(score)) + score
+        return scores
+
+    def _watch(self, observe: object) -> None:
+        handles = [
+            module.register_forward_hook(lambda m, _, out, name=name: observe(name, m, out))  # type: ignore[operator]
+            for name, module in self.net.named_modules()
+            if isinstance(module, WEIGHTED)
+        ]
+        try:
+            with torch.no_grad():
+                for start in range(0, len(self.inputs), BATCH):
+                    self.net(self.inputs[start : start + BATCH])
+        finally:
+            for handle in handles:
+                handle.remove()

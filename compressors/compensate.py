@@ -1,0 +1,155 @@
+"""Repair of what lies behind a pruned or dropped part, in closed form and without training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, fx, nn
+
+from ..spaces import WEIGHTED, norm_of, origin_of
+from .calibration import Calibration
+from .sampling import Target, at_rows, closing, is_dense, module_of, output_width, patches
+
+RIDGE = 1e-3
+"""Weight of the pull towards the weights as they stand, relative to the mean input variance."""
+DENSE_LIMIT = 2400
+"""Most unknowns for each output that are solved for in full; beyond it, one scale for each input channel."""
+
+
+def compensate(method: str, net: fx.GraphModule, calibration: Calibration) -> None:
+    """Repair ``net`` in place, layer by layer in forward order; layers that no change reaches are left alone.
+
+    Args:
+        method: a name in :data:`METHODS`.
+    """
+    METHODS[method](net, calibration)
+
+
+def least_squares(net: fx.GraphModule, calibration: Calibration) -> None:
+    """Re-solve every layer behind a change so that it gives what it gave in the uncompressed network.
+
+    He, Zhang, Sun 2017, "Channel Pruning for Accelerating Very Deep Neural Networks", eq. 4, with the inputs that the
+    compressed network really sees (its "asymmetric" reconstruction). A layer whose output goes only into a residual
+    addition is solved for the uncompressed *sum* minus the identity as it is (section 3.3), so what a dropped block
+    no longer adds is added by the next one. Deviations: the solution is pulled towards the present weights (ridge,
+    1e-3 of the mean input variance), inputs and outputs are sampled at random places, and for layers with more than
+    2,400 inputs to each output only a scale for each input channel is solved for (eq. 5's β with no penalty).
+    """
+    _Repair(net, calibration, _solve).repair()
+
+
+def batch_norm(net: fx.GraphModule, calibration: Calibration) -> None:
+    """Re-estimate batch-norm statistics: outputs behind a folded batch norm get mean β and deviation |γ| again."""
+    _Repair(net, calibration, _renorm).repair()
+
+
+def none(net: fx.GraphModule, calibration: Calibration) -> None:
+    """Leave everything as it is; the control."""
+
+
+METHODS: dict[str, Callable[[fx.GraphModule, Calibration], None]] = {
+    "least_squares": least_squares,
+    "batch_norm": batch_norm,
+    "none": none,
+}
+
+Mend = Callable[["_Repair", fx.Node, nn.Module, Tensor], None]
+
+
+class _Repair(fx.Interpreter):
+    """Runs a compressed network and mends each layer that a change reaches, before it is run."""
+
+    def __init__(self, net: fx.GraphModule, calibration: Calibration, mend: Mend) -> None:
+        super().__init__(net)
+        self.net = net
+        self.mend = mend
+        self.inputs = calibration.compensation_inputs
+        self.targets: dict[str, Target] = calibration.targets
+        self.wiring = calibration.wiring
+        self.widths = calibration.input_widths
+        self.changed: set[fx.Node] = set()
+
+    def repair(self) -> None:
+        with torch.no_grad():
+            self.run(self.inputs)
+
+    def run_node(self, n: fx.Node) -> object:
+        layer = module_of(self.net, n)
+        rewired = self.wiring.get(n.name) != tuple(source.name for source in n.all_input_nodes)
+        reached = rewired or any(source in self.changed for source in n.all_input_nodes)
+        if isinstance(layer, WEIGHTED):
+            narrowed = layer.get_parameter("weight").shape[1] != self.widths.get(n.name)
+            if reached or narrowed:
+                self.changed.add(n)
+                self.mend(self, n, layer, self.env[n.all_input_nodes[0]])
+        elif reached:
+            self.changed.add(n)
+        return super().run_node(n)
+
+
+def _solve(run: _Repair, node: fx.Node, layer: nn.Module, source: Tensor) -> None:
+    target = run.targets.get(node.name)
+    if target is None or not is_dense(layer):
+        return
+    wanted = target.outputs[:, origin_of(layer)]
+    end = closing(run.net, node)
+    if end is not None and target.sums is not None:
+        other = next(operand for operand in end.all_input_nodes if operand is not node)
+        if other in run.env:
+            wanted = target.sums[:, origin_of(layer)] - at_rows(run.env[other], target.rows)
+    read = patches(layer, source, output_width(layer, source), target.rows)
+    weight = layer.get_parameter("weight")
+    kernel = weight.detach().flatten(2).transpose(1, 2) if weight.dim() == 4 else weight.detach().unsqueeze(1)
+    if kernel[0].numel() <= DENSE_LIMIT:
+        solved, bias = _ridge(read.flatten(1), wanted, kernel.flatten(1))
+        kernel = solved.view(kernel.shape)
+    else:
+        kernel, bias = _channel_scales(read, wanted, kernel)
+    weight.data = (kernel.transpose(1, 2).reshape(weight.shape) if weight.dim() == 4 else kernel.squeeze(1)).contiguous()
+    layer.bias = nn.Parameter(bias)
+
+
+def _ridge(inputs: Tensor, wanted: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Minimise ‖wanted − inputs·Wᵀ − b‖² + ridge ‖W − weight‖²; shapes (n, p), (n, o), (o, p) → (o, p), (o,)."""
+    mean_in, mean_out = inputs.mean(0), wanted.mean(0)
+    centred = inputs - mean_in
+    gap = wanted - mean_out - centred @ weight.T
+    gram = centred.T @ centred
+    gram.diagonal().add_(RIDGE * float(gram.diagonal().mean()) + 1e-8)
+    factor, failed = torch.linalg.cholesky_ex(gram)
+    if int(failed) == 0:
+        change = torch.cholesky_solve(centred.T @ gap, factor)
+    else:
+        change = torch.linalg.lstsq(gram.double(), (centred.T @ gap).double()).solution.float()
+    solved = weight + change.T
+    return solved, mean_out - solved @ mean_in
+
+
+def _channel_scales(read: Tensor, wanted: Tensor, kernel: Tensor, rows: int = 512) -> tuple[Tensor, Tensor]:
+    """One factor β for each input channel, minimising ‖wanted − Σ_c β_c x_c·W_cᵀ − b‖²; shapes as in ``patches``."""
+    step = max(1, len(read) // rows)
+    read, wanted = read[::step], wanted[::step]
+    mean_in, mean_out = read.mean(0), wanted.mean(0)
+    centred, gap = read - mean_in, wanted - mean_out
+    taps, channels = centred.shape[1:]
+    flat, weights = centred.flatten(1), kernel.flatten(1)
+    gram = ((flat.T @ flat) * (weights.T @ weights)).view(taps, channels, taps, channels).sum((0, 2))
+    right = (flat * (gap @ weights)).sum(0).view(taps, channels).sum(0)
+    gram.diagonal().add_(RIDGE * float(gram.diagonal().mean()) + 1e-8)
+    scale = 1 + torch.linalg.solve(gram, right - gram.sum(1))
+    solved = kernel * scale
+    return solved, mean_out - (solved * mean_in).sum((1, 2))
+
+
+def _renorm(run: _Repair, node: fx.Node, layer: nn.Module, source: Tensor) -> None:
+    norm = norm_of(layer)
+    if norm is None:
+        return
+    output = layer(source)
+    others = tuple(axis for axis in range(output.dim()) if axis != 1)
+    scale = norm[0].abs() / output.std(others).clamp_min(1e-6)
+    shift = norm[1] - output.mean(others) * scale
+    weight, bias = layer.get_parameter("weight"), layer.get_parameter("bias")
+    weight.data = weight.data * scale.view(-1, *[1] * (weight.dim() - 1))
+    bias.data = bias.data * scale + shift

@@ -1,0 +1,83 @@
+"""Depth: residual blocks are kept or dropped; on small images it is depth, not width, that costs latency."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from pydantic import field_validator
+from torch import fx
+
+from ..spaces import Choice, Knob, ModelGraph, Op, labels_of, tidy
+from .base import Compressor, Options, Stage
+from .blocks import Block, find_blocks
+from .calibration import Calibration
+from .compensate import METHODS
+
+IDEMPOTENT = frozenset({"Relu", "Clip"})
+"""Activations that change nothing when applied twice."""
+
+
+class DropOptions(Options):
+    """Options of ``drop_blocks``."""
+
+    compensate: str = "least_squares"
+
+    @field_validator("compensate")
+    @classmethod
+    def _compensate(cls, value: str) -> str:
+        if value not in METHODS:
+            raise ValueError(f"expected {', '.join(METHODS)}")
+        return value
+
+
+class DropBlocks(Compressor):
+    """Drops whole residual branches. A knob per block: False keeps it, True leaves only the identity."""
+
+    name = "drop_blocks"
+    stage = Stage.MERGE
+    Options: ClassVar[type[Options]] = DropOptions
+    options: DropOptions
+    _blocks: dict[str, Block]
+
+    def knobs(self, graph: ModelGraph) -> list[Knob]:
+        self._blocks = {block.name: block for block in find_blocks(graph)}
+        return [
+            Knob(self.name, name, (False, True), False, frozenset(block.layers), graph.by_name[block.layers[0]].position)
+            for name, block in self._blocks.items()
+        ]
+
+    def removes(self, target: str, graph: ModelGraph) -> frozenset[str]:
+        return frozenset(self._blocks[target].layers)
+
+    @property
+    def compensation(self) -> str:
+        return self.options.compensate
+
+    def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
+        nodes = {label: node for node, label in labels_of(net).items()}
+        for name, dropped in choices.items():
+            if dropped:
+                _bypass(net, nodes[self._blocks[name].addition], nodes)
+        tidy(net)
+        return net
+
+
+def _bypass(net: fx.GraphModule, addition: fx.Node, nodes: Mapping[str, fx.Node]) -> None:
+    """Let whatever reads the addition read its identity operand: the one that is computed first."""
+    order = {node: index for index, node in enumerate(net.graph.nodes)}
+    identity = min(addition.all_input_nodes, key=lambda node: order[node])
+    for reader in list(addition.users):
+        if _repeats(net, reader, identity):
+            reader.replace_all_uses_with(identity)
+    addition.replace_all_uses_with(identity)
+
+
+def _repeats(net: fx.GraphModule, reader: fx.Node, source: fx.Node) -> bool:
+    """Whether ``reader`` is the activation that ``source`` already is."""
+    pair = [net.get_submodule(str(n.target)) if n.op == "call_module" else None for n in (reader, source)]
+    first, second = pair
+    if not (isinstance(first, Op) and isinstance(second, Op)):
+        return False
+    same = first.op_type == second.op_type and [first.constant(i) for i in (1, 2)] == [second.constant(i) for i in (1, 2)]
+    return same and first.op_type in IDEMPOTENT

@@ -1,0 +1,116 @@
+"""Structured pruning: every coupled group of channels loses its least important ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, field_validator
+from torch import fx
+
+from ..spaces import ChannelGroup, Choice, Infeasible, Knob, ModelGraph, cut
+from .base import Compressor, Options, Stage
+from .calibration import Calibration
+from .compensate import METHODS
+from .criteria import importance, is_known, most_important
+
+
+class PruneOptions(Options):
+    """Options of ``prune_channels``."""
+
+    criterion: str = "l1"
+    ratios: tuple[float, ...] = (0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75)
+    round_to: int | Literal["auto"] = Field("auto", description="kept channels are a multiple of this; auto: the device's")
+    compensate: str = "least_squares"
+    seed: int = 0
+
+    @field_validator("criterion")
+    @classmethod
+    def _criterion(cls, value: str) -> str:
+        if not is_known(value):
+            raise ValueError("expected l1, l2, bn_scale, taylor, activation or random")
+        return value
+
+    @field_validator("ratios")
+    @classmethod
+    def _ratios(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if not value or any(not 0 <= ratio < 1 for ratio in value):
+            raise ValueError("expected fractions of channels to remove, each at least 0 and below 1")
+        return tuple(sorted({0.0, *map(float, value)}))
+
+    @field_validator("round_to")
+    @classmethod
+    def _round_to(cls, value: int | str) -> int | str:
+        if isinstance(value, int) and value < 1:
+            raise ValueError("expected a positive number of channels or auto")
+        return value
+
+    @field_validator("compensate")
+    @classmethod
+    def _compensate(cls, value: str) -> str:
+        if value not in METHODS:
+            raise ValueError(f"expected {', '.join(METHODS)}")
+        return value
+
+
+class PruneChannels(Compressor):
+    """Removes whole channels. A knob per group; a choice is the fraction removed, after rounding to ``round_to``."""
+
+    name = "prune_channels"
+    stage = Stage.PRUNE
+    Options: ClassVar[type[Options]] = PruneOptions
+    options: PruneOptions
+    _groups: dict[str, ChannelGroup]
+
+    def knobs(self, graph: ModelGraph) -> list[Knob]:
+        self._groups = {group.name: group for group in graph.groups}
+        knobs = []
+        for group in graph.groups:
+            choices = self._choices(group)
+            if len(choices) > 1:
+                layers = frozenset({s.layer for s in group.writers if s.layer in graph.by_name})
+                knobs.append(Knob(self.name, group.name, choices, 0.0, layers, group.position))
+        return knobs
+
+    @property
+    def compensation(self) -> str:
+        return self.options.compensate
+
+    def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
+        for name, ratio in choices.items():
+            group = self._groups[name]
+            keep = self.kept(group, float(ratio))
+            if keep < group.unit:
+                raise Infeasible(f"group {name} would keep no channel")
+            scores = importance(self.options.criterion, calibration.net, group, calibration, self.options.seed)
+            cut(net, self._present(net, group), most_important(scores, keep, group.unit))
+        return net
+
+    def kept(self, group: ChannelGroup, ratio: float) -> int:
+        """How many channels a ratio leaves: rounded to the nearest multiple, at least one multiple, never all plus."""
+        step = math.lcm(self._round_to(group), group.unit)
+        wanted = group.channels * (1 - ratio)
+        return min(group.channels, max(step, int(np.floor(wanted / step + 0.5)) * step))
+
+    def _choices(self, group: ChannelGroup) -> tuple[float, ...]:
+        """The mildest ratio for every width that can be reached."""
+        widths: dict[int, float] = {}
+        for ratio in self.options.ratios:
+            widths.setdefault(self.kept(group, ratio), ratio)
+        return tuple(sorted(widths.values()))
+
+    def _round_to(self, group: ChannelGroup) -> int:
+        """The multiple, halved until the group holds at least two of it: narrow layers can still be pruned."""
+        step = self.target.vector_width if self.options.round_to == "auto" else self.options.round_to
+        while self.options.round_to == "auto" and step > 1 and group.channels < 2 * step:
+            step //= 2
+        return step
+
+    @staticmethod
+    def _present(net: fx.GraphModule, group: ChannelGroup) -> ChannelGroup:
+        """The group without the layers that another method has taken away."""
+        called = {str(node.target) for node in net.graph.nodes if node.op == "call_module"}
+        slices = tuple(s for s in group.slices if s.layer in called)
+        return ChannelGroup(group.name, group.channels, group.unit, slices, group.position)

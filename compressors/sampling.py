@@ -1,0 +1,125 @@
+"""Sampled input patches and outputs of layers: what least squares sees of a network."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, fx, nn
+
+from ..spaces import WEIGHTED, is_grouped
+
+Values = dict[fx.Node, Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """What the uncompressed network computes at sampled places behind one layer.
+
+    Attributes:
+        rows: shape ``(images, places)``, flat indices of output places (pixels, or positions of a sequence).
+        outputs: shape ``(images * places, out)``, the layer's outputs there.
+        sums: the same places behind the addition that the layer's output goes into, and into nothing else; or None.
+    """
+
+    rows: Tensor
+    outputs: Tensor
+    sums: Tensor | None
+
+
+def is_dense(layer: nn.Module) -> bool:
+    """Whether every output of the layer reads every input channel, so that least squares can re-solve it."""
+    return isinstance(layer, nn.Conv2d | nn.Linear) and not is_grouped(layer)
+
+
+def module_of(net: fx.GraphModule, node: fx.Node) -> nn.Module | None:
+    return net.get_submodule(str(node.target)) if node.op == "call_module" else None
+
+
+def closing(net: fx.GraphModule, node: fx.Node) -> fx.Node | None:
+    """The addition that a layer's output goes into and into nothing else, or None."""
+    users = list(node.users)
+    if len(users) != 1 or getattr(module_of(net, users[0]), "op_type", "") != "Add":
+        return None
+    return users[0] if len(users[0].all_input_nodes) == 2 else None
+
+
+def targets_of(net: fx.GraphModule, inputs: Tensor) -> dict[str, Target]:
+    """The targets of every dense layer, by node name, from one pass over ``inputs``."""
+    return _Collect(net).collect(inputs)
+
+
+class _Collect(fx.Interpreter):
+    def collect(self, inputs: Tensor) -> dict[str, Target]:
+        self.found: dict[str, Target] = {}
+        self.waiting: dict[fx.Node, list[str]] = {}
+        with torch.no_grad():
+            self.run(inputs)
+        return self.found
+
+    def run_node(self, n: fx.Node) -> object:
+        value = super().run_node(n)
+        net = self.module
+        assert isinstance(net, fx.GraphModule)
+        for name in self.waiting.pop(n, []):
+            known = self.found[name]
+            assert isinstance(value, Tensor)
+            self.found[name] = Target(known.rows, known.outputs, at_rows(value, known.rows))
+        layer = module_of(net, n)
+        if isinstance(layer, WEIGHTED) and is_dense(layer) and isinstance(value, Tensor):
+            rows = _choose(value, layer, zlib.crc32(n.name.encode()))
+            self.found[n.name] = Target(rows, at_rows(value, rows), None)
+            end = closing(net, n)
+            if end is not None:
+                self.waiting.setdefault(end, []).append(n.name)
+        return value
+
+
+def _choose(output: Tensor, layer: nn.Module, seed: int) -> Tensor:
+    """Random places, as many as the layer has unknowns for: about six samples for each weight of an output."""
+    unknowns = layer.get_parameter("weight")[0].numel()
+    wanted = max(2048, min(6 * unknowns, 6144))
+    images = len(output)
+    places = output[0, 0].numel() if isinstance(layer, nn.Conv2d) else output[0].numel() // output.shape[-1]
+    each = max(1, min(places, wanted // images))
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(images, places, generator=generator).topk(each, dim=1).indices
+
+
+def at_rows(value: Tensor, rows: Tensor) -> Tensor:
+    """A value's channels at sampled places, shape ``(images * places, channels)``; channels second or, in rank 2 and 3, last."""
+    flat = value.flatten(2).transpose(1, 2) if value.dim() == 4 else value.reshape(len(value), -1, value.shape[-1])
+    index = rows + torch.arange(len(value)).unsqueeze(1) * flat.shape[1]
+    return flat.reshape(-1, flat.shape[-1])[index.reshape(-1)]
+
+
+def patches(layer: nn.Module, source: Tensor, output_width: int, rows: Tensor) -> Tensor:
+    """What a dense layer reads at sampled places, shape ``(images * places, kernel, in)``."""
+    if isinstance(layer, nn.Linear):
+        return at_rows(source.reshape(len(source), -1, source.shape[-1]), rows).unsqueeze(1)
+    assert isinstance(layer, nn.Conv2d)
+    pads = getattr(layer, "pads", None) or (layer.padding[1], layer.padding[1], layer.padding[0], layer.padding[0])
+    padded = F.pad(source, pads).permute(0, 2, 3, 1).contiguous()
+    height, width, channels = padded.shape[1:]
+    y = rows.div(output_width, rounding_mode="floor") * layer.stride[0]
+    x = rows % output_width * layer.stride[1]
+    offsets = [
+        i * layer.dilation[0] * width + j * layer.dilation[1]
+        for i in range(layer.kernel_size[0])
+        for j in range(layer.kernel_size[1])
+    ]
+    start = y * width + x + torch.arange(len(source)).unsqueeze(1) * (height * width)
+    index = start.reshape(-1, 1) + torch.tensor(offsets)
+    return padded.view(-1, channels)[index.reshape(-1)].view(len(index), len(offsets), channels)
+
+
+def output_width(layer: nn.Module, source: Tensor) -> int:
+    """Width in pixels of a convolution's output; 1 for a linear layer."""
+    if isinstance(layer, nn.Linear):
+        return 1
+    assert isinstance(layer, nn.Conv2d)
+    pads = getattr(layer, "pads", None) or (layer.padding[1], layer.padding[1], 0, 0)
+    reach = layer.dilation[1] * (layer.kernel_size[1] - 1)
+    return (source.shape[3] + pads[0] + pads[1] - reach - 1) // layer.stride[1] + 1
