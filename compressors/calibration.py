@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 
 import torch
@@ -28,6 +31,16 @@ class Calibration:
         self.net = net
         self.inputs = inputs
         self.labels = labels
+        self.forward_seconds = 0.0
+
+    @contextmanager
+    def forward(self) -> Iterator[None]:
+        """Time what is inside as forward passes of candidates, in ``forward_seconds``."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.forward_seconds += time.perf_counter() - started
 
     @property
     def example(self) -> Tensor:

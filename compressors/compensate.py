@@ -64,6 +64,7 @@ class _Repair(fx.Interpreter):
         super().__init__(net)
         self.net = net
         self.mend = mend
+        self.calibration = calibration
         self.inputs = calibration.compensation_inputs
         self.targets: dict[str, Target] = calibration.targets
         self.wiring = calibration.wiring
@@ -85,7 +86,8 @@ class _Repair(fx.Interpreter):
                 self.mend(self, n, layer, self.env[n.all_input_nodes[0]])
         elif reached:
             self.changed.add(n)
-        return super().run_node(n)
+        with self.calibration.forward():
+            return super().run_node(n)
 
 
 def _solve(run: _Repair, node: fx.Node, layer: nn.Module, source: Tensor) -> None:

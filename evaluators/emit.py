@@ -9,14 +9,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 import torch
 from torch import Tensor, fx, nn
 
-from ..spaces import Builder, Emittable, Op, SequenceLinear, onnx_pads, output_shape
+from ..spaces import Builder, Emittable, Op, SequenceLinear, conv_attributes, output_shape
 from ..spaces.export import IR_VERSION, OPSET
 
 EDITED, EXPORTED = "edited graph", "full export"
@@ -123,17 +122,6 @@ def _emit(builder: Builder, module: nn.Module, inputs: Sequence[ir.Value]) -> li
         constants = [builder.constant(n, array(t)) for n, t in (("weight", module.weight), ("bias", module.bias))]
         return builder.node("LayerNormalization", [*inputs, *constants], {"axis": -1, "epsilon": float(module.eps)})
     raise UnknownModule(type(module).__name__)
-
-
-def conv_attributes(conv: nn.Conv1d | nn.Conv2d | nn.Conv3d) -> dict[str, Any]:
-    """A convolution's ONNX attributes."""
-    return {
-        "dilations": list(conv.dilation),
-        "group": conv.groups,
-        "kernel_shape": list(conv.kernel_size),
-        "pads": onnx_pads(conv),
-        "strides": list(conv.stride),
-    }
 
 
 def _linear(builder: Builder, linear: nn.Linear, source: ir.Value) -> list[ir.Value]:

@@ -23,7 +23,7 @@ class Builder:
         """An initialiser ``<layer>.<name>``."""
         full = f"{self.scope}.{name}"
         if full not in self.initializers:
-            tensor = ir.tensor(np.ascontiguousarray(array), name=full)
+            tensor = ir.tensor(np.asarray(array, order="C"), name=full)
             self.initializers[full] = ir.Value(
                 name=full, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -37,6 +38,17 @@ def onnx_pads(conv: nn.Module) -> list[int]:
     padding = conv.padding
     assert isinstance(padding, tuple)
     return [int(p) for p in (*padding, *padding)]
+
+
+def conv_attributes(conv: nn.Conv1d | nn.Conv2d | nn.Conv3d) -> dict[str, Any]:
+    """A convolution's ONNX attributes."""
+    return {
+        "dilations": list(conv.dilation),
+        "group": conv.groups,
+        "kernel_shape": list(conv.kernel_size),
+        "pads": onnx_pads(conv),
+        "strides": list(conv.stride),
+    }
 
 
 def set_norm(layer: nn.Module, gamma: Tensor, beta: Tensor, factor: Tensor) -> None:

@@ -3,11 +3,46 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .api import compress as compress
-    from .spaces import Policy as Policy
-    from .spaces import Task as Task
+    from .api import compress
+    from .search import Budget, Candidate, EveryTrialFailed, Front, NoCandidate, Run
+    from .spaces import ConfigError, ParefrontError, Policy, Task, TaskError
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Budget",
+    "Candidate",
+    "ConfigError",
+    "EveryTrialFailed",
+    "Front",
+    "NoCandidate",
+    "ParefrontError",
+    "Policy",
+    "Run",
+    "Task",
+    "TaskError",
+    "__version__",
+    "compress",
+]
+
+_HOMES = {
+    "compress": "api",
+    **dict.fromkeys(("Budget", "Candidate", "EveryTrialFailed", "Front", "NoCandidate", "Run"), "search"),
+    **dict.fromkeys(("ConfigError", "ParefrontError", "Policy", "Task", "TaskError"), "spaces"),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is public when it is first asked for: ``import parefront`` alone does not load torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'parefront' has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,20 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from .compressors.registry import find
+from .evaluators.device import DeviceOptions
+from .evaluators.latency import LatencyProtocol
 from .invalid import explain
+from .messages import did_you_mean
+from .search import SearchSettings, sampler_names
 from .spaces import ConfigError
+from .yaml_mapping import OVERRIDE, override, read_yaml_mapping
 
 DEFAULT_COMPRESSORS = ("prune_channels", "drop_blocks", "quantize")
-OVERRIDE_SOURCE = "--set"
+
+
+def _listed(value: Any) -> Any:
+    """One budget without its list."""
+    return [value] if isinstance(value, str) else value
+
+
+def _split(value: Any) -> Any:
+    """A command as one string."""
+    return shlex.split(value) if isinstance(value, str) else value
+
+
+def _with_options(value: Any) -> Any:
+    """A compressor with nothing behind it: its defaults."""
+    return {k: {} if v is None else v for k, v in value.items()} if isinstance(value, dict) else value
+
 
 Positive = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+Texts = Annotated[list[str], BeforeValidator(_listed)]
+Command = Annotated[list[str], BeforeValidator(_split)]
+Compressors = Annotated[dict[str, dict[str, Any]], BeforeValidator(_with_options)]
 
 
 class Section(BaseModel):
@@ -25,35 +52,75 @@ class Section(BaseModel):
 
 
 class DeviceConfig(Section):
-    """Where latency is measured."""
+    """Where latency is measured; see :class:`parefront.evaluators.device.DeviceOptions`."""
 
+    command: Command = []
     threads: Positive = 1
-    command: list[str] = []
     spinning: bool = False
-    affinity: list[int] = []
+    providers: list[str] = ["CPUExecutionProvider"]
+    python: str | None = None
+    optimisation: str = "enable_all"
+    core: Natural | None = None
+    quote: bool | None = None
+    deadline_seconds: PositiveFloat = 120.0
+
+    def options(self) -> DeviceOptions:
+        """The same, for the evaluators.
+
+        Raises:
+            ConfigError: where the values do not fit together.
+        """
+        values = self.model_dump() | {"command": tuple(self.command), "providers": tuple(self.providers)}
+        try:
+            return DeviceOptions(**values)
+        except ValueError as error:
+            raise ConfigError(f"device: {error}") from None
 
 
 class LatencyConfig(Section):
-    """How long latency is measured for every candidate."""
+    """How long latency is measured; see :class:`parefront.evaluators.latency.LatencyProtocol`."""
 
-    min_seconds: Annotated[float, Field(gt=0)] = 0.5
     min_samples: Positive = 64
+    min_seconds: PositiveFloat = 0.5
+    max_seconds: PositiveFloat | None = None
+    half_width: PositiveFloat = 0.01
+    warmup_seconds: Annotated[float, Field(ge=0)] = 0.3
+
+    def protocol(self) -> LatencyProtocol:
+        """The same, for the evaluators; without ``max_seconds`` it is three times ``min_seconds``.
+
+        Raises:
+            ConfigError: where the values do not fit together.
+        """
+        longest = self.max_seconds or 3 * self.min_seconds
+        try:
+            return LatencyProtocol(**self.model_dump() | {"max_seconds": longest})
+        except ValueError as error:
+            raise ConfigError(f"latency: {error}") from None
 
 
 class SearchConfig(Section):
-    """Which candidates to try, and how many."""
+    """Which candidates to try, and how many.
+
+    Attributes:
+        sampler: a name that ``parefront doctor`` lists, or ``package.module:Class`` of an Optuna sampler.
+        trials: different policies to evaluate, infeasible and failed ones included.
+        seed: of the sampler.
+        images: at most this many of the search split score a candidate; by default all.
+        storage: URL of an Optuna storage; by default ``study.db`` in the run's folder.
+        keep_artifacts: ``"front"``, or ``"all"`` candidates' ONNX files.
+    """
 
     sampler: str = "auto"
     trials: Positive = 150
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Natural = 0
     images: Positive | None = None
     storage: str | None = None
     keep_artifacts: Literal["front", "all"] = "front"
-    options: dict[str, Any] = {}
 
 
 class Config(Section):
-    """The whole config, as DESIGN's command line section shows it.
+    """The whole config.
 
     Attributes:
         task: ``file.py:callable`` (the file relative to the config) or ``package.module:callable``.
@@ -67,8 +134,8 @@ class Config(Section):
 
     task: str
     objectives: list[str] = ["accuracy", "latency"]
-    budget: list[str] = []
-    compress: dict[str, dict[str, Any]] = Field(default_factory=lambda: {name: {} for name in DEFAULT_COMPRESSORS})
+    budget: Texts = []
+    compress: Compressors = {name: {} for name in DEFAULT_COMPRESSORS}
     device: DeviceConfig = DeviceConfig()
     latency: LatencyConfig = LatencyConfig()
     search: SearchConfig = SearchConfig()
@@ -89,7 +156,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         ConfigError: one line that names the file, the key and what was expected.
     """
     mapping = read_yaml_mapping(path)
-    keys = [_override(mapping, override) for override in overrides]
+    keys = [override(mapping, text) for text in overrides]
     return parse_config(mapping, path.name, keys)
 
 
@@ -97,100 +164,71 @@ def parse_config(mapping: Mapping[str, Any], source: str, overridden: Sequence[s
     """Check a mapping and make a config of it.
 
     Args:
-        mapping: as read from YAML.
+        mapping: as read from YAML; sections with nothing in them have their defaults.
         source: what messages call it, e.g. ``"search.yaml"``.
         overridden: dotted keys that came from ``--set``; messages about them say so.
+
+    Raises:
+        ConfigError: one line that names the source, the key and what was expected.
     """
     try:
-        config = Config.model_validate(_normalised(mapping))
+        config = Config.model_validate({key: value for key, value in mapping.items() if value is not None})
+        key, problem = next(_unknown_names(config), ("", ""))
     except ValidationError as error:
-        message, key = explain(error, Config)
-        raise ConfigError(f"{_source(key, source, overridden)}: {message}") from None
-    _check_names(config, source, overridden)
+        problem, key = explain(error, Config)
+    if problem:
+        by_option = any(f"{key}.".startswith(f"{o}.") or o.startswith(f"{key}.") for o in overridden)
+        raise ConfigError(f"{OVERRIDE if by_option else source}: {problem}")
     return config
 
 
-def read_yaml_mapping(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file.
+def parse_device(mapping: Mapping[str, Any], source: str) -> DeviceConfig:
+    """The section ``device`` alone.
 
     Raises:
-        ConfigError: where there is no such file, it is not YAML (with line and column), or not a mapping.
+        ConfigError: one line that names the source, the key and what was expected.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError(f"there is no config file {path}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read as text: {error}") from None
-    try:
-        loaded = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path.name}: {_yaml_problem(error)}") from None
-    if not isinstance(loaded, dict):
-        kind = "an empty file" if loaded is None else f"a {type(loaded).__name__}"
-        raise ConfigError(f"{path.name}: expected a mapping of settings (task: …), got {kind}")
-    return loaded
+        return DeviceConfig.model_validate(dict(mapping))
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {explain(error, DeviceConfig)[0]}") from None
 
 
-def _override(mapping: dict[str, Any], override: str) -> str:
-    """Put ``key=value`` into the mapping; return the key."""
-    key, equals, text = override.partition("=")
-    if not equals or not key:
-        raise ConfigError(f"{OVERRIDE_SOURCE}: expected key=value, e.g. search.trials=40, got {override!r}")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{OVERRIDE_SOURCE} {key}: {_yaml_problem(error)}") from None
-    *sections, last = key.split(".")
-    place = mapping
-    for section in sections:
-        if place.get(section) is None:
-            place[section] = {}
-        place = place[section]
-        if not isinstance(place, dict):
-            raise ConfigError(f"{OVERRIDE_SOURCE} {key}: {section!r} is not a section in the config")
-    place[last] = value
-    return key
-
-
-def _normalised(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """Spellings that people use: one budget without its list, ``quantize:`` with nothing behind it."""
-    result = dict(mapping)
-    if isinstance(result.get("budget"), str):
-        result["budget"] = [result["budget"]]
-    for section in ("budget", "device", "latency", "search"):
-        if section in result and result[section] is None:
-            del result[section]
-    compress = result.get("compress")
-    if isinstance(compress, dict):
-        result["compress"] = {name: {} if options is None else options for name, options in compress.items()}
-    return result
-
-
-def _check_names(config: Config, source: str, overridden: Sequence[str]) -> None:
-    """Check what other packages know: compressors and their options, metrics, budgets, samplers."""
-    from .compressors.registry import find
-
-    if not config.compress:
-        raise ConfigError(f"{source}: compress: expected at least one of {', '.join(DEFAULT_COMPRESSORS)}, got none")
-    for name, options in config.compress.items():
-        where = _source(f"compress.{name}", source, overridden)
+def _unknown_names(config: Config) -> Iterator[tuple[str, str]]:
+    """Key and problem of what other packages do not accept: metrics, budgets, device, samplers, compressors."""
+    checks: dict[str, Callable[[], object]] = {
+        "objectives": lambda: SearchSettings(objectives=tuple(config.objectives)),
+        "budget": lambda: SearchSettings.from_config({"budget": config.budget}),
+        "device": config.device.options,
+        "latency": config.latency.protocol,
+        "search.sampler": lambda: _check_sampler(config.search.sampler),
+        "compress": lambda: _check_any(config.compress),
+        **{f"compress.{name}": partial(_check_compressor, name, config) for name in config.compress},
+    }
+    for key, check in checks.items():
         try:
-            model = find(name).Options
-            model.model_validate(options)
+            check()
         except ConfigError as error:
-            raise ConfigError(f"{where}: compress: {error}") from None
-        except ValidationError as error:
-            message, _ = explain(error, model, prefix=f"compress.{name}.")
-            raise ConfigError(f"{where}: {message}") from None
+            yield key, str(error)
 
 
-def _source(key: str, source: str, overridden: Sequence[str]) -> str:
-    return OVERRIDE_SOURCE if any((key + ".").startswith(o + ".") or o.startswith(key + ".") for o in overridden) else source
+def _check_sampler(name: str) -> None:
+    if ":" not in name and name not in sampler_names():
+        hint = did_you_mean(name, sampler_names())
+        raise ConfigError(f"search.sampler: no sampler {name!r}{hint} (or package.module:Class of an Optuna sampler)")
 
 
-def _yaml_problem(error: yaml.YAMLError) -> str:
-    problem = getattr(error, "problem", None) or "not valid YAML"
-    mark = getattr(error, "problem_mark", None)
-    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    return f"{where}{problem}"
+def _check_any(compressors: Mapping[str, object]) -> None:
+    if not compressors:
+        raise ConfigError(f"compress: expected one or more of {', '.join(DEFAULT_COMPRESSORS)}, got none")
+
+
+def _check_compressor(name: str, config: Config) -> None:
+    try:
+        options = find(name).Options
+    except ConfigError as error:
+        raise ConfigError(f"compress: {error}") from None
+    try:
+        options.model_validate(config.compress[name])
+    except ValidationError as error:
+        raise ConfigError(explain(error, options, prefix=f"compress.{name}.")[0]) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Sequence
@@ -54,10 +55,10 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 
 def _expectation(message: str) -> str:
-    message = message.removeprefix("Value error, ")
-    for start, instead in (("Input should be greater", "expected a number greater"), ("Input should be less", "expected a number less"), ("Input should be", "expected")):
-        if message.startswith(start):
-            return instead + message.removeprefix(start)
+    """What pydantic expected, in the words of the other messages."""
+    message = re.sub(r"a valid dictionary( or instance of \w+)?", "a mapping", message.removeprefix("Value error, "))
+    message = re.sub(r"^Input should be (?=greater|less)", "expected a number ", message)
+    message = re.sub(r"^Input should be ", "expected ", message)
     return message[:1].lower() + message[1:]
 
 

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from .spaces import Choice, Knob, SearchSpace
-from .spaces.graph import ChannelGroup, ModelGraph
-from .units import count
+from .spaces.graph import ChannelGroup, Layer, ModelGraph
+from .units import count, plural
 
 
 def profile_json(graph: ModelGraph, space: SearchSpace) -> dict[str, Any]:
@@ -64,20 +64,18 @@ def profile_tables(graph: ModelGraph, space: SearchSpace) -> Iterator[Renderable
 
 
 def _layers(graph: ModelGraph) -> Table:
-    table = _table(f"{len(graph.layers)} layers, {count(graph.params)} parameters, {count(graph.macs)} MACs")
+    layers, params, macs = plural(len(graph.layers), "layer"), count(graph.params), count(graph.macs)
+    table = _table(f"{layers}, {params} parameters, {macs} MACs")
     table.add_column("layer", overflow="fold")
-    table.add_column("kind")
+    table.add_column("kind", overflow="fold")
     table.add_column("in → out", overflow="fold")
-    table.add_column("kernel")
-    table.add_column("params", justify="right")
-    table.add_column("MACs", justify="right")
-    table.add_column("%", justify="right")
+    for heading in ("params", "MACs", "%"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for layer in graph.layers:
         table.add_row(
             layer.name,
-            layer.kind,
+            _kind(layer),
             f"{_by(layer.in_shape)} → {_by(layer.out_shape)}",
-            _kernel(layer.kernel, layer.stride, layer.groups),
             count(layer.params),
             count(layer.macs),
             f"{100 * layer.macs / max(1, graph.macs):.1f}",
@@ -86,26 +84,25 @@ def _layers(graph: ModelGraph) -> Table:
 
 
 def _groups(graph: ModelGraph) -> Table:
-    table = _table(f"{len(graph.groups)} groups of coupled channels")
+    """One row a group; ``by 4`` behind the channels where they go four at a time."""
+    table = _table(f"{plural(len(graph.groups), 'group')} of coupled channels")
     table.add_column("group", overflow="fold")
-    table.add_column("channels", justify="right")
-    table.add_column("together", justify="right")
-    table.add_column("written by", overflow="fold")
+    table.add_column("channels", justify="right", no_wrap=True)
+    table.add_column("also written by", overflow="fold")
     table.add_column("read by", overflow="fold")
     for group in graph.groups:
         ends = _ends(group)
         table.add_row(
             group.name,
-            str(group.channels),
-            str(group.unit) if group.unit > 1 else "",
-            ", ".join(ends["writers"]),
-            ", ".join(ends["readers"]),
+            f"{group.channels} by {group.unit}" if group.unit > 1 else str(group.channels),
+            "\n".join(name for name in ends["writers"] if name != group.name),
+            "\n".join(ends["readers"]),
         )
     return table
 
 
 def _knobs(space: SearchSpace) -> Table:
-    table = _table(f"{len(space)} knobs, {_policies(space.knobs)} policies")
+    table = _table(f"{plural(len(space), 'knob')}, {_policies(space.knobs)} policies")
     table.add_column("compressor")
     table.add_column("knobs", justify="right")
     table.add_column("choices", overflow="fold")
@@ -145,11 +142,12 @@ def _policies(knobs: Sequence[Knob]) -> str:
     return f"10^{digits:.0f}" if digits >= 6 else str(math.prod(len(knob.choices) for knob in knobs))
 
 
-def _kernel(kernel: Sequence[int], stride: Sequence[int], groups: int) -> str:
-    text = _by(kernel)
-    if any(step != 1 for step in stride):
-        text += f" /{_by(stride) if len(set(stride)) > 1 else stride[0]}"
-    return f"{text} g{groups}" if groups > 1 else text
+def _kind(layer: Layer) -> str:
+    """``conv 3×3 /2`` for a kernel and its stride; ``grouped 3×3 ×32`` for 32 groups."""
+    text = f"{layer.kind} {_by(layer.kernel)}".rstrip()
+    if any(step != 1 for step in layer.stride):
+        text += f" /{_by(layer.stride) if len(set(layer.stride)) > 1 else layer.stride[0]}"
+    return f"{text} ×{layer.groups}" if layer.kind == "grouped" else text
 
 
 def _by(shape: Sequence[int]) -> str:
@@ -157,4 +155,4 @@ def _by(shape: Sequence[int]) -> str:
 
 
 def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))

@@ -98,7 +98,7 @@ class _Scale:
         """Round numbers inside the range, about ``wanted`` of them."""
         raw = (self.high - self.low) / max(1, wanted)
         power = 10.0 ** math.floor(math.log10(raw))
-        step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= raw * 0.999)
+        step = min((m * power for m in (1, 2, 2.5, 5, 10)), key=lambda step: abs(math.log(step / raw)))
         first = math.ceil(self.low / step)
         return [index * step for index in range(first, math.floor(self.high / step) + 1)]
 

@@ -11,12 +11,14 @@ from rich.text import Text
 from .evaluators import Measurement
 from .scatter import Axis, Series, scatter
 from .search import Budget, Candidate, Front, metric_key
-from .units import count, duration, milliseconds, percent, ratio, size
+from .units import count, milliseconds, percent, ratio, size
 
-WIDE = 100
+WIDE = 115
 """From this many columns on, the table has room for intervals as ``[low, high]``, and for MACs."""
 
 MISSING = "–"
+NOISY = "~"
+NOISY_MEANS = "noisy: believe the interval, not the value"
 
 
 def front_table(front: Front, width: int, *, ascii_only: bool = False) -> Table:
@@ -42,10 +44,15 @@ def front_table(front: Front, width: int, *, ascii_only: bool = False) -> Table:
     table.add_column("", no_wrap=True)
     for candidate in (front.baseline, *front):
         table.add_row(*_row(candidate, front, wide, finalised), style="" if _fits(candidate, front) else "dim")
+    if any(map(is_noisy, (front.baseline, *front))):
+        table.caption = Text(NOISY_MEANS if wide else f"{NOISY} {NOISY_MEANS}", style="yellow")
+        table.caption_justify = "left"
     return table
 
 
-def front_plot(front: Front, others: Sequence[Candidate], width: int, *, ascii_only: bool = False, height: int = 14) -> Text:
+def front_plot(
+    front: Front, others: Sequence[Candidate], width: int, *, ascii_only: bool = False, height: int = 14
+) -> Text:
     """The front over the second objective, with the uncompressed model and the lines of the budgets.
 
     Args:
@@ -81,6 +88,11 @@ def describe(candidate: Candidate) -> str:
     return f"{text}, {size(metrics['size_bytes'].value)}" if "size_bytes" in metrics else text
 
 
+def is_noisy(candidate: Candidate) -> bool:
+    """Whether any of its measurements was taken on a device that was busy with other things."""
+    return any(measurement.noisy for measurement in candidate.metrics.values())
+
+
 def _row(candidate: Candidate, front: Front, wide: bool, finalised: bool) -> list[str | Text]:
     m = candidate.metrics
     is_base = candidate is front.baseline
@@ -98,8 +110,7 @@ def _row(candidate: Candidate, front: Front, wide: bool, finalised: bool) -> lis
         row.append(_plus_minus(m.get("test_accuracy"), 100, 2 if wide else 1))
     if finalised and wide:
         row.append(MISSING if is_base else _signed(m.get("test_accuracy_change"), wide))
-    noisy = any(measurement.noisy for measurement in m.values())
-    row.append(Text("noisy", style="yellow") if noisy else "")
+    row.append(Text("noisy" if wide else NOISY, style="yellow") if is_noisy(candidate) else "")
     return row
 
 
@@ -144,8 +155,7 @@ def _inside(points: Sequence[tuple[float, float]], frame: Sequence[tuple[float, 
 
 def _axis(name: str, front: Front) -> Axis:
     """The axis of a metric; budgets on it are lines across the plot."""
-    base = front.baseline.metrics.get(metric_key(name))
-    lines = tuple(_line(budget, base) for budget in front.budgets if budget.metric == name)
+    lines = tuple(_line(budget, front.baseline) for budget in front.budgets if budget.metric == name)
     key = metric_key(name)
     if key in ("accuracy", "test_accuracy"):
         return Axis(name, percent, lines)
@@ -156,8 +166,11 @@ def _axis(name: str, front: Front) -> Axis:
     return Axis(name, count, lines)
 
 
-def _line(budget: Budget, base: Measurement | None) -> float:
-    """Where a budget lies on its metric's axis."""
-    if not budget.relative or base is None or budget.metric == "latency":
+def _line(budget: Budget, baseline: Candidate) -> float:
+    """Where a budget lies on its metric's axis; latency's is the ratio to the uncompressed model."""
+    if budget.metric == "latency":
+        return budget.amount if budget.relative else budget.amount / baseline.metrics["latency_ms"].value
+    if not budget.relative:
         return budget.amount
-    return budget.amount * base.value if budget.at_most else base.value + budget.amount
+    base = baseline.metrics[metric_key(budget.metric)].value
+    return budget.amount * base if budget.at_most else base + budget.amount

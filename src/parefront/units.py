@@ -14,8 +14,8 @@ def count(number: float) -> str:
 
 
 def size(number_of_bytes: float) -> str:
-    """Bytes with three digits: ``312 kB`` (1 kB is 1,000 bytes, as in budgets)."""
-    text = count(number_of_bytes)
+    """Bytes with three digits: ``312 KB`` (1 KB is 1,000 bytes, as in budgets)."""
+    text = count(number_of_bytes).upper()
     return f"{text[:-1]} {text[-1]}B" if text[-1].isalpha() else f"{text} B"
 
 
@@ -45,3 +45,8 @@ def _three_digits(value: float) -> str:
     size_of = abs(value)
     digits = 0 if size_of >= 99.95 else 1 if size_of >= 9.995 else 2 if size_of >= 0.9995 else 3
     return f"{value:.{digits}f}"
+
+
+def plural(number: int, noun: str) -> str:
+    """``1 layer``, ``2 layers``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

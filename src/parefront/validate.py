@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from .messages import first_line, kind
 from .spaces import Dataset, Task, TaskError
 
-SECONDS_PER_SPLIT = 2.0
+SECONDS_PER_SPLIT = 1.0
 """Every sample of a split is looked at, or as many evenly spread ones as this time allows."""
 
 PROBE_IMAGES = 4
@@ -71,9 +71,7 @@ def _check_weights(model: nn.Module) -> None:
 
 def _check_split(name: str, split: Any) -> None:
     if not isinstance(split, Dataset):
-        raise TaskError(
-            f"task.{name}: expected a map-style dataset with __len__ and __getitem__, got {kind(split)}"
-        )
+        raise TaskError(f"task.{name}: expected a map-style dataset with __len__ and __getitem__, got {kind(split)}")
     if len(split) == 0:
         raise TaskError(f"task.{name}: the {name} split is empty; expected at least one (input, target)")
 
@@ -114,7 +112,9 @@ def _run(model: nn.Module, name: str, batch: Tensor) -> Tensor:
     if not isinstance(output, Tensor):
         raise TaskError(f"model: expected one tensor as output for {where}, got {kind(output)}")
     if output.dim() == 0 or len(output) != len(batch):
-        raise TaskError(f"model: expected an output with a batch axis of {len(batch)} for {where}, got {_shape(output)}")
+        raise TaskError(
+            f"model: expected an output with a batch axis of {len(batch)} for {where}, got {_shape(output)}"
+        )
     return output
 
 
@@ -194,4 +194,3 @@ def _check_label(name: str, index: int, label: Any, classes: int) -> None:
 
 def _shape(tensor: Tensor) -> tuple[int, ...]:
     return tuple(tensor.shape)
-

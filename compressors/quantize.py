@@ -1,0 +1,138 @@
+"""Static int8, layer by layer: each convolution and linear layer is in 8 bits or stays in float."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from pydantic import Field, field_validator
+from torch import Tensor, fx, nn
+
+from ..spaces import WEIGHTED, Choice, Knob, ModelGraph, Op, op_of, tidy
+from .base import Compressor, Options, Stage
+from .calibration import Calibration
+from .placement import CLAMPS, MOVERS, Placement, place
+from .quantized import FakeQuantize, QuantizedLayer, dequantize, quantize_weight
+from .ranges import RANGES, Observed, Observer, affine
+
+FLOAT, INT8 = 32, 8
+
+
+class QuantizeOptions(Options):
+    """Options of ``quantize``."""
+
+    bits: tuple[int, ...] = (FLOAT, INT8)
+    ranges: str = "percentile"
+    images: int = Field(64, gt=0, description="calibration images for activation ranges, for each candidate")
+    bias_correction: bool = True
+
+    @field_validator("bits")
+    @classmethod
+    def _bits(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value or any(bits not in (FLOAT, INT8) for bits in value):
+            raise ValueError("expected a list of 32 (float) and 8 (int8)")
+        return tuple(sorted({FLOAT, *value}, reverse=True))
+
+    @field_validator("ranges")
+    @classmethod
+    def _ranges(cls, value: str) -> str:
+        if value not in RANGES:
+            raise ValueError(f"expected {', '.join(RANGES)}")
+        return value
+
+
+class Quantize(Compressor):
+    """8-bit weights (symmetric, per output channel) and activations (per tensor). A knob per layer: 32 or 8 bits.
+
+    Activation ranges come from a pass of the *compressed* network over calibration data, since pruning shifts them.
+    Bias correction (Nagel et al. 2019, "Data-Free Quantization", section 4.2, with measured input means) takes out
+    the mean error that rounding the weights makes; at the border, zero padding is not accounted for.
+    """
+
+    name = "quantize"
+    stage = Stage.QUANTISE
+    Options: ClassVar[type[Options]] = QuantizeOptions
+    options: QuantizeOptions
+
+    def knobs(self, graph: ModelGraph) -> list[Knob]:
+        if len(self.options.bits) < 2:
+            return []
+        return [
+            Knob(self.name, layer.name, self.options.bits, FLOAT, frozenset({layer.name}), layer.position)
+            for layer in graph.layers
+        ]
+
+    def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
+        present = {str(node.target) for node in net.graph.nodes if node.op == "call_module"}
+        layers = {name for name, bits in choices.items() if bits == INT8 and name in present}
+        placement = place(net, layers)
+        with calibration.forward():
+            observed = Observer(net, placement.points).observe(calibration.inputs[: self.options.images])
+        scales = self._insert(net, placement, observed)
+        for node in [n for n in net.graph.nodes if n.op == "call_module" and n.target in layers]:
+            self._quantize_layer(net, node, scales)
+        tidy(net)
+        return net
+
+    def _insert(
+        self, net: fx.GraphModule, placement: Placement, observed: Mapping[fx.Node, Observed]
+    ) -> dict[fx.Node, tuple[FakeQuantize, Observed]]:
+        """Add the quantisation points; returns, by the node of each point, the point and what it saw."""
+        inserted: dict[fx.Node, tuple[FakeQuantize, Observed]] = {}
+        made: dict[fx.Node, fx.Node] = {}
+        for node, for_all in placement.points.items():
+            seen = observed[node]
+            source = made.get(node.all_input_nodes[0]) if op_of(net, node) in MOVERS else None
+            if source is not None and node in placement.integer:
+                point = inserted[source][0]
+            else:
+                low, high = RANGES[self.options.ranges](seen)
+                point = FakeQuantize(*affine(low, high, self.target.signed_activations), self.target.signed_activations)
+            name = f"{node.name}_quantized"
+            net.add_submodule(name, point)
+            with net.graph.inserting_after(node):
+                added = net.graph.call_module(name, (node,))
+            readers = [r for r in node.users if r is not added and (for_all or r in placement.integer)]
+            for reader in readers:
+                reader.replace_input_with(node, added)
+            inserted[added], made[node] = (point, seen), added
+            self._absorb_clamp(net, node, point)
+        return inserted
+
+    @staticmethod
+    def _absorb_clamp(net: fx.GraphModule, node: fx.Node, point: FakeQuantize) -> None:
+        """Take out a ReLU or clip that the quantisation point does by itself: integers cannot lie outside it."""
+        if op_of(net, node) not in CLAMPS or len(node.users) != 1 or len(node.all_input_nodes) != 1:
+            return
+        clamp = net.get_submodule(str(node.target))
+        assert isinstance(clamp, Op)
+        bounds = (clamp.constant(1), clamp.constant(2)) if clamp.op_type == "Clip" else (0.0, None)
+        low, high = point.range
+        above = bounds[0] is None or low >= float(bounds[0]) - 1e-6
+        below = bounds[1] is None or high <= float(bounds[1]) * (1 + 1e-6)
+        if above and below and len(node.all_input_nodes[0].users) == 1:
+            node.replace_all_uses_with(node.all_input_nodes[0])
+
+    def _quantize_layer(
+        self, net: fx.GraphModule, node: fx.Node, scales: Mapping[fx.Node, tuple[FakeQuantize, Observed]]
+    ) -> None:
+        point, seen = scales[node.all_input_nodes[0]]
+        layer = net.get_submodule(str(node.target))
+        assert isinstance(layer, WEIGHTED)
+        weight = layer.weight.detach().clone()
+        codes, scale = quantize_weight(weight, 127 if self.target.full_range_weights else 63)
+        if self.options.bias_correction and layer.bias is not None:
+            means = seen.last_mean if isinstance(layer, nn.Linear) else seen.mean
+            error = dequantize(codes, scale) - weight
+            error = error.flatten(2).sum(2) if error.dim() > 2 else error
+            layer.bias = nn.Parameter(layer.bias.detach() - _mean_error(layer, error, means))
+        net.set_submodule(str(node.target), QuantizedLayer(layer, codes, scale, point.scale))
+
+
+def _mean_error(layer: nn.Module, error: Tensor, mean: Tensor) -> Tensor:
+    """The mean output, shape ``(out,)``, of a weight error ``(out, in / groups)`` on inputs of channel means ``(in,)``."""
+    groups = getattr(layer, "groups", 1)
+    if groups == 1:
+        return error @ mean
+    of_output = mean.view(groups, -1).repeat_interleave(error.shape[0] // groups, 0)
+    return (error * of_output).sum(1)

@@ -1,0 +1,109 @@
+"""What quantisation leaves behind: layers with integer weights, and the points where activations become integers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx_ir as ir
+import torch
+from torch import Tensor, nn
+
+from ..spaces import Builder, Emittable, SequenceLinear, conv_attributes
+
+
+class FakeQuantize(Emittable):
+    """An activation rounded to 8-bit integers, per tensor: ``(clip(round(x / scale) + zero_point) − zero_point) · scale``.
+
+    Attributes:
+        scale: step between two integers, in the activation's own unit.
+        zero_point: the integer that stands for 0.
+        signed: int8 where True, uint8 where False.
+    """
+
+    def __init__(self, scale: float, zero_point: int, signed: bool) -> None:
+        super().__init__()
+        self.scale = scale
+        self.zero_point = zero_point
+        self.signed = signed
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        return (-128, 127) if self.signed else (0, 255)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The lowest and highest activation that can be expressed."""
+        low, high = self.limits
+        return (low - self.zero_point) * self.scale, (high - self.zero_point) * self.scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.fake_quantize_per_tensor_affine(x, self.scale, self.zero_point, *self.limits)
+
+    def emit(self, builder: Builder, inputs: Sequence[ir.Value | None]) -> list[ir.Value]:
+        kind = np.int8 if self.signed else np.uint8
+        scale = builder.constant("scale", np.array(self.scale, np.float32))
+        zero = builder.constant("zero_point", np.array(self.zero_point, kind))
+        quantized = builder.node("QuantizeLinear", [inputs[0], scale, zero], suffix=".quantize")
+        return builder.node("DequantizeLinear", [quantized[0], scale, zero])
+
+
+class QuantizedLayer(Emittable):
+    """A convolution or linear layer with int8 weights, symmetric, one scale for each output channel.
+
+    Attributes:
+        layer: the float layer, its weight replaced by the values the integers stand for.
+        codes: int8, the weight's shape.
+        scale: float32, shape ``(out,)``.
+        input_scale: of the activation it reads; the bias is held as int32 in steps of ``input_scale · scale``.
+    """
+
+    codes: Tensor
+    scale: Tensor
+
+    def __init__(self, layer: nn.Module, codes: Tensor, scale: Tensor, input_scale: float) -> None:
+        super().__init__()
+        self.layer = layer
+        self.register_buffer("codes", codes)
+        self.register_buffer("scale", scale)
+        self.input_scale = input_scale
+        layer.get_parameter("weight").data = dequantize(codes, scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x)  # type: ignore[no-any-return]
+
+    def emit(self, builder: Builder, inputs: Sequence[ir.Value | None]) -> list[ir.Value]:
+        bias = self.layer.get_parameter("bias").detach().numpy().astype(np.float64)
+        layer = self.layer
+        if isinstance(layer, SequenceLinear):
+            weight = self._weight(builder, self.codes.numpy().T, axis=1)
+            product = builder.node("MatMul", [inputs[0], weight], suffix=".matmul")
+            return builder.node("Add", [product[0], builder.constant("bias", bias.astype(np.float32))])
+        steps = self.scale.numpy().astype(np.float64) * self.input_scale
+        held = np.clip(np.rint(bias / steps), -(2**31) + 1, 2**31 - 1).astype(np.int32)
+        constants = [builder.constant("bias", held), builder.constant("bias_scale", steps.astype(np.float32))]
+        weight = self._weight(builder, self.codes.numpy(), axis=0)
+        integer_bias = builder.node("DequantizeLinear", constants, {"axis": 0}, suffix=".bias_dequantize")
+        arguments = [inputs[0], weight, integer_bias[0]]
+        if isinstance(layer, nn.Linear):
+            return builder.node("Gemm", arguments, {"transB": 1})
+        assert isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d)
+        return builder.node("Conv", arguments, conv_attributes(layer))
+
+    def _weight(self, builder: Builder, codes: np.ndarray, axis: int) -> ir.Value:
+        constants = [builder.constant("weight", codes), builder.constant("weight_scale", self.scale.numpy())]
+        zero = builder.constant("weight_zero_point", np.zeros(len(self.scale), np.int8))
+        return builder.node("DequantizeLinear", [*constants, zero], {"axis": axis}, suffix=".weight_dequantize")[0]
+
+
+def quantize_weight(weight: Tensor, limit: int = 127) -> tuple[Tensor, Tensor]:
+    """Symmetric int8 codes and one scale for each output channel (axis 0), by the largest absolute weight."""
+    largest = weight.detach().abs().flatten(1).amax(1)
+    scale = torch.where(largest > 0, largest / limit, torch.ones_like(largest))
+    shaped = scale.view(-1, *[1] * (weight.dim() - 1))
+    return torch.clamp(torch.round(weight.detach() / shaped), -limit, limit).to(torch.int8), scale
+
+
+def dequantize(codes: Tensor, scale: Tensor) -> Tensor:
+    """The values that integer weights stand for."""
+    return codes.float() * scale.view(-1, *[1] * (codes.dim() - 1))

@@ -1,0 +1,37 @@
+"""What a candidate costs: model → ONNX artefact → accuracy, latency on a device, size, MACs, memory."""
+
+from .accuracy import correct, evaluate, metric_score, open_session, run_outputs, split_inputs
+from .cost import Cost, cost_of
+from .device import Device, DeviceOptions
+from .device_profile import DeviceProfile
+from .emit import Artifact, emit
+from .errors import DeviceError
+from .latency import Latency, LatencyProtocol, measure
+from .measurement import Measurement, paired_difference, proportion
+from .parity import ParityError, check_parity, prove
+
+__all__ = [
+    "Artifact",
+    "Cost",
+    "Device",
+    "DeviceError",
+    "DeviceOptions",
+    "DeviceProfile",
+    "Latency",
+    "LatencyProtocol",
+    "Measurement",
+    "ParityError",
+    "check_parity",
+    "correct",
+    "cost_of",
+    "emit",
+    "evaluate",
+    "measure",
+    "metric_score",
+    "open_session",
+    "paired_difference",
+    "proportion",
+    "prove",
+    "run_outputs",
+    "split_inputs",
+]

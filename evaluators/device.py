@@ -1,0 +1,209 @@
+"""The place where latency is measured: this machine, or any other that a command prefix leads to."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from .channel import Channel
+from .device_profile import DeviceProfile
+from .errors import DeviceError, RequestRefused, WorkerDied
+from .lock import exclusive
+from .measurement import Measurement
+from .timing import Timing
+
+T = TypeVar("T")
+Shapes = Mapping[str, Sequence[int]]
+
+_WORKER = Path(__file__).with_name("worker.py")
+_BOOTSTRAP = (
+    "import sys;sys.path[:]=filter(None,sys.path);"
+    "exec(compile(sys.stdin.buffer.read(int(sys.stdin.buffer.readline())),'worker.py','exec'))"
+)
+# These hand their arguments to a shell on the other side, which would take the bootstrap apart.
+_THROUGH_A_SHELL = frozenset({"ssh", "autossh", "slogin", "adb", "dbclient", "plink"})
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceOptions:
+    """How a device is reached, and how models run there.
+
+    `command` is the prefix that starts a program on the device: nothing for this machine, `("ssh", "pi@raspberry")`,
+    `("docker", "exec", "-i", "box")`. `python` is the interpreter there that has numpy and onnxruntime; by default
+    this one on this machine and `python3` elsewhere. `quote` tells whether the prefix hands its arguments to a shell;
+    by default it is taken to, where one of its words is `ssh`, `adb` or the like.
+
+    `threads` are onnxruntime's intra-op threads. `spinning` lets idle ones burn CPU while they wait for work; it is
+    off, since the threads of one model would spin into the runs of the other. `optimisation` is a graph optimisation
+    level (`disable_all`, `enable_basic`, `enable_extended`, `enable_layout`, `enable_all`). `core` pins the worker to
+    a CPU core (one thread, Linux only); by default the system decides. Raises `ValueError` on nonsense.
+    """
+
+    command: tuple[str, ...] = ()
+    threads: int = 1
+    spinning: bool = False
+    providers: tuple[str, ...] = ("CPUExecutionProvider",)
+    python: str | None = None
+    optimisation: str = "enable_all"
+    core: int | None = None
+    quote: bool | None = None
+    deadline_seconds: float = 120.0
+
+    def __post_init__(self) -> None:
+        if self.threads < 1:
+            raise ValueError(f"threads must be at least 1, got {self.threads}")
+        if self.core is not None and self.threads != 1:
+            raise ValueError(f"a core is for one thread, got threads={self.threads} and core={self.core}")
+        if not self.providers:
+            raise ValueError("at least one provider is needed, such as CPUExecutionProvider")
+        if self.deadline_seconds <= 0:
+            raise ValueError(f"deadline_seconds must be positive, got {self.deadline_seconds}")
+
+    @property
+    def session(self) -> dict[str, Any]:
+        """What of it decides how a session runs, as the worker takes it."""
+        chosen = {"threads": self.threads, "spinning": self.spinning, "optimisation": self.optimisation}
+        return {**chosen, "providers": list(self.providers)}
+
+
+class Device:
+    """A context manager around a worker process, which is started at the first request and again, once, if it dies.
+
+    Every request raises `DeviceError` where the device is unreachable, silent for `deadline_seconds`, or refuses
+    (`RequestRefused`: a model that onnxruntime rejects, a free axis without a shape, …). Safe to share by threads.
+    """
+
+    def __init__(self, options: DeviceOptions | None = None) -> None:
+        self.options = options or DeviceOptions()
+        self._mutex = threading.Lock()
+        self._connection: tuple[Channel, DeviceProfile] | None = None
+        self._digests: dict[tuple[Path, int, int], str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def name(self) -> str:
+        """The command that leads there, or "this machine"."""
+        return shlex.join(self.options.command) or "this machine"
+
+    @property
+    def profile(self) -> DeviceProfile:
+        """What the device says of itself; asked once for each worker."""
+        return self._served(lambda channel, profile: profile)
+
+    def time(
+        self, candidate: Path, reference: Path, protocol: Mapping[str, float], shapes: Shapes | None = None
+    ) -> Timing:
+        """Run the two artefacts against each other by the worker's protocol (`worker.time_pairs`).
+
+        `shapes` gives input shapes by name where axes other than the first are free. Waits while another process
+        measures on this device. The same file may be given twice: the two get a session each.
+        """
+
+        def timed(channel: Channel, profile: DeviceProfile) -> Timing:
+            artifacts = {"candidate": candidate, "reference": reference}
+            for slot, artifact in artifacts.items():
+                self._load(channel, artifact, slot)
+            models = {slot: {"digest": self._digest(artifact), "slot": slot} for slot, artifact in artifacts.items()}
+            fields = {**models, "protocol": dict(protocol), "shapes": _plain(shapes)}
+            with exclusive(self.name):
+                answer = self._ask(channel, "measure", b"", **fields)
+            return Timing.from_json(answer)
+
+        return self._served(timed)
+
+    def memory(self, artifact: Path, shapes: Shapes | None = None, repeats: int = 3) -> Measurement:
+        """Bytes by which resident memory peaks while a session is created and run, each time in a fresh process.
+
+        The value is the median, the interval the range of the `repeats`. Not counted: the interpreter, the runtime's
+        libraries, the artefact's own bytes, from which the session is created.
+        """
+        model, peaks = artifact.read_bytes(), []
+        for _ in range(repeats):
+            channel = self._start()
+            try:
+                answer = self._ask(channel, "memory", model, shapes=_plain(shapes))
+            finally:
+                channel.close()
+            peaks.append(float(answer["peak_bytes"]))
+        peaks.sort()
+        return Measurement(peaks[len(peaks) // 2], peaks[0], peaks[-1], len(peaks), "bytes")
+
+    def close(self) -> None:
+        """End the worker; a later request starts another."""
+        with self._mutex:
+            if self._connection is not None:
+                self._connection[0].close()
+                self._connection = None
+
+    def _served(self, action: Callable[[Channel, DeviceProfile], T]) -> T:
+        with self._mutex:
+            try:
+                return action(*self._connected())
+            except WorkerDied:
+                connected = self._connected()
+            try:
+                return action(*connected)
+            except WorkerDied as died:
+                raise DeviceError(f"{self.name}: {died}; so did the one before it") from died
+
+    def _connected(self) -> tuple[Channel, DeviceProfile]:
+        if self._connection is None or self._connection[0].closed:
+            channel = self._start()
+            try:
+                answer = self._ask(channel, "hello", core=self.options.core)
+                self._connection = channel, DeviceProfile.from_json(answer["profile"])
+            except WorkerDied as died:
+                raise DeviceError(f"cannot reach {self.name}: {died}") from died
+            except BaseException:
+                channel.close()
+                raise
+        return self._connection
+
+    def _start(self) -> Channel:
+        options = self.options
+        if not options.command:
+            return Channel([options.python or sys.executable, "-P", str(_WORKER)])
+        program = [options.python or "python3", "-c", _BOOTSTRAP]
+        through_a_shell = any(Path(word).name in _THROUGH_A_SHELL for word in options.command)
+        if through_a_shell if options.quote is None else options.quote:
+            program = [shlex.join(program)]
+        source = _WORKER.read_bytes()
+        return Channel([*options.command, *program], b"%d\n%s" % (len(source), source))
+
+    def _load(self, channel: Channel, artifact: Path, slot: str) -> None:
+        digest = self._digest(artifact)
+        try:
+            self._ask(channel, "load", digest=digest, slot=slot)
+        except RequestRefused as refusal:
+            if refusal.code != "unknown_model":
+                raise
+            self._ask(channel, "load", artifact.read_bytes(), digest=digest, slot=slot)
+
+    def _ask(self, channel: Channel, op: str, payload: bytes = b"", **fields: Any) -> dict[str, Any]:
+        request = {"op": op, "options": self.options.session, **fields}
+        return channel.request(request, payload, seconds=self.options.deadline_seconds)
+
+    def _digest(self, artifact: Path) -> str:
+        status = artifact.stat()
+        key = (artifact.absolute(), status.st_size, status.st_mtime_ns)
+        if key not in self._digests:
+            self._digests[key] = hashlib.sha256(artifact.read_bytes()).hexdigest()
+        return self._digests[key]
+
+
+def _plain(shapes: Shapes | None) -> dict[str, list[int]]:
+    return {name: [int(size) for size in shape] for name, shape in (shapes or {}).items()}

@@ -1,0 +1,80 @@
+"""What a device says of itself, and what that means for the models that are built for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+RELEVANT_FLAGS = {
+    *("sse4_2", "avx", "avx2", "fma", "f16c", "avx_vnni", "avx512f", "avx512bw", "avx512vl", "avx512_vnni"),
+    *("avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16"),
+    *("neon", "asimd", "asimdhp", "fphp", "asimddp", "i8mm", "bf16", "sve", "sve2"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceProfile:
+    """A device as its worker sees it. Strings are empty and numbers zero where it does not tell.
+
+    `flags` are those of the CPU's that decide how fast convolutions are; `cores` those this process may use; `load`
+    the number of running processes over the last minute, when the profile was taken.
+    """
+
+    cpu: str
+    flags: tuple[str, ...]
+    machine: str
+    system: str
+    cores: int
+    memory_bytes: int
+    python: str
+    numpy: str
+    onnxruntime: str
+    providers: tuple[str, ...]
+    governor: str
+    frequency_mhz: float
+    load: float
+    cpu_clock_step_ns: int
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> DeviceProfile:
+        """The profile that a worker sent or `to_json` wrote; a missing key raises `KeyError`."""
+        return cls(
+            cpu=str(fields["cpu"]),
+            flags=tuple(sorted(RELEVANT_FLAGS.intersection(fields["flags"]))),
+            machine=str(fields["machine"]),
+            system=str(fields["system"]),
+            cores=int(fields["cores"]),
+            memory_bytes=int(fields["memory_bytes"]),
+            python=str(fields["python"]),
+            numpy=str(fields["numpy"]),
+            onnxruntime=str(fields["onnxruntime"]),
+            providers=tuple(fields["providers"]),
+            governor=str(fields["governor"]),
+            frequency_mhz=float(fields["frequency_mhz"]),
+            load=float(fields["load"]),
+            cpu_clock_step_ns=int(fields["cpu_clock_step_ns"]),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        fields = asdict(self)
+        return {**fields, "flags": list(self.flags), "providers": list(self.providers)}
+
+    @property
+    def is_arm(self) -> bool:
+        return self.machine.lower().startswith(("aarch64", "arm"))
+
+    @property
+    def signed_activations(self) -> bool:
+        """Whether int8 activations should be signed: on ARM; elsewhere u8, since x86 fuses Conv+ReLU with u8 only."""
+        return self.is_arm
+
+    @property
+    def vector_width(self) -> int:
+        """The channel count whose multiples onnxruntime's kernels like: float32 lanes of its blocked layout.
+
+        16 with AVX-512, 8 on other x86-64 and on ARM with the int8 dot product, 4 on other ARM.
+        """
+        if self.is_arm:
+            return 8 if "asimddp" in self.flags else 4
+        return 16 if "avx512f" in self.flags else 8

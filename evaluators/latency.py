@@ -1,0 +1,169 @@
+"""Latency of a candidate, and its ratio to a reference's, on a device: the protocol's terms and its statistics."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .device import Device, Shapes
+from .errors import DeviceError
+from .measurement import Z_95, Measurement, bootstrap_median
+from .timing import Block, Timing
+
+Clock = Literal["wall", "cpu"]
+
+_MANY_DROPPED = 0.25
+_NOISY_HALF_WIDTH = 0.03
+_NOISY_DRIFT = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyProtocol:
+    """How long to measure, and how wide an interval is narrow enough.
+
+    Ends when `min_samples` kept runs of each model and `min_seconds` are there and the interval of the ratio is
+    within ±`half_width` (relative), or after `max_seconds`; six pairs of blocks are timed in any case, unless that
+    takes four times `max_seconds`. Up to `warmup_seconds` come before. `seed` makes the inputs and the order.
+
+    `session_spread` is the standard deviation, relative, of the ratio of two sessions *of the same file*: where the
+    weights and buffers come to lie in memory makes one faster than the other for as long as it lives, and no number
+    of runs tells. It is added to the interval, which is else too narrow (`MEASURED` in this folder's tests says how).
+    """
+
+    min_samples: int = 64
+    min_seconds: float = 0.5
+    max_seconds: float = 1.5
+    half_width: float = 0.01
+    warmup_seconds: float = 0.3
+    session_spread: float = 0.004
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.min_samples < 1 or not 0 < self.min_seconds <= self.max_seconds:
+            raise ValueError(f"expected min_samples >= 1 and 0 < min_seconds <= max_seconds, got {self}")
+        if self.half_width <= 0 or self.session_spread < 0 or self.warmup_seconds < 0:
+            raise ValueError(f"expected half_width > 0, session_spread >= 0 and warmup_seconds >= 0, got {self}")
+
+    def for_worker(self) -> dict[str, float]:
+        """The terms as the worker takes them; it knows nothing of `session_spread` and aims at what that leaves."""
+        terms = asdict(self)
+        allowance = Z_95 * terms.pop("session_spread")
+        remaining = math.sqrt(max(0.0, self.half_width**2 - allowance**2))
+        return {**terms, "half_width": max(remaining, self.half_width / 4)}
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Milliseconds of one run (batch 1 where the batch axis is free), and their ratio; lower is better.
+
+    `ratio` is the median of candidate / reference over adjacent blocks, "x"; its `n` counts pairs of blocks, the `n`
+    of the two latencies blocks. `p50_ms`, `p90_ms`, `p99_ms` are of the candidate's single kept runs, `runs` in number.
+    `dropped` counts the runs of both models that were preempted; where they are more than a quarter, `clock` is "cpu"
+    instead of "wall": the CPU times of all runs count. `session_seconds` is the creation of the candidate's session.
+
+    Each measurement is `noisy` where more than a quarter of the runs were dropped, its interval is wider than ±3 %, or
+    it drifted by more than 5 % from the first half to the second. `noisy` says so of the candidate or the ratio.
+    """
+
+    latency_ms: Measurement
+    reference_ms: Measurement
+    ratio: Measurement
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float
+    runs: int
+    dropped: int
+    noisy: bool
+    clock: Clock
+    seconds: float
+    session_seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dict of numbers and of measurements as dicts."""
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {name: f.to_json() if isinstance(f, Measurement) else f for name, f in fields.items()}
+
+
+def measure(
+    device: Device,
+    candidate: Path,
+    reference: Path,
+    protocol: LatencyProtocol | None = None,
+    shapes: Shapes | None = None,
+) -> Latency:
+    """Time `candidate` against `reference` (both ONNX files) on the device. Raises `DeviceError` where it cannot."""
+    protocol = protocol or LatencyProtocol()
+    return summarise(device.time(candidate, reference, protocol.for_worker(), shapes), protocol)
+
+
+def summarise(timing: Timing, protocol: LatencyProtocol) -> Latency:
+    """The statistics of one timing. The intervals are bootstrapped over blocks, which are nearly independent."""
+    blocks = [*timing.candidate, *timing.reference]
+    total = sum(block.kept.size for block in blocks)
+    dropped = total - sum(int(block.kept.sum()) for block in blocks)
+    many_dropped = dropped > _MANY_DROPPED * total
+    clock: Clock = "cpu" if many_dropped else "wall"
+    medians = np.array([[_median_ms(c, clock), _median_ms(r, clock)] for c, r in _pairs(timing, clock)])
+    if len(medians) == 0:
+        raise DeviceError("no pair of blocks was timed without interruption; is the device busy?")
+
+    def estimate(samples: NDArray[np.float64], unit: str) -> Measurement:
+        median = bootstrap_median(samples, unit, seed=protocol.seed)
+        wide = median.noisy or median.half_width > _NOISY_HALF_WIDTH * median.value
+        noisy = wide or many_dropped or _drift(samples) > _NOISY_DRIFT
+        return replace(_widened(median, protocol.session_spread), noisy=noisy)
+
+    latency, ratio = estimate(medians[:, 0], "ms"), estimate(medians[:, 0] / medians[:, 1], "x")
+    runs = np.concatenate([_times_ms(block, clock) for block in timing.candidate])
+    p50, p90, p99 = (float(quantile) for quantile in np.quantile(runs, [0.5, 0.9, 0.99]))
+    return Latency(
+        latency_ms=latency,
+        reference_ms=estimate(medians[:, 1], "ms"),
+        ratio=ratio,
+        p50_ms=p50,
+        p90_ms=p90,
+        p99_ms=p99,
+        runs=runs.size,
+        dropped=dropped,
+        noisy=latency.noisy or ratio.noisy,
+        clock=clock,
+        seconds=timing.seconds + timing.warmup_seconds,
+        session_seconds=timing.session_seconds,
+    )
+
+
+def _pairs(timing: Timing, clock: Clock) -> list[tuple[Block, Block]]:
+    pairs = list(zip(timing.candidate, timing.reference, strict=True))
+    return [pair for pair in pairs if clock == "cpu" or all(block.kept.any() for block in pair)]
+
+
+def _times_ms(block: Block, clock: Clock) -> NDArray[np.float64]:
+    nanoseconds = block.cpu_ns if clock == "cpu" else block.wall_ns[block.kept]
+    return nanoseconds / 1e6
+
+
+def _median_ms(block: Block, clock: Clock) -> float:
+    return float(statistics.median(_times_ms(block, clock).tolist()))  # ten times as fast as numpy's, on ten numbers
+
+
+def _widened(measured: Measurement, spread: float) -> Measurement:
+    """The interval with a relative standard deviation added to it, in quadrature."""
+    allowance = Z_95 * spread * measured.value
+    low = measured.value - math.hypot(measured.value - measured.low, allowance)
+    high = measured.value + math.hypot(measured.high - measured.value, allowance)
+    return replace(measured, low=low, high=high)
+
+
+def _drift(samples: NDArray[np.float64]) -> float:
+    """By how much the medians of the first and second half differ, relative; 0 where there are too few to tell."""
+    if samples.size < 4:
+        return 0.0
+    halves = np.array_split(samples, 2)
+    first, second = (float(np.median(half)) for half in halves)
+    return abs(second - first) / min(first, second)

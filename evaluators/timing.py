@@ -1,0 +1,55 @@
+"""What the worker's clock has read: blocks of runs of a candidate and of a reference, in interleaved pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Consecutive runs of one model; three arrays of shape `(runs,)`. The first run was dropped by the worker.
+
+    `kept` is false where a run was preempted, so that its wall time says more of other programs than of the model.
+    """
+
+    wall_ns: NDArray[np.int64]
+    cpu_ns: NDArray[np.int64]
+    kept: NDArray[np.bool_]
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Block:
+        wall, cpu = (np.asarray(fields[key], dtype=np.int64) for key in ("wall_ns", "cpu_ns"))
+        return cls(wall, cpu, np.asarray(fields["kept"], dtype=bool))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Timing:
+    """The pairs `(candidate[i], reference[i])`, taken next to each other in time, in random order within a pair.
+
+    `seconds` is what the timed blocks took, after `warmup_seconds`; `session_seconds` is the creation of the
+    candidate's session. `detects_preemption` is false where all runs are kept since none can be told from another:
+    with several threads, or on a CPU clock that is too coarse.
+    """
+
+    candidate: tuple[Block, ...]
+    reference: tuple[Block, ...]
+    seconds: float
+    warmup_seconds: float
+    session_seconds: float
+    detects_preemption: bool
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Timing:
+        return cls(
+            candidate=tuple(Block.from_json(pair["candidate"]) for pair in fields["pairs"]),
+            reference=tuple(Block.from_json(pair["reference"]) for pair in fields["pairs"]),
+            seconds=float(fields["seconds"]),
+            warmup_seconds=float(fields["warmup_seconds"]),
+            session_seconds=float(fields["session_seconds"]),
+            detects_preemption=bool(fields["drops"]),
+        )

@@ -1,0 +1,519 @@
+"""Times ONNX models on the device that it runs on: framed requests on stdin, framed JSON answers on stdout.
+
+One file for any Python >= 3.9 with numpy and onnxruntime: it is run as a script, or streamed over stdin to a device
+that has nothing of ours installed. It therefore imports nothing of parefront, and writes no file.
+
+A frame is `PFW1`, the header's length (4 bytes, big endian), the header (a JSON object), then `payload_bytes` bytes
+whose SHA-256 is `payload_sha256`, where the header announces any. Requests carry `version`, `id`, `op`; each gets
+one frame without payload: `{"id": …, "ok": true, …}` or `{"id": …, "ok": false, "code": …, "error": …}`.
+After a frame that cannot be understood the stream is out of step: the worker answers, and ends with status 2.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import hashlib
+import json
+import os
+import platform
+import random
+import signal
+import statistics
+import struct
+import sys
+import time
+import traceback
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any, BinaryIO
+
+VERSION = 1
+MAGIC = b"PFW1"
+PREFIX = struct.Struct(">4sI")
+MAX_HEADER_BYTES = 1 << 20
+MAX_PAYLOAD_BYTES = 1 << 31
+MAX_SESSIONS = 4
+
+RUNS_PER_BLOCK = 10
+BLOCK_SECONDS = 0.03
+MIN_PAIRS = 6
+# A run is kept where wall <= CPU * (1 + share) + constant: undisturbed runs exceed their CPU time by 0.5 µs (clock
+# calls) and 0.1 % to 0.6 % (timer ticks); a preemption costs tens of µs at the very least.
+MARGIN_NS, MARGIN_SHARE = 5_000, 0.02
+# A CPU clock that steps in coarser units than this cannot tell a preempted run.
+COARSE_CLOCK_NS = 20_000
+
+Header = dict[str, Any]
+
+
+class RequestError(Exception):
+    """This request cannot be served; the next one can."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class StreamError(Exception):
+    """The stream is out of step: there is no telling where the next frame begins."""
+
+
+def main() -> int:
+    """Serve requests until `bye`, the end of stdin, or a frame that cannot be understood; the exit status."""
+    source, sink = sys.stdin.buffer, claim_stdout()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started us; we end when stdin does
+    worker = Worker()
+    while True:
+        header: Header = {}
+        try:
+            frame = read_frame(source)
+            if frame is None:
+                return 0
+            header, payload = frame
+            answer = worker.answer(header, payload)
+        except StreamError as error:
+            write_frame(sink, {"id": None, "ok": False, "code": "stream", "error": str(error)})
+            return 2
+        except RequestError as error:
+            answer = {"ok": False, "code": error.code, "error": str(error)}
+        except Exception as error:  # the boundary of the process: whatever went wrong is said, never kept
+            message = f"{type(error).__name__}: {error}"
+            answer = {"ok": False, "code": "internal", "error": message, "traceback": traceback.format_exc()}
+        write_frame(sink, {"ok": True, **answer, "id": header.get("id")})
+        if header.get("op") == "bye":
+            return 0
+
+
+def claim_stdout() -> BinaryIO:
+    """The real stdout, for frames alone; file descriptor 1 becomes stderr, so that stray prints harm nothing."""
+    sys.stdout.flush()
+    sink = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return sink
+
+
+def read_frame(source: BinaryIO) -> tuple[Header, bytes] | None:
+    """The next header and payload, or None at the end of the stream; `StreamError` where it cannot be understood."""
+    prefix = source.read(PREFIX.size)
+    if not prefix:
+        return None
+    magic, length = PREFIX.unpack(prefix.ljust(PREFIX.size, b"\0"))
+    if magic != MAGIC or length > MAX_HEADER_BYTES:
+        raise StreamError(f"expected a frame of {MAGIC!r} and at most {MAX_HEADER_BYTES} bytes, got {prefix!r}")
+    try:
+        header = json.loads(read_exactly(source, length))
+        announced, digest = header.get("payload_bytes", 0), header.get("payload_sha256")
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise StreamError(f"a frame's header must be a JSON object: {error}") from error
+    if type(announced) is not int or not 0 <= announced <= MAX_PAYLOAD_BYTES:
+        raise StreamError(f"payload_bytes must be an integer from 0 to {MAX_PAYLOAD_BYTES}, got {announced!r}")
+    payload = read_exactly(source, announced)
+    if announced and hashlib.sha256(payload).hexdigest() != digest:
+        raise StreamError("the payload's SHA-256 differs from the one announced")
+    return header, payload
+
+
+def read_exactly(source: BinaryIO, size: int) -> bytes:
+    """`size` bytes, in chunks, so that memory grows with what arrives and not with what a header claims."""
+    chunks, missing = [], size
+    while missing:
+        chunk = source.read(min(missing, 1 << 20))
+        if not chunk:
+            raise StreamError(f"the stream ended {missing} bytes before the end of a frame")
+        chunks.append(chunk)
+        missing -= len(chunk)
+    return b"".join(chunks)
+
+
+def write_frame(sink: BinaryIO, answer: Header) -> None:
+    body = json.dumps(answer, allow_nan=False).encode()
+    sink.write(PREFIX.pack(MAGIC, len(body)) + body)
+    sink.flush()
+
+
+class Worker:
+    """The requests, and the sessions kept between them (the `MAX_SESSIONS` most recently used)."""
+
+    def __init__(self) -> None:
+        self.sessions: OrderedDict[tuple[str, str, str], Loaded] = OrderedDict()
+        self.fresh = True
+        self.operations: dict[str, Callable[[Header, bytes], Header]] = {
+            "hello": self.hello,
+            "load": self.load,
+            "measure": self.measure,
+            "memory": self.memory,
+            "bye": lambda header, payload: {},
+        }
+
+    def answer(self, header: Header, payload: bytes) -> Header:
+        if header.get("version") != VERSION:
+            raise RequestError("version", f"this worker speaks version {VERSION}, not {header.get('version')!r}")
+        operation = self.operations.get(str(header.get("op")))
+        if operation is None:
+            raise RequestError("op", f"unknown op {header.get('op')!r}; known: {', '.join(self.operations)}")
+        return operation(header, payload)
+
+    def hello(self, header: Header, payload: bytes) -> Header:
+        """The device's profile; `core`, where given, pins this process to that CPU core first."""
+        core = header.get("core")
+        if core is not None:
+            pin(core)
+        return {"profile": profile()}
+
+    def load(self, header: Header, payload: bytes) -> Header:
+        """Create the session of a model under a slot, or find it; without the bytes only what is loaded is found.
+
+        Two slots of one digest are two sessions, so that a model can honestly be timed against itself.
+        """
+        key = session_key(header, header.get("slot", ""))
+        found = key in self.sessions
+        if not found:
+            if not payload:
+                raise RequestError("unknown_model", f"model {key[0][:12]} is not loaded; send its bytes")
+            if hashlib.sha256(payload).hexdigest() != key[0]:
+                raise RequestError("digest", f"the model's SHA-256 is not {key[0]}")
+            self.fresh = False
+            self.sessions[key] = Loaded(payload, header["options"])
+            while len(self.sessions) > MAX_SESSIONS:
+                self.sessions.popitem(last=False)
+        loaded = self.sessions[key]
+        self.sessions.move_to_end(key)
+        return {"session_seconds": loaded.seconds, "found": found, "inputs": loaded.inputs()}
+
+    def measure(self, header: Header, payload: bytes) -> Header:
+        """Time `candidate` and `reference` (slots of loaded models) against each other; see `time_pairs`."""
+        loaded = []
+        for role in ("candidate", "reference"):
+            key = session_key({**header, **header[role]}, role)
+            if key not in self.sessions:
+                raise RequestError("unknown_model", f"the {role} {key[0][:12]} is not loaded")
+            self.sessions.move_to_end(key)
+            loaded.append(self.sessions[key])
+        protocol, shapes = header["protocol"], header.get("shapes") or {}
+        runs = [model.bind(shapes, int(protocol["seed"])) for model in loaded]
+        drops = header["options"]["threads"] == 1 and cpu_clock_step_ns() <= COARSE_CLOCK_NS
+        answer = time_pairs(runs[0], runs[1], protocol, drops)
+        return {**answer, "session_seconds": loaded[0].seconds}
+
+    def memory(self, header: Header, payload: bytes) -> Header:
+        """Bytes by which resident memory peaks while a session is created from bytes and run three times.
+
+        Only the first model of a fresh process tells the truth (later ones reuse what earlier ones freed), so
+        any other is refused. The model's own bytes and the imported runtime are there before and do not count.
+        """
+        if not self.fresh:
+            raise RequestError("not_fresh", "memory is measured in a fresh worker only")
+        self.fresh = False
+        runtime()
+        before = resident_bytes()
+        reset_peak()
+        run = Loaded(payload, header["options"]).bind(header.get("shapes") or {}, 0)
+        for _run in range(3):
+            run()
+        return {"peak_bytes": max(0, peak_bytes() - before)}
+
+
+def session_key(header: Header, slot: str) -> tuple[str, str, str]:
+    return str(header["digest"]), str(header.get("slot", slot)), json.dumps(header["options"], sort_keys=True)
+
+
+class Loaded:
+    """An inference session, made from bytes, and the seconds that this took."""
+
+    def __init__(self, model: bytes, options: Header) -> None:
+        ort = runtime()
+        missing = set(options["providers"]).difference(ort.get_available_providers())
+        if missing:  # onnxruntime would take another one in silence
+            raise RequestError("provider", f"{sorted(missing)} not in {ort.get_available_providers()}")
+        settings = ort.SessionOptions()
+        settings.intra_op_num_threads = int(options["threads"])
+        settings.inter_op_num_threads = 1
+        settings.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+        settings.graph_optimization_level = getattr(
+            ort.GraphOptimizationLevel, "ORT_" + str(options.get("optimisation", "enable_all")).upper()
+        )
+        settings.log_severity_level = 3
+        settings.add_session_config_entry("session.intra_op.allow_spinning", "1" if options.get("spinning") else "0")
+        started = time.perf_counter()
+        try:
+            self.session = ort.InferenceSession(model, settings, providers=list(options["providers"]))
+        except Exception as error:  # onnxruntime's exceptions share no base class but this one
+            raise RequestError("model", f"onnxruntime {ort.__version__} rejects the model: {error}") from error
+        self.seconds = time.perf_counter() - started
+
+    def inputs(self) -> list[Header]:
+        return [{"name": i.name, "shape": list(i.shape), "type": i.type} for i in self.session.get_inputs()]
+
+    def bind(self, shapes: dict[str, list[int]], seed: int) -> functools.partial[None]:
+        """A call that runs the model once on fixed random inputs, with every buffer bound beforehand.
+
+        The first axis is 1 where it is free; any other free axis must be given by `shapes`, per input name.
+        """
+        import numpy as np
+
+        ort = runtime()
+        generator = np.random.default_rng(seed)
+        binding = self.session.io_binding()
+        inputs = []  # an OrtValue on the CPU borrows numpy's memory, and the binding does not keep it alive
+        for spec in self.session.get_inputs():
+            value = random_input(generator, fixed_shape(spec.name, spec.shape, shapes.get(spec.name)), spec.type)
+            inputs.append(ort.OrtValue.ortvalue_from_numpy(value))
+            binding.bind_ortvalue_input(spec.name, inputs[-1])
+        names = [spec.name for spec in self.session.get_outputs()]
+        for name in names:
+            binding.bind_output(name)
+        try:
+            self.session.run_with_iobinding(binding)
+        except Exception as error:  # as above
+            raise RequestError("run", f"the model cannot be run: {error}") from error
+        outputs = binding.get_outputs()
+        for position, name in enumerate(names):
+            if outputs[position].is_tensor():
+                binding.bind_ortvalue_output(name, outputs[position])
+        return functools.partial(_run, self.session.run_with_iobinding, binding, inputs)
+
+
+def _run(run: Callable[[Any], object], binding: Any, inputs: list[Any]) -> None:
+    run(binding)
+
+
+def runtime() -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        where = f"{sys.executable} (Python {platform.python_version()}) on {platform.node()}"
+        raise RequestError("runtime", f"{where} cannot import onnxruntime: {error}; pip install onnxruntime") from error
+    return onnxruntime
+
+
+def fixed_shape(name: str, shape: list[Any], given: list[int] | None) -> list[int]:
+    sizes = [size if isinstance(size, int) and size > 0 else None for size in shape]
+    if given is not None:
+        if len(given) != len(sizes) or any(s not in (None, given[axis]) for axis, s in enumerate(sizes)):
+            raise RequestError("shape", f"input {name!r} has shape {shape}, which {given} does not fit")
+        return [int(size) for size in given]
+    if sizes and sizes[0] is None:
+        sizes[0] = 1
+    free = [str(shape[axis]) for axis, size in enumerate(sizes) if size is None]
+    if free:
+        raise RequestError("shape", f"input {name!r} of shape {shape} leaves {', '.join(free)} free; give its shape")
+    return [size for size in sizes if size is not None]
+
+
+def random_input(generator: Any, shape: Sequence[int], kind: str) -> Any:
+    """Standard normal numbers; zeros and ones for integers and booleans, which are valid as indices and masks."""
+    import numpy as np
+
+    types = {"float": "float32", "double": "float64", "float16": "float16", "bool": "bool"}
+    name = kind[len("tensor(") : -1] if kind.startswith("tensor(") else kind
+    name = types.get(name, name)
+    if name in ("float32", "float64", "float16"):
+        return generator.standard_normal(shape).astype(name)
+    if name == "bool" or name.lstrip("u") in ("int8", "int16", "int32", "int64"):
+        return generator.integers(0, 2, shape).astype(np.dtype(name))
+    raise RequestError("type", f"inputs of type {kind} cannot be made up")
+
+
+def time_pairs(
+    candidate: Callable[[], object], reference: Callable[[], object], protocol: Header, drops: bool
+) -> Header:
+    """Blocks of runs of the two models in turn: in pairs, each pair in random order, the first run of each dropped.
+
+    A block is about `BLOCK_SECONDS` long and holds two to ten runs beside the dropped one. Ends when `min_samples`
+    kept runs of each model and `min_seconds` are there and the interval of the ratio is within ±`half_width`, or
+    after `max_seconds`; yet not before `MIN_PAIRS`, nor (for models of seconds a run) after four times `max_seconds`.
+
+    Where `drops` is set, runs that were preempted are marked as not kept.
+    """
+    order = random.Random(int(protocol["seed"]))
+    models = {"candidate": candidate, "reference": reference}
+    clock = time.thread_time_ns if drops else time.process_time_ns
+    gc.collect()
+    gc.disable()
+    try:
+        lengths, warmup_seconds = warm_up(models, float(protocol["warmup_seconds"]))
+        pairs: list[Header] = []
+        started = time.perf_counter()
+        while True:
+            names = ["candidate", "reference"]
+            order.shuffle(names)
+            pairs.append({name: time_block(models[name], lengths[name], clock, drops) for name in names})
+            seconds = time.perf_counter() - started
+            if finished(pairs, seconds, protocol):
+                return {"pairs": pairs, "seconds": seconds, "warmup_seconds": warmup_seconds, "drops": drops}
+    finally:
+        gc.enable()
+
+
+def warm_up(models: dict[str, Callable[[], object]], seconds: float) -> tuple[dict[str, int], float]:
+    """Runs per block of each model, and the seconds spent until three rounds of blocks agreed within 2 %."""
+    started = time.perf_counter()
+    lengths = {}
+    for name, run in models.items():
+        run()
+        begun = time.perf_counter()
+        run()
+        one = time.perf_counter() - begun
+        lengths[name] = 1 + max(2, min(RUNS_PER_BLOCK, int(BLOCK_SECONDS / one)))
+    rounds: dict[str, list[float]] = {name: [] for name in models}
+    while time.perf_counter() - started < seconds:
+        for name, run in models.items():
+            block = time_block(run, lengths[name], time.thread_time_ns, False)
+            rounds[name].append(statistics.median(block["wall_ns"]))
+        last = [medians[-3:] for medians in rounds.values()]
+        if all(len(medians) == 3 and max(medians) <= 1.02 * min(medians) for medians in last):
+            break
+    return lengths, time.perf_counter() - started
+
+
+def time_block(run: Callable[[], object], length: int, clock: Callable[[], int], drops: bool) -> Header:
+    """Wall and CPU nanoseconds of each run but the first, and which runs were kept."""
+    wall, cpu = [0] * length, [0] * length
+    now = time.perf_counter_ns
+    for index in range(length):
+        wall_start = now()
+        cpu_start = clock()
+        run()
+        cpu[index] = clock() - cpu_start
+        wall[index] = now() - wall_start
+    wall, cpu = wall[1:], cpu[1:]
+    limit = [spent * (1 + MARGIN_SHARE) + MARGIN_NS for spent in cpu]
+    kept = [int(not drops or wall[index] <= limit[index]) for index in range(length - 1)]
+    return {"wall_ns": wall, "cpu_ns": cpu, "kept": kept}
+
+
+def finished(pairs: list[Header], seconds: float, protocol: Header) -> bool:
+    if seconds >= 4 * protocol["max_seconds"]:
+        return True
+    if len(pairs) < MIN_PAIRS:
+        return False
+    if seconds >= protocol["max_seconds"]:
+        return True
+    if seconds < protocol["min_seconds"] or len(pairs) % max(1, len(pairs) // 16):
+        return False
+    kept = [sum(sum(pair[name]["kept"]) for pair in pairs) for name in ("candidate", "reference")]
+    return bool(min(kept) >= protocol["min_samples"] and half_width(pairs) <= protocol["half_width"])
+
+
+def half_width(pairs: list[Header]) -> float:
+    """Half the 95 % interval (between order statistics) of the median ratio, relative to it."""
+    ratios = sorted(block_median(pair["candidate"]) / block_median(pair["reference"]) for pair in pairs)
+    rank = max(0, int((len(ratios) - 1.96 * len(ratios) ** 0.5) / 2))
+    return (ratios[-1 - rank] - ratios[rank]) / 2 / ratios[len(ratios) // 2]
+
+
+def block_median(block: Header) -> float:
+    """Of the kept runs; where none was kept, of the CPU times."""
+    kept = [wall for index, wall in enumerate(block["wall_ns"]) if block["kept"][index]]
+    return float(statistics.median(kept or block["cpu_ns"]))
+
+
+def cpu_clock_step_ns() -> int:
+    """The least step by which this thread's CPU clock is seen to advance; some sandboxes count in milliseconds."""
+    last = time.thread_time_ns()
+    steps: list[int] = []
+    deadline = time.perf_counter() + 0.05
+    while len(steps) < 5 and time.perf_counter() < deadline:
+        reading = time.thread_time_ns()
+        if reading != last:
+            steps.append(reading - last)
+            last = reading
+    return min(steps, default=COARSE_CLOCK_NS + 1)
+
+
+def pin(core: Any) -> None:
+    if not hasattr(os, "sched_setaffinity"):
+        raise RequestError("core", f"{platform.system()} has no way to pin a process to a core; leave `core` out")
+    try:
+        os.sched_setaffinity(0, {int(core)})
+    except (OSError, ValueError) as error:
+        raise RequestError("core", f"core {core!r} is not to be had ({error}); there are {os.cpu_count()}") from error
+
+
+def resident_bytes() -> int:
+    """Resident memory; where the system does not tell, its peak so far, so that growth is a lower bound."""
+    return status_kib("VmRSS") * 1024 or peak_bytes()
+
+
+def peak_bytes() -> int:
+    """Peak resident memory of this program (not of what it was forked from, as `ru_maxrss` is on Linux)."""
+    peak = status_kib("VmHWM") * 1024
+    if peak:
+        return peak
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def reset_peak() -> None:
+    try:
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")
+    except OSError:
+        pass  # then the peak of the imports stands: at most a little too much is reported
+
+
+def status_kib(key: str) -> int:
+    for line in read_text("/proc/self/status").splitlines():
+        if line.startswith(key + ":"):
+            return int(line.split()[1])
+    return 0
+
+
+def profile() -> Header:
+    """What this device is, as far as it tells; unknown strings are empty, unknown numbers zero."""
+    ort = runtime()
+    import numpy
+
+    fields = cpuinfo()
+    scaling = "/sys/devices/system/cpu/cpu0/cpufreq/"
+    khz = read_text(scaling + "scaling_cur_freq")
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0
+    names = getattr(os, "sysconf_names", {})
+    pages = "SC_PHYS_PAGES" in names and "SC_PAGE_SIZE" in names
+    return {
+        "cpu": cpu_name(fields),
+        "flags": (fields.get("flags") or fields.get("Features", "")).split(),
+        "machine": platform.machine(),
+        "system": f"{platform.system()} {platform.release()}",
+        "cores": available,
+        "memory_bytes": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if pages else 0,
+        "python": platform.python_version(),
+        "numpy": numpy.__version__,
+        "onnxruntime": ort.__version__,
+        "providers": list(ort.get_available_providers()),
+        "governor": read_text(scaling + "scaling_governor"),
+        "frequency_mhz": float(khz) / 1000 if khz.isdigit() else float(fields.get("cpu MHz", 0)),
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0,
+        "cpu_clock_step_ns": cpu_clock_step_ns(),
+    }
+
+
+def cpuinfo() -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for line in read_text("/proc/cpuinfo").splitlines():
+        key, _, value = line.partition(":")
+        fields.setdefault(key.strip(), value.strip())
+    return fields
+
+
+def cpu_name(fields: dict[str, str]) -> str:
+    if fields.get("model name"):
+        return fields["model name"]
+    board = read_text("/proc/device-tree/model") or fields.get("Model") or fields.get("Hardware", "")
+    part = f"ARM part {fields['CPU part']}" if "CPU part" in fields else ""
+    return ", ".join(text for text in (board, part) if text) or platform.processor()
+
+
+def read_text(path: str) -> str:
+    try:
+        with open(path, errors="replace") as file:
+            return file.read().strip("\0\n ")
+    except OSError:
+        return ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""Budgets: constraints such as ``latency <= 0.5x``, read from text, judged on measurements."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ..spaces import ConfigError
+from .candidate import Candidate
+from .metrics import METRIC_KEYS, higher_is_better, metric_key, value_of
+
+FORMS = (
+    "latency <= 0.5x, latency <= 2.5ms, size <= 300KB, accuracy >= -1.0pt, accuracy >= 0.9, macs <= 40M, params <= 1M, "
+    "memory <= 10MB"
+)
+
+_UNITS: dict[str, dict[str, float]] = {
+    "latency_ms": {"us": 1e-3, "ms": 1.0, "s": 1e3},
+    "size_bytes": {"b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 2**10, "mib": 2**20, "gib": 2**30},
+    "macs": {"": 1, "k": 1e3, "m": 1e6, "g": 1e9},
+    "params": {"": 1, "k": 1e3, "m": 1e6, "g": 1e9},
+    "energy_mj": {"uj": 1e-3, "mj": 1.0, "j": 1e3},
+}
+_UNITS["memory_bytes"] = _UNITS["size_bytes"]
+_PATTERN = re.compile(
+    r"\s*(?P<metric>\w+)\s*(?P<comparator><=|>=|≤|≥|<|>|==|=)\s*"
+    r"(?P<sign>[+-]?)(?P<amount>[0-9]*\.?[0-9]+(?:e[+-]?\d+)?)\s*(?P<unit>[a-z%]*)\s*",
+    re.IGNORECASE,
+)
+_POINT = 0.01
+_ACCURACY_SCALE = 0.1
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A bound on one metric.
+
+    Attributes:
+        metric: the name as users write it, e.g. ``"latency"``.
+        at_most: whether the bound is an upper one (``<=``) or a lower one (``>=``).
+        amount: the bound, in the metric's own unit (milliseconds, bytes, fraction), or as a share of the uncompressed
+            model's value, or for accuracy as the change against it.
+        relative: whether ``amount`` is relative to the uncompressed model.
+        text: the budget as it was written.
+    """
+
+    metric: str
+    at_most: bool
+    amount: float
+    relative: bool
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> Budget:
+        """Read a budget.
+
+        Costs (latency, size, memory, macs, params, energy) take ``<=`` and an amount with a unit (``us ms s``;
+        ``B KB MB KiB MiB``; ``K M G``) or a share of the uncompressed model's (``0.5x``, ``50%``). Accuracy takes
+        ``>=`` and a fraction (``0.9``, ``90%``) or a change in points with its sign (``-1.0pt``: at most one lost).
+
+        Raises:
+            ConfigError: naming the accepted forms, or the nearest metric.
+        """
+        match = _PATTERN.fullmatch(text) if isinstance(text, str) else None
+        if match is None:
+            raise ConfigError(f"budget {text!r} does not parse; accepted forms: {FORMS}")
+        metric, comparator, sign, digits, unit = match.groups()
+        metric, unit, amount = metric.lower(), unit.lower(), float(sign + digits)
+        if metric not in METRIC_KEYS:
+            metric_key(metric)
+            raise ConfigError(f"budget {text!r}: no budgets on {metric!r}; accepted forms: {FORMS}")
+        at_most = not higher_is_better(metric)
+        wanted = "<=" if at_most else ">="
+        if comparator.replace("≤", "<=").replace("≥", ">=") != wanted:
+            better = "lower" if at_most else "higher"
+            raise ConfigError(f"budget {text!r}: {metric} is better when {better}; write {metric} {wanted} …")
+        if at_most:
+            amount, relative = _cost(text, metric, amount, unit)
+        else:
+            amount, relative = _accuracy(text, amount, unit, signed=bool(sign))
+        return cls(metric, at_most, amount, relative, " ".join(text.split()))
+
+    def violation(self, candidate: Candidate, baseline: Candidate) -> float:
+        """By how much the budget is missed; zero or less is feasible.
+
+        Violations of different metrics can be compared and added: one of a cost is its share over the bound (0.2 is
+        20 % too much), one of accuracy is in units of ten points (0.2 is 2 points too little).
+        """
+        measured = self.measured(candidate, baseline)
+        if self.at_most:
+            return (measured - self.amount) / self.amount
+        return (self.amount - measured) / _ACCURACY_SCALE
+
+    def met(self, candidate: Candidate, baseline: Candidate) -> bool:
+        return self.violation(candidate, baseline) <= 0
+
+    def measured(self, candidate: Candidate, baseline: Candidate) -> float:
+        """What the candidate has, in the terms of ``amount``.
+
+        The paired ``accuracy_change`` and the interleaved ``latency_ratio`` are preferred to ratios of separate
+        measurements.
+        """
+        if not self.relative:
+            return value_of(candidate, self._absolute_key)
+        if not self.at_most:
+            if "accuracy_change" in candidate.metrics:
+                return value_of(candidate, "accuracy_change")
+            return value_of(candidate, "accuracy") - value_of(baseline, "accuracy")
+        if self.metric == "latency":
+            return value_of(candidate, "latency_ratio")
+        return value_of(candidate, self.metric) / value_of(baseline, self.metric)
+
+    def describe(self, candidate: Candidate, baseline: Candidate) -> str:
+        """What the candidate has of it, for messages: ``latency 0.61x (needs 0.5x)``."""
+        has, needs = self._show(self.measured(candidate, baseline)), self._show(self.amount)
+        return f"{self.metric} {has}" if self.met(candidate, baseline) else f"{self.metric} {has} (needs {needs})"
+
+    @property
+    def _absolute_key(self) -> str:
+        return "latency_ms" if self.metric == "latency" else metric_key(self.metric)
+
+    def _show(self, amount: float) -> str:
+        if self.relative:
+            return f"{amount:.3g}x" if self.at_most else f"{amount / _POINT:+.2f} pt"
+        if not self.at_most:
+            return f"{amount:.4g}"
+        unit, size = _readable(amount, _UNITS[self._absolute_key])
+        return f"{amount / size:.4g} {unit}".rstrip()
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _cost(text: str, metric: str, amount: float, unit: str) -> tuple[float, bool]:
+    if amount <= 0:
+        raise ConfigError(f"budget {text!r}: expected an amount above zero; accepted forms: {FORMS}")
+    if unit == "x":
+        return amount, True
+    if unit == "%":
+        return amount / 100, True
+    units = _UNITS["latency_ms" if metric == "latency" else metric_key(metric)]
+    if unit not in units:
+        known = ", ".join(repr(name) for name in units if name)
+        what = f"unit {unit!r} for {metric}" if unit else f"a unit for {metric}"
+        raise ConfigError(f"budget {text!r}: expected {what} among {known}, 'x' or '%'; accepted forms: {FORMS}")
+    return amount * units[unit], False
+
+
+def _accuracy(text: str, amount: float, unit: str, signed: bool) -> tuple[float, bool]:
+    if unit == "pt":
+        if not signed:
+            raise ConfigError(f"budget {text!r}: write the sign of a change; -{amount:g}pt is a loss of {amount:g} pt")
+        return amount * _POINT, True
+    share = amount / 100 if unit == "%" else amount
+    if unit not in ("", "%"):
+        raise ConfigError(f"budget {text!r}: no unit {unit!r} for accuracy; accepted forms: {FORMS}")
+    if not 0 <= share <= 1:
+        raise ConfigError(f"budget {text!r}: accuracy is a fraction between 0 and 1; write 0.9, 90% or -1.0pt")
+    return share, False
+
+
+def _readable(amount: float, units: dict[str, float]) -> tuple[str, float]:
+    """The largest decimal unit that leaves at least one whole of it, and its size."""
+    decimal = [(name, size) for name, size in units.items() if "i" not in name]
+    name, size = max((u for u in decimal if u[1] <= abs(amount)), key=lambda u: u[1], default=decimal[0])
+    return (name if name in ("us", "ms", "s", "mj", "uj") else name.upper()), size

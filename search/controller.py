@@ -1,0 +1,199 @@
+"""The search: ask a sampler, evaluate what is new, record it, tell the sampler; then measure the front again."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from optuna.trial import Trial
+
+from ..spaces import Infeasible, ParefrontError, Policy
+from .candidate import Candidate, Evaluator
+from .context import SamplerContext
+from .errors import EveryTrialFailed, NoCandidate, SpaceExhausted
+from .events import Done, Event, Finished, OnEvent, Started
+from .finalise import finalise
+from .front import Front
+from .metrics import value_of
+from .record import Outcome, TrialRecord
+from .run import Run
+from .samplers import make_sampler
+from .study import RunStudy
+
+GIVE_UP_AFTER = 10
+"""Evaluations that fail one after the other at the start of a session, before the search is given up."""
+
+
+def search(run: Run, evaluator: Evaluator, on_event: OnEvent | None = None, raise_errors: bool = False) -> Front:
+    """Search in ``run`` until its number of trials is reached, going on where an earlier process has stopped.
+
+    A trial is recorded in the run's folder before the sampler is told, a policy that has been tried is told from its
+    record, and what a sampler suggests depends on the seed, the trial's number and the history alone. So a search may
+    be killed at any moment: called again, it evaluates what it would have evaluated anyway.
+
+    Args:
+        run: where to record; its settings say what to search.
+        evaluator: turns policies into candidates. Its ``baseline`` is called once in every session. Left open.
+        on_event: called with every event, in this thread.
+        raise_errors: whether an error of the evaluator ends the search, instead of the trial alone. A
+            ``ParefrontError`` (a device that is gone, say) always ends it, and does not spoil the trial.
+
+    Returns:
+        The front, measured again on the test split.
+
+    Raises:
+        EveryTrialFailed: where no trial is complete, or the first ten of this session failed.
+        RunBusy: where another process searches in this run.
+        ConfigError: where the run's settings do not fit the evaluator.
+    """
+    with run.lock():
+        session = _Session(run, evaluator, on_event or _ignore, raise_errors)
+        if run.finished and session.done >= run.settings.trials:
+            front = run.front
+            session.emit(Done(run.path, front))
+            return front
+        try:
+            return session.search()
+        except KeyboardInterrupt:
+            run.log(f"interrupted after {session.done} trials; the same command goes on from there")
+            raise
+
+
+@dataclass
+class _Session:
+    """One process's part of a search."""
+
+    run: Run
+    evaluator: Evaluator
+    emit: OnEvent
+    raise_errors: bool
+    records: dict[str, TrialRecord] = field(init=False)
+    failed_in_a_row: int | None = 0
+
+    def __post_init__(self) -> None:
+        self.records = {record.policy.digest: record for record in self.run.trials}
+
+    @property
+    def done(self) -> int:
+        return len(self.records)
+
+    def search(self) -> Front:
+        settings = self.run.settings
+        baseline = self._baseline()
+        context = SamplerContext(
+            settings.seed, self.evaluator.space, settings.objectives, settings.budgets, settings.trials, baseline
+        )
+        sampler = make_sampler(settings.sampler, context)
+        self.run.reopen()
+        self.run.log(f"search: {self.done} of {settings.trials} trials done, sampler {settings.sampler}")
+        self.emit(Started(self.run.path, self.done, settings.trials, baseline, self._front(baseline)))
+        study = RunStudy(settings.objectives, settings.budgets, baseline, sampler)
+        study.keep_in(self.run.path, settings.storage)
+        message = ""
+        try:
+            while self.done < settings.trials:
+                self._step(study, baseline)
+        except SpaceExhausted as end:
+            message = str(end)
+        finally:
+            study.close()
+        if message:
+            self.run.log(f"ended early: {message}")
+        if not any(record.candidate for record in self.records.values()):
+            raise EveryTrialFailed(self._why_all_failed())
+        front = finalise(self.run, self.evaluator, self._front(baseline), self.emit, self.raise_errors)
+        self._prune(front)
+        self.emit(Done(self.run.path, front, message))
+        return front
+
+    def _baseline(self) -> Candidate:
+        """Measured anew in every session, since the evaluator needs it; judged by the first measurement."""
+        started = time.perf_counter()
+        measured = self.evaluator.baseline(self.run.path / "artifacts")
+        if not self.run.has_baseline:
+            self.run.write_environment(self.evaluator.environment)
+            self.run.write_baseline(measured, time.perf_counter() - started)
+        baseline = self.run.search_baseline
+        for name in self.run.settings.objectives:
+            value_of(baseline, name)
+        for budget in self.run.settings.budgets:
+            budget.measured(baseline, baseline)
+        return baseline
+
+    def _step(self, study: RunStudy, baseline: Candidate) -> None:
+        started = time.perf_counter()
+        trial = study.ask()
+        policy = self.evaluator.space.suggest(trial)
+        known = self.records.get(policy.digest)
+        if known is not None:
+            study.tell(trial, policy, known)
+            return
+        if any(record.number == trial.number for record in self.records.values()):
+            study.skip(trial)
+            return
+        record = self._evaluate(trial, policy, started)
+        self.run.write_record(record)
+        self.records[policy.digest] = record
+        study.tell(trial, policy, record)
+        front = self._front(baseline)
+        self._prune(front)
+        best = None
+        with suppress(NoCandidate):
+            best = front.select()
+        self.emit(Finished(record, self.done, self.run.settings.trials, front, best))
+        self._give_up_if_nothing_works(record)
+
+    def _evaluate(self, trial: Trial, policy: Policy, started: float) -> TrialRecord:
+        asked = time.perf_counter() - started
+        outcome, candidate, reason = Outcome.COMPLETE, None, ""
+        try:
+            candidate = self.evaluator.evaluate(policy, self.run.artifact(policy.digest))
+            candidate = replace(candidate, trial=trial.number, timings={"ask": asked, **candidate.timings})
+            for name in self.run.settings.objectives:
+                value_of(candidate, name)
+            for budget in self.run.settings.budgets:
+                budget.measured(candidate, candidate)
+        except Infeasible as error:
+            outcome, candidate, reason = Outcome.INFEASIBLE, None, str(error)
+        except ParefrontError:
+            raise
+        except Exception as error:
+            if self.raise_errors:
+                raise
+            self.run.log(f"trial {trial.number} failed\n{traceback.format_exc()}")
+            outcome, candidate, reason = Outcome.FAILED, None, f"{type(error).__name__}: {error}".splitlines()[0]
+        if candidate is None:
+            self.run.artifact(policy.digest).unlink(missing_ok=True)
+        return TrialRecord(trial.number, policy, outcome, candidate, reason, time.perf_counter() - started)
+
+    def _give_up_if_nothing_works(self, record: TrialRecord) -> None:
+        if record.outcome is not Outcome.FAILED:
+            self.failed_in_a_row = None
+        elif self.failed_in_a_row is not None:
+            self.failed_in_a_row += 1
+            if self.failed_in_a_row >= GIVE_UP_AFTER:
+                raise EveryTrialFailed(f"the first {GIVE_UP_AFTER} trials failed; {self._why_all_failed()}")
+
+    def _why_all_failed(self) -> str:
+        reasons = [f"{record.outcome}: {record.reason}" for record in self.records.values() if record.candidate is None]
+        often = max(set(reasons), key=reasons.count) if reasons else "there was none"
+        return f"no candidate from {self.done} trials; most often {often} (see {self.run.path / 'log.txt'})"
+
+    def _front(self, baseline: Candidate) -> Front:
+        candidates = [record.candidate for record in self.records.values() if record.candidate is not None]
+        settings = self.run.settings
+        return Front.of(candidates, settings.objectives, baseline, settings.budgets, self.run.path)
+
+    def _prune(self, front: Front) -> None:
+        """Delete the artefacts of candidates that are not, or no longer, on the front."""
+        if self.run.settings.keep_artifacts == "all":
+            return
+        members = {candidate.policy.digest for candidate in front}
+        for digest in self.records.keys() - members:
+            self.run.artifact(digest).unlink(missing_ok=True)
+
+
+def _ignore(event: Event) -> None:
+    pass

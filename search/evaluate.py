@@ -1,0 +1,212 @@
+"""A policy → a measured candidate: apply, emit, check, score, time. What is made once a run is made here once."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import onnxruntime as ort
+import torch
+
+from ..compressors import Calibration, Target, compress, create, space_of
+from ..evaluators import (
+    Artifact,
+    Device,
+    DeviceOptions,
+    DeviceProfile,
+    Latency,
+    LatencyProtocol,
+    Measurement,
+    check_parity,
+    cost_of,
+    emit,
+    measure,
+    open_session,
+    prove,
+    split_inputs,
+)
+from ..evaluators.emit import EXPORTED
+from ..spaces import Policy, SearchSpace, Task, TaskError, trace
+from .candidate import Candidate
+from .split import Split
+from .stopwatch import Stopwatch
+
+BASELINE = "baseline.onnx"
+CALIBRATION_LIMIT = 512
+PARITY_IMAGES = 8
+FINAL_PROTOCOL = {"min_seconds": 1.5, "max_seconds": 4.0, "half_width": 0.005}
+"""The longer protocol of the final step."""
+
+
+class TaskEvaluator:
+    """Evaluates the policies of one task on one device.
+
+    Args:
+        task: model, data, metric; already checked.
+        compress: options by compressor name.
+        device: where latency is measured.
+        images: most search images to score a candidate on; all of them where None.
+        seed: which images those are.
+        latency: the protocol for candidates; the final step uses a longer one.
+        on_phase: told what goes on while the evaluator is made.
+
+    Raises:
+        TaskError: where the model offers nothing to compress.
+        ConfigError: for compressors or options that do not exist.
+        DeviceError: where the device cannot be reached.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        compress: Mapping[str, Mapping[str, Any]],
+        device: DeviceOptions,
+        images: int | None = None,
+        seed: int = 0,
+        latency: LatencyProtocol | None = None,
+        on_phase: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._device = Device(device)
+        self._protocol = latency or LatencyProtocol()
+        self._final_protocol = replace(self._protocol, **FINAL_PROTOCOL)
+        on_phase("starting the device")
+        self._profile = self._device.profile
+        target = _target(self._profile)
+        self._compressors = [create(name, options, target) for name, options in compress.items()]
+        on_phase("tracing the model and proving its channel groups")
+        inputs, labels = split_inputs(task.calibration, CALIBRATION_LIMIT, seed)  # type: ignore[arg-type]
+        calibration = torch.from_numpy(inputs).float()
+        self.traced = trace(task.model, _pair(calibration), prove)
+        self._space = space_of(self._compressors, self.traced.graph)
+        if not len(self._space):
+            reasons = "; ".join(f"{e.name}: {e.reason}" for e in self.traced.graph.excluded[:3])
+            raise TaskError(f"the model has nothing to compress with {', '.join(compress)} ({reasons or 'no layers'})")
+        on_phase("collecting calibration statistics")
+        classes = torch.from_numpy(labels).long() if labels.dtype.kind in "iu" and labels.ndim == 1 else None
+        self._calibration = Calibration(self.traced.net, calibration, classes)
+        if any(c.compensation == "least_squares" for c in self._compressors):
+            _ = self._calibration.targets
+        self._search = Split.of("", task.search, task.metric, images, seed)
+        self._test_data = task.test
+        self._metric = task.metric
+        self._test: Split | None = None
+        self._on_phase = on_phase
+        self._reference = Path(BASELINE)
+
+    @property
+    def space(self) -> SearchSpace:
+        return self._space
+
+    @property
+    def environment(self) -> Mapping[str, Any]:
+        packages = ("parefront", "torch", "onnxruntime", "onnx", "onnx-ir", "optuna", "torch-pruning", "numpy")
+        return {
+            "versions": {"python": platform.python_version(), **{name: _version(name) for name in packages}},
+            "device": self._profile.to_json(),
+            "model_sha256": _digest(self.traced.net),
+            "model": {
+                "layers": len(self.traced.graph.layers),
+                "knobs": len(self._space),
+                "macs": self.traced.graph.macs,
+            },
+        }
+
+    def baseline(self, artifacts: Path) -> Candidate:
+        """The uncompressed model, timed against itself: its ratio shows the noise of the device."""
+        self._on_phase("measuring the uncompressed model")
+        artifacts.mkdir(parents=True, exist_ok=True)
+        path = artifacts / BASELINE
+        candidate, session = self._make(Policy(), path)
+        scores = self._search.score_reference(session)
+        timed = measure(self._device, path, path, self._final_protocol)
+        self._reference = path
+        memory = {"memory_bytes": self._device.memory(path)}
+        return replace(candidate, metrics={**scores, **_latency(timed), **candidate.metrics, **memory})
+
+    def evaluate(self, policy: Policy, artifact: Path) -> Candidate:
+        watch = Stopwatch()
+        made, session = self._make(policy, artifact, watch)
+        with watch.step("accuracy"):
+            scores = self._search.score(session)
+        with watch.step("latency"):
+            timed = measure(self._device, artifact, self._reference, self._protocol)
+        return replace(made, metrics={**scores, **_latency(timed), **made.metrics}, timings=watch.total())
+
+    def finalise(self, candidate: Candidate) -> Candidate:
+        """Time the artefact again, with the longer protocol, and score it on the test split."""
+        assert candidate.artifact is not None
+        if self._test is None:
+            self._test = Split.of("test_", self._test_data, self._metric)
+            self._test.score_reference(open_session(self._reference))
+        watch = Stopwatch()
+        with watch.step("test_accuracy"):
+            scores = self._test.score(open_session(candidate.artifact))
+        with watch.step("final_latency"):
+            timed = measure(self._device, candidate.artifact, self._reference, self._final_protocol)
+        with watch.step("memory"):
+            memory = self._device.memory(candidate.artifact)
+        metrics = {**candidate.metrics, **scores, **_latency(timed), "memory_bytes": memory}
+        return replace(candidate, metrics=metrics, timings={**candidate.timings, **watch.seconds})
+
+    def close(self) -> None:
+        self._device.close()
+
+    def _make(
+        self, policy: Policy, path: Path, watch: Stopwatch | None = None
+    ) -> tuple[Candidate, ort.InferenceSession]:
+        """Apply, emit, count and check: a candidate with its exact costs, and a session on its artefact."""
+        watch = watch or Stopwatch()
+        example = self._calibration.inputs[:PARITY_IMAGES]
+        before = self._calibration.forward_seconds
+        with watch.step("apply"):
+            net = compress(self.traced.net, policy, self._compressors, self._calibration)
+        watch.seconds["apply_forward"] = self._calibration.forward_seconds - before
+        watch.seconds["apply"] -= watch.seconds["apply_forward"]
+        with watch.step("emit"):
+            artifact = emit(net, path, example)
+        with watch.step("session"):
+            session = open_session(path)
+        with watch.step("parity"):
+            check_parity(session, net, example)
+            cost = cost_of(net, example)
+        metrics = {**_size(artifact), **cost.measurements()}
+        notes = (f"emitted by {EXPORTED}",) if artifact.made_by == EXPORTED else ()
+        return Candidate(policy, metrics, artifact.path, artifact.sha256, watch.total(), notes), session
+
+
+def _pair(inputs: torch.Tensor) -> torch.Tensor:
+    """Two inputs to trace on; the one there is twice, where there is only one."""
+    return inputs[:2] if len(inputs) > 1 else torch.cat([inputs, inputs])
+
+
+def _target(profile: DeviceProfile) -> Target:
+    saturates = not profile.is_arm and not {"avx512_vnni", "avx_vnni", "amx_int8"} & set(profile.flags)
+    return Target(profile.vector_width, profile.signed_activations, full_range_weights=not saturates)
+
+
+def _digest(net: torch.nn.Module) -> str:
+    """SHA-256 of all weights, by name."""
+    digest = hashlib.sha256()
+    for name, tensor in net.state_dict().items():
+        digest.update(name.encode() + tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _latency(timed: Latency) -> dict[str, Measurement]:
+    return {"latency_ms": timed.latency_ms, "latency_ratio": timed.ratio}
+
+
+def _size(artifact: Artifact) -> dict[str, Measurement]:
+    return {"size_bytes": Measurement.exact(artifact.size_bytes, "bytes")}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"

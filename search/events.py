@@ -1,0 +1,83 @@
+"""What a search tells whoever watches it, e.g. the live table of the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .candidate import Candidate
+from .front import Front
+from .record import TrialRecord
+
+
+@dataclass(frozen=True)
+class Started:
+    """The uncompressed model is measured; trials follow.
+
+    Attributes:
+        run: folder of the run.
+        done: trials that earlier sessions have finished.
+        total: trials to reach.
+        baseline: the uncompressed model.
+        front: of the trials done so far.
+    """
+
+    run: Path
+    done: int
+    total: int
+    baseline: Candidate
+    front: Front
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A trial is recorded on disk.
+
+    Attributes:
+        record: the trial.
+        done: trials finished, this one included.
+        total: trials to reach.
+        front: of all trials so far.
+        best: most accurate member of the front within the budgets; ``None`` while there is none.
+    """
+
+    record: TrialRecord
+    done: int
+    total: int
+    front: Front
+    best: Candidate | None
+
+
+@dataclass(frozen=True)
+class Finalising:
+    """A member of the front is about to be measured again.
+
+    Attributes:
+        index: of the member, from 1.
+        total: number of members.
+        candidate: as the search has measured it.
+    """
+
+    index: int
+    total: int
+    candidate: Candidate
+
+
+@dataclass(frozen=True)
+class Done:
+    """The front is written.
+
+    Attributes:
+        run: folder of the run.
+        front: as measured again.
+        message: why the search ended before its number of trials; empty where it did not.
+    """
+
+    run: Path
+    front: Front
+    message: str = ""
+
+
+Event = Started | Finished | Finalising | Done
+OnEvent = Callable[[Event], None]

@@ -1,0 +1,61 @@
+"""The final step: the front's members are measured again, longer and on the test split, and dominated ones drop out."""
+
+from __future__ import annotations
+
+import time
+import traceback
+
+from ..spaces import ParefrontError
+from .candidate import Candidate, Evaluator
+from .errors import EveryTrialFailed
+from .events import Finalising, OnEvent
+from .front import Front
+from .run import Run
+
+
+def finalise(run: Run, evaluator: Evaluator, front: Front, emit: OnEvent, raise_errors: bool) -> Front:
+    """Measure the uncompressed model and every member again, write ``front.json`` and ``front.csv``.
+
+    What is on the front by chance, being measured too well, shows here. Members are judged by the objectives as
+    measured again, on the search split; test accuracy is reported, and chooses nothing. Each is written as it
+    comes, and what an earlier session has measured is kept.
+
+    Raises:
+        EveryTrialFailed: where no member could be measured again.
+    """
+    baseline_path = run.path / "final" / "baseline.json"
+    if not baseline_path.is_file():
+        started = time.perf_counter()
+        baseline = evaluator.finalise(run.search_baseline)
+        run.write_baseline(baseline, time.perf_counter() - started, final=True)
+    known = run.finalised
+    members: list[Candidate] = []
+    for index, candidate in enumerate(front, start=1):
+        emit(Finalising(index, len(front), candidate))
+        assert candidate.trial is not None
+        again = known.get(candidate.trial) or _measure_again(run, evaluator, candidate, raise_errors)
+        if again is not None:
+            members.append(again)
+    if not members:
+        raise EveryTrialFailed(f"no member of the front could be measured again; see {run.path / 'log.txt'}")
+    final = Front.of(members, front.objectives, run.baseline, front.budgets, run.path)
+    run.write_front(final)
+    run.log(f"done: {len(final)} of {len(front)} members stay on the front")
+    return final
+
+
+def _measure_again(run: Run, evaluator: Evaluator, candidate: Candidate, raise_errors: bool) -> Candidate | None:
+    started = time.perf_counter()
+    try:
+        if candidate.artifact is None or not candidate.artifact.is_file():
+            evaluator.evaluate(candidate.policy, run.artifact(candidate.policy.digest))
+        again = evaluator.finalise(candidate)
+    except ParefrontError:
+        raise
+    except Exception as error:
+        if raise_errors:
+            raise
+        run.log(f"{candidate.label} could not be measured again: {error}\n{traceback.format_exc()}")
+        return None
+    run.write_finalised(again, time.perf_counter() - started)
+    return again

@@ -1,0 +1,64 @@
+"""What a search has found so far, as samplers need it: parameters, costs, noise, violation of the budgets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from optuna import Study
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
+from ..spaces import Choice
+from .study import DIGEST, NOISE, REPEATS
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A complete trial.
+
+    Attributes:
+        params: a choice for every knob.
+        digest: of the policy.
+        costs: the objectives, all minimised (accuracy with its sign turned).
+        noise: half the 95 % interval of each.
+        violation: sum over the budgets of what they are missed by; zero where all are met.
+    """
+
+    params: Mapping[str, Choice]
+    digest: str
+    costs: tuple[float, ...]
+    noise: tuple[float, ...]
+    violation: float
+
+
+@dataclass(frozen=True)
+class History:
+    """All finished trials of a study.
+
+    Attributes:
+        tried: the complete ones, each policy once, in their order.
+        digests: of every policy that was tried, infeasible and failed ones included.
+    """
+
+    tried: tuple[Tried, ...]
+    digests: frozenset[str]
+
+    @classmethod
+    def of(cls, study: Study) -> History:
+        signs = [-1.0 if direction == StudyDirection.MAXIMIZE else 1.0 for direction in study.directions]
+        tried, digests = [], set()
+        for trial in study.get_trials(deepcopy=False):
+            digest = trial.user_attrs.get(DIGEST)
+            if digest is None:
+                continue
+            digests.add(digest)
+            if trial.state == TrialState.COMPLETE and REPEATS not in trial.user_attrs:
+                costs = tuple(sign * value for sign, value in zip(signs, trial.values, strict=True))
+                violation = sum(max(0.0, missed) for missed in trial.constraints.values())
+                tried.append(Tried(trial.params, digest, costs, tuple(trial.user_attrs[NOISE]), violation))
+        return cls(tuple(tried), frozenset(digests))
+
+    def by_digest(self, digest: str) -> Tried | None:
+        """The complete trial of a policy, where there is one."""
+        return next((tried for tried in self.tried if tried.digest == digest), None)

@@ -1,0 +1,59 @@
+"""Names of metrics: what a config and a budget call them, which measurement they mean, which way is better."""
+
+from __future__ import annotations
+
+import difflib
+
+from ..spaces import ConfigError
+from .candidate import HIGHER_IS_BETTER, Candidate
+
+METRIC_KEYS = {
+    "accuracy": "accuracy",
+    "latency": "latency_ratio",
+    "size": "size_bytes",
+    "macs": "macs",
+    "params": "params",
+    "memory": "memory_bytes",
+    "energy": "energy_mj",
+}
+"""Key in ``Candidate.metrics`` by the name that users write. Latency is judged by its ratio to the uncompressed model,
+measured interleaved with it: unlike milliseconds it does not drift with the machine's load and clock."""
+
+_OTHER_KEYS = ("accuracy_change", "latency_ms", "test_accuracy", "test_accuracy_change")
+
+
+def metric_key(name: str) -> str:
+    """The key in ``Candidate.metrics`` of a metric; keys themselves (``latency_ms``) are accepted too.
+
+    Raises:
+        ConfigError: where there is no such metric, naming the nearest.
+    """
+    if name in METRIC_KEYS:
+        return METRIC_KEYS[name]
+    if name in METRIC_KEYS.values() or name in _OTHER_KEYS:
+        return name
+    near = difflib.get_close_matches(name, METRIC_KEYS, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(METRIC_KEYS)}"
+    raise ConfigError(f"no metric {name!r}; {hint}")
+
+
+def higher_is_better(name: str) -> bool:
+    return metric_key(name) in HIGHER_IS_BETTER
+
+
+def value_of(candidate: Candidate, name: str) -> float:
+    """The measured value of a metric, in its own unit and direction.
+
+    Raises:
+        ConfigError: where the candidate has no such measurement.
+    """
+    key = metric_key(name)
+    if key not in candidate.metrics:
+        raise ConfigError(f"{name!r} was not measured for {candidate.label}; measured: {', '.join(candidate.metrics)}")
+    return candidate.metrics[key].value
+
+
+def minimised(candidate: Candidate, name: str) -> float:
+    """The value of a metric with its sign turned where higher is better, so that lower is always better."""
+    value = value_of(candidate, name)
+    return -value if higher_is_better(name) else value

@@ -1,0 +1,62 @@
+"""What a search is told: objectives, budgets, sampler, number of trials, seed; read from a run's resolved config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..spaces import ConfigError
+from .budget import Budget
+from .metrics import metric_key
+
+KEEP = ("front", "all")
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How to search.
+
+    Attributes:
+        objectives: names of two or more metrics; hypervolumes are for two or three of them.
+        budgets: constraints for the sampler, and what ``Front.select`` goes by when it is given nothing else.
+        sampler: a name in ``SAMPLERS``, of the entry-point group, or an import path of an Optuna sampler.
+        trials: number of different policies to evaluate, infeasible and failed ones included.
+        seed: of the sampler.
+        keep_artifacts: ``"front"``, or ``"all"`` for every candidate's.
+        storage: URL of an Optuna storage; ``None`` for ``study.db`` in the run's folder.
+    """
+
+    objectives: tuple[str, ...] = ("accuracy", "latency")
+    budgets: tuple[Budget, ...] = ()
+    sampler: str = "auto"
+    trials: int = 150
+    seed: int = 0
+    keep_artifacts: str = "front"
+    storage: str | None = None
+
+    def __post_init__(self) -> None:
+        keys = [metric_key(name) for name in self.objectives]
+        if len(set(keys)) < 2 or len(set(keys)) < len(keys):
+            raise ConfigError(f"objectives: expected two or more different metrics, got {list(self.objectives)}")
+        if self.trials < 1:
+            raise ConfigError(f"search.trials: expected 1 or more, got {self.trials}")
+        if self.seed < 0:
+            raise ConfigError(f"search.seed: expected 0 or more, got {self.seed}")
+        if self.keep_artifacts not in KEEP:
+            raise ConfigError(f"search.keep_artifacts: expected one of {', '.join(KEEP)}, got {self.keep_artifacts!r}")
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> SearchSettings:
+        """Read the keys ``objectives``, ``budget`` and ``search`` of a config; whatever is missing has its default.
+
+        Raises:
+            ConfigError: for a value that cannot be.
+        """
+        budget = config.get("budget") or ()
+        texts = [budget] if isinstance(budget, str) else budget
+        search = dict(config.get("search") or {})
+        known = ("sampler", "trials", "seed", "keep_artifacts", "storage")
+        given = {key: search[key] for key in known if search.get(key) is not None}
+        objectives = tuple(config.get("objectives") or cls.objectives)
+        return cls(objectives=objectives, budgets=tuple(Budget.parse(text) for text in texts), **given)

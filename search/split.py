@@ -1,0 +1,53 @@
+"""A split of the task as arrays, and the score of an artefact on it, alone and paired with the uncompressed model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from ..evaluators import Measurement, correct, metric_score, paired_difference, proportion, run_outputs, split_inputs
+from ..spaces import Dataset
+
+
+@dataclass(eq=False)
+class Split:
+    """Inputs ``(n, …)`` and targets ``(n, …)`` of one split, and how they are scored.
+
+    Attributes:
+        name: prefix of its metrics: ``""`` for the search split, ``"test_"`` for the test split.
+        metric: ``"accuracy"`` or a torchmetrics metric.
+        reference: which samples the uncompressed model has right, shape ``(n,)``; set by scoring it first.
+    """
+
+    name: str
+    inputs: np.ndarray
+    targets: np.ndarray
+    metric: Any
+    reference: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, name: str, dataset: Dataset, metric: Any, limit: int | None = None, seed: int = 0) -> Split:
+        """Stack at most ``limit`` samples, drawn by ``seed``."""
+        inputs, targets = split_inputs(dataset, limit, seed)  # type: ignore[arg-type]
+        return cls(name, np.ascontiguousarray(inputs, np.float32), targets, metric)
+
+    def score(self, session: ort.InferenceSession) -> dict[str, Measurement]:
+        """The metrics of an artefact: ``accuracy`` and, once the uncompressed model was scored, ``accuracy_change``."""
+        outputs = run_outputs(session, self.inputs)
+        if not isinstance(self.metric, str):
+            return {f"{self.name}accuracy": metric_score(self.metric, outputs, self.targets)}
+        right = correct(outputs, self.targets)
+        scores = {f"{self.name}accuracy": proportion(int(right.sum()), right.size)}
+        if self.reference is not None:
+            scores[f"{self.name}accuracy_change"] = paired_difference(right, self.reference)
+        return scores
+
+    def score_reference(self, session: ort.InferenceSession) -> dict[str, Measurement]:
+        """Score the uncompressed model, and remember what it has right."""
+        if isinstance(self.metric, str):
+            self.reference = correct(run_outputs(session, self.inputs), self.targets)
+            return {f"{self.name}accuracy": proportion(int(self.reference.sum()), self.reference.size)}
+        return self.score(session)

@@ -1,0 +1,68 @@
+"""The uniform sampler: every knob of a compressor the same choice; the control that a per-layer search must beat."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+from optuna import Study
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial
+
+from ..spaces import Choice, Policy, SearchSpace
+from .context import SamplerContext
+from .errors import SpaceExhausted
+from .study import DIGEST
+
+
+class UniformSampler(BaseSampler):
+    """Walks through all combinations of uniform choices, mildest first, and ends the search when there are no more."""
+
+    def __init__(self, context: SamplerContext) -> None:
+        self._space = context.space
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return dict(self._space.distributions)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        tried = {t.user_attrs.get(DIGEST) for t in study.get_trials(deepcopy=False)} | {Policy().digest}
+        # Each trial used up one combination at least, so the first `number` of them need no second look.
+        for policy in itertools.islice(uniform_policies(self._space), trial.number, None):
+            if policy.digest not in tried:
+                return self._space.encode(policy)
+        raise SpaceExhausted(f"all {len(tried) - 1} uniform policies have been tried")
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        raise AssertionError(f"all knobs are sampled together, {param_name} was asked for alone")
+
+
+def uniform_policies(space: SearchSpace) -> Iterator[Policy]:
+    """Every combination of one choice for each compressor, mildest first; repeats are possible.
+
+    Mildness is the sum over the compressors of how far along its choices each one is.
+    """
+    ladders = uniform_choices(space)
+
+    def strength(combination: tuple[Choice, ...]) -> float:
+        return sum(
+            ladder.index(choice) / max(1, len(ladder) - 1)
+            for choice, ladder in zip(combination, ladders.values(), strict=True)
+        )
+
+    for combination in sorted(itertools.product(*ladders.values()), key=strength):
+        yield space.uniform(dict(zip(ladders, combination, strict=True)))
+
+
+def uniform_choices(space: SearchSpace) -> dict[str, list[Choice]]:
+    """By compressor, all choices that any of its knobs offers, mildest first."""
+    ladders: dict[str, list[Choice]] = {}
+    for knob in sorted(space, key=lambda knob: -len(knob.choices)):
+        ladder = ladders.setdefault(knob.compressor, [])
+        ladder += [choice for choice in knob.choices if choice not in ladder]
+    return {name: ladders[name] for name in sorted(ladders)}

@@ -1,0 +1,78 @@
+"""The Python API: ``compress`` a task within a budget, get a ``Run``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from .config import parse_config
+from .search import Run
+from .session import Job, run_folder
+from .spaces import Task
+from .terminal import view_for
+
+IN_PYTHON = "given in Python"
+"""What stands in the config of a run for a task that came from no file."""
+
+
+def compress(
+    task: Task,
+    budget: str | Sequence[str] = (),
+    trials: int = 150,
+    *,
+    objectives: Sequence[str] = ("accuracy", "latency"),
+    compress: Mapping[str, Mapping[str, Any]] | None = None,
+    device: Mapping[str, Any] | None = None,
+    search: Mapping[str, Any] | None = None,
+    latency: Mapping[str, Any] | None = None,
+    run: str | Path | None = None,
+    progress: bool = True,
+) -> Run:
+    """Search compressed versions of a model; what ``parefront search`` does with a config file.
+
+    Called again with the same arguments it goes on with the run, or returns it where it is finished.
+
+    Args:
+        task: model, data and metric.
+        budget: constraints such as ``"latency <= 0.5x"``.
+        trials: different policies to evaluate.
+        objectives: two or more metrics.
+        compress: options by compressor name; by default all three methods with their defaults.
+        device: where latency is measured, e.g. ``{"threads": 4}``; by default this machine, one thread.
+        search: further settings of the section of that name: ``sampler``, ``seed``, ``images``, ``keep_artifacts``.
+        latency: for how long it is measured, e.g. ``{"min_seconds": 1.0}``.
+        run: name under ``runs/``, or a path; by default the name of the model's class.
+        progress: whether to show what is going on.
+
+    Raises:
+        ConfigError: where a setting cannot be, or the run was made with other ones.
+        TaskError: where model, data and metric do not fit together.
+        EveryTrialFailed: where no candidate could be measured.
+    """
+    sections = {"compress": compress, "device": device, "latency": latency}
+    mapping: dict[str, Any] = {
+        "task": IN_PYTHON,
+        "objectives": list(objectives),
+        "budget": [budget] if isinstance(budget, str) else list(budget),
+        "search": {**(search or {}), "trials": trials},
+        **{name: _plain(section) for name, section in sections.items() if section is not None},
+    }
+    config = parse_config(mapping, "parefront.compress")
+    folder = run_folder(run if run is not None else type(task.model).__name__.lower(), Path("runs"))
+    job = Job(config, lambda: task, folder, config.resolved())
+    with view_for(Console(quiet=not progress), folder.name) as view:
+        return job.search(view.phase, view.event)
+
+
+def _plain(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Tuples as lists and mappings as dicts, as a YAML file would give them."""
+    return {key: _plain_value(value) for key, value in section.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return _plain(value)
+    return [_plain_value(item) for item in value] if isinstance(value, tuple | list) else value

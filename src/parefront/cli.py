@@ -1,0 +1,208 @@
+"""The command ``parefront``: its commands and options, exit codes, and errors in one line."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+
+from . import __version__
+
+app = typer.Typer(
+    name="parefront",
+    help="Pare a network down to its Pareto front: compressed versions, each measured as an ONNX file on the device.",
+    invoke_without_command=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+USAGE, DEVICE_UNREACHABLE, INTERRUPTED, BUG = 2, 5, 130, 1
+"""Exit codes; 3 (every trial failed) and 4 (no candidate within the budget) come with their errors."""
+
+_UsageError = cast(type[Exception], typer.BadParameter.__base__)
+
+
+class Executor(StrEnum):
+    LOCAL = "local"
+    RAY = "ray"
+
+
+ConfigFile = Annotated[
+    Path, typer.Argument(metavar="CONFIG.yaml", help="The config of the search.", show_default=False)
+]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, or a path.", show_default=False)]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(metavar="BUDGET", help='Only candidates within it, e.g. "latency <= 0.5x"; may be repeated.'),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Put over the config, e.g. search.seed=1; may be repeated."),
+]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; the traceback of an error is shown with ``--debug``."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    try:
+        result = app([a for a in given if a != "--debug"], prog_name="parefront", standalone_mode=False)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        message, code = explain(error)
+        colour = ("\033[1;31m", "\033[0m") if sys.stderr.isatty() else ("", "")
+        print(f"{colour[0]}error:{colour[1]} {message}", file=sys.stderr)
+        return code
+    return result if isinstance(result, int) else 0
+
+
+def explain(error: Exception) -> tuple[str, int]:
+    """The message and the exit code of an error."""
+    from .evaluators.errors import DeviceError
+    from .messages import describe
+    from .spaces.errors import ParefrontError
+
+    if isinstance(error, ParefrontError):
+        return str(error), int(getattr(error, "exit_code", USAGE))
+    if isinstance(error, DeviceError):
+        return f"{error}; see `parefront measure MODEL.onnx --device …`", DEVICE_UNREACHABLE
+    if isinstance(error, _UsageError):
+        said = cast(Any, error).format_message().rstrip(".")
+        return f"{said} (see parefront --help)", USAGE
+    if isinstance(error, OSError):
+        return describe(error), USAGE
+    return f"{describe(error)} (this is a bug in parefront, or in the task's code; --debug shows where)", BUG
+
+
+@contextmanager
+def _starting() -> Iterator[None]:
+    """Say so while PyTorch is imported, which takes seconds; the line is gone afterwards."""
+    shown = sys.stderr.isatty()
+    if shown:
+        print("starting …", end="\r", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        if shown:
+            print("          ", end="\r", file=sys.stderr, flush=True)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"parefront {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="With any command: show the traceback of an error.")] = False,
+) -> None:
+    """Options that stand before the command; ``main`` has taken ``--debug`` by then."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit(USAGE)
+
+
+@app.command(short_help="Search, or go on with, a run.")
+def search(
+    config: ConfigFile,
+    run: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of the run; by default the config's folder.")
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Policies to try, those of earlier sessions included.")
+    ] = None,
+    set_: Set = None,
+    executor: Annotated[Executor, typer.Option(help="Where candidates are evaluated.")] = Executor.LOCAL,
+) -> None:
+    """Search compressed versions of the model that CONFIG.yaml names, into runs/NAME.
+
+    Stopped or killed, the same command goes on from there. Ends with the front.
+    """
+    if executor is Executor.RAY:
+        raise typer.BadParameter("--executor ray is not available yet in this version; leave it out")
+    with _starting():
+        from .commands import run_search
+    overrides = [*(set_ or ()), *([f"search.trials={trials}"] if trials is not None else ())]
+    code = run_search(config, run, overrides)
+    raise typer.Exit(code)
+
+
+@app.command(short_help="Show the front of a run.")
+def front(run: RunName, where: Where = None, json: Json = False) -> None:
+    """Show the front of a run, finished or not, as a table and a plot or as JSON."""
+    from .commands import show_front
+
+    show_front(run, tuple(where or ()), json)
+
+
+@app.command(short_help="Copy one model out of a run.")
+def export(
+    run: RunName,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The ONNX file to write.")],
+    where: Where = None,
+    trial: Annotated[int | None, typer.Option(min=0, help="The candidate of this trial.")] = None,
+    by: Annotated[str, typer.Option(metavar="METRIC", help="What the candidate is to be best in.")] = "accuracy",
+) -> None:
+    """Copy one candidate's ONNX file to FILE and write its policy beside it.
+
+    Without --where it is the best within the run's own budgets.
+    """
+    from .commands import export_model
+
+    if trial is not None and where:
+        raise typer.BadParameter("give either --trial or --where, not both")
+    export_model(run, output, tuple(where or ()), trial, by)
+
+
+@app.command(short_help="Show layers, groups and knobs of a model.")
+def profile(config: ConfigFile, set_: Set = None, json: Json = False) -> None:
+    """Show the model's layers, its coupled channels, the knobs, and what is excluded and why. Writes nothing."""
+    with _starting():
+        from .commands import show_profile
+
+    show_profile(config, list(set_ or ()), json)
+
+
+@app.command(short_help="Measure the latency of an ONNX file.")
+def measure(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", show_default=False)],
+    against: Annotated[
+        Path | None, typer.Option(metavar="OTHER.onnx", help="By default the model itself: that shows the noise.")
+    ] = None,
+    device: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="E.g. threads=4, or a config file to take it from; may be repeated."),
+    ] = None,
+    shape: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=1x3x224x224", help="Of an input with free axes; may be repeated.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure the latency of an ONNX file, interleaved with another one, with 95 % intervals."""
+    from .measuring import show_latency
+
+    show_latency(model, against or model, list(device or ()), list(shape or ()), json)
+
+
+@app.command(short_help="Show what this machine has.")
+def doctor(json: Json = False) -> None:
+    """Show what this machine has, what is missing, and how to get it."""
+    from .doctor import show_doctor
+
+    show_doctor(json)

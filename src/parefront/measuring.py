@@ -1,0 +1,118 @@
+"""``parefront measure``: the latency of an ONNX file on a device, interleaved with another one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .config import DeviceConfig, parse_device
+from .evaluators import Measurement
+from .evaluators.device import Device
+from .evaluators.errors import RequestRefused
+from .evaluators.latency import Latency, LatencyProtocol, measure
+from .messages import first_line
+from .spaces import ConfigError
+from .tables import NOISY_MEANS
+from .units import milliseconds
+from .yaml_mapping import read_setting, read_yaml_mapping
+
+PROTOCOL = LatencyProtocol(min_samples=200, min_seconds=2.0, max_seconds=6.0)
+"""Longer than for the candidates of a search: one measurement is all there is."""
+
+
+def show_latency(model: Path, against: Path, device: Sequence[str], shapes: Sequence[str], as_json: bool) -> None:
+    """Measure, and print a table or JSON."""
+    for path in (model, against):
+        _check_model(path)
+    options = read_device(device).options()
+    free = dict(map(_shape, shapes))
+    with Device(options) as place:
+        try:
+            latency = measure(place, model, against, PROTOCOL, free)
+        except RequestRefused as refusal:
+            which = f"{model}" if model == against else f"{model} against {against}"
+            raise ConfigError(f"{which}: {refusal}") from refusal
+        profile = place.profile
+    if as_json:
+        head = {"model": str(model), "against": str(against), "device": {"name": place.name, **profile.to_json()}}
+        print(json.dumps({**head, **latency.to_json()}, indent=2))
+        return
+    console = Console(highlight=False)
+    console.print(_table(model, against, latency))
+    threads = "1 thread" if options.threads == 1 else f"{options.threads} threads"
+    console.print(Text(f"{place.name}: {profile.cpu}, onnxruntime {profile.onnxruntime}, {threads}", style="dim"))
+
+
+def read_device(settings: Sequence[str]) -> DeviceConfig:
+    """A device from ``key=value`` settings and config files, the later ones over the earlier ones.
+
+    Raises:
+        ConfigError: for a file that is not there, an unknown key or a value that cannot be.
+    """
+    mapping: dict[str, object] = {}
+    for setting in settings:
+        if "=" in setting:
+            key, value = read_setting(setting, "--device")
+            mapping[key] = value
+        else:
+            section = read_yaml_mapping(Path(setting)).get("device") or {}
+            if not isinstance(section, dict):
+                raise ConfigError(f"{setting}: device: expected a mapping, got {section!r}")
+            mapping |= section
+    return parse_device(mapping, "--device")
+
+
+def _check_model(path: Path) -> None:
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    if not path.is_file():
+        raise ConfigError(f"there is no file {path}; expected an ONNX model")
+    try:
+        nodes = len(onnx.load_model(path, load_external_data=False).graph.node)
+    except (DecodeError, ValueError) as error:
+        raise ConfigError(f"{path} is not an ONNX model: {first_line(error)}") from None
+    if nodes == 0:
+        raise ConfigError(f"{path} is not an ONNX model, or an empty one: its graph has no nodes")
+
+
+def _shape(text: str) -> tuple[str, list[int]]:
+    name, _, sizes = text.partition("=")
+    try:
+        return name, [int(size) for size in sizes.split("x")]
+    except ValueError:
+        raise ConfigError(f"--shape: expected NAME=1x3x224x224, got {text!r}") from None
+
+
+def _table(model: Path, against: Path, latency: Latency) -> Table:
+    table = Table.grid(padding=(0, 3))
+    table.add_column(overflow="fold")
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True)
+    by_name = model.name != against.name
+    table.add_row(model.name if by_name else str(model), *_cells(latency.latency_ms, "ms"))
+    other = "itself" if against == model else against.name if by_name else str(against)
+    table.add_row(f"against {other}", *_cells(latency.reference_ms, "ms"))
+    table.add_row(Text("ratio", style="bold"), *_cells(latency.ratio, "x"))
+    spread = ", ".join(f"{name} {milliseconds(value)}" for name, value in _quantiles(latency).items())
+    table.add_row(Text("single runs", style="dim"), "", Text(f"{spread} ms", style="dim"))
+    dropped = f"{latency.runs} runs, {latency.dropped} preempted ones dropped, {latency.clock} time"
+    table.add_row("", "", Text(dropped, style="dim"))
+    if latency.noisy:
+        table.add_row("", "", Text(NOISY_MEANS, style="yellow"))
+    return table
+
+
+def _quantiles(latency: Latency) -> dict[str, float]:
+    return {"p50": latency.p50_ms, "p90": latency.p90_ms, "p99": latency.p99_ms}
+
+
+def _cells(measurement: Measurement, unit: str) -> tuple[str, str]:
+    digits = 3 if unit == "x" or measurement.value < 10 else 2
+    interval = f"[{measurement.low:.{digits}f}, {measurement.high:.{digits}f}]"
+    return f"{measurement.value:.{digits}f} {unit}" if unit != "x" else f"{measurement.value:.{digits}f}x", interval

@@ -1,0 +1,226 @@
+"""Devices behind command prefixes, workers that die, and what is said when a device cannot be reached."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import stat
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from parefront.evaluators import lock
+from parefront.evaluators.device import Device, DeviceOptions
+from parefront.evaluators.device_profile import DeviceProfile
+from parefront.evaluators.errors import DeviceError, RequestRefused
+from parefront.evaluators.latency import LatencyProtocol
+from parefront.evaluators.timing import Timing
+
+QUICK = LatencyProtocol(min_samples=8, min_seconds=0.01, max_seconds=0.03, warmup_seconds=0.01).for_worker()
+ConvNet = Callable[..., Path]
+
+
+def worker_pid(device: Device) -> int:
+    assert device._connection is not None
+    return device._connection[0]._process.pid
+
+
+def script(path: Path, body: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def assert_times(timing: Timing) -> None:
+    assert len(timing.candidate) == len(timing.reference) >= 2
+    assert all((block.wall_ns > 0).all() for block in timing.candidate + timing.reference)
+
+
+def test_this_machine_says_what_it_is(device: Device) -> None:
+    profile = device.profile
+    assert profile.cores >= 1
+    assert profile.memory_bytes > 1 << 28
+    assert "CPUExecutionProvider" in profile.providers
+    assert DeviceProfile.from_json(profile.to_json()) == profile
+    assert device.name == "this machine"
+
+
+@pytest.mark.parametrize(
+    ("machine", "flags", "signed", "width"),
+    [
+        ("x86_64", ("avx2", "avx512f"), False, 16),
+        ("AMD64", ("avx2",), False, 8),
+        ("aarch64", ("asimd", "asimddp"), True, 8),
+        ("arm64", ("asimd", "asimddp"), True, 8),
+        ("armv7l", ("neon",), True, 4),
+    ],
+)
+def test_a_profile_tells_how_to_quantise_and_how_to_round_channels(
+    device: Device, machine: str, flags: tuple[str, ...], signed: bool, width: int
+) -> None:
+    profile = replace(device.profile, machine=machine, flags=flags)
+    assert (profile.signed_activations, profile.vector_width) == (signed, width)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("env",), ("bash", "-c", 'exec "$@"', "--"), ("bash", "-c", 'echo "Welcome to the board"; exec "$@"', "--")],
+)
+def test_the_worker_is_streamed_through_a_command_prefix(command: tuple[str, ...], conv_net: ConvNet) -> None:
+    with Device(DeviceOptions(command, python=sys.executable)) as remote:
+        assert_times(remote.time(conv_net(), conv_net(8), QUICK))
+
+
+def test_a_prefix_that_goes_through_a_shell_is_quoted(tmp_path: Path, conv_net: ConvNet) -> None:
+    ssh = script(tmp_path / "ssh", 'shift; exec sh -c "$*"')  # what sshd does with the arguments
+    with Device(DeviceOptions((str(ssh), "pi@raspberry"), python=sys.executable)) as remote:
+        assert_times(remote.time(conv_net(), conv_net(), QUICK))
+
+
+def test_a_model_is_timed_against_itself_in_two_sessions(device: Device, conv_net: ConvNet) -> None:
+    assert_times(device.time(conv_net(), conv_net(), QUICK))
+
+
+def test_several_threads_and_a_pinned_core_work(conv_net: ConvNet) -> None:
+    with Device(DeviceOptions(threads=2)) as two:
+        timing = two.time(conv_net(), conv_net(8), QUICK)
+        assert_times(timing)
+        assert not timing.detects_preemption
+    core = min(os.sched_getaffinity(0))
+    with Device(DeviceOptions(core=core)) as pinned:
+        assert pinned.profile.cores == 1
+
+
+def test_a_killed_worker_is_started_again(conv_net: ConvNet) -> None:
+    with Device() as device:
+        device.time(conv_net(), conv_net(8), QUICK)
+        first = worker_pid(device)
+        os.kill(first, signal.SIGKILL)
+        assert_times(device.time(conv_net(), conv_net(8), QUICK))
+        assert worker_pid(device) != first
+
+
+def test_a_closed_device_starts_a_worker_again(conv_net: ConvNet) -> None:
+    device = Device()
+    device.time(conv_net(), conv_net(8), QUICK)
+    device.close()
+    assert_times(device.time(conv_net(), conv_net(8), QUICK))
+    device.close()
+
+
+def test_the_worker_ends_with_its_device() -> None:
+    with Device() as device:
+        assert device.profile
+        pid = worker_pid(device)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (DeviceOptions(("no-such-program-anywhere",)), "cannot start 'no-such-program-anywhere'"),
+        (DeviceOptions(("env",), python="no-such-python"), "no-such-python"),
+        (DeviceOptions(("sh", "-c", "echo ssh: host pi is down >&2; exit 255")), "status 255.*host pi is down"),
+        (DeviceOptions(("sh", "-c", "yes please")), "expected an answer's frame"),
+        (DeviceOptions(("sh", "-c", "exec sleep 60"), deadline_seconds=0.2), "no answer to 'hello' within"),
+        (DeviceOptions(core=4096), "core 4096"),
+        (DeviceOptions(("env", "PYTHONHASHSEED=x"), python=sys.executable), "PYTHONHASHSEED"),
+    ],
+)
+def test_an_unreachable_device_raises_one_clear_line(options: DeviceOptions, says: str) -> None:
+    started = time.monotonic()
+    with Device(options) as device, pytest.raises(DeviceError, match=says) as raised:
+        _ = device.profile
+    assert "\n" not in str(raised.value)
+    assert time.monotonic() - started < 20
+
+
+def test_a_python_without_onnxruntime_is_told_what_to_install(tmp_path: Path) -> None:
+    bare = script(tmp_path / "bare", 'python="$1"; shift; exec "$python" -S "$@"')
+    device = Device(DeviceOptions((str(bare),), python=sys.executable))
+    with device, pytest.raises(RequestRefused, match="pip install onnxruntime") as raised:
+        _ = device.profile
+    assert raised.value.code == "runtime"
+
+
+def test_a_worker_that_dies_again_is_given_up(tmp_path: Path, conv_net: ConvNet) -> None:
+    starts = tmp_path / "starts"
+    dying = script(tmp_path / "dying", f'echo start >> {starts}; exec timeout -s KILL 2 "$@"')
+    long = {**QUICK, "min_seconds": 5.0, "max_seconds": 5.0}
+    device = Device(DeviceOptions((str(dying),), python=sys.executable))
+    with device, pytest.raises(DeviceError, match="so did the one before it"):
+        device.time(conv_net(), conv_net(8), long)
+    assert starts.read_text() == "start\n" * 2
+
+
+def test_a_refusal_leaves_the_worker_alive(device: Device, tmp_path: Path, conv_net: ConvNet) -> None:
+    _ = device.profile
+    before = worker_pid(device)
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"not a model")
+    with pytest.raises(RequestRefused, match="rejects the model"):
+        device.time(broken, conv_net(), QUICK)
+    with pytest.raises(FileNotFoundError):
+        device.time(tmp_path / "missing.onnx", conv_net(), QUICK)
+    assert_times(device.time(conv_net(), conv_net(), QUICK))
+    assert worker_pid(device) == before
+
+
+def test_a_file_that_was_replaced_is_loaded_again(device: Device, tmp_path: Path, conv_net: ConvNet) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(conv_net(4).read_bytes())
+    device.time(path, conv_net(), QUICK)
+    path.write_bytes(b"not a model")
+    with pytest.raises(RequestRefused):
+        device.time(path, conv_net(), QUICK)
+
+
+def test_a_silent_worker_is_given_up_at_the_deadline(conv_net: ConvNet) -> None:
+    with Device(DeviceOptions(deadline_seconds=10)) as device:
+        _ = device.profile
+        os.kill(worker_pid(device), signal.SIGSTOP)
+        device.options = DeviceOptions(deadline_seconds=0.3)
+        with pytest.raises(DeviceError, match="no answer to 'load' within"):
+            device.time(conv_net(), conv_net(), QUICK)
+
+
+def test_memory_grows_with_the_model(device: Device, conv_net: ConvNet) -> None:
+    small, large = (device.memory(conv_net(channels, 3), repeats=1) for channels in (4, 512))
+    assert small.unit == "bytes"
+    assert large.value - small.value > 512 * 512 * 9 * 4
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"threads": 0}, {"threads": 2, "core": 0}, {"providers": ()}, {"deadline_seconds": 0}],
+)
+def test_options_that_make_no_sense_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"threads|provider|deadline"):
+        DeviceOptions(**options)
+
+
+def test_only_one_process_at_a_time_measures_on_a_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    held = lock.exclusive("pi")
+    with held, pytest.raises(DeviceError, match="others have been measuring"), lock.exclusive("pi", seconds=0.05):
+        pass
+    with lock.exclusive("pi", seconds=0.05), lock.exclusive("other", seconds=0.05):
+        pass
+
+
+def test_the_lock_is_held_while_measuring(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, conv_net: ConvNet) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with Device() as device:
+        assert device.profile
+        assert not list(tmp_path.iterdir())
+        device.time(conv_net(), conv_net(), QUICK)
+    (held,) = tmp_path.iterdir()
+    with held.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

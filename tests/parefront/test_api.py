@@ -1,0 +1,70 @@
+"""The Python API: ``parefront.compress`` and what ``import parefront`` brings."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import parefront as pf
+
+from .conftest import FormulaEvaluator
+
+
+def test_compress_returns_the_run_with_its_front(project: Path, formula: FormulaEvaluator, small_task: pf.Task) -> None:
+    run = pf.compress(small_task, budget=["latency <= 0.6x"], trials=8, search={"sampler": "random"}, progress=False)
+    best = run.front.select("latency <= 0.6x")
+
+    assert isinstance(run, pf.Run)
+    assert run.path == project / "runs" / "sequential"
+    assert best.metrics["latency_ratio"].value <= 0.6
+    assert best.export(project / "small.onnx").is_file()
+
+
+def test_compress_shows_progress_unless_told_not_to(
+    project: Path, formula: FormulaEvaluator, small_task: pf.Task, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pf.compress(small_task, trials=2, search={"sampler": "random"}, run="silent", progress=False)
+    assert capsys.readouterr().out == ""
+    pf.compress(small_task, trials=2, search={"sampler": "random"}, run="loud")
+    assert "[2/2] trial" in capsys.readouterr().out
+
+
+def test_compress_goes_on_with_a_run(project: Path, formula: FormulaEvaluator, small_task: pf.Task) -> None:
+    for trials in (3, 5, 5):
+        run = pf.compress(small_task, trials=trials, search={"sampler": "random"}, progress=False)
+
+    assert sum(run.counts.values()) == formula.evaluations == 5
+
+
+def test_compress_checks_settings_and_task(project: Path, formula: FormulaEvaluator, small_task: pf.Task) -> None:
+    with pytest.raises(pf.ConfigError, match=r"parefront\.compress: unknown key 'search\.smapler'; did you mean"):
+        pf.compress(small_task, search={"smapler": "random"})
+    with pytest.raises(pf.TaskError, match="the search split is empty"):
+        pf.compress(pf.Task(small_task.model, small_task.calibration, search=[], test=small_task.test), progress=False)
+    assert not (project / "runs").exists()
+
+
+def test_everything_public_is_there() -> None:
+    for name in pf.__all__:
+        assert getattr(pf, name) is not None
+    assert set(pf.__all__) <= set(dir(pf))
+    with pytest.raises(AttributeError, match="has no attribute 'compres'"):
+        _ = pf.compres  # type: ignore[attr-defined]
+
+
+def test_help_does_not_load_pytorch() -> None:
+    code = (
+        "import sys, parefront, parefront.cli\n"
+        "try: parefront.cli.main(['--help'])\n"
+        "finally: assert not {'torch', 'optuna', 'onnx'} & set(sys.modules), 'slow imports'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_python_m_parefront_is_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "parefront", "--version"], check=True, capture_output=True, text=True)
+
+    assert done.stdout.strip() == f"parefront {pf.__version__}"

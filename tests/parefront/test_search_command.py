@@ -1,0 +1,191 @@
+"""``parefront search``: runs start, go on, end and fail with the exit codes that scripts rely on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from parefront.evaluators.errors import DeviceError
+
+from .conftest import Command, FormulaEvaluator
+
+SEARCH = ("search", "demo/search.yaml")
+
+
+def trial_files(project: Path, run: str = "demo") -> list[str]:
+    return sorted(path.name for path in (project / "runs" / run / "trials").glob("*.json"))
+
+
+def test_a_search_ends_with_the_front_and_where_it_was_written(
+    project: Path, formula: FormulaEvaluator, run: Command
+) -> None:
+    outcome = run(*SEARCH)
+
+    assert outcome.code == 0, outcome.err
+    assert len(trial_files(project)) == 6
+    assert "best within latency <= 0.6x: trial " in outcome.out
+    assert "written: runs/demo/front.json, front.csv, artifacts/" in outcome.out
+    assert formula.closed
+
+
+def test_the_run_is_named_after_the_config_or_as_told(project: Path, formula: FormulaEvaluator, run: Command) -> None:
+    (project / "demo" / "int8.yaml").write_text((project / "demo" / "search.yaml").read_text())
+
+    assert run("search", "demo/int8.yaml", "--trials", "1").code in (0, 4)
+    assert run(*SEARCH, "--run", "mine", "--trials", "1").code in (0, 4)
+
+    assert sorted(path.name for path in (project / "runs").iterdir()) == ["demo-int8", "mine"]
+
+
+def test_the_same_command_shows_a_finished_run_without_measuring(
+    project: Path, formula: FormulaEvaluator, run: Command
+) -> None:
+    first = run(*SEARCH)
+    evaluations = formula.evaluations
+
+    again = run(*SEARCH)
+
+    assert again.code == 0
+    assert "run demo is finished: 6 trials; --trials N goes on to more" in again.out
+    assert formula.evaluations == evaluations
+    assert again.out.splitlines()[-12:] == first.out.splitlines()[-12:]
+
+
+def test_more_trials_go_on_where_the_search_ended(project: Path, formula: FormulaEvaluator, run: Command) -> None:
+    run(*SEARCH)
+    done = set(trial_files(project))
+
+    outcome = run(*SEARCH, "--trials", "9")
+
+    assert outcome.code == 0
+    assert "9 trials, going on after 6 trials" in outcome.out
+    assert done < set(trial_files(project))
+    assert len(trial_files(project)) == 9
+    assert formula.evaluations == 9
+
+
+def test_the_config_of_a_run_goes_on_with_it(project: Path, formula: FormulaEvaluator, run: Command) -> None:
+    run(*SEARCH)
+
+    outcome = run("search", "runs/demo/config.yaml", "--trials", "7")
+
+    assert outcome.code == 0, outcome.err
+    assert [path.name for path in (project / "runs").iterdir()] == ["demo"]
+    assert len(trial_files(project)) == 7
+
+
+def test_an_interrupted_search_says_how_to_go_on(project: Path, formula: FormulaEvaluator, run: Command) -> None:
+    def interrupt(number: int) -> None:
+        if number == 4:
+            raise KeyboardInterrupt
+
+    formula.before = interrupt
+    outcome = run(*SEARCH)
+
+    assert outcome.code == 130
+    assert outcome.err == "interrupted after 3 trials; the same command goes on from there\n"
+    formula.before = lambda number: None
+    assert run(*SEARCH).code == 0
+    assert len(trial_files(project)) == 6
+
+
+def test_another_config_is_refused_with_a_free_name(project: Path, formula: FormulaEvaluator, run: Command) -> None:
+    run(*SEARCH)
+
+    outcome = run(*SEARCH, "--set", "search.seed=3")
+
+    assert outcome.code == 2
+    assert "search.seed: 0 there, 3 here" in outcome.err
+    assert "--run demo-2" in outcome.err
+
+
+def test_other_weights_are_refused(project: Path, formula: FormulaEvaluator, run: Command) -> None:
+    run(*SEARCH)
+    formula.weights = "b" * 64
+
+    outcome = run(*SEARCH, "--trials", "8")
+
+    assert outcome.code == 2
+    assert "made with other weights" in outcome.err
+    assert len(trial_files(project)) == 6
+
+
+def test_no_candidate_within_the_budget_is_exit_code_4_with_the_nearest(
+    project: Path, formula: FormulaEvaluator, run: Command
+) -> None:
+    outcome = run(*SEARCH, "--set", 'budget=["latency <= 0.01x"]')
+
+    assert outcome.code == 4
+    lines = outcome.err.splitlines()
+    assert lines[0].startswith("error: none of ")
+    assert "latency <= 0.01x is met by none" in lines[0]
+    assert "(needs 0.01x)" in lines[1]
+    assert "trial" in outcome.out  # the front is shown all the same
+
+
+def test_failures_of_every_trial_are_exit_code_3(project: Path, formula: FormulaEvaluator, run: Command) -> None:
+    def fail(number: int) -> None:
+        raise RuntimeError("kernel not found")
+
+    formula.before = fail
+    outcome = run(*SEARCH)
+
+    assert outcome.code == 3
+    assert "kernel not found" in outcome.err.splitlines()[0]
+
+
+def test_a_device_that_is_gone_before_the_search_is_exit_code_5(
+    project: Path, formula: FormulaEvaluator, run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(self: FormulaEvaluator, artifacts: Path) -> None:
+        raise DeviceError("ssh pi@raspberry: no answer within 120 s")
+
+    monkeypatch.setattr(FormulaEvaluator, "baseline", unreachable)
+    outcome = run(*SEARCH)
+
+    assert outcome.code == 5
+    assert outcome.err.startswith("error: ssh pi@raspberry: no answer")
+    assert len(outcome.err.splitlines()) == 1
+
+
+def test_a_bug_is_one_line_and_its_traceback_is_asked_for(
+    project: Path, formula: FormulaEvaluator, run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FormulaEvaluator, "baseline", lambda self, artifacts: 1 / 0)
+
+    silent, loud = run(*SEARCH), run("--debug", *SEARCH)
+
+    assert silent.code == loud.code == 1
+    assert silent.err.startswith("error: ZeroDivisionError: division by zero")
+    assert len(silent.err.splitlines()) == 1
+    assert "Traceback" in loud.err
+
+
+def test_the_config_in_the_run_is_complete_and_finds_the_task_from_there(
+    project: Path, formula: FormulaEvaluator, run: Command
+) -> None:
+    run(*SEARCH)
+    config = yaml.safe_load((project / "runs" / "demo" / "config.yaml").read_text())
+
+    assert config["task"] == "../../demo/task.py:task"
+    assert config["search"]["seed"] == 0
+    assert config["latency"]["min_samples"] == 64
+
+
+def test_a_trial_file_holds_policy_and_measurements(project: Path, formula: FormulaEvaluator, run: Command) -> None:
+    run(*SEARCH)
+    record = json.loads((project / "runs" / "demo" / "trials" / "000000.json").read_text())
+
+    assert record["state"] == "complete"
+    assert record["metrics"]["accuracy"]["unit"] == "fraction"
+
+
+def test_ray_is_refused_until_it_is_there(project: Path, run: Command) -> None:
+    outcome = run(*SEARCH, "--executor", "ray")
+
+    assert outcome.code == 2
+    assert "--executor ray is not available yet in this version" in outcome.err
+    assert not (project / "runs").exists()

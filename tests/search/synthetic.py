@@ -1,0 +1,137 @@
+"""A network that is a formula: residual blocks of two convolutions, with losses and latencies known in closed form."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from parefront.evaluators import Measurement
+from parefront.search import Candidate
+from parefront.spaces import Infeasible, Knob, Policy, SearchSpace
+
+RATIOS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75)
+ACCURACY = 0.93
+
+
+@dataclass
+class SyntheticEvaluator:
+    """Blocks may be dropped, their inner channels pruned, each of their two layers quantised to int8.
+
+    Losses add up, and weigh more the more there are of them. A layer's time has a part that its width does not change,
+    as on small images, and changing between float and int8 costs time at every border.
+
+    Attributes:
+        blocks: number of residual blocks.
+        noise: half the 95 % interval of an accuracy, in fractions; a candidate's error depends on its digest alone.
+        ratios: prune ratios on offer; a single one means no pruning.
+        seed: of the formula's coefficients.
+        evaluated, finalised: the policies that were asked for, in their order.
+    """
+
+    blocks: int = 8
+    noise: float = 0.0
+    ratios: tuple[float, ...] = RATIOS
+    seed: int = 0
+    evaluated: list[Policy] = field(default_factory=list)
+    finalised: list[Policy] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        generator = np.random.default_rng(self.seed)
+        self._drop_loss = generator.lognormal(np.log(0.006), 0.9, self.blocks)
+        self._prune_loss = generator.lognormal(np.log(0.006), 0.8, self.blocks)
+        self._bits_loss = generator.lognormal(np.log(0.0002), 1.0, (self.blocks, 2))
+        self._work = generator.uniform(0.7, 1.3, (self.blocks, 2))
+        knobs, removes = [], {}
+        for block in range(self.blocks):
+            layers = [f"block{block}.conv{i}" for i in (1, 2)]
+            knobs.append(Knob("drop_blocks", f"block{block}", (False, True), False, frozenset(layers), 2 * block))
+            removes[f"drop_blocks/block{block}"] = frozenset(layers)
+            if len(self.ratios) > 1:
+                knobs.append(Knob("prune_channels", layers[0], self.ratios, 0.0, frozenset(layers), 2 * block))
+            for i, layer in enumerate(layers):
+                knobs.append(Knob("quantize", layer, (32, 8), 32, frozenset([layer]), 2 * block + i))
+        self._space = SearchSpace.of(knobs, removes)
+        self._unit = self._time(Policy())
+
+    @property
+    def space(self) -> SearchSpace:
+        return self._space
+
+    @property
+    def environment(self) -> Mapping[str, Any]:
+        return {"device": "formula"}
+
+    def baseline(self, artifacts: Path) -> Candidate:
+        return self._measure(Policy(), artifacts / "baseline.onnx", self.noise)
+
+    def evaluate(self, policy: Policy, artifact: Path) -> Candidate:
+        self.evaluated.append(policy)
+        if len(policy.of("drop_blocks")) == self.blocks:
+            raise Infeasible("no block is left")
+        return self._measure(policy, artifact, self.noise)
+
+    def finalise(self, candidate: Candidate) -> Candidate:
+        self.finalised.append(candidate.policy)
+        assert candidate.artifact is not None
+        again = self._measure(candidate.policy, candidate.artifact, 0.0)
+        return replace(
+            again, trial=candidate.trial, metrics={**again.metrics, "test_accuracy": again.metrics["accuracy"]}
+        )
+
+    def close(self) -> None:
+        pass
+
+    def exact(self, policy: Policy) -> tuple[float, float]:
+        """True accuracy and latency ratio."""
+        return ACCURACY - self._loss(policy), self._time(policy) / self._unit
+
+    def _measure(self, policy: Policy, artifact: Path, noise: float) -> Candidate:
+        accuracy, ratio = self.exact(policy)
+        errors = np.random.default_rng(int(policy.digest[:15], 16)).normal(size=2) * noise / 1.96
+        accuracy, ratio = accuracy + errors[0], ratio * (1 + errors[1])
+        content = hashlib.sha256(policy.digest.encode()).digest()
+        artifact.write_bytes(content)
+        size = 1000.0 * (1 - 0.5 * len(policy) / len(self._space))
+        metrics = {
+            "accuracy": Measurement(accuracy, accuracy - noise, accuracy + noise, 2000, "fraction"),
+            "latency_ms": Measurement(2 * ratio, 2 * ratio * (1 - noise), 2 * ratio * (1 + noise), 64, "ms"),
+            "latency_ratio": Measurement(ratio, ratio * (1 - noise), ratio * (1 + noise), 64, "x"),
+            "size_bytes": Measurement.exact(size, "bytes"),
+            "macs": Measurement.exact(1e6, "MACs"),
+            "params": Measurement.exact(1e5, "parameters"),
+        }
+        sha256 = hashlib.sha256(content).hexdigest()
+        return Candidate(policy, metrics, artifact, sha256, timings={"accuracy": 0.001, "total": 0.001})
+
+    def _loss(self, policy: Policy) -> float:
+        total = 0.0
+        for block in range(self.blocks):
+            if policy.get(f"drop_blocks/block{block}", False):
+                total += self._drop_loss[block]
+                continue
+            ratio = float(policy.get(f"prune_channels/block{block}.conv1", 0.0))
+            total += self._prune_loss[block] * (ratio / 0.5) ** 2
+            total += sum(self._bits_loss[block, i] for i in (0, 1) if self._int8(policy, block, i))
+        return float(ACCURACY * (1 - np.exp(-(total + 8 * total**2) / ACCURACY)))
+
+    def _time(self, policy: Policy) -> float:
+        time, was_int8 = 1.0, False
+        for block in range(self.blocks):
+            if policy.get(f"drop_blocks/block{block}", False):
+                continue
+            width = 1 - float(policy.get(f"prune_channels/block{block}.conv1", 0.0))
+            for i in (0, 1):
+                int8 = self._int8(policy, block, i)
+                time += self._work[block, i] * (0.25 + 0.1 * width if int8 else 0.2 + 0.8 * width)
+                time += 0.15 * (int8 != was_int8)
+                was_int8 = int8
+        return float(time)
+
+    @staticmethod
+    def _int8(policy: Policy, block: int, layer: int) -> bool:
+        return policy.get(f"quantize/block{block}.conv{layer + 1}", 32) == 8

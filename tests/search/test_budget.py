@@ -1,0 +1,110 @@
+"""Budgets: what parses to what, what does not and what the message says, and when a candidate meets one."""
+
+from __future__ import annotations
+
+import pytest
+
+from parefront.search import Budget
+from parefront.spaces import ConfigError
+
+from .conftest import MakeCandidate
+
+
+@pytest.mark.parametrize(
+    ("text", "metric", "at_most", "amount", "relative"),
+    [
+        ("latency <= 0.5x", "latency", True, 0.5, True),
+        ("latency <= 50%", "latency", True, 0.5, True),
+        ("latency <= 2.5ms", "latency", True, 2.5, False),
+        ("latency <= 800us", "latency", True, 0.8, False),
+        ("latency<=0.002 s", "latency", True, 2.0, False),
+        ("size <= 300KB", "size", True, 300_000, False),
+        ("size <= 1.5 MiB", "size", True, 1.5 * 2**20, False),
+        ("size <= 0.25x", "size", True, 0.25, True),
+        ("memory <= 10MB", "memory", True, 10_000_000, False),
+        ("macs <= 40M", "macs", True, 40e6, False),
+        ("params <= 1M", "params", True, 1e6, False),
+        ("params <= 250000", "params", True, 250_000, False),
+        ("energy <= 3mJ", "energy", True, 3.0, False),
+        ("accuracy >= 0.9", "accuracy", False, 0.9, False),
+        ("accuracy >= 90%", "accuracy", False, 0.9, False),
+        ("accuracy >= -1.0pt", "accuracy", False, -0.01, True),
+        ("accuracy >= +0.5pt", "accuracy", False, 0.005, True),
+        ("Accuracy ≥ .9", "accuracy", False, 0.9, False),
+        ("  latency  ≤  0.5x ", "latency", True, 0.5, True),
+    ],
+)
+def test_parses(text: str, metric: str, at_most: bool, amount: float, relative: bool) -> None:
+    budget = Budget.parse(text)
+    assert (budget.metric, budget.at_most, budget.relative) == (metric, at_most, relative)
+    assert budget.amount == pytest.approx(amount)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "does not parse; accepted forms: latency <= 0.5x"),
+        ("latency", "does not parse"),
+        ("latency <= fast", "does not parse"),
+        ("latency <= 0.5x please", "does not parse"),
+        ("latncy <= 0.5x", "did you mean 'latency'"),
+        ("colour <= 3", "known: accuracy, latency"),
+        ("latency_ms <= 3ms", "no budgets on 'latency_ms'"),
+        ("latency >= 0.5x", "better when lower; write latency <="),
+        ("latency < 0.5x", "write latency <="),
+        ("accuracy <= 0.9", "better when higher; write accuracy >="),
+        ("latency <= 0.5", "a unit for latency among 'us', 'ms', 's', 'x'"),
+        ("latency <= 5KB", "unit 'kb' for latency"),
+        ("size <= 0KB", "above zero"),
+        ("size <= -3KB", "above zero"),
+        ("accuracy >= 90", "between 0 and 1"),
+        ("accuracy >= 1.0pt", "-1pt is a loss of 1 pt"),
+        ("accuracy >= 3ms", "no unit 'ms' for accuracy"),
+    ],
+)
+def test_says_what_is_wrong(text: str, says: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        Budget.parse(text)
+    assert says in str(error.value)
+
+
+def test_a_share_of_latency_is_judged_by_the_interleaved_ratio(make_candidate: MakeCandidate) -> None:
+    baseline = make_candidate(latency_ms=4.0, latency_ratio=1.0)
+    candidate = make_candidate(1, latency_ms=1.0, latency_ratio=0.6)
+    assert Budget.parse("latency <= 0.5x").violation(candidate, baseline) == pytest.approx(0.2)
+    assert Budget.parse("latency <= 2ms").violation(candidate, baseline) == pytest.approx(-0.5)
+
+
+def test_a_change_of_accuracy_is_the_paired_one_where_there_is_one(make_candidate: MakeCandidate) -> None:
+    baseline = make_candidate(accuracy=0.93)
+    budget = Budget.parse("accuracy >= -1.0pt")
+    assert budget.met(make_candidate(1, accuracy=0.91, accuracy_change=-0.005), baseline)
+    assert not budget.met(make_candidate(1, accuracy=0.91), baseline)
+    assert budget.met(make_candidate(1, accuracy=0.921), baseline)
+
+
+def test_a_share_of_another_cost_is_of_the_uncompressed_models(make_candidate: MakeCandidate) -> None:
+    baseline, candidate = make_candidate(size_bytes=1000), make_candidate(1, size_bytes=300)
+    assert Budget.parse("size <= 0.25x").violation(candidate, baseline) == pytest.approx(0.2)
+
+
+def test_violations_of_two_metrics_can_be_compared(make_candidate: MakeCandidate) -> None:
+    baseline = make_candidate(accuracy=0.93, latency_ratio=1.0)
+    candidate = make_candidate(1, accuracy=0.90, latency_ratio=0.55)
+    assert Budget.parse("latency <= 0.5x").violation(candidate, baseline) == pytest.approx(0.1)
+    assert Budget.parse("accuracy >= -2.0pt").violation(candidate, baseline) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("text", "metrics", "shown"),
+    [
+        ("latency <= 0.5x", {"latency_ratio": 0.612}, "latency 0.612x (needs 0.5x)"),
+        ("latency <= 2ms", {"latency_ms": 2.5}, "latency 2.5 ms (needs 2 ms)"),
+        ("size <= 300KB", {"size_bytes": 250_000}, "size 250 KB"),
+        ("accuracy >= -1.0pt", {"accuracy_change": -0.0213}, "accuracy -2.13 pt (needs -1.00 pt)"),
+        ("accuracy >= 0.9", {"accuracy": 0.85}, "accuracy 0.85 (needs 0.9)"),
+        ("macs <= 40M", {"macs": 52_340_000}, "macs 52.34 M (needs 40 M)"),
+    ],
+)
+def test_describes_a_candidate(make_candidate: MakeCandidate, text: str, metrics: dict[str, float], shown: str) -> None:
+    assert Budget.parse(text).describe(make_candidate(1, **metrics), make_candidate(**metrics)) == shown

@@ -1,0 +1,278 @@
+"""The loop: each policy once, what fails is recorded, the front is measured again, and a search can be gone on with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+
+from parefront.evaluators import Measurement
+from parefront.search import (
+    Candidate,
+    Done,
+    Event,
+    EveryTrialFailed,
+    Finalising,
+    Finished,
+    Front,
+    Outcome,
+    Run,
+    Started,
+    search,
+)
+from parefront.search.uniform import uniform_policies
+from parefront.spaces import ConfigError, ParefrontError, Policy
+
+from .conftest import SearchIn
+from .synthetic import SyntheticEvaluator
+
+
+def tiny(ratios: tuple[float, ...] = (0.0, 0.5)) -> SyntheticEvaluator:
+    """A network of two blocks: 81 policies, or 25 without pruning."""
+    return SyntheticEvaluator(blocks=2, ratios=ratios)
+
+
+class FailingEvaluator(SyntheticEvaluator):
+    """Fails where a policy quantises the first layer, in the way that ``error`` says."""
+
+    error: Exception = RuntimeError("shapes do not match\nat all")
+
+    def evaluate(self, policy: Policy, artifact: Path) -> Candidate:
+        artifact.write_bytes(b"half a mod")
+        if "quantize/block0.conv1" in policy:
+            raise self.error
+        return super().evaluate(policy, artifact)
+
+
+class BrokenEvaluator(SyntheticEvaluator):
+    """Fails always."""
+
+    def evaluate(self, policy: Policy, artifact: Path) -> Candidate:
+        raise RuntimeError("nothing works")
+
+
+def study_of(run: Run) -> optuna.Study:
+    return optuna.load_study(study_name="search", storage=f"sqlite:///{run.path / 'study.db'}")
+
+
+def test_every_policy_is_evaluated_once(search_in: SearchIn) -> None:
+    evaluator = tiny()
+    run, _ = search_in(evaluator, trials=60)
+    assert len(evaluator.evaluated) == len(set(evaluator.evaluated)) == 60 == len(run.trials)
+
+
+def test_repeats_are_told_to_the_study_and_do_not_count(search_in: SearchIn) -> None:
+    run, _ = search_in(tiny(), trials=60)
+    trials = study_of(run).get_trials()
+    repeats = [t for t in trials if "repeats" in t.user_attrs]
+    assert repeats
+    assert len(trials) == 60 + len(repeats)
+    by_number = {t.number: t for t in trials}
+    for repeat in repeats:
+        assert repeat.state == by_number[repeat.user_attrs["repeats"]].state
+        assert repeat.values == by_number[repeat.user_attrs["repeats"]].values
+
+
+def test_a_space_with_nothing_left_ends_the_search(search_in: SearchIn) -> None:
+    evaluator = SyntheticEvaluator(blocks=1, ratios=(0.0,))
+    policies = {evaluator.space.sample(np.random.default_rng(i)) for i in range(200)}
+    events: list[Event] = []
+    run, _ = search_in(evaluator, trials=50, on_event=events.append)
+    assert set(evaluator.evaluated) == policies
+    assert isinstance(events[-1], Done)
+    assert "no policy that was not tried" in events[-1].message
+    assert run.finished
+
+
+def test_finds_the_true_front_of_a_tiny_space(search_in: SearchIn) -> None:
+    evaluator = tiny(ratios=(0.0,))
+    generator = np.random.default_rng(0)
+    everything = sorted({evaluator.space.sample(generator) for _ in range(1000)}, key=lambda p: p.digest)
+    exact = {p: evaluator.exact(p) for p in everything if len(p.of("drop_blocks")) < 2}
+    best = {
+        p for p, (a, t) in exact.items() if not any(x >= a and y <= t and (x, y) != (a, t) for x, y in exact.values())
+    }
+    run, front = search_in(evaluator, trials=len(everything), sampler="auto")
+    assert len(everything) == 25
+    assert {c.policy for c in front} == best - {Policy()}, "the uncompressed model is the baseline, not a candidate"
+    assert run.counts["infeasible"] == len(everything) - len(exact)
+
+
+def test_an_infeasible_policy_is_recorded_with_its_reason(search_in: SearchIn) -> None:
+    run, _ = search_in(SyntheticEvaluator(blocks=1, ratios=(0.0,)), trials=4)
+    infeasible = [r for r in run.trials if r.outcome is Outcome.INFEASIBLE]
+    assert infeasible
+    assert all(r.reason == "no block is left" and r.candidate is None for r in infeasible)
+    states = {t.number: t.state for t in study_of(run).get_trials()}
+    assert all(states[r.number] == optuna.trial.TrialState.FAIL for r in infeasible)
+
+
+def test_a_failure_is_recorded_and_the_search_goes_on(search_in: SearchIn) -> None:
+    run, front = search_in(FailingEvaluator(blocks=3), trials=20, raise_errors=False)
+    failed = [r for r in run.trials if r.outcome is Outcome.FAILED]
+    assert 0 < len(failed) < 20
+    assert len(front)
+    assert all(r.reason == "RuntimeError: shapes do not match" for r in failed)
+    assert not any(run.artifact(r.policy.digest).exists() for r in failed)
+    log = (run.path / "log.txt").read_text()
+    assert f"trial {failed[0].number} failed\nTraceback" in log
+
+
+def test_a_failure_raises_where_it_should(search_in: SearchIn) -> None:
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        search_in(FailingEvaluator(blocks=3), trials=20, raise_errors=True)
+
+
+def test_an_error_that_the_user_can_mend_ends_the_search_and_spoils_no_trial(search_in: SearchIn) -> None:
+    broken = FailingEvaluator(blocks=3)
+    broken.error = ParefrontError("the device is gone")
+    with pytest.raises(ParefrontError, match="the device is gone"):
+        search_in(broken, trials=12, raise_errors=False)
+    run, _ = search_in(SyntheticEvaluator(blocks=3), trials=12)
+    undisturbed, _ = search_in(SyntheticEvaluator(blocks=3), "undisturbed", trials=12)
+    assert [r.policy for r in run.trials] == [r.policy for r in undisturbed.trials]
+
+
+def test_gives_up_where_the_first_ten_fail(search_in: SearchIn) -> None:
+    with pytest.raises(EveryTrialFailed, match=r"the first 10 trials failed.*RuntimeError: nothing works") as error:
+        search_in(BrokenEvaluator(), trials=40, raise_errors=False)
+    assert error.value.exit_code == 3
+
+
+def test_no_candidate_at_all_is_an_error(search_in: SearchIn) -> None:
+    with pytest.raises(EveryTrialFailed, match="no candidate from 4 trials"):
+        search_in(BrokenEvaluator(), trials=4, raise_errors=False)
+
+
+def test_an_objective_that_is_not_measured_is_refused_before_any_trial(search_in: SearchIn) -> None:
+    evaluator = SyntheticEvaluator()
+    with pytest.raises(ConfigError, match=r"'energy' was not measured for the uncompressed model; measured: accuracy"):
+        search_in(evaluator, objectives=["accuracy", "energy"])
+    assert not evaluator.evaluated
+
+
+def test_the_final_step_measures_again_and_drops_what_was_there_by_luck(search_in: SearchIn) -> None:
+    evaluator = SyntheticEvaluator(noise=0.02)
+    run, front = search_in(evaluator, trials=40, sampler="auto")
+    lucky = Front.of([r.candidate for r in run.trials if r.candidate], ("accuracy", "latency"), run.search_baseline)
+    assert set(evaluator.finalised) == {Policy()} | {c.policy for c in lucky}
+    assert 0 < len(front) < len(lucky)
+    assert {c.trial for c in front} < {c.trial for c in lucky}
+    for candidate in front:
+        assert candidate.metrics["accuracy"].value == pytest.approx(evaluator.exact(candidate.policy)[0])
+        assert "test_accuracy" in candidate.metrics
+    assert [c.trial for c in run.front] == [c.trial for c in front]
+    assert "test_accuracy" in run.baseline.metrics
+
+
+def test_budgets_are_constraints_of_the_study(search_in: SearchIn) -> None:
+    budget = ["latency <= 0.4x", "accuracy >= -2pt"]
+    run, front = search_in(SyntheticEvaluator(), trials=30, sampler="auto", budget=budget)
+    for trial in study_of(run).get_trials():
+        if trial.state == optuna.trial.TrialState.COMPLETE:
+            assert trial.constraints["latency <= 0.4x"] == pytest.approx((trial.values[1] - 0.4) / 0.4)
+            assert set(trial.constraints) == set(budget)
+    assert front.select().metrics["latency_ratio"].value <= 0.4
+
+
+def test_events_tell_the_whole_story(search_in: SearchIn) -> None:
+    events: list[Event] = []
+    run, front = search_in(SyntheticEvaluator(), trials=10, budget=["latency <= 0.9x"], on_event=events.append)
+    started, *finished = [e for e in events if isinstance(e, Started | Finished)]
+    assert isinstance(started, Started)
+    assert (started.run, started.done, started.total, len(started.front)) == (run.path, 0, 10, 0)
+    assert started.baseline == run.search_baseline
+    assert [(e.done, e.total) for e in finished if isinstance(e, Finished)] == [(i, 10) for i in range(1, 11)]
+    last = finished[-1]
+    assert isinstance(last, Finished)
+    assert last.best is last.front.select()
+    finalising = [e for e in events if isinstance(e, Finalising)]
+    assert [e.index for e in finalising] == list(range(1, finalising[0].total + 1))
+    assert events[-1] == Done(run.path, front)
+
+
+def test_a_finished_run_is_not_searched_again(search_in: SearchIn) -> None:
+    _, front = search_in(SyntheticEvaluator(), trials=10)
+    events: list[Event] = []
+    again = SyntheticEvaluator()
+    run, same = search_in(again, trials=10, on_event=events.append)
+    assert same == front
+    assert events == [Done(run.path, front)]
+    assert not again.evaluated
+
+
+def test_a_finished_run_goes_on_with_more_trials(search_in: SearchIn) -> None:
+    search_in(SyntheticEvaluator(), trials=10)
+    more = SyntheticEvaluator()
+    run, _ = search_in(more, trials=16)
+    straight, _ = search_in(SyntheticEvaluator(), "straight", trials=16)
+    assert len(more.evaluated) >= 6
+    assert [r.policy for r in run.trials] == [r.policy for r in straight.trials]
+    assert [c.policy for c in run.front] == [c.policy for c in straight.front]
+
+
+def test_a_study_that_was_lost_is_told_again_from_the_trials(search_in: SearchIn) -> None:
+    run, _ = search_in(SyntheticEvaluator(), trials=10, sampler="nsga2")
+    for leftover in run.path.glob("study.db*"):
+        leftover.unlink()
+    more = SyntheticEvaluator()
+    search_in(more, trials=12, sampler="nsga2")
+    assert not set(more.evaluated[:2]) & {r.policy for r in run.trials[:10]}
+    assert len(run.trials) == 12
+
+
+def test_a_number_that_is_not_finite_makes_a_trial_fail(search_in: SearchIn) -> None:
+    class Nan(SyntheticEvaluator):
+        def evaluate(self, policy: Policy, artifact: Path) -> Candidate:
+            candidate = super().evaluate(policy, artifact)
+            if "quantize/block0.conv1" in policy:
+                Measurement.exact(float("nan"), "x")
+            return candidate
+
+    run, _ = search_in(Nan(), trials=12, raise_errors=False)
+    assert run.counts["failed"] > 0
+
+
+def test_artefacts_are_all_kept_where_asked(search_in: SearchIn) -> None:
+    run, _ = search_in(SyntheticEvaluator(blocks=3), trials=15, keep_artifacts="all")
+    complete = {r.policy.digest for r in run.trials if r.outcome is Outcome.COMPLETE}
+    assert {p.stem for p in (run.path / "artifacts").iterdir()} == complete | {"baseline"}
+
+
+def test_a_lost_artefact_of_the_front_is_made_again(search_in: SearchIn) -> None:
+    class ForgetfulEvaluator(SyntheticEvaluator):
+        def finalise(self, candidate: Candidate) -> Candidate:
+            assert candidate.artifact is not None
+            assert candidate.artifact.is_file()
+            return super().finalise(candidate)
+
+    def lose(event: Event) -> None:
+        if isinstance(event, Finalising) and event.candidate.artifact:
+            event.candidate.artifact.unlink()
+
+    _, front = search_in(ForgetfulEvaluator(blocks=3), trials=10, on_event=lose)
+    assert all(c.artifact is not None and c.artifact.is_file() for c in front)
+
+
+def test_an_interrupted_search_is_gone_on_with(search_in: SearchIn) -> None:
+    def interrupt(event: Event) -> None:
+        if isinstance(event, Finished) and event.done == 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search_in(SyntheticEvaluator(), trials=14, on_event=interrupt)
+    run, _ = search_in(SyntheticEvaluator(), trials=14)
+    straight, _ = search_in(SyntheticEvaluator(), "straight", trials=14)
+    assert [r.policy for r in run.trials] == [r.policy for r in straight.trials]
+    assert "interrupted after 7 trials" in (run.path / "log.txt").read_text()
+
+
+def test_search_takes_a_run_that_was_created_apart(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "demo", {"search": {"trials": 3, "sampler": "random"}})
+    assert len(search(run, SyntheticEvaluator())) > 0
+
+
+def test_uniform_policies_of_the_tiny_space_are_few() -> None:
+    assert len({p.digest for p in uniform_policies(tiny().space)}) == 5

@@ -1,0 +1,217 @@
+"""Samplers: found by name, by entry point, by import path; all of them repeatable; auto better than its controls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import optuna
+import pytest
+
+from parefront.search import (
+    SAMPLERS,
+    Budget,
+    Candidate,
+    Front,
+    SamplerContext,
+    SpaceExhausted,
+    make_sampler,
+    sampler_names,
+)
+from parefront.search.record import Outcome, TrialRecord
+from parefront.search.repeatable import MAX_REPEATS
+from parefront.search.study import RunStudy
+from parefront.search.uniform import uniform_policies
+from parefront.spaces import ConfigError, Infeasible, Policy
+
+from .synthetic import ACCURACY, SyntheticEvaluator
+
+OBJECTIVES = ("accuracy", "latency")
+
+
+def context_of(
+    evaluator: SyntheticEvaluator, folder: Path, seed: int = 0, trials: int = 60, budgets: tuple[str, ...] = ()
+) -> SamplerContext:
+    parsed = tuple(Budget.parse(text) for text in budgets)
+    return SamplerContext(seed, evaluator.space, OBJECTIVES, parsed, trials, evaluator.baseline(folder))
+
+
+def suggest(
+    name: str,
+    evaluator: SyntheticEvaluator,
+    context: SamplerContext,
+    folder: Path,
+    restart: bool = False,
+    asks: int | None = None,
+) -> list[TrialRecord]:
+    """The records of ``context.trials`` policies (or of ``asks`` trials); with ``restart``, a process for each trial."""
+    records: dict[str, TrialRecord] = {}
+    order: list[TrialRecord] = []
+
+    def study() -> RunStudy:
+        made = RunStudy(OBJECTIVES, context.budgets, context.baseline, make_sampler(name, context))
+        if restart:
+            made.keep_in(folder, None)
+        return made
+
+    current = study()
+    while len(order) < asks if asks else len(records) < context.trials:
+        trial = current.ask()
+        try:
+            policy = context.space.suggest(trial)
+        except SpaceExhausted:
+            break
+        if policy.digest not in records:
+            records[policy.digest] = evaluate(evaluator, policy, trial.number, folder)
+        current.tell(trial, policy, records[policy.digest])
+        order.append(records[policy.digest])
+        if restart:
+            current.close()
+            current = study()
+    current.close()
+    return order if asks else list(records.values())
+
+
+def evaluate(evaluator: SyntheticEvaluator, policy: Policy, number: int, folder: Path) -> TrialRecord:
+    try:
+        candidate = evaluator.evaluate(policy, folder / "artifact.onnx")
+    except Infeasible as error:
+        return TrialRecord(number, policy, Outcome.INFEASIBLE, reason=str(error))
+    return TrialRecord(number, policy, Outcome.COMPLETE, candidate)
+
+
+def front_of(records: list[TrialRecord], baseline: Candidate) -> Front:
+    return Front.of([r.candidate for r in records if r.candidate], OBJECTIVES, baseline)
+
+
+@pytest.mark.parametrize("name", [*SAMPLERS, "optuna.samplers:NSGAIIISampler"])
+def test_a_process_for_each_trial_suggests_what_one_process_would(name: str, tmp_path: Path) -> None:
+    evaluator = SyntheticEvaluator(blocks=3, noise=0.01)
+    straight, broken = (
+        [r.policy for r in suggest(name, evaluator, context_of(evaluator, tmp_path), tmp_path, restart, asks=45)]
+        for restart in (False, True)
+    )
+    assert straight == broken
+    assert len(set(straight)) > 12
+
+
+@pytest.mark.parametrize("name", ["auto", "nsga2", "random", "tpe"])
+def test_another_seed_suggests_other_policies(name: str, tmp_path: Path) -> None:
+    evaluator = SyntheticEvaluator(blocks=3)
+    first, second = (
+        {r.policy for r in suggest(name, evaluator, context_of(evaluator, tmp_path, seed, 30), tmp_path)}
+        for seed in (0, 1)
+    )
+    assert first != second
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_auto_beats_random_and_uniform_at_the_same_number_of_trials(seed: int, tmp_path: Path) -> None:
+    evaluator = SyntheticEvaluator(blocks=8, noise=0.004, seed=seed)
+    exact = SyntheticEvaluator(blocks=8, seed=seed)
+    volumes = {}
+    for name in ("auto", "random", "uniform"):
+        context = context_of(evaluator, tmp_path, seed, trials=60)
+        chosen = front_of(suggest(name, evaluator, context, tmp_path), context.baseline)
+        truth = [evaluate(exact, c.policy, i, tmp_path) for i, c in enumerate(chosen)]
+        volumes[name] = front_of(truth, context.baseline).hypervolume()
+    assert volumes["auto"] > volumes["random"] + 0.05
+    assert volumes["auto"] > volumes["uniform"] + 0.05
+
+
+def test_auto_never_repeats_a_policy_and_leaves_the_uncompressed_model_out(tmp_path: Path) -> None:
+    evaluator = SyntheticEvaluator(blocks=2)
+    policies = [r.policy for r in suggest("auto", evaluator, context_of(evaluator, tmp_path), tmp_path, asks=60)]
+    assert len(set(policies)) == 60
+    assert Policy() not in policies
+
+
+def test_auto_starts_uniform_then_changes_one_thing_at_a_time_then_climbs(tmp_path: Path) -> None:
+    evaluator = SyntheticEvaluator(blocks=6)
+    space = evaluator.space
+    policies = [r.policy for r in suggest("auto", evaluator, context_of(evaluator, tmp_path, trials=60), tmp_path)]
+    int8 = space.uniform({"quantize": 8})
+    uniform = [space.uniform({"prune_channels": 0.375}), int8]
+    uniform += [space.uniform({"quantize": 8, "prune_channels": ratio}) for ratio in (0.125, 0.375, 0.625)]
+    assert policies[:5] == uniform
+    dropped = [space.canonical(Policy({**int8, f"drop_blocks/block{b}": True})) for b in range(6)]
+    pruned = [Policy({**int8, f"prune_channels/block{b}.conv1": 0.375}) for b in range(6)]
+    assert policies[5:11] == dropped
+    assert policies[11:17] == pruned
+    ladder = policies[17:20]
+    changed = [len(p.of("drop_blocks")) + len(p.of("prune_channels")) for p in ladder]
+    assert changed == sorted(changed)
+    assert changed[0] >= 2, "one change alone has been measured"
+
+
+def test_auto_goes_for_the_budget(tmp_path: Path) -> None:
+    evaluator = SyntheticEvaluator(blocks=6)
+    budget = Budget.parse("latency <= 0.3x")
+    context = context_of(evaluator, tmp_path, trials=60, budgets=("latency <= 0.3x",))
+    records = suggest("auto", evaluator, context, tmp_path)
+    late = [r.candidate for r in records[30:] if r.candidate]
+    assert sum(budget.met(c, context.baseline) for c in late) > len(late) / 2
+    assert front_of(records, context.baseline).select("latency <= 0.3x").metrics["accuracy"].value > ACCURACY - 0.05
+
+
+def test_uniform_walks_through_all_combinations_mildest_first(tmp_path: Path) -> None:
+    evaluator = SyntheticEvaluator(blocks=4, ratios=(0.0, 0.25, 0.5))
+    records = suggest("uniform", evaluator, context_of(evaluator, tmp_path), tmp_path)
+    policies = [r.policy for r in records]
+    assert policies[0] == evaluator.space.uniform({"prune_channels": 0.25})
+    assert set(policies) == {*uniform_policies(evaluator.space)} - {Policy()}
+    assert len(policies) == 3 * 2 - 1 + 1, "with every block dropped, pruning and quantising are void"
+
+
+def test_uniform_says_when_it_is_at_its_end(tmp_path: Path) -> None:
+    evaluator = SyntheticEvaluator(blocks=2, ratios=(0.0,))
+    context = context_of(evaluator, tmp_path)
+    study = RunStudy(OBJECTIVES, (), context.baseline, make_sampler("uniform", context))
+    for number in range(2):
+        trial = study.ask()
+        policy = context.space.suggest(trial)
+        study.tell(trial, policy, evaluate(evaluator, policy, number, tmp_path))
+    with pytest.raises(SpaceExhausted, match="all 2 uniform policies have been tried"):
+        context.space.suggest(study.ask())
+
+
+def test_a_sampler_that_only_repeats_itself_is_helped_out(tmp_path: Path) -> None:
+    evaluator = SyntheticEvaluator(blocks=3)
+    records = suggest("tests_search_stubborn:Stubborn", evaluator, context_of(evaluator, tmp_path), tmp_path, asks=50)
+    runs = [r.policy for r in records]
+    assert len(set(runs)) == 1 + (50 - 1) // (MAX_REPEATS + 1)
+
+
+@pytest.fixture(autouse=True)
+def stubborn_sampler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An importable module with a sampler that takes no seed and always suggests the same."""
+    (tmp_path / "tests_search_stubborn.py").write_text(
+        "import optuna\n"
+        "class Stubborn(optuna.samplers.RandomSampler):\n"
+        "    def __init__(self): super().__init__(seed=7)\n"
+        "def not_a_sampler(context): return 3\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+
+def test_an_unknown_name_names_the_nearest(tmp_path: Path) -> None:
+    context = context_of(SyntheticEvaluator(), tmp_path)
+    with pytest.raises(ConfigError, match="no sampler 'nsga'; did you mean 'nsga2'"):
+        make_sampler("nsga", context)
+    with pytest.raises(ConfigError, match="cannot be imported"):
+        make_sampler("optuna.samplers:NoSuchSampler", context)
+    with pytest.raises(ConfigError, match="cannot be imported"):
+        make_sampler("no_such_module:Sampler", context)
+
+
+def test_a_sampler_registers_by_entry_point(tmp_path: Path) -> None:
+    info = tmp_path / "stubborn-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stubborn\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[parefront.samplers]\nbroken = tests_search_stubborn:not_a_sampler\nrandomly = parefront.search.samplers:random\n"
+    )
+    context = context_of(SyntheticEvaluator(), tmp_path)
+    assert {"randomly", "broken", *SAMPLERS} <= set(sampler_names())
+    assert isinstance(make_sampler("randomly", context), optuna.samplers.BaseSampler)
+    with pytest.raises(ConfigError, match=r"expected an optuna\.samplers\.BaseSampler, got int"):
+        make_sampler("broken", context)
