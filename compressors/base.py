@@ -42,7 +42,7 @@ class Target:
     full_range_weights: bool = True
 
 
-class Options(BaseModel):
+class CompressorOptions(BaseModel):
     """The options of a method; unknown ones are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -57,9 +57,9 @@ class Compressor(ABC):
 
     name: ClassVar[str]
     stage: ClassVar[Stage]
-    Options: ClassVar[type[Options]] = Options
+    Options: ClassVar[type[CompressorOptions]] = CompressorOptions
 
-    def __init__(self, options: Options | None = None, target: Target | None = None) -> None:
+    def __init__(self, options: CompressorOptions | None = None, target: Target | None = None) -> None:
         self.options = options if options is not None else self.Options()
         self.target = target or Target()
 
@@ -80,9 +80,7 @@ class Compressor(ABC):
         """How layers behind a change are repaired once all structure is decided: a name in ``compensate.METHODS``."""
         return "none"
 
-    def compress(
-        self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration
-    ) -> fx.GraphModule:
+    def compress(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
         """A compressed copy of ``net``.
 
         What every method owes is checked: the input is untouched, the output's shape is equal and its values are

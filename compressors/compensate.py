@@ -104,11 +104,13 @@ def _solve(run: _Repair, node: fx.Node, layer: nn.Module, source: Tensor) -> Non
     weight = layer.get_parameter("weight")
     kernel = weight.detach().flatten(2).transpose(1, 2) if weight.dim() == 4 else weight.detach().unsqueeze(1)
     if kernel[0].numel() <= DENSE_LIMIT:
-        solved, bias = _ridge(read.flatten(1), wanted, kernel.flatten(1))
-        kernel = solved.view(kernel.shape)
+        flat, bias = _ridge(read.flatten(1), wanted, kernel.flatten(1))
+        kernel = flat.view(kernel.shape)
     else:
         kernel, bias = _channel_scales(read, wanted, kernel)
-    weight.data = (kernel.transpose(1, 2).reshape(weight.shape) if weight.dim() == 4 else kernel.squeeze(1)).contiguous()
+    weight.data = (
+        kernel.transpose(1, 2).reshape(weight.shape) if weight.dim() == 4 else kernel.squeeze(1)
+    ).contiguous()
     layer.bias = nn.Parameter(bias)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-
+import torch
 from torch import Tensor, fx, nn
 
 from ..spaces import WEIGHTED, ChannelGroup, norm_of, weight_matrix
@@ -22,13 +22,18 @@ def _l1(_: str, layer: nn.Module, __: Calibration) -> Tensor:
 
 def _l2(_: str, layer: nn.Module, __: Calibration) -> Tensor:
     """He et al. 2018, "Soft Filter Pruning": the Euclidean norm of the weights."""
-    return weight_matrix(layer).norm(dim=1)
+    return _norm(layer)
 
 
 def _norm_scale(_: str, layer: nn.Module, __: Calibration) -> Tensor:
     """Liu et al. 2017, "Network Slimming": the batch norm's |γ|; the L2 norm where no batch norm followed."""
     norm = norm_of(layer)
-    return weight_matrix(layer).norm(dim=1) if norm is None else norm[0].abs()
+    return _norm(layer) if norm is None else norm[0].abs()
+
+
+def _norm(layer: nn.Module) -> Tensor:
+    norms: Tensor = torch.linalg.vector_norm(weight_matrix(layer), dim=1)
+    return norms
 
 
 def _taylor(name: str, _: nn.Module, calibration: Calibration) -> Tensor:
@@ -84,5 +89,3 @@ def most_important(scores: np.ndarray, keep: int, unit: int = 1) -> list[int]:
 
 def is_known(criterion: str) -> bool:
     return criterion in CRITERIA or criterion == RANDOM
-
-

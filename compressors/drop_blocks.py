@@ -9,7 +9,7 @@ from pydantic import field_validator
 from torch import fx
 
 from ..spaces import Choice, Knob, ModelGraph, Op, labels_of, tidy
-from .base import Compressor, Options, Stage
+from .base import Compressor, CompressorOptions, Stage
 from .blocks import Block, find_blocks
 from .calibration import Calibration
 from .compensate import METHODS
@@ -18,7 +18,7 @@ IDEMPOTENT = frozenset({"Relu", "Clip"})
 """Activations that change nothing when applied twice."""
 
 
-class DropOptions(Options):
+class DropOptions(CompressorOptions):
     """Options of ``drop_blocks``."""
 
     compensate: str = "least_squares"
@@ -36,14 +36,16 @@ class DropBlocks(Compressor):
 
     name = "drop_blocks"
     stage = Stage.MERGE
-    Options: ClassVar[type[Options]] = DropOptions
+    Options: ClassVar[type[CompressorOptions]] = DropOptions
     options: DropOptions
     _blocks: dict[str, Block]
 
     def knobs(self, graph: ModelGraph) -> list[Knob]:
         self._blocks = {block.name: block for block in find_blocks(graph)}
         return [
-            Knob(self.name, name, (False, True), False, frozenset(block.layers), graph.by_name[block.layers[0]].position)
+            Knob(
+                self.name, name, (False, True), False, frozenset(block.layers), graph.by_name[block.layers[0]].position
+            )
             for name, block in self._blocks.items()
         ]
 
@@ -79,5 +81,7 @@ def _repeats(net: fx.GraphModule, reader: fx.Node, source: fx.Node) -> bool:
     first, second = pair
     if not (isinstance(first, Op) and isinstance(second, Op)):
         return False
-    same = first.op_type == second.op_type and [first.constant(i) for i in (1, 2)] == [second.constant(i) for i in (1, 2)]
+    same = first.op_type == second.op_type and [first.constant(i) for i in (1, 2)] == [
+        second.constant(i) for i in (1, 2)
+    ]
     return same and first.op_type in IDEMPOTENT

@@ -15,7 +15,9 @@ CARRIERS = frozenset(
 )  # fmt: skip
 """Operators with an integer kernel in ONNX Runtime, or that only move data: int8 passes through them."""
 
-MOVERS = frozenset({"Flatten", "MaxPool", "Pad", "Part", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"})
+MOVERS = frozenset(
+    {"Flatten", "MaxPool", "Pad", "Part", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"}
+)
 """Carriers whose outputs are among their inputs (and zero), so that they keep the scale of what they read."""
 
 CLAMPS = frozenset({"Relu", "Clip"})

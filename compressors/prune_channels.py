@@ -11,18 +11,20 @@ from pydantic import Field, field_validator
 from torch import fx
 
 from ..spaces import ChannelGroup, Choice, Infeasible, Knob, ModelGraph, cut
-from .base import Compressor, Options, Stage
+from .base import Compressor, CompressorOptions, Stage
 from .calibration import Calibration
 from .compensate import METHODS
 from .criteria import importance, is_known, most_important
 
 
-class PruneOptions(Options):
+class PruneOptions(CompressorOptions):
     """Options of ``prune_channels``."""
 
     criterion: str = "l1"
     ratios: tuple[float, ...] = (0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75)
-    round_to: int | Literal["auto"] = Field("auto", description="kept channels are a multiple of this; auto: the device's")
+    round_to: int | Literal["auto"] = Field(
+        "auto", description="kept channels are a multiple of this; auto: the device's"
+    )
     compensate: str = "least_squares"
     seed: int = 0
 
@@ -60,7 +62,7 @@ class PruneChannels(Compressor):
 
     name = "prune_channels"
     stage = Stage.PRUNE
-    Options: ClassVar[type[Options]] = PruneOptions
+    Options: ClassVar[type[CompressorOptions]] = PruneOptions
     options: PruneOptions
     _groups: dict[str, ChannelGroup]
 

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from torch import Tensor, fx, nn
 
 from ..spaces import WEIGHTED, Choice, Knob, ModelGraph, Op, op_of, tidy
-from .base import Compressor, Options, Stage
+from .base import Compressor, CompressorOptions, Stage
 from .calibration import Calibration
 from .placement import CLAMPS, MOVERS, Placement, place
 from .quantized import FakeQuantize, QuantizedLayer, dequantize, quantize_weight
@@ -18,7 +18,7 @@ from .ranges import RANGES, Observed, Observer, affine
 FLOAT, INT8 = 32, 8
 
 
-class QuantizeOptions(Options):
+class QuantizeOptions(CompressorOptions):
     """Options of ``quantize``."""
 
     bits: tuple[int, ...] = (FLOAT, INT8)
@@ -51,7 +51,7 @@ class Quantize(Compressor):
 
     name = "quantize"
     stage = Stage.QUANTISE
-    Options: ClassVar[type[Options]] = QuantizeOptions
+    Options: ClassVar[type[CompressorOptions]] = QuantizeOptions
     options: QuantizeOptions
 
     def knobs(self, graph: ModelGraph) -> list[Knob]:
@@ -130,7 +130,7 @@ class Quantize(Compressor):
 
 
 def _mean_error(layer: nn.Module, error: Tensor, mean: Tensor) -> Tensor:
-    """The mean output, shape ``(out,)``, of a weight error ``(out, in / groups)`` on inputs of channel means ``(in,)``."""
+    """The mean output ``(out,)`` of a weight error ``(out, in / groups)`` on inputs with channel means ``(in,)``."""
     groups = getattr(layer, "groups", 1)
     if groups == 1:
         return error @ mean

@@ -13,7 +13,7 @@ from ..spaces import Builder, Emittable, SequenceLinear, conv_attributes
 
 
 class FakeQuantize(Emittable):
-    """An activation rounded to 8-bit integers, per tensor: ``(clip(round(x / scale) + zero_point) − zero_point) · scale``.
+    """An activation in 8-bit integers, per tensor: ``(clip(round(x / scale) + zero_point) − zero_point) · scale``.
 
     Attributes:
         scale: step between two integers, in the activation's own unit.

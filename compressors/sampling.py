@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from ..spaces import WEIGHTED, is_grouped
+from ..spaces import WEIGHTED, is_grouped, onnx_pads
 
 Values = dict[fx.Node, Tensor]
 
@@ -89,7 +89,7 @@ def _choose(output: Tensor, layer: nn.Module, seed: int) -> Tensor:
 
 
 def at_rows(value: Tensor, rows: Tensor) -> Tensor:
-    """A value's channels at sampled places, shape ``(images * places, channels)``; channels second or, in rank 2 and 3, last."""
+    """Channels at sampled places, ``(images * places, channels)``; they are axis 1 in rank 4, else the last axis."""
     flat = value.flatten(2).transpose(1, 2) if value.dim() == 4 else value.reshape(len(value), -1, value.shape[-1])
     index = rows + torch.arange(len(value)).unsqueeze(1) * flat.shape[1]
     return flat.reshape(-1, flat.shape[-1])[index.reshape(-1)]
@@ -100,8 +100,8 @@ def patches(layer: nn.Module, source: Tensor, output_width: int, rows: Tensor) -
     if isinstance(layer, nn.Linear):
         return at_rows(source.reshape(len(source), -1, source.shape[-1]), rows).unsqueeze(1)
     assert isinstance(layer, nn.Conv2d)
-    pads = getattr(layer, "pads", None) or (layer.padding[1], layer.padding[1], layer.padding[0], layer.padding[0])
-    padded = F.pad(source, pads).permute(0, 2, 3, 1).contiguous()
+    top, left, bottom, right = onnx_pads(layer)
+    padded = F.pad(source, (left, right, top, bottom)).permute(0, 2, 3, 1).contiguous()
     height, width, channels = padded.shape[1:]
     y = rows.div(output_width, rounding_mode="floor") * layer.stride[0]
     x = rows % output_width * layer.stride[1]
@@ -120,6 +120,6 @@ def output_width(layer: nn.Module, source: Tensor) -> int:
     if isinstance(layer, nn.Linear):
         return 1
     assert isinstance(layer, nn.Conv2d)
-    pads = getattr(layer, "pads", None) or (layer.padding[1], layer.padding[1], 0, 0)
+    _, left, _, right = onnx_pads(layer)
     reach = layer.dilation[1] * (layer.kernel_size[1] - 1)
-    return (source.shape[3] + pads[0] + pads[1] - reach - 1) // layer.stride[1] + 1
+    return (source.shape[3] + left + right - reach - 1) // layer.stride[1] + 1

@@ -40,7 +40,7 @@ class Artifact:
     made_by: str
 
 
-class UnknownModule(Exception):  # noqa: N818 - leads to the fallback, not to a failure
+class UnknownModule(Exception):
     """A module that no emitter is known for."""
 
 
@@ -66,7 +66,7 @@ def serialize(net: fx.GraphModule, example: Tensor) -> bytes:
     Raises:
         UnknownModule: for a module without an emitter.
     """
-    return ir.to_proto(build(net, example)).SerializeToString(deterministic=True)
+    return bytes(ir.to_proto(build(net, example)).SerializeToString(deterministic=True))
 
 
 def build(net: fx.GraphModule, example: Tensor) -> ir.Model:
@@ -156,7 +156,7 @@ def array(tensor: Tensor | None) -> np.ndarray:
 def _full_export(net: fx.GraphModule, example: Tensor) -> bytes:
     batch = {0: torch.export.Dim("batch", min=1)}
     pair = example if len(example) > 1 else torch.cat([example, example])
-    with contextlib.redirect_stdout(open(os.devnull, "w")):  # noqa: SIM115
+    with contextlib.redirect_stdout(open(os.devnull, "w")):
         program = torch.onnx.export(
             net, (pair,), dynamo=True, optimize=True, verbose=False, opset_version=OPSET,
             input_names=["input"], output_names=["output"], dynamic_shapes=(batch,),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-
-
 import numpy as np
 import onnxruntime as ort
 import torch
@@ -16,8 +14,8 @@ from .emit import UnknownModule, serialize
 FLOAT_TOLERANCE = 1e-3
 """Largest difference allowed in float, relative to the largest output."""
 INTEGER_TOLERANCE = 0.1
-"""Largest root mean square difference allowed with integers, relative to the outputs' own deviation: where torch and the
-runtime round a value that lies between two integers differently, the difference grows through the layers behind."""
+"""Largest root mean square difference allowed with integers, relative to the outputs' own deviation: where torch and
+the runtime round a value between two integers differently, the difference grows through the layers behind."""
 
 
 class ParityError(Exception):
@@ -68,5 +66,3 @@ def prove(net: fx.GraphModule, inputs: Tensor) -> None:
     except UnknownModule:
         return
     check_parity(ort.InferenceSession(data, options, providers=["CPUExecutionProvider"]), net, inputs)
-
-

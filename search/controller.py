@@ -70,10 +70,12 @@ class _Session:
     emit: OnEvent
     raise_errors: bool
     records: dict[str, TrialRecord] = field(init=False)
+    kept: set[str] = field(init=False)
     failed_in_a_row: int | None = 0
 
     def __post_init__(self) -> None:
         self.records = {record.policy.digest: record for record in self.run.trials}
+        self.kept = {path.stem for path in (self.run.path / "artifacts").glob("*.onnx")}
 
     @property
     def done(self) -> int:
@@ -148,6 +150,7 @@ class _Session:
     def _evaluate(self, trial: Trial, policy: Policy, started: float) -> TrialRecord:
         asked = time.perf_counter() - started
         outcome, candidate, reason = Outcome.COMPLETE, None, ""
+        self.kept.add(policy.digest)
         try:
             candidate = self.evaluator.evaluate(policy, self.run.artifact(policy.digest))
             candidate = replace(candidate, trial=trial.number, timings={"ask": asked, **candidate.timings})
@@ -164,8 +167,6 @@ class _Session:
                 raise
             self.run.log(f"trial {trial.number} failed\n{traceback.format_exc()}")
             outcome, candidate, reason = Outcome.FAILED, None, f"{type(error).__name__}: {error}".splitlines()[0]
-        if candidate is None:
-            self.run.artifact(policy.digest).unlink(missing_ok=True)
         return TrialRecord(trial.number, policy, outcome, candidate, reason, time.perf_counter() - started)
 
     def _give_up_if_nothing_works(self, record: TrialRecord) -> None:
@@ -191,8 +192,9 @@ class _Session:
         if self.run.settings.keep_artifacts == "all":
             return
         members = {candidate.policy.digest for candidate in front}
-        for digest in self.records.keys() - members:
+        for digest in (self.kept & self.records.keys()) - members:
             self.run.artifact(digest).unlink(missing_ok=True)
+            self.kept.remove(digest)
 
 
 def _ignore(event: Event) -> None:

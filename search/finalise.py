@@ -39,6 +39,8 @@ def finalise(run: Run, evaluator: Evaluator, front: Front, emit: OnEvent, raise_
     if not members:
         raise EveryTrialFailed(f"no member of the front could be measured again; see {run.path / 'log.txt'}")
     final = Front.of(members, front.objectives, run.baseline, front.budgets, run.path)
+    for candidate in final:
+        _make_sure_of_artifact(run, evaluator, candidate)
     run.write_front(final)
     run.log(f"done: {len(final)} of {len(front)} members stay on the front")
     return final
@@ -47,8 +49,7 @@ def finalise(run: Run, evaluator: Evaluator, front: Front, emit: OnEvent, raise_
 def _measure_again(run: Run, evaluator: Evaluator, candidate: Candidate, raise_errors: bool) -> Candidate | None:
     started = time.perf_counter()
     try:
-        if candidate.artifact is None or not candidate.artifact.is_file():
-            evaluator.evaluate(candidate.policy, run.artifact(candidate.policy.digest))
+        _make_sure_of_artifact(run, evaluator, candidate)
         again = evaluator.finalise(candidate)
     except ParefrontError:
         raise
@@ -59,3 +60,10 @@ def _measure_again(run: Run, evaluator: Evaluator, candidate: Candidate, raise_e
         return None
     run.write_finalised(again, time.perf_counter() - started)
     return again
+
+
+def _make_sure_of_artifact(run: Run, evaluator: Evaluator, candidate: Candidate) -> None:
+    """Make it again where it is gone: a member of this front may have been dominated in an earlier, shorter search."""
+    path = run.artifact(candidate.policy.digest)
+    if not path.is_file():
+        evaluator.evaluate(candidate.policy, path)

@@ -47,18 +47,21 @@ class History:
     @classmethod
     def of(cls, study: Study) -> History:
         signs = [-1.0 if direction == StudyDirection.MAXIMIZE else 1.0 for direction in study.directions]
-        tried, digests = [], set()
-        for trial in study.get_trials(deepcopy=False):
-            digest = trial.user_attrs.get(DIGEST)
-            if digest is None:
+        tried = []
+        for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+            if REPEATS in trial.user_attrs:
                 continue
-            digests.add(digest)
-            if trial.state == TrialState.COMPLETE and REPEATS not in trial.user_attrs:
-                costs = tuple(sign * value for sign, value in zip(signs, trial.values, strict=True))
-                violation = sum(max(0.0, missed) for missed in trial.constraints.values())
-                tried.append(Tried(trial.params, digest, costs, tuple(trial.user_attrs[NOISE]), violation))
-        return cls(tuple(tried), frozenset(digests))
+            costs = tuple(sign * value for sign, value in zip(signs, trial.values, strict=True))
+            violation = sum(max(0.0, missed) for missed in trial.constraints.values())
+            noise = tuple(trial.user_attrs[NOISE])
+            tried.append(Tried(trial.params, trial.user_attrs[DIGEST], costs, noise, violation))
+        return cls(tuple(tried), tried_digests(study))
 
     def by_digest(self, digest: str) -> Tried | None:
         """The complete trial of a policy, where there is one."""
         return next((tried for tried in self.tried if tried.digest == digest), None)
+
+
+def tried_digests(study: Study) -> frozenset[str]:
+    """Digests of the policies of all finished trials, however they ended."""
+    return frozenset(t.user_attrs[DIGEST] for t in study.get_trials(deepcopy=False) if DIGEST in t.user_attrs)

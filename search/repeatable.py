@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,12 +10,14 @@ from typing import Any
 import numpy as np
 from optuna import Study
 from optuna.distributions import BaseDistribution
+from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from .context import SamplerContext
+from .history import tried_digests
 from .novel import draw_new
-from .study import DIGEST, REPEATS
+from .study import REPEATS
 
 MAX_REPEATS = 20
 """Trials in a row that may repeat policies, before one is drawn at random that repeats none."""
@@ -44,9 +47,8 @@ class RepeatableSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         if _repeats_in_a_row(study) >= MAX_REPEATS:
-            tried = {t.user_attrs[DIGEST] for t in study.get_trials(deepcopy=False) if DIGEST in t.user_attrs}
             generator = np.random.default_rng([self._context.seed, trial.number])
-            return self._context.space.encode(draw_new(self._context.space, tried, generator))
+            return self._context.space.encode(draw_new(self._context.space, tried_digests(study), generator))
         inner = self._of(trial)
         drawn = inner.sample_relative(study, trial, inner.infer_relative_search_space(study, trial))
         for name, distribution in search_space.items():
@@ -65,7 +67,9 @@ class RepeatableSampler(BaseSampler):
     def _of(self, trial: FrozenTrial) -> BaseSampler:
         if self._inner is None or self._number != trial.number:
             seed = int(np.random.SeedSequence([self._context.seed, trial.number]).generate_state(1)[0])
-            self._inner, self._number = self._factory(replace(self._context, seed=seed)), trial.number
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                self._inner, self._number = self._factory(replace(self._context, seed=seed)), trial.number
         return self._inner
 
 

@@ -49,7 +49,7 @@ class Run:
             ConfigError: where there is a run of that name, or a folder with something else in it.
         """
         path = locate(name, root)
-        run = cls(path, config)
+        run = cls(path, _plain(config))
         if (path / "config.yaml").exists():
             raise ConfigError(f"there is a run {path} already; go on with it, or choose another name")
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
@@ -69,7 +69,10 @@ class Run:
         path = locate(name, root)
         if not (path / "config.yaml").is_file():
             raise _not_found(name, path, Path(root))
-        config = yaml.safe_load((path / "config.yaml").read_text())
+        try:
+            config = yaml.safe_load((path / "config.yaml").read_text())
+        except yaml.YAMLError as error:
+            raise ConfigError(f"{path / 'config.yaml'} is not YAML: {error}") from error
         if not isinstance(config, dict):
             raise ConfigError(f"{path / 'config.yaml'}: expected a mapping, got {type(config).__name__}")
         return cls(path, config)
@@ -85,9 +88,8 @@ class Run:
         if not (path / "config.yaml").is_file():
             _clear_unfinished(path)
             return cls.create(name, config, root)
-        run = cls.open(name, root)
-        resolved = yaml.safe_load(_dump(config))
-        before, after = _flat(run.config), _flat(resolved)
+        run, wanted = cls.open(name, root), cls(path, _plain(config))
+        before, after = _flat(run.config), _flat(wanted.config)
         for key in sorted(before.keys() | after.keys()):
             there, here = before.get(key), after.get(key)
             if there != here and key not in MAY_CHANGE:
@@ -96,9 +98,9 @@ class Run:
                     "choose another name for the run"
                 )
         if before != after:
-            run = cls(path, resolved)
-            run._write_config()
-        return run
+            with wanted.lock():
+                wanted._write_config()
+        return wanted
 
     @property
     def name(self) -> str:
@@ -208,7 +210,9 @@ class Run:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Be the only process that writes here; the lock goes with the process, however it ends.
+        """Be the only process that writes here, and clear away what a killed one has left half-written.
+
+        The lock goes with the process, however it ends.
 
         Raises:
             RunBusy: where another process holds it.
@@ -224,6 +228,8 @@ class Run:
                 raise RunBusy(f"run {self.name} is being searched by process {owner}; wait for it, or end it") from None
             os.truncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            for unfinished in self.path.rglob(".*.tmp"):
+                unfinished.unlink(missing_ok=True)
             yield
         finally:
             os.close(descriptor)
@@ -257,6 +263,12 @@ def _clear_unfinished(path: Path) -> None:
             folder.rmdir()
     for leftover in path.glob(".config.yaml.*.tmp") if path.is_dir() else ():
         leftover.unlink()
+
+
+def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config as it will be read from the YAML that is written."""
+    plain: dict[str, Any] = yaml.safe_load(_dump(config))
+    return plain
 
 
 def _dump(config: Mapping[str, Any]) -> str:

@@ -38,9 +38,7 @@ def nsga2(context: SamplerContext) -> BaseSampler:
 
 def tpe(context: SamplerContext) -> BaseSampler:
     """Multi-objective tree-structured Parzen estimators (Ozaki et al. 2022), multivariate."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        return optuna.samplers.TPESampler(seed=context.seed, multivariate=True, n_startup_trials=20)
+    return optuna.samplers.TPESampler(seed=context.seed, multivariate=True, n_startup_trials=20)
 
 
 SAMPLERS: dict[str, SamplerFactory] = {
@@ -64,7 +62,9 @@ def make_sampler(name: str, context: SamplerContext) -> BaseSampler:
         ConfigError: where there is no such sampler, naming those that there are.
     """
     factory = SAMPLERS.get(name) or _registered(name) or _imported(name)
-    made = factory(context)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        made = factory(context)
     if not isinstance(made, BaseSampler):
         raise ConfigError(f"sampler {name!r}: expected an optuna.samplers.BaseSampler, got {type(made).__name__}")
     return RepeatableSampler(factory, context)

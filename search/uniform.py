@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial
 from ..spaces import Choice, Policy, SearchSpace
 from .context import SamplerContext
 from .errors import SpaceExhausted
-from .study import DIGEST
+from .history import tried_digests
 
 
 class UniformSampler(BaseSampler):
@@ -29,7 +29,7 @@ class UniformSampler(BaseSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        tried = {t.user_attrs.get(DIGEST) for t in study.get_trials(deepcopy=False)} | {Policy().digest}
+        tried = tried_digests(study) | {Policy().digest}
         # Each trial used up one combination at least, so the first `number` of them need no second look.
         for policy in itertools.islice(uniform_policies(self._space), trial.number, None):
             if policy.digest not in tried:

@@ -5,7 +5,7 @@ from .errors import ConfigError, Infeasible, ParefrontError, TaskError, TraceErr
 from .graph import ChannelGroup, Exclusion, Layer, ModelGraph, Node, Slice
 from .groups import cut
 from .knob import Choice, Knob
-from .layers import WEIGHTED, SequenceLinear, conv_attributes, is_grouped, norm_of, origin_of, weight_matrix
+from .layers import WEIGHTED, SequenceLinear, conv_attributes, is_grouped, norm_of, onnx_pads, origin_of, weight_matrix
 from .ops import Op
 from .policy import Policy
 from .rebuild import tidy
@@ -43,6 +43,7 @@ __all__ = [
     "is_grouped",
     "labels_of",
     "norm_of",
+    "onnx_pads",
     "op_of",
     "origin_of",
     "output_shape",

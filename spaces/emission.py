@@ -12,7 +12,7 @@ from torch import nn
 
 
 class Builder:
-    """Collects the nodes and initialisers of one artefact. Names are made from the layer's, so equal nets give equal bytes."""
+    """Collects the nodes and initialisers of one artefact, named after its layers: equal nets give equal bytes."""
 
     def __init__(self) -> None:
         self.nodes: list[ir.Node] = []
@@ -41,7 +41,9 @@ class Builder:
     ) -> list[ir.Value]:
         """A node ``<layer><suffix>``; returns its outputs."""
         name = f"{self.scope}{suffix}"
-        node = ir.node(op_type, inputs, attributes=dict(attributes or {}), domain=domain, num_outputs=outputs, name=name)
+        node = ir.node(
+            op_type, inputs, attributes=dict(attributes or {}), domain=domain, num_outputs=outputs, name=name
+        )
         for index, output in enumerate(node.outputs):
             output.name = f"{name}:{index}" if index else f"{name}:out"
         self.nodes.append(node)

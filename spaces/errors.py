@@ -19,5 +19,5 @@ class TraceError(ParefrontError):
     """A model that cannot be turned into a graph (exit code 2)."""
 
 
-class Infeasible(Exception):  # noqa: N818 - an outcome of a policy, not a fault of the program
+class Infeasible(Exception):
     """A policy that has no model, e.g. a width of zero. The trial is recorded as infeasible, with this reason."""

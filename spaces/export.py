@@ -141,7 +141,7 @@ def _absorb_pad(graph: ir.Graph, node: ir.Node) -> None:
 
 def _replace(graph: ir.Graph, node: ir.Node, added: list[ir.Node]) -> None:
     old, new = node.outputs[0], added[-1].outputs[0]
-    new.shape, new.dtype, new.name = old.shape, old.dtype, old.name
+    new.shape, new.type, new.name = old.shape, old.type, old.name
     for between in added[:-1]:
         between.outputs[0].name = f"{old.name}_{between.op_type.lower()}"
     ir.convenience.replace_nodes_and_values(graph, node, [node], added, [old], [new])

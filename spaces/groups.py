@@ -47,11 +47,11 @@ def find_groups(
         writers = {s.layer for s in slices if s.side == "out"}
         covered |= writers
         group = ChannelGroup(layer.name, layer_channels(module), _unit(net, slices), slices, layer.position)
-        reason = _refusal(group, graph) or _failure(net, group, example, prove)
-        if reason is None:
+        problem = _refusal(group, graph) or _failure(net, group, example, prove)
+        if problem is None:
             groups.append(group)
         else:
-            excluded.append(Exclusion(layer.name, reason))
+            excluded.append(Exclusion(layer.name, problem))
     for layer in graph.layers:
         if layer.kind == "depthwise" and layer.name not in covered:
             excluded.append(Exclusion(layer.name, "its channels belong to no group that holds"))

@@ -52,7 +52,7 @@ def conv_attributes(conv: nn.Conv1d | nn.Conv2d | nn.Conv3d) -> dict[str, Any]:
 
 
 def set_norm(layer: nn.Module, gamma: Tensor, beta: Tensor, factor: Tensor) -> None:
-    """Remember the batch norm that was folded into ``layer``: γ, β and the factor γ/σ on its weights, all ``(out,)``."""
+    """Remember the batch norm folded into ``layer``: γ, β and the factor γ/σ on its weights, all ``(out,)``."""
     layer.register_buffer("norm_scale", gamma)
     layer.register_buffer("norm_shift", beta)
     layer.register_buffer("norm_factor", factor)

@@ -87,7 +87,7 @@ def _max_pool(inputs: list[Any], attributes: Attributes) -> Tensor:
     if pads[:rank] != pads[rank:]:
         x, pads = F.pad(x, _torch_pads(pads), value=float("-inf")), [0] * (2 * rank)
     run = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[rank - 1]
-    return run(x, kernel, strides, pads[:rank], dilations, ceil)  # type: ignore[no-any-return]
+    return run(x, kernel, strides, pads[:rank], dilations, ceil)
 
 
 def _average_pool(inputs: list[Any], attributes: Attributes) -> Tensor:
@@ -97,7 +97,7 @@ def _average_pool(inputs: list[Any], attributes: Attributes) -> Tensor:
     if pads[:rank] != pads[rank:]:
         x, pads, include = F.pad(x, _torch_pads(pads)), [0] * (2 * rank), True
     run = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[rank - 1]
-    return run(x, kernel, strides, pads[:rank], ceil_mode=ceil, count_include_pad=include)  # type: ignore[no-any-return]
+    return run(x, kernel, strides, pads[:rank], ceil_mode=ceil, count_include_pad=include)
 
 
 def _pad(inputs: list[Any], attributes: Attributes) -> Tensor:
@@ -194,7 +194,8 @@ def _resize(inputs: list[Any], attributes: Attributes) -> Tensor:
     scales = inputs[2] if len(inputs) > 2 and inputs[2] is not None and inputs[2].numel() else None
     sizes = inputs[3] if len(inputs) > 3 and inputs[3] is not None else None
     size = [int(s) for s in (sizes.tolist()[2:] if sizes is not None else [])] or [
-        int(d * s) for d, s in zip(x.shape[2:], scales.tolist()[2:], strict=True)  # type: ignore[union-attr]
+        int(d * s)
+        for d, s in zip(x.shape[2:], scales.tolist()[2:], strict=True)  # type: ignore[union-attr]
     ]
     if mode == "nearest":
         return F.interpolate(x, size=size, mode="nearest")
@@ -269,7 +270,7 @@ TORCH: dict[str, Callable[[list[Any], Attributes], Any]] = {
     "Unsqueeze": _unsqueeze,
     "Where": lambda i, _: torch.where(i[0], i[1], i[2]),
 }
-"""What each operator computes. An operator that is not here runs in ONNX's reference implementation: slow, but right."""
+"""What each operator computes. One that is not here runs in ONNX's reference implementation: slow, but right."""
 
 
 def _reference(op: Op, inputs: list[Tensor | None]) -> Any:
@@ -284,5 +285,5 @@ def _reference(op: Op, inputs: list[Tensor | None]) -> Any:
     node = onnx.helper.make_node(op.op_type, names, outputs, **op.attributes)
     feeds = {name: tensor.detach().numpy() for name, tensor in zip(names, inputs, strict=True) if tensor is not None}
     results = ReferenceEvaluator(node, opsets={"": OPSET}).run(None, feeds)
-    tensors = tuple(torch.from_numpy(np.array(r)) for r in results)  # type: ignore[union-attr]
+    tensors = tuple(torch.from_numpy(np.array(r)) for r in results)
     return tensors if op.outputs > 1 else tensors[0]

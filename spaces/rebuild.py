@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -90,10 +91,10 @@ class _Builder:
             return None
         kind = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[rank - 1] if even else PaddedConv2d
         conv = kind(
-            weight.shape[1] * groups, weight.shape[0], tuple(weight.shape[2:]),  # type: ignore[arg-type]
-            stride=tuple(attributes.get("strides") or [1] * rank),  # type: ignore[arg-type]
-            padding=tuple(pads[:rank]) if even else 0,  # type: ignore[arg-type]
-            dilation=tuple(attributes.get("dilations") or [1] * rank),  # type: ignore[arg-type]
+            weight.shape[1] * groups, weight.shape[0], tuple(weight.shape[2:]),
+            stride=tuple(attributes.get("strides") or [1] * rank),
+            padding=tuple(pads[:rank]) if even else 0,
+            dilation=tuple(attributes.get("dilations") or [1] * rank),
             groups=groups, bias=True,
         )  # fmt: skip
         if isinstance(conv, PaddedConv2d):
@@ -174,7 +175,7 @@ class _Builder:
         for index, output in enumerate(node.outputs):
             self.values[output] = self.graph.call_function(operator.getitem, (called, index))
 
-    def _call(self, name: str, module: nn.Module, inputs: list[ir.Value | None]) -> fx.Node:
+    def _call(self, name: str, module: nn.Module, inputs: Sequence[ir.Value | None]) -> fx.Node:
         name = self._unique(name, module)
         self.modules[name] = module
         return self.graph.call_module(name, tuple(self._value(value) for value in inputs))
@@ -226,8 +227,8 @@ def _flattens(node: ir.Node) -> bool:
     before, after = node.inputs[0], node.outputs[0]
     if before is None or before.shape is None or after.shape is None or len(after.shape) != 2 or len(before.shape) < 3:
         return False
-    rest = [d for d in before.shape[1:]]
-    return all(isinstance(d, int) for d in rest) and after.shape[1] == int(np.prod([int(d) for d in rest]))  # type: ignore[arg-type]
+    rest = [d for d in before.shape[1:] if isinstance(d, int)]
+    return len(rest) == len(before.shape) - 1 and after.shape[1] == int(np.prod(rest))
 
 
 def _attributes(node: ir.Node) -> dict[str, Any]:

@@ -54,11 +54,16 @@ class SearchSpace:
     @property
     def distributions(self) -> dict[str, CategoricalDistribution]:
         """The knobs as Optuna distributions, in execution order."""
-        return {knob.name: CategoricalDistribution(knob.choices) for knob in self.knobs}
+        return {knob.name: CategoricalDistribution(list(knob.choices)) for knob in self.knobs}
 
     def suggest(self, trial: BaseTrial) -> Policy:
         """Ask an Optuna trial for every knob, in execution order, and return the canonical policy."""
-        return self.decode({knob.name: trial.suggest_categorical(knob.name, knob.choices) for knob in self.knobs})
+        choices: dict[str, Choice] = {}
+        for knob in self.knobs:
+            suggested = trial.suggest_categorical(knob.name, list(knob.choices))
+            assert suggested is not None
+            choices[knob.name] = suggested
+        return self.decode(choices)
 
     def encode(self, policy: Policy) -> dict[str, Choice]:
         """A choice for every knob, the absent ones neutral; what Optuna's ``enqueue_trial`` takes."""
@@ -78,7 +83,8 @@ class SearchSpace:
             gone |= self.removes.get(name, frozenset())
         if not gone:
             return policy
-        void = {knob.name for knob in self.knobs if knob.layers and knob.layers <= gone and knob.name not in self.removes}
+        widths = [knob for knob in self.knobs if knob.layers and knob.name not in self.removes]
+        void = {knob.name for knob in widths if knob.layers <= gone}
         return Policy({name: choice for name, choice in policy.items() if name not in void})
 
     def uniform(self, choices: Mapping[str, Choice]) -> Policy:

@@ -142,9 +142,8 @@ def _layer(name: str, module: nn.Module, source: tuple[int, ...], shape: tuple[i
     depthwise = module.groups == module.in_channels and module.groups > 1
     kind = "depthwise" if depthwise else "grouped" if module.groups > 1 else "conv"
     macs = int(np.prod(shape[1:])) * weight.numel()
-    return Layer(
-        name, kind, source, shape, params, macs, module.groups, tuple(module.kernel_size), tuple(module.stride), position
-    )
+    kernel, stride = tuple(module.kernel_size), tuple(module.stride)
+    return Layer(name, kind, source, shape, params, macs, module.groups, kernel, stride, position)
 
 
 def _output_layers(graph: ModelGraph) -> frozenset[str]:

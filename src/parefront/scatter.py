@@ -87,7 +87,7 @@ class _Scale:
     def of(cls, values: Sequence[float], lines: Sequence[float]) -> _Scale:
         numbers = [value for value in (*values, *lines) if math.isfinite(value)] or [0.0, 1.0]
         low, high = min(numbers), max(numbers)
-        spread = (high - low) or abs(high) or 1.0
+        spread = (high - low) or 0.1 * abs(high) or 1.0
         return cls(low - 0.04 * spread, high + 0.04 * spread)
 
     def cell(self, value: float, cells: int) -> int:

@@ -17,6 +17,7 @@ WIDE = 115
 """From this many columns on, the table has room for intervals as ``[low, high]``, and for MACs."""
 
 MISSING = "–"
+ASCII = str.maketrans({"±": "+-", MISSING: "-"})
 NOISY = "~"
 NOISY_MEANS = "noisy: believe the interval, not the value"
 
@@ -31,7 +32,7 @@ def front_table(front: Front, width: int, *, ascii_only: bool = False) -> Table:
     """
     finalised = any("test_accuracy" in c.metrics for c in front)
     wide = width >= WIDE
-    table = Table(box=box.ASCII if ascii_only else box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table = Table(box=box.ASCII if ascii_only else box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("trial", justify="right", no_wrap=True)
     for heading in ("accuracy %", "change pt", "latency x", "ms", "size"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -43,7 +44,10 @@ def front_table(front: Front, width: int, *, ascii_only: bool = False) -> Table:
         table.add_column("change pt", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     for candidate in (front.baseline, *front):
-        table.add_row(*_row(candidate, front, wide, finalised), style="" if _fits(candidate, front) else "dim")
+        cells = _row(candidate, front, wide, finalised)
+        if ascii_only:
+            cells = [str(cell).translate(ASCII) for cell in cells]
+        table.add_row(*cells, style="" if _fits(candidate, front) else "dim")
     if any(map(is_noisy, (front.baseline, *front))):
         table.caption = Text(NOISY_MEANS if wide else f"{NOISY} {NOISY_MEANS}", style="yellow")
         table.caption_justify = "left"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import optuna
@@ -40,16 +41,16 @@ def suggest(
     evaluator: SyntheticEvaluator,
     context: SamplerContext,
     folder: Path,
-    restart: bool = False,
+    restarts: Collection[int] = (),
     asks: int | None = None,
 ) -> list[TrialRecord]:
-    """The records of ``context.trials`` policies (or of ``asks`` trials); with ``restart``, a process for each trial."""
+    """The records of ``context.trials`` policies, or of ``asks`` trials; the study is read again after ``restarts``."""
     records: dict[str, TrialRecord] = {}
     order: list[TrialRecord] = []
 
     def study() -> RunStudy:
         made = RunStudy(OBJECTIVES, context.budgets, context.baseline, make_sampler(name, context))
-        if restart:
+        if restarts:
             made.keep_in(folder, None)
         return made
 
@@ -64,7 +65,7 @@ def suggest(
             records[policy.digest] = evaluate(evaluator, policy, trial.number, folder)
         current.tell(trial, policy, records[policy.digest])
         order.append(records[policy.digest])
-        if restart:
+        if trial.number in restarts:
             current.close()
             current = study()
     current.close()
@@ -84,11 +85,11 @@ def front_of(records: list[TrialRecord], baseline: Candidate) -> Front:
 
 
 @pytest.mark.parametrize("name", [*SAMPLERS, "optuna.samplers:NSGAIIISampler"])
-def test_a_process_for_each_trial_suggests_what_one_process_would(name: str, tmp_path: Path) -> None:
+def test_a_study_that_is_read_again_goes_on_as_if_it_had_not_been(name: str, tmp_path: Path) -> None:
     evaluator = SyntheticEvaluator(blocks=3, noise=0.01)
     straight, broken = (
-        [r.policy for r in suggest(name, evaluator, context_of(evaluator, tmp_path), tmp_path, restart, asks=45)]
-        for restart in (False, True)
+        [r.policy for r in suggest(name, evaluator, context_of(evaluator, tmp_path), tmp_path, restarts, asks=45)]
+        for restarts in ((), (0, 15, 16, 31, 40))
     )
     assert straight == broken
     assert len(set(straight)) > 12
@@ -208,7 +209,9 @@ def test_a_sampler_registers_by_entry_point(tmp_path: Path) -> None:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stubborn\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
-        "[parefront.samplers]\nbroken = tests_search_stubborn:not_a_sampler\nrandomly = parefront.search.samplers:random\n"
+        "[parefront.samplers]\n"
+        "broken = tests_search_stubborn:not_a_sampler\n"
+        "randomly = parefront.search.samplers:random\n"
     )
     context = context_of(SyntheticEvaluator(), tmp_path)
     assert {"randomly", "broken", *SAMPLERS} <= set(sampler_names())

@@ -1,0 +1,196 @@
+"""Samplers side by side on one task, with plain int8 as the control: the same evaluator, space and number of trials."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from machine import describe
+from plain_int8 import plain_int8
+
+from parefront.evaluators import DeviceOptions, Latency, Measurement, measure, open_session, split_inputs
+from parefront.search import Candidate, Front, Run, search
+from parefront.search.evaluate import TaskEvaluator
+from parefront.search.split import Split
+from parefront.spaces import Task
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+RUNS = REPOSITORY / "runs"
+RESULTS = Path(__file__).with_name("results")
+SPLIT_STEPS = ("accuracy", "latency", "apply_forward")
+"""Steps of a candidate that are forward passes or timed runs."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is compared.
+
+    Attributes:
+        name: of the results file, and prefix of the runs.
+        task: model and data.
+        compress: options by compressor.
+        trials: evaluations for every sampler.
+        images: search images for each candidate.
+        samplers, seeds: every pair is a run.
+    """
+
+    name: str
+    task: Task
+    compress: Mapping[str, Mapping[str, Any]]
+    trials: int
+    images: int | None
+    samplers: Sequence[str] = ("auto", "random", "uniform")
+    seeds: Sequence[int] = (0,)
+
+
+def compare(job: Job) -> dict[str, Any]:
+    """Run (or go on with) every search of ``job`` and write ``results/NAME.json`` after each."""
+    evaluator = TaskEvaluator(job.task, job.compress, DeviceOptions(), images=job.images, on_phase=print)
+    results: dict[str, Any] = {"machine": describe(evaluator._profile), "trials": job.trials, "runs": []}
+    for seed in job.seeds:
+        for sampler in job.samplers:
+            run = one_search(job, evaluator, sampler, seed)
+            if "int8" not in results:
+                results["int8"] = control(job.task, evaluator, run)
+            results["runs"].append(summary(run, sampler, seed))
+            save(job.name, results)
+    evaluator.close()
+    return results
+
+
+def one_search(job: Job, evaluator: TaskEvaluator, sampler: str, seed: int) -> Run:
+    """One run, finished."""
+    config = {
+        "objectives": ["accuracy", "latency"],
+        "compress": {name: dict(options) for name, options in job.compress.items()},
+        "search": {"sampler": sampler, "trials": job.trials, "seed": seed},
+    }
+    run = Run.resume_or_create(f"bench-{job.name}-{sampler}-{seed}", config, RUNS)
+    started = time.perf_counter()
+    search(run, evaluator)
+    print(f"{run.name}: {len(run.trials)} trials, {time.perf_counter() - started:.0f} s in this session", flush=True)
+    return run
+
+
+def control(task: Task, evaluator: TaskEvaluator, run: Run) -> dict[str, Any]:
+    """Plain int8 of the same network, measured against the same uncompressed model on both splits."""
+    source = run.path / "artifacts" / "baseline.onnx"
+    images, _ = split_inputs(task.calibration, 256)  # type: ignore[arg-type]
+    path = plain_int8(source, run.path / "artifacts" / "plain_int8.onnx", images)
+    timed: Latency = measure(evaluator._device, path, source, evaluator._final_protocol)
+    test = Split.of("test_", task.test, task.metric)
+    test.score_reference(open_session(source))
+    scores = test.score(open_session(path))
+    return {
+        "ratio": timed.ratio.to_json(), "size_bytes": path.stat().st_size,
+        **{name: value.to_json() for name, value in scores.items()},
+    }  # fmt: skip
+
+
+def summary(run: Run, sampler: str, seed: int) -> dict[str, Any]:
+    """What the tables show of a run."""
+    front = run.front
+    complete = [r.candidate for r in run.trials if r.candidate is not None]
+    return {
+        "sampler": sampler,
+        "seed": seed,
+        "trials": len(run.trials),
+        "hypervolume": front.hypervolume(),
+        "test_hypervolume": test_hypervolume(front),
+        "seconds": run.seconds,
+        "candidates_a_minute": 60 / float(np.median([c.timings["total"] for c in complete])),
+        "shares": shares(complete),
+        "front": [member(c) for c in front],
+    }
+
+
+def member(candidate: Candidate) -> dict[str, Any]:
+    metrics: Mapping[str, Measurement] = candidate.metrics
+    return {"trial": candidate.trial, **{name: value.to_json() for name, value in metrics.items()}}
+
+
+def test_hypervolume(front: Front) -> float:
+    """The front's hypervolume with accuracies on the test split, which no search has seen."""
+    from dataclasses import replace
+
+    def moved(candidate: Candidate) -> Candidate:
+        metrics = dict(candidate.metrics)
+        metrics["accuracy"] = metrics.get("test_accuracy", metrics["accuracy"])
+        return replace(candidate, metrics=metrics)
+
+    changes = [c.metrics["test_accuracy"].value - c.metrics["test_accuracy_change"].value for c in front]
+    base = replace(
+        front.baseline, metrics={**front.baseline.metrics, "accuracy": Measurement.exact(changes[0], "fraction")}
+    )
+    return Front.of([moved(c) for c in front], front.objectives, base).hypervolume()
+
+
+def shares(candidates: Sequence[Candidate]) -> dict[str, float]:
+    """Median share of each step in a candidate's time, and of all that is neither forward pass nor timed run."""
+    rows = [c.timings for c in candidates if c.timings.get("total")]
+    steps = sorted({step for row in rows for step in row} - {"total", "test_accuracy", "final_latency", "memory"})
+    found = {step: float(np.median([row.get(step, 0.0) / row["total"] for row in rows])) for step in steps}
+    rest = [1 - sum(row.get(step, 0.0) for step in SPLIT_STEPS) / row["total"] for row in rows]
+    return {
+        **found,
+        "everything else": float(np.median(rest)),
+        "total seconds": float(np.median([r["total"] for r in rows])),
+    }
+
+
+def save(name: str, results: Mapping[str, Any]) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(results, indent=1))
+
+
+def within_loss(results: Mapping[str, Any], sampler: str, loss_points: float) -> dict[str, Any] | None:
+    """The fastest member of a sampler's fronts that loses at most ``loss_points`` on the test split."""
+    fitting = [
+        c
+        for run in results["runs"] if run["sampler"] == sampler
+        for c in run["front"] if c["test_accuracy_change"]["value"] >= -loss_points / 100 - 1e-9
+    ]  # fmt: skip
+    return min(fitting, key=lambda c: c["latency_ratio"]["value"], default=None)
+
+
+def table(results: Mapping[str, Any]) -> str:
+    """The results as Markdown."""
+    plain = results["int8"]
+    lines = [
+        f"{results['machine']}; {results['trials']} evaluations for each sampler, no training.", "",
+        f"Plain int8 (`quantize_static`): {plain['test_accuracy']['value']:.2%} at {plain['ratio']['value']:.3f}x, "
+        f"{plain['size_bytes'] / 1000:.0f} KB.", "",
+        "| sampler | seed | trials | hypervolume | on test | a minute | all but forward passes and timed runs |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]  # fmt: skip
+    lines += [
+        f"| {r['sampler']} | {r['seed']} | {r['trials']} | {r['hypervolume']:.4f} | {r['test_hypervolume']:.4f} "
+        f"| {r['candidates_a_minute']:.1f} | {r['shares']['everything else']:.0%} |"
+        for r in results["runs"]
+    ]
+    lines += [
+        "",
+        "| sampler | loss on test at most | test accuracy | change | latency | of plain int8 | bytes |",
+        "| --- " * 7 + "|",
+    ]
+    for sampler in dict.fromkeys(r["sampler"] for r in results["runs"]):
+        for loss in (0.5, 1.0, 2.0):
+            best = within_loss(results, sampler, loss)
+            if best is None:
+                lines.append(f"| {sampler} | {loss} pt | – | – | – | – | – |")
+                continue
+            ratio = best["latency_ratio"]["value"]
+            lines.append(
+                f"| {sampler} | {loss} pt | {best['test_accuracy']['value']:.2%} "
+                f"| {best['test_accuracy_change']['value'] * 100:+.2f} pt | {ratio:.3f}x "
+                f"| {ratio / plain['ratio']['value']:.2f}x | {best['size_bytes']['value'] / 1000:.0f} KB |"
+            )
+    shares_ = results["runs"][0]["shares"]
+    parts = ", ".join(f"{k} {v:.0%}" for k, v in shares_.items() if k not in ("everything else", "total seconds"))
+    lines += ["", f"A candidate of `{results['runs'][0]['sampler']}` takes {shares_['total seconds']:.1f} s: {parts}."]
+    return "\n".join(lines)

@@ -1,0 +1,98 @@
+"""What a competent user's own search does for one candidate, timed beside ours on the same policies.
+
+Their candidate: a copy of the model, torch-pruning's dependency graph and pruner at the policy's ratios, batch-norm
+recalibration, ``torch.onnx.export`` (the TorchScript one, which is the quicker), ``quantize_static``,
+and the same accuracy and latency evaluation as ours.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import tempfile
+import time
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch_pruning as tp
+from plain_int8 import plain_int8
+from torch import nn
+
+from parefront.evaluators import DeviceOptions, measure, open_session, split_inputs
+from parefront.search.evaluate import TaskEvaluator
+from parefront.search.split import Split
+from parefront.spaces import Policy, Task
+
+
+def time_against(task: Task, compress: Mapping[str, Mapping[str, Any]], candidates: int) -> dict[str, Any]:
+    """Median seconds a candidate of both, taken in turns on the same random pruning ratios with everything in int8."""
+    evaluator = TaskEvaluator(task, compress, DeviceOptions())
+    generator = np.random.default_rng(0)
+    ours, theirs = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        baseline = evaluator.baseline(Path(folder))
+        assert baseline.artifact is not None
+        search = Split.of("", task.search, task.metric)
+        images, _ = split_inputs(task.calibration, 256)  # type: ignore[arg-type]
+        for index in range(candidates):
+            policy = _policy(evaluator, generator)
+            started = time.perf_counter()
+            evaluator.evaluate(policy, Path(folder) / f"ours-{index}.onnx")
+            ours.append(time.perf_counter() - started)
+            started = time.perf_counter()
+            path = _their_candidate(task.model, policy, images, Path(folder) / f"theirs-{index}.onnx")
+            search.score(open_session(path))
+            measure(evaluator._device, path, baseline.artifact, evaluator._protocol)
+            theirs.append(time.perf_counter() - started)
+    evaluator.close()
+    ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
+    return {"ours": ours, "theirs": theirs, "ratio": float(np.median(ratios))}
+
+
+def _policy(evaluator: TaskEvaluator, generator: np.random.Generator) -> Policy:
+    """Random widths, no block dropped (their script cannot), all in int8."""
+    choices = {
+        knob.name: 8 if knob.compressor == "quantize" else knob.choices[int(generator.integers(len(knob.choices)))]
+        for knob in evaluator.space
+        if knob.compressor in ("quantize", "prune_channels")
+    }
+    return evaluator.space.decode(choices)
+
+
+def _their_candidate(model: nn.Module, policy: Policy, images: np.ndarray, path: Path) -> Path:
+    pruned = copy.deepcopy(model).eval()
+    example = torch.from_numpy(images[:2])
+    modules = dict(pruned.named_modules())
+    graph = tp.DependencyGraph().build_dependency(pruned, example_inputs=example[:1], verbose=False)
+    for name, ratio in policy.of("prune_channels").items():
+        conv = modules[name]
+        scores = conv.weight.detach().abs().flatten(1).sum(1)
+        gone = torch.argsort(scores)[: round(float(ratio) * len(scores))].tolist()
+        graph.get_pruning_group(conv, tp.prune_conv_out_channels, gone).prune()
+    _recalibrate(pruned, torch.from_numpy(images))
+    source = path.with_suffix(".float.onnx")
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            pruned, (example,), str(source), dynamo=False, input_names=["input"], output_names=["output"],
+            dynamic_axes={"input": {0: "batch"}, "output": {0: "batch"}}, opset_version=17,
+        )  # fmt: skip
+    return plain_int8(source, path, images)
+
+
+def _recalibrate(model: nn.Module, images: torch.Tensor) -> None:
+    """Batch-norm statistics anew, as a cumulative mean over four batches."""
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+        norm.train()
+    with torch.no_grad():
+        for batch in images.split(64):
+            model(batch)
+    model.eval()

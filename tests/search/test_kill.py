@@ -1,0 +1,146 @@
+"""``kill -9`` at any moment, and the same command goes on: nothing finished is lost, nothing is done twice."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from parefront.search import Candidate, Run, search
+from parefront.search.study import RunStudy
+from parefront.spaces import Policy
+
+from .synthetic import SyntheticEvaluator
+
+TRIALS = 40
+KILLS = 10
+
+
+class LoggingEvaluator(SyntheticEvaluator):
+    """Notes in a file what it has evaluated to the end, and takes a moment for it."""
+
+    log: Path
+
+    def evaluate(self, policy: Policy, artifact: Path) -> Candidate:
+        candidate = super().evaluate(policy, artifact)
+        time.sleep(0.005)
+        with self.log.open("a") as stream:
+            stream.write(policy.digest + "\n")
+        return candidate
+
+
+def session(path: Path, sabotage: Callable[[], None] | None = None) -> None:
+    """What the command does: open or create the run, and search."""
+    if sabotage is not None:
+        sabotage()
+    config = {"search": {"sampler": "auto", "trials": TRIALS, "seed": 3}}
+    evaluator = LoggingEvaluator(blocks=5, noise=0.01)
+    evaluator.log = path.with_suffix(".evaluated")
+    search(Run.resume_or_create(path, config), evaluator, raise_errors=True)
+
+
+def run_and_kill(path: Path, after: float | None, sabotage: Callable[[], None] | None = None) -> int:
+    """Search in a process of its own, killed ``after`` seconds; returns its exit code."""
+    process = multiprocessing.get_context("fork").Process(target=session, args=(path, sabotage))
+    process.start()
+    process.join(after)
+    process.kill()
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def end_state(path: Path) -> dict[str, Any]:
+    """All that a run leaves behind but times."""
+    study = optuna.load_study(study_name="search", storage=f"sqlite:///{path / 'study.db'}")
+    files = [*path.glob("trials/*"), *path.glob("final/*"), path / "front.json", path / "baseline.json"]
+    state: dict[str, Any] = {str(f.relative_to(path)): without_times(json.loads(f.read_text())) for f in files}
+    state["run"] = path.name
+    state["artifacts"] = {f.name: f.read_bytes() for f in (path / "artifacts").iterdir()}
+    state["study"] = [(t.number, t.state, t.params, t.values, t.user_attrs, t.system_attrs) for t in study.get_trials()]
+    state["front.csv"] = (path / "front.csv").read_text()
+    return state
+
+
+def without_times(fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if key not in ("seconds", "timings", "run")}
+
+
+def test_killed_ten_times_it_ends_where_it_would_have_ended(tmp_path: Path, whole: dict[str, Any]) -> None:
+    started = time.monotonic()
+    assert run_and_kill(tmp_path / "usual" / "demo", after=None) == 0
+    usual = time.monotonic() - started
+    killed = tmp_path / "killed" / "demo"
+    generator = random.Random(0)
+    codes, found = [], []
+    while codes.count(-signal.SIGKILL) < KILLS:
+        codes.append(run_and_kill(killed, after=generator.uniform(0.05, 0.6) * usual))
+        found.append(len(list(killed.glob("trials/[0-9]*.json"))))
+        if codes[-1] == 0:
+            break
+    assert codes.count(-signal.SIGKILL) >= 3, "the kills came too late to show anything"
+    assert found == sorted(found)
+    assert codes[-1] == 0 or run_and_kill(killed, after=None) == 0
+    assert end_state(killed) == whole
+    evaluated = killed.with_suffix(".evaluated").read_text().split()
+    assert len(evaluated) - len(set(evaluated)) <= KILLS, "at most the trial under way is done again"
+
+
+def kill_when(owner: type, method: str, call: int) -> Callable[[], None]:
+    """Kills the process at the given call of a method."""
+
+    def sabotage() -> None:
+        original, calls = getattr(owner, method), iter(range(10**6))
+
+        def dies(*args: Any, **kwargs: Any) -> Any:
+            if next(calls) == call:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return original(*args, **kwargs)
+
+        setattr(owner, method, dies)
+
+    return sabotage
+
+
+@pytest.mark.parametrize(
+    ("owner", "method", "call"),
+    [
+        (Run, "_write_config", 0),
+        (SyntheticEvaluator, "baseline", 0),
+        (Run, "write_baseline", 0),
+        (RunStudy, "keep_in", 0),
+        (Run, "write_record", 5),
+        (RunStudy, "tell", 5),
+        (RunStudy, "ask", 20),
+        (Run, "write_baseline", 1),
+        (SyntheticEvaluator, "finalise", 3),
+        (Run, "write_finalised", 3),
+        (Run, "write_front", 0),
+    ],
+)
+def test_killed_at_its_weakest_moments(
+    tmp_path: Path, whole: dict[str, Any], owner: type, method: str, call: int
+) -> None:
+    path = tmp_path / "killed" / "demo"
+    assert run_and_kill(path, None, kill_when(owner, method, call)) == -signal.SIGKILL
+    assert run_and_kill(path, None) == 0
+    assert end_state(path) == whole
+    evaluated = path.with_suffix(".evaluated").read_text().split()
+    assert len(evaluated) <= len(set(evaluated)) + 1
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The end of a search that nobody killed."""
+    path = tmp_path_factory.mktemp("whole") / "demo"
+    assert run_and_kill(path, None) == 0
+    return end_state(path)
