@@ -96,7 +96,9 @@ class Calibration:
             part = slice(start, start + BATCH)
             outputs = self.net(self.inputs[part])
             labels = self.labels[part] if self.labels is not None else outputs.argmax(1)
-            gradients = torch.autograd.grad(F.cross_entropy(outputs, labels), [m.weight for _, m in layers])
+            weights = [module.weight for _, module in layers]
+            loss = F.cross_entropy(outputs, labels)
+            gradients = torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True)
             for (name, module), gradient in zip(layers, gradients, strict=True):
                 score = (module.weight.detach() * gradient).flatten(1).sum(1).square()
                 scores[name] = scores.get(name, torch.zeros_like(score)) + score

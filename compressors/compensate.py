@@ -11,8 +11,9 @@ from ..spaces import WEIGHTED, norm_of, origin_of
 from .calibration import Calibration
 from .sampling import Target, at_rows, closing, is_dense, module_of, output_width, patches
 
-RIDGE = 1e-3
-"""Weight of the pull towards the weights as they stand, relative to the mean input variance."""
+RIDGE = 3e-2
+"""Weight of the pull towards the weights as they stand, relative to the mean input variance. On ResNet-56 at 25 % and 50 %
+of the channels and with 2, 3 or 5 blocks dropped, 3e-2 kept 0.1 to 1.1 pt more of the accuracy than 1e-3."""
 DENSE_LIMIT = 2400
 """Most unknowns for each output that are solved for in full; beyond it, one scale for each input channel."""
 
@@ -27,13 +28,16 @@ def compensate(method: str, net: fx.GraphModule, calibration: Calibration) -> No
 
 
 def least_squares(net: fx.GraphModule, calibration: Calibration) -> None:
-    """Re-solve every layer behind a change so that it gives what it gave in the uncompressed network.
+    """Re-solve the layers behind a change so that they give what they gave in the uncompressed network.
+
+    These are the layers that read fewer channels or another layer's, and those that close a residual branch; others
+    read inputs that are repaired already, and gain nothing.
 
     He, Zhang, Sun 2017, "Channel Pruning for Accelerating Very Deep Neural Networks", eq. 4, with the inputs that the
     compressed network really sees (its "asymmetric" reconstruction). A layer whose output goes only into a residual
     addition is solved for the uncompressed *sum* minus the identity as it is (section 3.3), so what a dropped block
     no longer adds is added by the next one. Deviations: the solution is pulled towards the present weights (ridge,
-    1e-3 of the mean input variance), inputs and outputs are sampled at random places, and for layers with more than
+    3 % of the mean input variance), inputs and outputs are sampled at random places, and for layers with more than
     2,400 inputs to each output only a scale for each input channel is solved for (eq. 5's β with no penalty).
     """
     _Repair(net, calibration, _solve).repair()
@@ -54,7 +58,8 @@ METHODS: dict[str, Callable[[fx.GraphModule, Calibration], None]] = {
     "none": none,
 }
 
-Mend = Callable[["_Repair", fx.Node, nn.Module, Tensor], None]
+Mend = Callable[["_Repair", fx.Node, nn.Module, bool], None]
+"""Called with a layer that a change reaches; the last argument tells whether it reads something else than it did."""
 
 
 class _Repair(fx.Interpreter):
@@ -80,26 +85,27 @@ class _Repair(fx.Interpreter):
         rewired = self.wiring.get(n.name) != tuple(source.name for source in n.all_input_nodes)
         reached = rewired or any(source in self.changed for source in n.all_input_nodes)
         if isinstance(layer, WEIGHTED):
-            narrowed = layer.get_parameter("weight").shape[1] != self.widths.get(n.name)
-            if reached or narrowed:
+            first_hand = rewired or layer.get_parameter("weight").shape[1] != self.widths.get(n.name)
+            if reached or first_hand:
                 self.changed.add(n)
-                self.mend(self, n, layer, self.env[n.all_input_nodes[0]])
+                self.mend(self, n, layer, first_hand)
         elif reached:
             self.changed.add(n)
         with self.calibration.forward():
             return super().run_node(n)
 
 
-def _solve(run: _Repair, node: fx.Node, layer: nn.Module, source: Tensor) -> None:
+def _solve(run: _Repair, node: fx.Node, layer: nn.Module, first_hand: bool) -> None:
     target = run.targets.get(node.name)
-    if target is None or not is_dense(layer):
+    if target is None or not is_dense(layer) or not (first_hand or target.sums is not None):
         return
+    source = run.env[node.all_input_nodes[0]]
     wanted = target.outputs[:, origin_of(layer)]
     end = closing(run.net, node)
     if end is not None and target.sums is not None:
         other = next(operand for operand in end.all_input_nodes if operand is not node)
         if other in run.env:
-            wanted = target.sums[:, origin_of(layer)] - at_rows(run.env[other], target.rows)
+            wanted = target.sums[:, origin_of(layer)] - at_rows(layer, run.env[other], target.rows)
     read = patches(layer, source, output_width(layer, source), target.rows)
     weight = layer.get_parameter("weight")
     kernel = weight.detach().flatten(2).transpose(1, 2) if weight.dim() == 4 else weight.detach().unsqueeze(1)
@@ -146,11 +152,11 @@ def _channel_scales(read: Tensor, wanted: Tensor, kernel: Tensor, rows: int = 51
     return solved, mean_out - (solved * mean_in).sum((1, 2))
 
 
-def _renorm(run: _Repair, node: fx.Node, layer: nn.Module, source: Tensor) -> None:
+def _renorm(run: _Repair, node: fx.Node, layer: nn.Module, _: bool) -> None:
     norm = norm_of(layer)
     if norm is None:
         return
-    output = layer(source)
+    output = layer(run.env[node.all_input_nodes[0]])
     others = tuple(axis for axis in range(output.dim()) if axis != 1)
     scale = norm[0].abs() / output.std(others).clamp_min(1e-6)
     shift = norm[1] - output.mean(others) * scale

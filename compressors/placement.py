@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import fx
 
-from ..spaces import op_of
+from ..spaces import Op, op_of
 
 CARRIERS = frozenset(
     {"Add", "AveragePool", "Concat", "Flatten", "GlobalAveragePool", "LeakyRelu", "MaxPool", "Mul", "Pad", "Part",
@@ -44,7 +44,7 @@ def place(net: fx.GraphModule, layers: Collection[str]) -> Placement:
     A carrier runs in int8 where all it reads comes from int8 layers and something int8 reads it; so no value is
     turned into integers and back between two int8 layers, residual additions included.
     """
-    ops = {node: op_of(net, node) for node in net.graph.nodes}
+    ops = {node: "" if _fills(net, node) else op_of(net, node) for node in net.graph.nodes}
     chosen = {node for node in net.graph.nodes if node.op == "call_module" and node.target in layers}
     fed = _fed(net, ops, chosen)
     needed = _needed(net, ops, chosen)
@@ -55,6 +55,15 @@ def place(net: fx.GraphModule, layers: Collection[str]) -> Placement:
     used = {node for node in net.graph.nodes if node not in integer and _read(node, integer)} - set(ends.values())
     points = {node: node in made for node in net.graph.nodes if node in made or node in used}
     return Placement(points, frozenset(integer))
+
+
+def _fills(net: fx.GraphModule, node: fx.Node) -> bool:
+    """Whether a node pads with something else than zero, e.g. with −∞ before a max pool."""
+    if op_of(net, node) != "Pad":
+        return False
+    pad = net.get_submodule(str(node.target))
+    fill = pad.constant(2) if isinstance(pad, Op) else None
+    return fill is not None and bool(fill.any())
 
 
 def _needs_point(

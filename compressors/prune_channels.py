@@ -21,7 +21,7 @@ class PruneOptions(CompressorOptions):
     """Options of ``prune_channels``."""
 
     criterion: str = "l1"
-    ratios: tuple[float, ...] = (0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75)
+    ratios: tuple[float, ...] = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75)
     round_to: int | Literal["auto"] = Field(
         "auto", description="kept channels are a multiple of this; auto: the device's"
     )
@@ -81,17 +81,21 @@ class PruneChannels(Compressor):
         return self.options.compensate
 
     def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
+        kept: list[tuple[ChannelGroup, list[int]]] = []
         for name, ratio in choices.items():
             group = self._groups[name]
             keep = self.kept(group, float(ratio))
             if keep < group.unit:
                 raise Infeasible(f"group {name} would keep no channel")
             scores = importance(self.options.criterion, calibration.net, group, calibration, self.options.seed)
-            cut(net, self._present(net, group), most_important(scores, keep, group.unit))
+            kept.append((self._present(net, group), most_important(scores, keep, group.unit)))
+        cut(net, kept)
         return net
 
     def kept(self, group: ChannelGroup, ratio: float) -> int:
-        """How many channels a ratio leaves: rounded to the nearest multiple, at least one multiple, never all plus."""
+        """How many channels a ratio leaves: all at 0, else the nearest multiple, and at least one multiple."""
+        if ratio == 0:
+            return group.channels
         step = math.lcm(self._round_to(group), group.unit)
         wanted = group.channels * (1 - ratio)
         return min(group.channels, max(step, int(np.floor(wanted / step + 0.5)) * step))

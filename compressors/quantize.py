@@ -16,6 +16,8 @@ from .quantized import FakeQuantize, QuantizedLayer, dequantize, quantize_weight
 from .ranges import RANGES, Observed, Observer, affine
 
 FLOAT, INT8 = 32, 8
+BIAS_LIMIT = 2**30
+"""A bias is held in int32, in steps of the input's scale times the weight's."""
 
 
 class QuantizeOptions(CompressorOptions):
@@ -79,11 +81,10 @@ class Quantize(Compressor):
     ) -> dict[fx.Node, tuple[FakeQuantize, Observed]]:
         """Add the quantisation points; returns, by the node of each point, the point and what it saw."""
         inserted: dict[fx.Node, tuple[FakeQuantize, Observed]] = {}
-        made: dict[fx.Node, fx.Node] = {}
         for node, for_all in placement.points.items():
             seen = observed[node]
-            source = made.get(node.all_input_nodes[0]) if op_of(net, node) in MOVERS else None
-            if source is not None and node in placement.integer:
+            source = _moved(net, node)
+            if source in inserted and node in placement.integer:
                 point = inserted[source][0]
             else:
                 low, high = RANGES[self.options.ranges](seen)
@@ -95,7 +96,7 @@ class Quantize(Compressor):
             readers = [r for r in node.users if r is not added and (for_all or r in placement.integer)]
             for reader in readers:
                 reader.replace_input_with(node, added)
-            inserted[added], made[node] = (point, seen), added
+            inserted[added] = (point, seen)
             self._absorb_clamp(net, node, point)
         return inserted
 
@@ -120,13 +121,23 @@ class Quantize(Compressor):
         layer = net.get_submodule(str(node.target))
         assert isinstance(layer, WEIGHTED)
         weight = layer.weight.detach().clone()
-        codes, scale = quantize_weight(weight, 127 if self.target.full_range_weights else 63)
-        if self.options.bias_correction and layer.bias is not None:
+        bias = layer.get_parameter("bias").detach()
+        limit = 127 if self.target.full_range_weights else 63
+        codes, scale = quantize_weight(weight, limit, least=bias.abs() / (point.scale * BIAS_LIMIT))
+        if self.options.bias_correction:
             means = seen.last_mean if isinstance(layer, nn.Linear) else seen.mean
             error = dequantize(codes, scale) - weight
             error = error.flatten(2).sum(2) if error.dim() > 2 else error
-            layer.bias = nn.Parameter(layer.bias.detach() - _mean_error(layer, error, means))
+            layer.bias = nn.Parameter(bias - _mean_error(layer, error, means))
         net.set_submodule(str(node.target), QuantizedLayer(layer, codes, scale, point.scale))
+
+
+def _moved(net: fx.GraphModule, node: fx.Node) -> fx.Node | None:
+    """What an operator that only moves data reads, the split before it left out; None for any other operator."""
+    if op_of(net, node) not in MOVERS:
+        return None
+    source = node.all_input_nodes[0]
+    return source.all_input_nodes[0] if op_of(net, source) == "Split" else source
 
 
 def _mean_error(layer: nn.Module, error: Tensor, mean: Tensor) -> Tensor:

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from ..spaces import Builder, Emittable, SequenceLinear, conv_attributes
 
+SMALLEST_SCALE = 1e-12
+"""Of weights; where all of a channel's are zero, too."""
+
 
 class FakeQuantize(Emittable):
     """An activation in 8-bit integers, per tensor: ``(clip(round(x / scale) + zero_point) − zero_point) · scale``.
@@ -96,10 +99,15 @@ class QuantizedLayer(Emittable):
         return builder.node("DequantizeLinear", [*constants, zero], {"axis": axis}, suffix=".weight_dequantize")[0]
 
 
-def quantize_weight(weight: Tensor, limit: int = 127) -> tuple[Tensor, Tensor]:
-    """Symmetric int8 codes and one scale for each output channel (axis 0), by the largest absolute weight."""
-    largest = weight.detach().abs().flatten(1).amax(1)
-    scale = torch.where(largest > 0, largest / limit, torch.ones_like(largest))
+def quantize_weight(weight: Tensor, limit: int = 127, least: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Symmetric int8 codes and one scale for each output channel (axis 0), by the largest absolute weight.
+
+    Args:
+        least: scales to stay above, shape ``(out,)``: where a channel's weights are next to nothing, as a batch norm
+            with γ ≈ 0 leaves them, a smaller scale could not hold its bias.
+    """
+    scale = weight.detach().abs().flatten(1).amax(1) / limit
+    scale = torch.clamp(scale if least is None else torch.maximum(scale, least), min=SMALLEST_SCALE)
     shaped = scale.view(-1, *[1] * (weight.dim() - 1))
     return torch.clamp(torch.round(weight.detach() / shaped), -limit, limit).to(torch.int8), scale
 

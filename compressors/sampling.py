@@ -54,7 +54,7 @@ def targets_of(net: fx.GraphModule, inputs: Tensor) -> dict[str, Target]:
 class _Collect(fx.Interpreter):
     def collect(self, inputs: Tensor) -> dict[str, Target]:
         self.found: dict[str, Target] = {}
-        self.waiting: dict[fx.Node, list[str]] = {}
+        self.waiting: dict[fx.Node, list[tuple[str, nn.Module]]] = {}
         with torch.no_grad():
             self.run(inputs)
         return self.found
@@ -63,24 +63,25 @@ class _Collect(fx.Interpreter):
         value = super().run_node(n)
         net = self.module
         assert isinstance(net, fx.GraphModule)
-        for name in self.waiting.pop(n, []):
+        for name, before in self.waiting.pop(n, []):
             known = self.found[name]
             assert isinstance(value, Tensor)
-            self.found[name] = Target(known.rows, known.outputs, at_rows(value, known.rows))
+            if all(self.env[operand].shape == value.shape for operand in n.all_input_nodes):
+                self.found[name] = Target(known.rows, known.outputs, at_rows(before, value, known.rows))
         layer = module_of(net, n)
         if isinstance(layer, WEIGHTED) and is_dense(layer) and isinstance(value, Tensor):
             rows = _choose(value, layer, zlib.crc32(n.name.encode()))
-            self.found[n.name] = Target(rows, at_rows(value, rows), None)
+            self.found[n.name] = Target(rows, at_rows(layer, value, rows), None)
             end = closing(net, n)
             if end is not None:
-                self.waiting.setdefault(end, []).append(n.name)
+                self.waiting.setdefault(end, []).append((n.name, layer))
         return value
 
 
 def _choose(output: Tensor, layer: nn.Module, seed: int) -> Tensor:
-    """Random places, as many as the layer has unknowns for: about six samples for each weight of an output."""
+    """Random places, as many as the layer has unknowns for: about three samples for each weight of an output."""
     unknowns = layer.get_parameter("weight")[0].numel()
-    wanted = max(2048, min(6 * unknowns, 6144))
+    wanted = max(2048, min(3 * unknowns, 4096))
     images = len(output)
     places = output[0, 0].numel() if isinstance(layer, nn.Conv2d) else output[0].numel() // output.shape[-1]
     each = max(1, min(places, wanted // images))
@@ -88,9 +89,10 @@ def _choose(output: Tensor, layer: nn.Module, seed: int) -> Tensor:
     return torch.rand(images, places, generator=generator).topk(each, dim=1).indices
 
 
-def at_rows(value: Tensor, rows: Tensor) -> Tensor:
-    """Channels at sampled places, ``(images * places, channels)``; they are axis 1 in rank 4, else the last axis."""
-    flat = value.flatten(2).transpose(1, 2) if value.dim() == 4 else value.reshape(len(value), -1, value.shape[-1])
+def at_rows(layer: nn.Module, value: Tensor, rows: Tensor) -> Tensor:
+    """A layer's output at sampled places, ``(images * places, channels)``; the channels of a linear layer are last."""
+    last = isinstance(layer, nn.Linear)
+    flat = value.reshape(len(value), -1, value.shape[-1]) if last else value.flatten(2).transpose(1, 2)
     index = rows + torch.arange(len(value)).unsqueeze(1) * flat.shape[1]
     return flat.reshape(-1, flat.shape[-1])[index.reshape(-1)]
 
@@ -98,7 +100,7 @@ def at_rows(value: Tensor, rows: Tensor) -> Tensor:
 def patches(layer: nn.Module, source: Tensor, output_width: int, rows: Tensor) -> Tensor:
     """What a dense layer reads at sampled places, shape ``(images * places, kernel, in)``."""
     if isinstance(layer, nn.Linear):
-        return at_rows(source.reshape(len(source), -1, source.shape[-1]), rows).unsqueeze(1)
+        return at_rows(layer, source, rows).unsqueeze(1)
     assert isinstance(layer, nn.Conv2d)
     top, left, bottom, right = onnx_pads(layer)
     padded = F.pad(source, (left, right, top, bottom)).permute(0, 2, 3, 1).contiguous()

@@ -33,15 +33,15 @@ class LatencyProtocol:
 
     `session_spread` is the standard deviation, relative, of the ratio of two sessions *of the same file*: where their
     weights and buffers come to lie in memory makes one faster than the other for as long as it lives, and no number
-    of runs in a session tells. It is added to the intervals in quadrature. Measured by giving the same file twice,
-    in fresh sessions each time, on a shared x86-64 machine (292 measurements of nets of 0.02, 1, 3 and 9 ms): without
-    it the 95 % intervals of the ratio held 1 in 74, 86, 96 and 94 % of the cases, with 0.003 in 99, 96, 99, 99 %.
+    of runs in a session tells. It is added to the intervals in quadrature. Measured by giving the same file twice, in
+    fresh sessions each time, on a shared and busy x86-64 machine (515 measurements of nets of 0.02, 1, 3 and 9 ms):
+    without it the 95 % intervals of the ratio hold 1 in 69, 86, 97 and 94 % of them, with 0.003 in 99, 95, 98 and 97 %.
     """
 
     min_samples: int = 64
     min_seconds: float = 0.5
-    max_seconds: float = 1.5
-    half_width: float = 0.01
+    max_seconds: float = 1.0
+    half_width: float = 0.015
     warmup_seconds: float = 0.3
     session_spread: float = 0.003
     seed: int = 0

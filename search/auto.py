@@ -12,7 +12,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
 from ..spaces import Choice, Policy, SearchSpace
-from .changes import Change, Effect, rank_by_efficiency, single_changes
+from .changes import Change, Effect, rank_repairs, rank_savings, single_changes
 from .context import SamplerContext
 from .evolve import child
 from .front import ACCURACY_FLOOR
@@ -34,9 +34,10 @@ class AutoSampler(BaseSampler):
     1. *Uniform policies*: every compressor on its own at a middle choice. The one that gives most for its loss becomes
        the base (for most networks: everything in int8), or the uncompressed model where none pays. On top of the base,
        the others uniformly, at a mild, a middle and a strong choice.
-    2. *Single changes* on top of the base, one trial each: blocks dropped, widths halved; neighbours are taken together
-       where there are more knobs than trials to spare.
-    3. *A ladder*: the changes ranked by accuracy lost for cost saved, and the best 1, 2, 3, 5, 8, … of them together.
+    2. *Single changes* on top of the base, one trial each: a block dropped, a layer at its middle choice or, where the
+       base loses accuracy, as it was. Neighbours are changed together where there are more knobs than trials to spare.
+    3. *Ladders*: the changes ranked by accuracy lost for cost saved (and won for cost added), and the best 1, 2, 3, 5,
+       8, … of them together.
     4. *Evolution* (NSGA-II) from the best of all these.
 
     It keeps no state: each step is worked out from the study's history, so that a search can be gone on with.
@@ -83,8 +84,9 @@ class AutoSampler(BaseSampler):
             self._space, base.params, int(SINGLES_SHARE * self._context.trials), repairs=self._loses(base)
         )
         yield from ({**base.params, **change} for change in changes)
-        ranked = rank_by_efficiency([e for change in changes if (e := self._effect(history, base, change)) is not None])
-        yield from self._ladder(base, ranked)
+        effects = [e for change in changes if (e := self._effect(history, base, change)) is not None]
+        yield from self._ladder(base, rank_savings(effects))
+        yield from self._ladder(base, rank_repairs(effects))
 
     def _uniform_alone(self) -> list[Mapping[str, Choice]]:
         """Each compressor at its middle choice; those that remove layers are not for use everywhere."""
@@ -168,5 +170,6 @@ class AutoSampler(BaseSampler):
 
     def _digest(self, params: Mapping[str, Choice]) -> str:
         """Of the policy that ``params`` make; as ``decode``, without checking what this sampler itself has chosen."""
-        changed = {knob.name: params[knob.name] for knob in self._space if params[knob.name] != knob.neutral}
+        neutral = self._baseline.params
+        changed = {name: choice for name, choice in params.items() if choice != neutral[name]}
         return self._space.canonical(Policy(changed)).digest

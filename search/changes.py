@@ -14,6 +14,7 @@ Change = dict[str, Choice]
 """Choices by knob name, to be put over those of the base."""
 
 _LEAST_LOSS = 5e-4
+_LEAST_COST = 1e-3
 
 
 @dataclass(frozen=True)
@@ -69,18 +70,26 @@ def single_changes(space: SearchSpace, base: Mapping[str, Choice], at_most: int,
     return changes
 
 
-def rank_by_efficiency(effects: Sequence[Effect]) -> list[Effect]:
-    """Least accuracy lost for the cost saved first; changes that save nothing are left out.
+def rank_savings(effects: Sequence[Effect]) -> list[Effect]:
+    """Least accuracy lost for the cost saved first; changes that save nothing are left out."""
+    return sorted((e for e in _believed(effects) if e.saving > 0), key=lambda e: max(e.loss, _LEAST_LOSS) / e.saving)
 
-    Single measurements are noisy, so losses and savings are first shrunk towards the mean of their compressor.
-    """
+
+def rank_repairs(effects: Sequence[Effect]) -> list[Effect]:
+    """Most accuracy won for the cost added first; only changes that win accuracy and save nothing."""
+    repairs = (e for e in _believed(effects) if e.loss < 0 and e.saving <= 0)
+    return sorted(repairs, key=lambda e: e.loss / max(-e.saving, _LEAST_COST))
+
+
+def _believed(effects: Sequence[Effect]) -> list[Effect]:
+    """Effects as they probably are: single measurements are noisy, so each is shrunk to its compressor's mean."""
     shrunk: list[Effect] = []
     for _, group in itertools.groupby(sorted(effects, key=lambda e: e.compressor), key=lambda e: e.compressor):
         members = list(group)
         losses = _shrink([e.loss for e in members], [e.loss_noise for e in members])
         savings = _shrink([e.saving for e in members], [e.saving_noise for e in members])
         shrunk += [replace(e, loss=x, saving=y) for e, x, y in zip(members, losses, savings, strict=True)]
-    return sorted((e for e in shrunk if e.saving > 0), key=lambda e: max(e.loss, _LEAST_LOSS) / e.saving)
+    return shrunk
 
 
 def _together(moves: Sequence[tuple[Knob, Choice]], at_most: int) -> list[Change]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from optuna.trial import Trial
 
+from ..evaluators.errors import DeviceError, RequestRefused
 from ..spaces import Infeasible, ParefrontError, Policy
 from .candidate import Candidate, Evaluator
 from .context import SamplerContext
@@ -38,7 +39,8 @@ def search(run: Run, evaluator: Evaluator, on_event: OnEvent | None = None, rais
         evaluator: turns policies into candidates. Its ``baseline`` is called once in every session. Left open.
         on_event: called with every event, in this thread.
         raise_errors: whether an error of the evaluator ends the search, instead of the trial alone. A
-            ``ParefrontError`` (a device that is gone, say) always ends it, and does not spoil the trial.
+            ``ParefrontError`` always ends it, and so does a ``DeviceError`` where the device cannot measure the
+            uncompressed model any more; neither spoils the trial.
 
     Returns:
         The front, measured again on the test split.
@@ -92,7 +94,7 @@ class _Session:
         self.run.log(f"search: {self.done} of {settings.trials} trials done, sampler {settings.sampler}")
         self.emit(Started(self.run.path, self.done, settings.trials, baseline, self._front(baseline)))
         study = RunStudy(settings.objectives, settings.budgets, baseline, sampler)
-        study.keep_in(self.run.path, settings.storage)
+        study.keep_in(self.run.path, settings.storage, self.records)
         message = ""
         try:
             while self.done < settings.trials:
@@ -165,8 +167,13 @@ class _Session:
         except Exception as error:
             if self.raise_errors:
                 raise
+            if isinstance(error, DeviceError) and not isinstance(error, RequestRefused):
+                # A device that still measures the uncompressed model is well: then the candidate is at fault.
+                self.evaluator.baseline(self.run.path / "artifacts")
             self.run.log(f"trial {trial.number} failed\n{traceback.format_exc()}")
             outcome, candidate, reason = Outcome.FAILED, None, f"{type(error).__name__}: {error}".splitlines()[0]
+        if candidate is None:
+            self.run.artifact(policy.digest).unlink(missing_ok=True)
         return TrialRecord(trial.number, policy, outcome, candidate, reason, time.perf_counter() - started)
 
     def _give_up_if_nothing_works(self, record: TrialRecord) -> None:

@@ -170,7 +170,7 @@ class Run:
     def seconds(self) -> float:
         """Wall-clock time of all that is recorded, over all sessions; what a kill has undone is not counted."""
         paths = [self.path / "baseline.json", *self.path.glob("trials/[0-9]*.json"), *self.path.glob("final/*.json")]
-        return round(math.fsum(read_json(path)["seconds"] for path in paths if path.is_file()), 1)
+        return round(math.fsum(read_json(path)["seconds"] for path in paths if path.is_file()), 3)
 
     def to_json(self) -> dict[str, Any]:
         """What ``parefront front --json`` prints."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import Trial, TrialState
 
-from ..spaces import Policy
+from ..spaces import ConfigError, Policy
 from .budget import Budget
 from .candidate import Candidate
 from .metrics import higher_is_better, metric_key, value_of
@@ -58,11 +58,23 @@ class RunStudy:
         self._file: StudyFile | None = None
         self._attributes: dict[str, Any] = {}
 
-    def keep_in(self, folder: Path, url: str | None) -> None:
-        """Go on from the study on disk, and keep it there: the run's ``study.db``, or the Optuna storage at ``url``."""
+    def keep_in(self, folder: Path, url: str | None, recorded: Collection[str] = ()) -> None:
+        """Go on from the study on disk, and keep it there: the run's ``study.db``, or the Optuna storage at ``url``.
+
+        Args:
+            folder: of the run.
+            url: of an Optuna storage, where one is configured; its study is named as the folder.
+            recorded: digests of the policies that the run has records of.
+
+        Raises:
+            ConfigError: where the study at ``url`` is another run's.
+        """
         where, name = (folder / "study.db", _NAME) if url is None else (url, folder.name)
         self._file = StudyFile(where, name, self._directions, list(self._objectives))
-        self._study.add_trials(t for t in self._file.trials() if t.state.is_finished())
+        finished = [trial for trial in self._file.trials() if trial.state.is_finished()]
+        if url is not None and any(trial.user_attrs.get(DIGEST, "") not in {"", *recorded} for trial in finished):
+            raise ConfigError(f"the study {name!r} in {url} is of another run; give this run another name")
+        self._study.add_trials(finished)
         self._attributes = self._file.attributes()
         for key, value in self._attributes.items():
             self._memory.set_study_system_attr(self._study_id, key, value)

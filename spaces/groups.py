@@ -43,6 +43,9 @@ def find_groups(
         if layer.name in covered or layer.kind == "depthwise":
             continue
         module = net.get_submodule(layer.name)
+        if module not in dependencies.module2node:
+            excluded.append(Exclusion(layer.name, "an operator behind it has no gradient to trace its coupling by"))
+            continue
         slices = _with_grouped(net, lambda m: _slices(dependencies, m, names), _slices(dependencies, module, names))
         writers = {s.layer for s in slices if s.side == "out"}
         covered |= writers
@@ -58,16 +61,20 @@ def find_groups(
     return tuple(groups), tuple(excluded)
 
 
-def cut(net: nn.Module, group: ChannelGroup, keep: Collection[int]) -> None:
-    """Cut every layer of ``group`` down to the group's channels ``keep``, in place."""
-    kept = np.zeros(group.channels, bool)
-    kept[list(keep)] = True
-    for part in group.slices:
-        layer = net.get_submodule(part.layer)
-        width = _width(layer, part.side)
-        remains = np.ones(width, bool)
-        remains[part.locals[~kept[part.roots]]] = False
-        cut_layer(layer, part.side, torch.from_numpy(np.flatnonzero(remains)))
+def cut(net: nn.Module, kept: Iterable[tuple[ChannelGroup, Collection[int]]]) -> None:
+    """Cut every layer of each group down to the channels of the group that are to be kept, in place.
+
+    All groups at once: a layer behind a concatenation reads several, whose channels are counted in the uncut layer.
+    """
+    remains: dict[tuple[str, str], np.ndarray] = {}
+    for group, keep in kept:
+        gone = ~np.isin(np.arange(group.channels), list(keep))
+        for part in group.slices:
+            width = _width(net.get_submodule(part.layer), part.side)
+            left = remains.setdefault((part.layer, part.side), np.ones(width, bool))
+            left[part.locals[gone[part.roots]]] = False
+    for (name, side), left in remains.items():
+        cut_layer(net.get_submodule(name), side, torch.from_numpy(np.flatnonzero(left)))
 
 
 def cut_layer(layer: nn.Module, side: str, keep: Tensor) -> None:
@@ -191,7 +198,7 @@ def _failure(net: fx.GraphModule, group: ChannelGroup, example: Tensor, prove: P
     keep = [unit * group.unit + i for unit in sorted(chosen.tolist()) for i in range(group.unit)]
     try:
         pruned, masked = copy.deepcopy(net), copy.deepcopy(net)
-        cut(pruned, group, keep)
+        cut(pruned, [(group, keep)])
         _mask(masked, group, keep)
         with torch.no_grad():
             expected, got = masked(example), pruned(example)

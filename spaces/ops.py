@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -54,7 +55,8 @@ class Op(nn.Module):
             else:
                 inputs.append(None if position in self.absent else next(rest))
         run = TORCH.get(self.op_type)
-        return run(inputs, self.attributes) if run else _reference(self, inputs)
+        result = run(inputs, self.attributes) if run else NotImplemented
+        return _reference(self, inputs) if result is NotImplemented else result
 
     def constant(self, position: int) -> np.ndarray | None:
         """The constant at an input position, or None."""
@@ -94,10 +96,13 @@ def _average_pool(inputs: list[Any], attributes: Attributes) -> Tensor:
     x, kernel, strides, pads, ceil = _pool(inputs, attributes)
     rank = len(kernel)
     include = bool(attributes.get("count_include_pad", 0))
-    if pads[:rank] != pads[rank:]:
-        x, pads, include = F.pad(x, _torch_pads(pads)), [0] * (2 * rank), True
     run = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[rank - 1]
-    return run(x, kernel, strides, pads[:rank], ceil_mode=ceil, count_include_pad=include)
+    if pads[:rank] == pads[rank:]:
+        return run(x, kernel, strides, pads[:rank], ceil_mode=ceil, count_include_pad=include)
+    pooled = run(F.pad(x, _torch_pads(pads)), kernel, strides, ceil_mode=ceil)
+    if include:
+        return pooled
+    return pooled / run(F.pad(torch.ones_like(x[:1, :1]), _torch_pads(pads)), kernel, strides, ceil_mode=ceil)
 
 
 def _pad(inputs: list[Any], attributes: Attributes) -> Tensor:
@@ -118,14 +123,16 @@ def _pad(inputs: list[Any], attributes: Attributes) -> Tensor:
     return F.pad(x, torch_pads, value=fill)
 
 
-def _slice(inputs: list[Any], _: Attributes) -> Tensor:
+def _slice(inputs: list[Any], _: Attributes) -> Any:
     x, starts, ends = inputs[0], inputs[1].tolist(), inputs[2].tolist()
     axes = inputs[3].tolist() if len(inputs) > 3 and inputs[3] is not None else range(len(starts))
     steps = inputs[4].tolist() if len(inputs) > 4 and inputs[4] is not None else [1] * len(starts)
+    if any(step < 0 for step in steps):
+        return NotImplemented
     where: list[slice] = [slice(None)] * x.dim()
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         where[int(axis)] = slice(int(start), int(end), int(step))
-    return x[tuple(where)]  # type: ignore[no-any-return]
+    return x[tuple(where)]
 
 
 def _reshape(inputs: list[Any], attributes: Attributes) -> Tensor:
@@ -136,7 +143,8 @@ def _reshape(inputs: list[Any], attributes: Attributes) -> Tensor:
 
 
 def _flatten(inputs: list[Any], attributes: Attributes) -> Tensor:
-    axis = int(attributes.get("axis", 1)) % (inputs[0].dim() + 1)
+    axis = int(attributes.get("axis", 1))
+    axis = axis + inputs[0].dim() if axis < 0 else axis
     return torch.flatten(inputs[0], 1) if axis == 1 else inputs[0].reshape(int(np.prod(inputs[0].shape[:axis])), -1)
 
 
@@ -188,19 +196,38 @@ def _clip(inputs: list[Any], _: Attributes) -> Tensor:
     return torch.clamp(inputs[0], None if low is None else float(low), None if high is None else float(high))
 
 
-def _resize(inputs: list[Any], attributes: Attributes) -> Tensor:
+def _resize(inputs: list[Any], attributes: Attributes) -> Any:
     x, mode = inputs[0], attributes.get("mode", "nearest")
     coordinates = attributes.get("coordinate_transformation_mode", "half_pixel")
     scales = inputs[2] if len(inputs) > 2 and inputs[2] is not None and inputs[2].numel() else None
     sizes = inputs[3] if len(inputs) > 3 and inputs[3] is not None else None
-    size = [int(s) for s in (sizes.tolist()[2:] if sizes is not None else [])] or [
-        int(d * s)
-        for d, s in zip(x.shape[2:], scales.tolist()[2:], strict=True)  # type: ignore[union-attr]
-    ]
+    how: dict[str, Any] = (
+        {"size": [int(s) for s in sizes.tolist()[2:]]}
+        if scales is None and sizes is not None
+        else {"scale_factor": scales.tolist()[2:], "recompute_scale_factor": False}  # type: ignore[union-attr]
+    )
     if mode == "nearest":
-        return F.interpolate(x, size=size, mode="nearest")
-    kind = {"linear": "bilinear", "cubic": "bicubic"}[mode]
-    return F.interpolate(x, size=size, mode=kind, align_corners=coordinates == "align_corners")
+        rounding = (coordinates, attributes.get("nearest_mode", "round_prefer_floor"))
+        return F.interpolate(x, mode="nearest", **how) if rounding == ("asymmetric", "floor") else NotImplemented
+    kind = {"linear1": "linear", "linear2": "bilinear", "linear3": "trilinear", "cubic2": "bicubic"}.get(
+        f"{mode}{x.dim() - 2}"
+    )
+    same = coordinates in ("half_pixel", "pytorch_half_pixel", "align_corners") and not attributes.get("antialias", 0)
+    if kind is None or not same or (mode == "cubic" and attributes.get("cubic_coeff_a", -0.75) != -0.75):
+        return NotImplemented
+    return F.interpolate(x, mode=kind, align_corners=coordinates == "align_corners", **how)
+
+
+def _conv_transpose(inputs: list[Any], attributes: Attributes) -> Any:
+    x, weight, bias = [*inputs, None][:3]
+    rank = weight.dim() - 2
+    pads = list(attributes.get("pads") or [0] * (2 * rank))
+    if pads[:rank] != pads[rank:] or attributes.get("output_shape") or attributes.get("auto_pad", "NOTSET") != "NOTSET":
+        return NotImplemented
+    run = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[rank - 1]
+    strides, dilations = attributes.get("strides") or [1] * rank, attributes.get("dilations") or [1] * rank
+    extra = attributes.get("output_padding") or [0] * rank
+    return run(x, weight, bias, strides, pads[:rank], extra, attributes.get("group", 1), dilations)
 
 
 def _unary(run: Callable[[Tensor], Tensor]) -> Callable[[list[Any], Attributes], Tensor]:
@@ -218,13 +245,14 @@ def _divide(a: Tensor, b: Tensor) -> Tensor:
 _DTYPES = {1: torch.float32, 6: torch.int32, 7: torch.int64, 9: torch.bool, 10: torch.float16, 11: torch.float64}
 
 TORCH: dict[str, Callable[[list[Any], Attributes], Any]] = {
-    "Constant": lambda i, _: i[0],
     "Abs": _unary(torch.abs),
     "Add": _binary(torch.add),
     "AveragePool": _average_pool,
     "Cast": lambda i, a: i[0].to(_DTYPES[int(a["to"])]),
     "Clip": _clip,
     "Concat": lambda i, a: torch.cat(i, int(a["axis"])),
+    "Constant": lambda i, _: i[0],
+    "ConvTranspose": _conv_transpose,
     "Div": _binary(_divide),
     "Elu": lambda i, a: F.elu(i[0], a.get("alpha", 1.0)),
     "Erf": _unary(torch.erf),
@@ -235,13 +263,19 @@ TORCH: dict[str, Callable[[list[Any], Attributes], Any]] = {
     "Gelu": lambda i, a: F.gelu(i[0], approximate=a.get("approximate", "none")),
     "GlobalAveragePool": lambda i, _: i[0].mean(tuple(range(2, i[0].dim())), keepdim=True),
     "GlobalMaxPool": lambda i, _: i[0].amax(tuple(range(2, i[0].dim())), keepdim=True),
+    "GroupNormalization": lambda i, a: F.group_norm(i[0], int(a["num_groups"]), i[1], i[2], a.get("epsilon", 1e-5)),
     "HardSigmoid": lambda i, a: torch.clamp(i[0] * a.get("alpha", 0.2) + a.get("beta", 0.5), 0, 1),
     "HardSwish": lambda i, _: F.hardswish(i[0]),
     "Identity": _unary(lambda x: x),
     "LeakyRelu": lambda i, a: F.leaky_relu(i[0], a.get("alpha", 0.01)),
+    "InstanceNormalization": lambda i, a: F.instance_norm(i[0], weight=i[1], bias=i[2], eps=a.get("epsilon", 1e-5)),
     "Log": _unary(torch.log),
+    "LogSoftmax": lambda i, a: torch.log_softmax(i[0], int(a.get("axis", -1))),
     "MatMul": _binary(torch.matmul),
+    "Max": lambda i, _: functools.reduce(torch.maximum, i),
     "MaxPool": _max_pool,
+    "Min": lambda i, _: functools.reduce(torch.minimum, i),
+    "Mish": _unary(F.mish),
     "Mul": _binary(torch.mul),
     "Neg": _unary(torch.neg),
     "PRelu": lambda i, _: torch.where(i[0] >= 0, i[0], i[0] * i[1]),
@@ -257,6 +291,7 @@ TORCH: dict[str, Callable[[list[Any], Attributes], Any]] = {
     "Reshape": _reshape,
     "Resize": _resize,
     "Shape": _shape,
+    "Selu": _unary(F.selu),
     "Sigmoid": _unary(torch.sigmoid),
     "Slice": _slice,
     "Softmax": lambda i, a: torch.softmax(i[0], int(a.get("axis", -1))),

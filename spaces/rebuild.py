@@ -93,7 +93,7 @@ class _Builder:
         conv = kind(
             weight.shape[1] * groups, weight.shape[0], tuple(weight.shape[2:]),
             stride=tuple(attributes.get("strides") or [1] * rank),
-            padding=tuple(pads[:rank]) if even else 0,
+            padding=tuple(pads[:rank]) if even else 0,  # type: ignore[arg-type]
             dilation=tuple(attributes.get("dilations") or [1] * rank),
             groups=groups, bias=True,
         )  # fmt: skip
@@ -176,7 +176,7 @@ class _Builder:
             self.values[output] = self.graph.call_function(operator.getitem, (called, index))
 
     def _call(self, name: str, module: nn.Module, inputs: Sequence[ir.Value | None]) -> fx.Node:
-        name = self._unique(name, module)
+        name = self._unique(name)
         self.modules[name] = module
         return self.graph.call_module(name, tuple(self._value(value) for value in inputs))
 
@@ -185,14 +185,15 @@ class _Builder:
             held = constant(value)
             if held is None:
                 raise TraceError(f"value {value.name if value is not None else None!r} is used before it is computed")
-            name = self._unique(_safe(f"constant_{value.name}"), nn.Identity())  # type: ignore[union-attr]
+            name = self._unique(_safe(f"constant_{value.name}"))  # type: ignore[union-attr]
             self.modules[name] = Op("Constant", constants={0: torch.from_numpy(np.array(held))})
             return self.graph.call_module(name, ())
         return self.values[value]
 
-    def _unique(self, name: str, module: nn.Module) -> str:
-        taken, candidate, number = self.modules, name, 1
-        while candidate in taken and not _same(taken[candidate], module):
+    def _unique(self, name: str) -> str:
+        """A name that no module has yet. A layer that is used twice becomes two, as in the artefact."""
+        candidate, number = name, 1
+        while candidate in self.modules:
             number += 1
             candidate = f"{name}_{number}"
         return candidate
@@ -210,16 +211,6 @@ class _Builder:
         scopes = node.metadata_props.get("pkg.torch.onnx.name_scopes", "")
         names = re.findall(r"'([^']*)'", scopes)
         return names[-2] if len(names) > 1 and not names[-2].startswith("_empty") else ""
-
-
-def _same(a: nn.Module, b: nn.Module) -> bool:
-    """Whether two layers are one layer used twice."""
-    if type(a) is not type(b) or isinstance(a, Op):
-        return False
-    mine, other = a.state_dict(), b.state_dict()
-    return mine.keys() == other.keys() and a.extra_repr() == b.extra_repr() and all(
-        mine[key].shape == other[key].shape and torch.equal(mine[key], other[key]) for key in mine
-    )  # fmt: skip
 
 
 def _flattens(node: ir.Node) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from optuna.distributions import CategoricalDistribution
@@ -45,11 +46,14 @@ class SearchSpace:
         return iter(self.knobs)
 
     def __getitem__(self, name: str) -> Knob:
-        for knob in self.knobs:
-            if knob.name == name:
-                return knob
+        if name in self._by_name:
+            return self._by_name[name]
         near = difflib.get_close_matches(name, [knob.name for knob in self.knobs], n=1)
         raise ConfigError(f"no knob {name!r} in this space" + (f"; did you mean {near[0]!r}?" if near else ""))
+
+    @cached_property
+    def _by_name(self) -> dict[str, Knob]:
+        return {knob.name: knob for knob in self.knobs}
 
     @property
     def distributions(self) -> dict[str, CategoricalDistribution]:
@@ -78,13 +82,13 @@ class SearchSpace:
 
     def canonical(self, policy: Policy) -> Policy:
         """The policy without the choices that can have no effect, so that equal models have equal digests."""
-        gone: set[str] = set()
-        for name in policy:
-            gone |= self.removes.get(name, frozenset())
-        if not gone:
+        removed = {name: self.removes[name] for name in policy if name in self.removes}
+        if not removed:
             return policy
+        gone = frozenset().union(*removed.values())
         widths = [knob for knob in self.knobs if knob.layers and knob.name not in self.removes]
         void = {knob.name for knob in widths if knob.layers <= gone}
+        void |= {inner for inner, layers in removed.items() if any(layers < outer for outer in removed.values())}
         return Policy({name: choice for name, choice in policy.items() if name not in void})
 
     def uniform(self, choices: Mapping[str, Choice]) -> Policy:

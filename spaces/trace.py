@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,7 +50,7 @@ def trace(model: nn.Module, example: Tensor, prove: Proof | None = None) -> Trac
     model = model.eval()
     net = rebuild(export(model, example))
     with torch.no_grad():
-        expected, actual = model(example), net(example)
+        expected, actual = model(example), _run(net, example)
     _check_parity(expected, actual)
     net.meta[OUTPUT_SHAPE] = tuple(actual.shape[1:])
     graph = describe(net, example)
@@ -160,6 +161,14 @@ def _output_layers(graph: ModelGraph) -> frozenset[str]:
         else:
             stack.extend(node.inputs)
     return frozenset(found)
+
+
+def _run(net: fx.GraphModule, example: Tensor) -> Any:
+    try:
+        return net(example)
+    except Exception as error:
+        cause = next((line for line in str(error).splitlines() if line.strip()), "")
+        raise TraceError(f"the exported model cannot be run: {type(error).__name__}: {cause}") from error
 
 
 def _check_parity(expected: object, actual: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
     from .spaces import ConfigError, ParefrontError, Policy, Task, TaskError
 
 __version__ = "0.1.0"
+
+# Threads of torch that wait for each other burn the core that the others need, unless told not to; on a machine with
+# other work a candidate took six times as long. Read by the OpenMP runtime when torch is first imported.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 __all__ = [
     "Budget",

@@ -80,7 +80,7 @@ def explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, ParefrontError):
         return str(error), int(getattr(error, "exit_code", USAGE))
     if isinstance(error, DeviceError):
-        return f"{error}; see `parefront measure MODEL.onnx --device …`", DEVICE_UNREACHABLE
+        return f"the device cannot be used: {error}", DEVICE_UNREACHABLE
     if isinstance(error, _UsageError):
         said = cast(Any, error).format_message().rstrip(".")
         return f"{said} (see parefront --help)", USAGE

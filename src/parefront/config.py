@@ -83,16 +83,16 @@ class LatencyConfig(Section):
     min_samples: Positive = 64
     min_seconds: PositiveFloat = 0.5
     max_seconds: PositiveFloat | None = None
-    half_width: PositiveFloat = 0.01
+    half_width: PositiveFloat = 0.015
     warmup_seconds: Annotated[float, Field(ge=0)] = 0.3
 
     def protocol(self) -> LatencyProtocol:
-        """The same, for the evaluators; without ``max_seconds`` it is three times ``min_seconds``.
+        """The same, for the evaluators; without ``max_seconds`` it is twice ``min_seconds``.
 
         Raises:
             ConfigError: where the values do not fit together.
         """
-        longest = self.max_seconds or 3 * self.min_seconds
+        longest = self.max_seconds or 2 * self.min_seconds
         try:
             return LatencyProtocol(**self.model_dump() | {"max_seconds": longest})
         except ValueError as error:

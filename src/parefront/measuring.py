@@ -18,7 +18,7 @@ from .evaluators.latency import Latency, LatencyProtocol, measure
 from .messages import first_line
 from .spaces import ConfigError
 from .tables import NOISY_MEANS
-from .units import milliseconds
+from .units import milliseconds, plural
 from .yaml_mapping import read_setting, read_yaml_mapping
 
 PROTOCOL = LatencyProtocol(min_samples=200, min_seconds=2.0, max_seconds=6.0)
@@ -44,8 +44,8 @@ def show_latency(model: Path, against: Path, device: Sequence[str], shapes: Sequ
         return
     console = Console(highlight=False)
     console.print(_table(model, against, latency))
-    threads = "1 thread" if options.threads == 1 else f"{options.threads} threads"
-    console.print(Text(f"{place.name}: {profile.cpu}, onnxruntime {profile.onnxruntime}, {threads}", style="dim"))
+    threads = plural(options.threads, "thread")
+    console.print(_remarks(latency, f"{place.name}: {profile.cpu}, onnxruntime {profile.onnxruntime}, {threads}"))
 
 
 def read_device(settings: Sequence[str]) -> DeviceConfig:
@@ -99,17 +99,16 @@ def _table(model: Path, against: Path, latency: Latency) -> Table:
     other = "itself" if against == model else against.name if by_name else str(against)
     table.add_row(f"against {other}", *_cells(latency.reference_ms, "ms"))
     table.add_row(Text("ratio", style="bold"), *_cells(latency.ratio, "x"))
-    spread = ", ".join(f"{name} {milliseconds(value)}" for name, value in _quantiles(latency).items())
-    table.add_row(Text("single runs", style="dim"), "", Text(f"{spread} ms", style="dim"))
-    dropped = f"{latency.runs} runs, {latency.dropped} preempted ones dropped, {latency.clock} time"
-    table.add_row("", "", Text(dropped, style="dim"))
-    if latency.noisy:
-        table.add_row("", "", Text(NOISY_MEANS, style="yellow"))
     return table
 
 
-def _quantiles(latency: Latency) -> dict[str, float]:
-    return {"p50": latency.p50_ms, "p90": latency.p90_ms, "p99": latency.p99_ms}
+def _remarks(latency: Latency, where: str) -> Text:
+    """What stands below the table: single runs, what was dropped, the device."""
+    quantiles = {"p50": latency.p50_ms, "p90": latency.p90_ms, "p99": latency.p99_ms}
+    spread = ", ".join(f"{name} {milliseconds(value)}" for name, value in quantiles.items())
+    runs = f"{plural(latency.runs, 'run')}, {spread} ms of {latency.clock} time; {latency.dropped} preempted dropped"
+    remarks = Text(f"{runs}\n{where}", style="dim")
+    return Text.assemble((f"{NOISY_MEANS}\n", "yellow"), remarks) if latency.noisy else remarks
 
 
 def _cells(measurement: Measurement, unit: str) -> tuple[str, str]:

@@ -49,7 +49,8 @@ class View(Protocol):
 
 def view_for(console: Console, name: str) -> View:
     """The live view where the console is a terminal, else the plain one. ``name`` is the run's."""
-    return LiveView(console, name) if console.is_terminal and not console.is_dumb_terminal else PlainView(console)
+    live = console.is_terminal and not console.is_dumb_terminal and not console.quiet
+    return LiveView(console, name) if live else PlainView(console)
 
 
 class Progress:
@@ -240,7 +241,7 @@ class LiveView:
         row.add_column(no_wrap=True)
         row.add_row(
             Text(what, style="bold"),
-            ProgressBar(total=max(1, total), completed=done),
+            ProgressBar(total=max(1, total), completed=done, complete_style="green", finished_style="green"),
             f"{done}/{total}",
             Text(progress.timing(), style="dim"),
         )

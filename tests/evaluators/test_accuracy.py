@@ -76,11 +76,11 @@ def test_a_torchmetric_agrees_with_counting_and_with_its_interval(conv_net: Conv
 
 def test_the_interval_of_a_metric_covers_the_truth_even_where_the_data_are_sorted() -> None:
     generator, covered = np.random.default_rng(5), 0
-    for _ in range(200):
+    for _ in range(100):
         errors = np.sort(generator.normal(size=(400, 1)).astype(np.float32), axis=0)
         measured = metric_score(MeanSquaredError(), errors, np.zeros_like(errors))
         covered += measured.low <= 1.0 <= measured.high
-    assert covered >= 180
+    assert covered >= 88
 
 
 def test_a_metric_of_three_samples_has_no_interval() -> None:

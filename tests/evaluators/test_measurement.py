@@ -73,8 +73,8 @@ def test_bootstrap_of_the_median_equals_resampling_by_brute_force(n: int) -> Non
 @pytest.mark.parametrize("n", [2, 3, 5, 6, 7, 8, 11, 16, 30, 31, 64, 200])
 def test_bootstrap_of_the_median_covers_the_truth(n: int) -> None:
     generator = np.random.default_rng(7)
-    measured = [bootstrap_median(generator.lognormal(sigma=0.3, size=n), "ms", resamples=1000) for _ in range(1000)]
-    assert sum(m.low <= 1.0 <= m.high for m in measured) >= 925
+    measured = [bootstrap_median(generator.lognormal(sigma=0.3, size=n), "ms", resamples=1000) for _ in range(500)]
+    assert sum(m.low <= 1.0 <= m.high for m in measured) >= 455
 
 
 def test_bootstrap_is_repeatable_and_fast_enough_to_be_used_for_every_trial() -> None:

@@ -83,7 +83,8 @@ def test_a_whole_conversation(model: bytes) -> None:
 
 
 def test_nothing_but_frames_is_written_to_the_real_stdout() -> None:
-    source = "import os, sys; from parefront.evaluators import worker; sink = worker.claim_stdout()\n"
+    source = f"import os, sys; sys.path.append({str(Path(worker.__file__).parent)!r})\n"
+    source += "import worker; sink = worker.claim_stdout()\n"
     source += "print('stray'); os.write(1, b'stray'); worker.write_frame(sink, {'ok': True})"
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, check=True, timeout=30)
     assert done.stdout == worker.PREFIX.pack(worker.MAGIC, 12) + b'{"ok": true}'

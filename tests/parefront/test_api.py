@@ -52,7 +52,7 @@ def test_everything_public_is_there() -> None:
         assert getattr(pf, name) is not None
     assert set(pf.__all__) <= set(dir(pf))
     with pytest.raises(AttributeError, match="has no attribute 'compres'"):
-        _ = pf.compres  # type: ignore[attr-defined]
+        _ = pf.compres
 
 
 def test_help_does_not_load_pytorch() -> None:

@@ -147,7 +147,7 @@ def test_a_device_that_is_gone_before_the_search_is_exit_code_5(
     outcome = run(*SEARCH)
 
     assert outcome.code == 5
-    assert outcome.err.startswith("error: ssh pi@raspberry: no answer")
+    assert outcome.err.startswith("error: the device cannot be used: ssh pi@raspberry: no answer")
     assert len(outcome.err.splitlines()) == 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 import torch
@@ -45,7 +46,7 @@ class Ragged(list[tuple[Tensor, int]]):
 
 
 FAULTS: dict[str, tuple[Callable[[Task], Task], str]] = {
-    "no model": (lambda t: replace(t, model="resnet18"), "task.model: expected a torch.nn.Module, got str"),
+    "no model": (lambda t: replace(t, model=cast(Any, "resnet18")), "task.model: expected a torch.nn.Module, got str"),
     "NaN weights": (with_nan, "task.model: parameter '0.weight' of shape (16, 1, 3, 3) holds 1 NaN or infinite value"),
     "half precision": (
         lambda t: replace(t, model=t.model.half()),
@@ -56,7 +57,7 @@ FAULTS: dict[str, tuple[Callable[[Task], Task], str]] = {
         "task.search: the search split is empty; expected at least one (input, target)",
     ),
     "no dataset": (
-        lambda t: replace(t, test=iter([])),
+        lambda t: replace(t, test=cast(Any, iter([]))),
         "task.test: expected a map-style dataset with __len__ and __getitem__, got list_iterator",
     ),
     "no pairs": (

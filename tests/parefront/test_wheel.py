@@ -77,9 +77,10 @@ def clean(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_every_module_once_and_no_bare_folder(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
 
-    for folder in FOLDERS:
-        for module in (ROOT / folder).glob("*.py"):
-            assert names.count(f"parefront/{folder}/{module.name}") == 1
+    own = [path.relative_to(ROOT / "src") for path in (ROOT / "src" / "parefront").rglob("*.py")]
+    linked = [Path("parefront") / folder / path.name for folder in FOLDERS for path in (ROOT / folder).glob("*.py")]
+    for module in {*own, *linked}:
+        assert names.count(module.as_posix()) == 1, f"{module} is not in the wheel; see [tool.setuptools] packages"
     assert {name.split("/")[0] for name in names if not name.split("/")[0].endswith(".dist-info")} == {"parefront"}
     assert "parefront/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)

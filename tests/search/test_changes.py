@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from parefront.search.changes import Effect, rank_by_efficiency, single_changes
+from parefront.search.changes import Effect, rank_repairs, rank_savings, single_changes
 from parefront.spaces import Policy
 
 from .synthetic import SyntheticEvaluator
@@ -52,7 +52,12 @@ def test_ranks_by_loss_for_saving_and_leaves_out_what_saves_nothing() -> None:
         effect("drop/slower", 0.0, -0.1),
         effect("drop/big", 0.01, 0.2),
     ]
-    assert [next(iter(e.change)) for e in rank_by_efficiency(effects)] == ["drop/big", "drop/cheap", "drop/dear"]
+    assert [next(iter(e.change)) for e in rank_savings(effects)] == ["drop/big", "drop/cheap", "drop/dear"]
+
+
+def test_repairs_win_most_for_the_cost_added_first() -> None:
+    effects = [effect("bits/little", -0.001, -0.05), effect("bits/much", -0.01, -0.05), effect("bits/saves", 0.01, 0.1)]
+    assert [next(iter(e.change)) for e in rank_repairs(effects)] == ["bits/much", "bits/little"]
 
 
 def test_noise_is_not_taken_for_saving() -> None:
@@ -60,7 +65,7 @@ def test_noise_is_not_taken_for_saving() -> None:
     generator = np.random.default_rng(0)
     nothing = [effect(f"prune/{i}", 0.001, float(generator.normal(0, 0.01)), noise=0.0196) for i in range(40)]
     much = [effect(f"drop/{i}", 0.01, 0.05 + float(generator.normal(0, 0.01)), noise=0.0196) for i in range(10)]
-    ranked = [next(iter(e.change)) for e in rank_by_efficiency([*nothing, *much])]
+    ranked = [next(iter(e.change)) for e in rank_savings([*nothing, *much])]
     assert all(name.startswith("drop") for name in ranked[:10])
 
 
@@ -69,4 +74,4 @@ def test_a_lucky_measurement_is_pulled_to_the_mean() -> None:
     generator = np.random.default_rng(1)
     effects = [effect(f"drop/{i}", 0.01 + float(generator.normal(0, 0.005)), 0.1, noise=0.01) for i in range(20)]
     assert min(e.loss for e in effects) < 0.004
-    assert min(e.loss for e in rank_by_efficiency(effects)) > 0.006
+    assert min(e.loss for e in rank_savings(effects)) > 0.006

@@ -8,7 +8,7 @@ import numpy as np
 import optuna
 import pytest
 
-from parefront.evaluators import Measurement
+from parefront.evaluators import DeviceError, Measurement
 from parefront.search import (
     Candidate,
     Done,
@@ -135,6 +135,33 @@ def test_an_error_that_the_user_can_mend_ends_the_search_and_spoils_no_trial(sea
     assert [r.policy for r in run.trials] == [r.policy for r in undisturbed.trials]
 
 
+class LosingDevice(FailingEvaluator):
+    """A device that dies of some candidates, and where ``gone`` is not to be reached afterwards."""
+
+    error = DeviceError("the worker died")
+    gone = True
+    baselines = 0
+
+    def baseline(self, artifacts: Path) -> Candidate:
+        self.baselines += 1
+        if self.baselines > 1 and self.gone:
+            raise DeviceError("cannot reach the device")
+        return super().baseline(artifacts)
+
+
+def test_a_device_that_is_gone_ends_the_search_and_spoils_no_trial(search_in: SearchIn, tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match="cannot reach the device"):
+        search_in(LosingDevice(blocks=3), trials=12, raise_errors=False)
+    assert Run.open("run", tmp_path).counts["failed"] == 0
+
+
+def test_a_candidate_that_the_device_dies_of_has_failed(search_in: SearchIn) -> None:
+    evaluator = LosingDevice(blocks=3)
+    evaluator.gone = False
+    run, _ = search_in(evaluator, trials=12, raise_errors=False)
+    assert run.counts["failed"] == evaluator.baselines - 1 > 0
+
+
 def test_gives_up_where_the_first_ten_fail(search_in: SearchIn) -> None:
     with pytest.raises(EveryTrialFailed, match=r"the first 10 trials failed.*RuntimeError: nothing works") as error:
         search_in(BrokenEvaluator(), trials=40, raise_errors=False)
@@ -221,6 +248,15 @@ def test_a_study_that_was_lost_is_told_again_from_the_trials(search_in: SearchIn
     search_in(more, trials=12, sampler="nsga2")
     assert not set(more.evaluated[:2]) & {r.policy for r in run.trials[:10]}
     assert len(run.trials) == 12
+
+
+def test_the_study_may_be_in_another_storage_but_not_be_another_runs(search_in: SearchIn, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'shared.db'}"
+    run, _ = search_in(SyntheticEvaluator(), str(tmp_path / "here" / "run"), trials=4, storage=url)
+    assert len(optuna.load_study(study_name="run", storage=url).get_trials()) == 4
+    assert not (run.path / "study.db").exists()
+    with pytest.raises(ConfigError, match="of another run"):
+        search_in(SyntheticEvaluator(), str(tmp_path / "there" / "run"), trials=4, storage=url)
 
 
 def test_a_number_that_is_not_finite_makes_a_trial_fail(search_in: SearchIn) -> None:

@@ -1,0 +1,23 @@
+"""Conformance suites for what others add (compressors, samplers, devices), and small networks to test with.
+
+Subclass a suite in a test module of pytest's and give the one fixture it asks for; importing this needs no pytest.
+"""
+
+from .compressors import CompressorConformance
+from .devices import DeviceConformance
+from .networks import NETWORKS, concat, depthwise, plain, residual
+from .samplers import SamplerConformance
+from .specimen import Specimen, specimen
+
+__all__ = [
+    "NETWORKS",
+    "CompressorConformance",
+    "DeviceConformance",
+    "SamplerConformance",
+    "Specimen",
+    "concat",
+    "depthwise",
+    "plain",
+    "residual",
+    "specimen",
+]

@@ -1,0 +1,166 @@
+"""What every compression method owes, as a test suite: subclass it, give one fixture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import onnxruntime as ort
+import torch
+from torch import fx
+
+from ..compressors import Compressor, compress, space_of
+from ..compressors.base import weights
+from ..evaluators import Artifact, check_parity, emit
+from ..spaces import Infeasible, Knob, Policy, SearchSpace
+from .networks import NETWORKS
+from .specimen import Specimen, specimen
+
+
+class CompressorConformance:
+    """The suite for a :class:`~parefront.compressors.Compressor`, run on four small networks.
+
+    ::
+
+        class TestMine(CompressorConformance):
+            @pytest.fixture
+            def compressor(self) -> Compressor:
+                return Mine()
+
+    A method that has nothing to do on one of the networks offers no knobs there, and the test is skipped.
+
+    Attributes:
+        networks: names in ``NETWORKS``; a subclass may leave some out.
+    """
+
+    networks: ClassVar[tuple[str, ...]] = tuple(NETWORKS)
+
+    def pytest_generate_tests(self, metafunc: Any) -> None:
+        if "network" in metafunc.fixturenames:
+            metafunc.parametrize("network", self.networks)
+
+    def test_some_network_has_knobs(self, compressor: Compressor) -> None:
+        assert any(compressor.knobs(specimen(network).graph) for network in self.networks)
+
+    def test_knobs_are_well_formed(self, network: str, compressor: Compressor) -> None:
+        graph = specimen(network).graph
+        knobs = compressor.knobs(graph)
+        assert len({knob.name for knob in knobs}) == len(knobs), "two knobs with one name"
+        for knob in knobs:
+            assert knob.compressor == compressor.name
+            assert len(knob.choices) > 1, f"{knob.name} leaves nothing to choose"
+            assert knob.neutral in knob.choices
+            assert tuple(json.loads(json.dumps(knob.choices))) == knob.choices, "choices are written as JSON"
+            assert knob.layers <= graph.by_name.keys()
+            if knob.layers:
+                assert knob.position == min(graph.by_name[layer].position for layer in knob.layers)
+        positions = [knob.position for knob in space_of([compressor], graph)]
+        assert positions == sorted(positions)
+
+    def test_the_network_that_is_given_is_untouched(self, network: str, compressor: Compressor) -> None:
+        subject, space = specimen(network), _space(compressor, network)
+        before = {name: tensor.clone() for name, tensor in subject.net.state_dict().items()}
+        graph = str(subject.net.graph)
+        for policy in (_strongest(space), space.sample(np.random.default_rng(0))):
+            _feasible(compressor, subject, policy)
+        after = subject.net.state_dict()
+        assert str(subject.net.graph) == graph
+        assert after.keys() == before.keys()
+        assert all(torch.equal(before[name], after[name]) for name in before)
+
+    def test_no_choices_give_an_equal_network(self, network: str, compressor: Compressor, tmp_path: Path) -> None:
+        subject = specimen(network)
+        compressor.knobs(subject.graph)
+        same = compressor.compress(subject.net, {}, subject.calibration)
+        images = subject.calibration.example
+        with torch.no_grad():
+            assert torch.equal(same(images), subject.net(images))
+        first, second = (emit(net, tmp_path / "x.onnx", images) for net in (subject.net, same))
+        assert first.sha256 == second.sha256
+
+    def test_each_knob_at_its_strongest_is_carried_out(
+        self, network: str, compressor: Compressor, tmp_path: Path
+    ) -> None:
+        subject, space = specimen(network), _space(compressor, network)
+        unchanged = emit(subject.net, tmp_path / "unchanged.onnx", subject.calibration.example)
+        for knob in space:
+            policy = space.decode({knob.name: _strongest_choice(knob)})
+            net = compress(subject.net, policy, [compressor], subject.calibration)
+            artifact = _check(subject, net, tmp_path)
+            assert artifact.sha256 != unchanged.sha256, f"{knob.name} has no effect"
+
+    def test_all_knobs_at_their_strongest_are_carried_out(
+        self, network: str, compressor: Compressor, tmp_path: Path
+    ) -> None:
+        subject, space = specimen(network), _space(compressor, network)
+        _check(subject, _feasible(compressor, subject, _strongest(space)), tmp_path)
+
+    def test_random_policies_are_carried_out(self, network: str, compressor: Compressor, tmp_path: Path) -> None:
+        subject, space = specimen(network), _space(compressor, network)
+        generator = np.random.default_rng(0)
+        for _ in range(3):
+            _check(subject, _feasible(compressor, subject, space.sample(generator)), tmp_path)
+
+    def test_equal_policies_give_equal_bytes(self, network: str, compressor: Compressor, tmp_path: Path) -> None:
+        subject, space = specimen(network), _space(compressor, network)
+        policy = space.sample(np.random.default_rng(1))
+        nets = [_feasible(compressor, subject, policy) for _ in range(2)]
+        first, second = (emit(net, tmp_path / "x.onnx", subject.calibration.example) for net in nets)
+        assert first.sha256 == second.sha256
+
+
+def _space(compressor: Compressor, network: str) -> SearchSpace:
+    space = space_of([compressor], specimen(network).graph)
+    if not len(space):
+        _skip(f"{compressor.name} has nothing to do on {network}")
+    return space
+
+
+def _strongest_choice(knob: Knob) -> Any:
+    """The last choice, as the mildest come first; or the first where the last is to leave things as they are."""
+    return knob.choices[-1] if knob.choices[-1] != knob.neutral else knob.choices[0]
+
+
+def _strongest(space: SearchSpace) -> Policy:
+    return space.decode({knob.name: _strongest_choice(knob) for knob in space})
+
+
+def _feasible(compressor: Compressor, subject: Specimen, policy: Policy) -> fx.GraphModule:
+    """The compressed network; a method may refuse a policy of many choices, not one of a single choice."""
+    try:
+        return compress(subject.net, policy, [compressor], subject.calibration)
+    except Infeasible as refusal:
+        _skip(f"infeasible: {refusal}")
+        raise
+
+
+def _check(subject: Specimen, net: fx.GraphModule, folder: Path) -> Artifact:
+    """Shape, finiteness and size of a compressed network, and its artefact: loaded, and right on 1 and on 5 images."""
+    images = subject.calibration.inputs[:5]
+    with torch.no_grad():
+        expected, outputs = subject.net(images), net(images)
+    assert outputs.shape == expected.shape
+    assert bool(torch.isfinite(outputs).all())
+    assert weights(net) <= weights(subject.net)
+    artifact = emit(net, folder / "candidate.onnx", images)
+    session = ort.InferenceSession(str(artifact.path), _one_thread(), providers=["CPUExecutionProvider"])
+    for batch in (1, 5):
+        check_parity(session, net, images[:batch])
+    return artifact
+
+
+def _one_thread() -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    return options
+
+
+def _skip(reason: str) -> None:
+    import pytest
+
+    skip: Callable[[str], None] = pytest.skip
+    skip(reason)

@@ -1,0 +1,42 @@
+"""The small networks traced, each once a process, with calibration data."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import torch
+from torch import fx
+
+from ..compressors import Calibration
+from ..evaluators import prove
+from ..spaces import ModelGraph, trace
+from .networks import CLASSES, NETWORKS
+
+IMAGES = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Specimen:
+    """A traced network and calibration data for it.
+
+    Attributes:
+        net: flat, as compressors take it; shared by all tests, never to be changed.
+        graph: its layers, data flow and proved groups.
+        calibration: on 64 random images with random labels.
+    """
+
+    net: fx.GraphModule
+    graph: ModelGraph
+    calibration: Calibration
+
+
+@functools.cache
+def specimen(network: str) -> Specimen:
+    """The network of that name in :data:`NETWORKS`."""
+    model, shape = NETWORKS[network]()
+    generator = torch.Generator().manual_seed(1)
+    images = torch.randn(IMAGES, *shape, generator=generator)
+    labels = torch.randint(CLASSES, (IMAGES,), generator=generator)
+    traced = trace(model, images[:2], prove)
+    return Specimen(traced.net, traced.graph, Calibration(traced.net, images, labels))

@@ -1,0 +1,25 @@
+"""This machine, reached directly and through a command prefix, in the suite that every device has to pass."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from parefront.evaluators import Device, DeviceOptions
+from parefront.testing import DeviceConformance
+
+
+class TestThisMachine(DeviceConformance):
+    @pytest.fixture
+    def device(self) -> Iterator[Device]:
+        with Device() as local:
+            yield local
+
+
+class TestACommandPrefix(DeviceConformance):
+    @pytest.fixture
+    def device(self) -> Iterator[Device]:
+        with Device(DeviceOptions(("env",), python=sys.executable)) as prefixed:
+            yield prefixed

@@ -1,0 +1,24 @@
+"""The project's own samplers and one of Optuna's, in the suite that every sampler has to pass."""
+
+from __future__ import annotations
+
+import pytest
+from optuna.samplers import BaseSampler, NSGAIIISampler
+
+from parefront.search import SAMPLERS, SamplerContext, SamplerFactory
+from parefront.testing import SamplerConformance
+
+
+class TestSamplers(SamplerConformance):
+    @pytest.fixture(params=SAMPLERS)
+    def sampler(self, request: pytest.FixtureRequest) -> SamplerFactory:
+        return SAMPLERS[request.param]
+
+
+class TestAForeignSampler(SamplerConformance):
+    @pytest.fixture
+    def sampler(self) -> SamplerFactory:
+        def factory(context: SamplerContext) -> BaseSampler:
+            return NSGAIIISampler(seed=context.seed)
+
+        return factory
