@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from machine import describe
 from plain_int8 import plain_int8
+from shares import shares
 
 from parefront.evaluators import DeviceOptions, Latency, Measurement, measure, open_session, split_inputs
 from parefront.search import Candidate, Front, Run, search
@@ -22,8 +23,6 @@ from parefront.spaces import Task
 REPOSITORY = Path(__file__).resolve().parents[1]
 RUNS = REPOSITORY / "runs"
 RESULTS = Path(__file__).with_name("results")
-SPLIT_STEPS = ("accuracy", "latency", "apply_forward")
-"""Steps of a candidate that are forward passes or timed runs."""
 
 
 @dataclass(frozen=True)
@@ -128,19 +127,6 @@ def test_hypervolume(front: Front) -> float:
         front.baseline, metrics={**front.baseline.metrics, "accuracy": Measurement.exact(changes[0], "fraction")}
     )
     return Front.of([moved(c) for c in front], front.objectives, base).hypervolume()
-
-
-def shares(candidates: Sequence[Candidate]) -> dict[str, float]:
-    """Median share of each step in a candidate's time, and of all that is neither forward pass nor timed run."""
-    rows = [c.timings for c in candidates if c.timings.get("total")]
-    steps = sorted({step for row in rows for step in row} - {"total", "test_accuracy", "final_latency", "memory"})
-    found = {step: float(np.median([row.get(step, 0.0) / row["total"] for row in rows])) for step in steps}
-    rest = [1 - sum(row.get(step, 0.0) for step in SPLIT_STEPS) / row["total"] for row in rows]
-    return {
-        **found,
-        "everything else": float(np.median(rest)),
-        "total seconds": float(np.median([r["total"] for r in rows])),
-    }
 
 
 def save(name: str, results: Mapping[str, Any]) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 import torch_pruning as tp
 from plain_int8 import plain_int8
+from shares import shares
 from torch import nn
 
 from parefront.evaluators import DeviceOptions, measure, open_session, split_inputs
@@ -32,7 +33,7 @@ def time_against(task: Task, compress: Mapping[str, Mapping[str, Any]], candidat
     """Median seconds a candidate of both, taken in turns on the same random pruning ratios with everything in int8."""
     evaluator = TaskEvaluator(task, compress, DeviceOptions())
     generator = np.random.default_rng(0)
-    ours, theirs = [], []
+    ours, theirs, made = [], [], []
     with tempfile.TemporaryDirectory() as folder:
         baseline = evaluator.baseline(Path(folder))
         assert baseline.artifact is not None
@@ -41,7 +42,7 @@ def time_against(task: Task, compress: Mapping[str, Mapping[str, Any]], candidat
         for index in range(candidates):
             policy = _policy(evaluator, generator)
             started = time.perf_counter()
-            evaluator.evaluate(policy, Path(folder) / f"ours-{index}.onnx")
+            made.append(evaluator.evaluate(policy, Path(folder) / f"ours-{index}.onnx"))
             ours.append(time.perf_counter() - started)
             started = time.perf_counter()
             path = _their_candidate(task.model, policy, images, Path(folder) / f"theirs-{index}.onnx")
@@ -50,7 +51,7 @@ def time_against(task: Task, compress: Mapping[str, Mapping[str, Any]], candidat
             theirs.append(time.perf_counter() - started)
     evaluator.close()
     ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
-    return {"ours": ours, "theirs": theirs, "ratio": float(np.median(ratios))}
+    return {"ours": ours, "theirs": theirs, "ratio": float(np.median(ratios)), "shares": shares(made)}
 
 
 def _policy(evaluator: TaskEvaluator, generator: np.random.Generator) -> Policy:

@@ -11,9 +11,9 @@ from typing import ClassVar
 
 import torch
 from pydantic import BaseModel, ConfigDict
-from torch import Tensor, fx
+from torch import fx
 
-from ..spaces import Choice, Infeasible, Knob, ModelGraph
+from ..spaces import Choice, Infeasible, Knob, ModelGraph, output_shape
 from .calibration import Calibration
 
 
@@ -52,7 +52,7 @@ class Compressor(ABC):
     """A compression method.
 
     A subclass names itself and its stage, declares its options, and implements :meth:`knobs` and :meth:`apply`. Callers
-    use :meth:`compress`, which checks what every method owes.
+    use :meth:`compress` or :meth:`carry_out`, which check what every method owes.
     """
 
     name: ClassVar[str]
@@ -81,33 +81,33 @@ class Compressor(ABC):
         return "none"
 
     def compress(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
-        """A compressed copy of ``net``.
+        """A compressed copy of ``net``; see :meth:`carry_out`."""
+        return self.carry_out(copy.deepcopy(net), choices, calibration)
 
-        What every method owes is checked: the input is untouched, the output's shape is equal and its values are
-        finite, no choices give an equal network, and the number of weights does not grow.
+    def carry_out(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
+        """``net`` itself compressed, with what every method owes checked.
+
+        The output's shape is equal and its values are finite, no choices leave the network alone, and the number of
+        weights does not grow.
 
         Raises:
             Infeasible: where the choices leave no working network.
         """
-        copied = copy.deepcopy(net)
         if not choices:
-            return copied
-        changed = self.apply(copied, choices, calibration)
-        check(self.name, net, changed, calibration.example)
+            return net
+        before = weights(net)
+        changed = self.apply(net, choices, calibration)
+        expected = output_shape(net)
+        with torch.no_grad():
+            got = changed(calibration.example[:1])
+        if tuple(got.shape[1:]) != expected:
+            raise Infeasible(f"{self.name} changed the output's shape from {expected} to {tuple(got.shape[1:])}")
+        if not bool(torch.isfinite(got).all()):
+            raise Infeasible(f"{self.name} left non-finite outputs")
+        if weights(changed) > before:
+            raise Infeasible(f"{self.name} grew the network from {before} to {weights(changed)} weights")
+        changed.meta = {**net.meta, **changed.meta}
         return changed
-
-
-def check(name: str, before: fx.GraphModule, after: fx.GraphModule, example: Tensor) -> None:
-    """Raise ``Infeasible`` where ``after`` has another output shape, non-finite outputs, or more weights."""
-    with torch.no_grad():
-        expected = tuple(before.meta["output_shape"])
-        got = after(example[:1])
-    if tuple(got.shape[1:]) != expected:
-        raise Infeasible(f"{name} changed the output's shape from {expected} to {tuple(got.shape[1:])}")
-    if not bool(torch.isfinite(got).all()):
-        raise Infeasible(f"{name} left non-finite outputs")
-    if weights(after) > weights(before):
-        raise Infeasible(f"{name} grew the network from {weights(before)} to {weights(after)} weights")
 
 
 def weights(net: fx.GraphModule) -> int:

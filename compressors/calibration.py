@@ -23,13 +23,13 @@ class Calibration:
 
     Args:
         net: the uncompressed network.
-        inputs: float32, shape ``(n, …)``.
+        inputs: float32, shape ``(n, …)``; images are held channels last, so that a pixel's channels lie together.
         labels: class indices, shape ``(n,)``; only the Taylor criterion reads them.
     """
 
     def __init__(self, net: fx.GraphModule, inputs: Tensor, labels: Tensor | None = None) -> None:
         self.net = net
-        self.inputs = inputs
+        self.inputs = inputs.contiguous(memory_format=torch.channels_last) if inputs.dim() == 4 else inputs
         self.labels = labels
         self.forward_seconds = 0.0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 from torch import fx
@@ -30,14 +31,13 @@ def compress(
     Raises:
         Infeasible: where the policy leaves no working network.
     """
-    result, pending = net, "none"
+    result, pending = copy.deepcopy(net), "none"
     for compressor in in_stages(compressors):
         choices = policy.of(compressor.name)
         if compressor.stage > Stage.FACTORISE and pending != "none":
             compensate(pending, result, calibration)
             pending = "none"
-        if choices or result is net:
-            result = compressor.compress(result, choices, calibration)
+        result = compressor.carry_out(result, choices, calibration)
         if choices and order(compressor.compensation) > order(pending):
             pending = compressor.compensation
     if pending != "none":

@@ -23,7 +23,7 @@ class PruneOptions(CompressorOptions):
     criterion: str = "l1"
     ratios: tuple[float, ...] = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75)
     round_to: int | Literal["auto"] = Field(
-        "auto", description="kept channels are a multiple of this; auto: the device's"
+        default="auto", description="kept channels are a multiple of this; auto: the device's"
     )
     compensate: str = "least_squares"
     seed: int = 0

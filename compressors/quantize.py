@@ -25,7 +25,7 @@ class QuantizeOptions(CompressorOptions):
 
     bits: tuple[int, ...] = (FLOAT, INT8)
     ranges: str = "percentile"
-    images: int = Field(64, gt=0, description="calibration images for activation ranges, for each candidate")
+    images: int = Field(default=64, gt=0, description="calibration images for activation ranges, for each candidate")
     bias_correction: bool = True
 
     @field_validator("bits")

@@ -81,7 +81,7 @@ class _Collect(fx.Interpreter):
 def _choose(output: Tensor, layer: nn.Module, seed: int) -> Tensor:
     """Random places, as many as the layer has unknowns for: about three samples for each weight of an output."""
     unknowns = layer.get_parameter("weight")[0].numel()
-    wanted = max(2048, min(3 * unknowns, 4096))
+    wanted = max(1536, min(3 * unknowns, 4096))
     images = len(output)
     places = output[0, 0].numel() if isinstance(layer, nn.Conv2d) else output[0].numel() // output.shape[-1]
     each = max(1, min(places, wanted // images))
@@ -92,7 +92,7 @@ def _choose(output: Tensor, layer: nn.Module, seed: int) -> Tensor:
 def at_rows(layer: nn.Module, value: Tensor, rows: Tensor) -> Tensor:
     """A layer's output at sampled places, ``(images * places, channels)``; the channels of a linear layer are last."""
     last = isinstance(layer, nn.Linear)
-    flat = value.reshape(len(value), -1, value.shape[-1]) if last else value.flatten(2).transpose(1, 2)
+    flat = value.reshape(len(value), -1, value.shape[-1]) if last else value.permute(0, 2, 3, 1).flatten(1, 2)
     index = rows + torch.arange(len(value)).unsqueeze(1) * flat.shape[1]
     return flat.reshape(-1, flat.shape[-1])[index.reshape(-1)]
 

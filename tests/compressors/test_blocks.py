@@ -34,7 +34,7 @@ def test_networks_without_additions_have_none() -> None:
 def test_the_networks_input_can_be_the_identity() -> None:
     graph = describe(flat(X, ("a", conv(4, 4), ("input",)), ("sum", add(), ("a", "input"))), X)
     (block,) = find_blocks(graph)
-    assert (block.identity, block.branch) == (graph.nodes[0].name, {"a"})
+    assert (block.identity, block.branch) == (graph.nodes[0].name, frozenset({"a"}))
 
 
 def test_a_branch_that_is_read_elsewhere_is_none() -> None:

@@ -44,7 +44,7 @@ def test_taylor_scores_are_those_of_a_plain_loop(subject: Specimen, monkeypatch:
     inputs, labels = subject.calibration.inputs, subject.calibration.labels
     assert labels is not None
     found = Calibration(subject.net, inputs, labels).taylor
-    expected = taylor_by_hand(subject.net, list(zip(inputs.split(24), labels.split(24), strict=True)))
+    expected = taylor_by_hand(subject.net, [(inputs[i : i + 24], labels[i : i + 24]) for i in (0, 24, 48)])
     assert found.keys() == expected.keys()
     for name, score in expected.items():
         torch.testing.assert_close(found[name], score, rtol=1e-3, atol=1e-9)

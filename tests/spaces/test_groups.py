@@ -109,9 +109,7 @@ def test_all_groups_can_be_cut_together(network: str) -> None:
     cut(pruned, kept)
     for group, keep in kept:
         assert layer_channels(pruned.get_submodule(group.name)) == len(keep)
-    torch.testing.assert_close(
-        outputs(pruned, x), with_inputs_masked(subject.net, kept, x), rtol=1e-4, atol=1e-4
-    )
+    torch.testing.assert_close(outputs(pruned, x), with_inputs_masked(subject.net, kept, x), rtol=1e-4, atol=1e-4)
 
 
 def test_a_residual_stage_is_one_group() -> None:

@@ -20,8 +20,7 @@ CHOICES: dict[str, Choice] = {
 
 def test_the_digest_is_the_sha256_of_the_sorted_json() -> None:
     text = (
-        '{"drop_blocks/layer2.1":true,"factorise/head":"svd",'
-        '"prune_channels/stem":0.375,"quantize/layer1.0.conv1":8}'
+        '{"drop_blocks/layer2.1":true,"factorise/head":"svd","prune_channels/stem":0.375,"quantize/layer1.0.conv1":8}'
     )
     assert Policy(CHOICES).digest == hashlib.sha256(text.encode()).hexdigest()
     assert Policy().digest == hashlib.sha256(b"{}").hexdigest()

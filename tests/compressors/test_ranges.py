@@ -1,0 +1,111 @@
+"""Ranges of activations: what was observed, how outliers are treated, and scale and zero point against ORT's own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from onnxruntime.quantization.quant_utils import compute_scale_zp
+
+from parefront.compressors.ranges import KEPT, RANGES, Observed, Observer, affine, min_max, percentile, squared_error
+from parefront.testing import specimen
+
+from ..flat import chain, conv, images, relu
+
+
+def observed(values: np.ndarray) -> Observed:
+    nothing = torch.zeros(0)
+    return Observed(float(values.min()), float(values.max()), values.astype(np.float32), nothing, nothing)
+
+
+@pytest.fixture
+def heavy_tailed() -> np.ndarray:
+    return np.random.default_rng(0).standard_t(3, 20_000)
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1.3, 2.7), (0.0, 6.0), (0.5, 4.0), (-3.0, -1.0), (-1e-3, 1e3)])
+@pytest.mark.parametrize("signed", [False, True])
+def test_scale_and_zero_point_are_those_of_onnx_runtimes_quantiser(low: float, high: float, signed: bool) -> None:
+    scale, zero_point = affine(low, high, signed)
+    floor, ceiling = (-128, 127) if signed else (0, 255)
+    kind = np.int8 if signed else np.uint8
+    limits = [np.array(v, np.float32) for v in (low, high)]
+    theirs = compute_scale_zp(*limits, np.array(floor, kind), np.array(ceiling, kind))
+    assert [int(theirs[0]), float(theirs[1])] == [zero_point, pytest.approx(scale, rel=1e-6)]
+
+
+def test_scale_and_zero_point_by_hand() -> None:
+    assert affine(-1.0, 1.55, signed=False) == pytest.approx((0.01, 100))
+    assert affine(-1.0, 1.55, signed=True) == pytest.approx((0.01, -28))
+
+
+def test_zero_can_be_expressed_whatever_the_range() -> None:
+    assert affine(2.0, 5.1, signed=False) == pytest.approx((0.02, 0))
+    assert affine(-5.1, -2.0, signed=False) == pytest.approx((0.02, 255))
+
+
+def test_an_activation_that_is_always_zero_has_a_scale() -> None:
+    assert affine(0.0, 0.0, signed=False) == (1.0, 0)
+
+
+def test_min_max_is_the_whole_range(heavy_tailed: np.ndarray) -> None:
+    assert min_max(observed(heavy_tailed)) == (heavy_tailed.min(), heavy_tailed.max())
+
+
+def test_percentile_leaves_one_value_in_ten_thousand_out_at_either_end(heavy_tailed: np.ndarray) -> None:
+    low, high = percentile(observed(heavy_tailed))
+    assert ((heavy_tailed < low).mean(), (heavy_tailed > high).mean()) == (pytest.approx(1e-4), pytest.approx(1e-4))
+
+
+def rounding_error(values: np.ndarray, low: float, high: float) -> float:
+    step = (high - low) / 255
+    return float(np.mean((np.clip(np.round((values - low) / step), 0, 255) * step + low - values) ** 2))
+
+
+def test_squared_error_beats_min_max_and_any_other_share_of_it() -> None:
+    values = np.random.default_rng(0).normal(size=8000).astype(np.float32)
+    low, high = squared_error(replace(observed(values), low=-10.0, high=12.0))
+    chosen = rounding_error(values, low, high)
+    assert chosen < 0.3 * rounding_error(values, -10, 12)
+    for share in np.linspace(0.3, 1.0, 12):
+        assert chosen <= 1.03 * rounding_error(values, share * -10, share * 12)
+
+
+@pytest.mark.parametrize("name", sorted(RANGES))
+def test_a_range_lies_within_what_was_seen(name: str, heavy_tailed: np.ndarray) -> None:
+    low, high = RANGES[name](observed(heavy_tailed))
+    assert heavy_tailed.min() <= low < 0 < high <= heavy_tailed.max()
+
+
+def test_an_observer_sees_every_value_of_the_nodes_it_is_told() -> None:
+    net = specimen("residual").net
+    x = images(3, 3, 16, 16)
+    nodes = [node for node in net.graph.nodes if node.target in ("2.conv1.0", "8")]
+    values = {}
+    for name in ("2.conv1.0", "8"):
+        layer = net.get_submodule(name)
+        layer.register_forward_hook(lambda _, __, output, name=name: values.update({name: output.detach()}))
+    found = Observer(net, nodes).observe(x)
+    for name in values:
+        net.get_submodule(name)._forward_hooks.clear()
+    assert list(found) == nodes
+    for node, seen in found.items():
+        value = values[str(node.target)]
+        assert (seen.low, seen.high) == (float(value.min()), float(value.max()))
+        channels = value.transpose(0, 1).flatten(1) if value.dim() == 4 else value.T
+        torch.testing.assert_close(seen.mean, channels.mean(1))
+        torch.testing.assert_close(seen.last_mean, value.flatten(0, -2).mean(0))
+
+
+def test_a_sample_of_a_large_activation_comes_from_all_over_it() -> None:
+    """Columns 0 and 1 of every image are zero: a sample that always falls on them would see nothing else."""
+    net = chain(images(1, 4, 32, 32), act=relu(), last=conv(4, 2))
+    x = images(64, 16, 32, 32).abs() + 1
+    x[..., :2] = 0
+    (node,) = [node for node in net.graph.nodes if node.target == "act"]
+    net.last = torch.nn.Identity()
+    sample = Observer(net, [node]).observe(x)[node].sample
+    assert len(sample) <= KEPT
+    assert (sample == 0).mean() == pytest.approx(2 / 32, abs=0.01)
