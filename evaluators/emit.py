@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import operator
 import os
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from ..spaces import Builder, Emittable, Op, SequenceLinear, conv_attributes, output_shape
-from ..spaces.export import IR_VERSION, OPSET
+from ..spaces.export import IR_VERSION, OPSET, quiet
 
 EDITED, EXPORTED = "edited graph", "full export"
 
@@ -156,7 +155,7 @@ def array(tensor: Tensor | None) -> np.ndarray:
 def _full_export(net: fx.GraphModule, example: Tensor) -> bytes:
     batch = {0: torch.export.Dim("batch", min=1)}
     pair = example if len(example) > 1 else torch.cat([example, example])
-    with contextlib.redirect_stdout(open(os.devnull, "w")):
+    with quiet():
         program = torch.onnx.export(
             net, (pair,), dynamo=True, optimize=True, verbose=False, opset_version=OPSET,
             input_names=["input"], output_names=["output"], dynamic_shapes=(batch,),

@@ -56,7 +56,7 @@ def export(model: nn.Module, example: Tensor) -> Exported:
         TraceError: where ``torch.onnx.export`` cannot follow the model.
     """
     batch = {0: torch.export.Dim("batch", min=1)}
-    with _quiet():
+    with quiet():
         try:
             program = torch.onnx.export(
                 model, (example,), dynamo=True, optimize=False, verbose=False, opset_version=OPSET,
@@ -148,14 +148,15 @@ def _replace(graph: ir.Graph, node: ir.Node, added: list[ir.Node]) -> None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silence the exporter's chatter: what matters of it is in the exceptions."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "torch.fx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        said = io.StringIO()
+        with warnings.catch_warnings(), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -1,0 +1,37 @@
+"""ResNet-18 at 224 px, random weights: latency of int8 alone, and of int8 with a quarter and half the channels gone.
+
+python benchmarks/resnet18.py
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import torch
+from zoo import network
+
+from parefront.compressors import Calibration, compress, create, space_of
+from parefront.evaluators import Device, LatencyProtocol, emit, measure
+from parefront.spaces import trace
+
+
+def main() -> None:
+    model, images = network("resnet18"), torch.randn(16, 3, 224, 224)
+    traced = trace(model, images[:2])
+    compressors = [create("prune_channels", {"ratios": [0, 0.25, 0.5]}), create("quantize")]
+    space = space_of(compressors, traced.graph)
+    calibration = Calibration(traced.net, images)
+    protocol = LatencyProtocol(min_seconds=2, max_seconds=6)
+    with tempfile.TemporaryDirectory() as name, Device() as device:
+        folder = Path(name)
+        base = emit(traced.net, folder / "base.onnx", images).path
+        for ratio in (0.0, 0.25, 0.5):
+            policy = space.uniform({"prune_channels": ratio, "quantize": 8})
+            net = compress(traced.net, policy, compressors, calibration)
+            found = measure(device, emit(net, folder / f"{ratio}.onnx", images).path, base, protocol).ratio
+            print(f"int8, {ratio:.0%} of the channels removed: {found.value:.3f}x [{found.low:.3f}, {found.high:.3f}]")
+
+
+if __name__ == "__main__":
+    main()

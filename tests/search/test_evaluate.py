@@ -1,0 +1,229 @@
+"""The real evaluator on a tiny task: from a policy to a measured artefact, and on to the test split."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.data import TensorDataset
+
+from parefront.evaluators import DeviceOptions, DeviceProfile, LatencyProtocol
+from parefront.search import Candidate
+from parefront.search.evaluate import TaskEvaluator, _pair, _target, longer
+from parefront.spaces import ConfigError, Policy, Task, TaskError
+from parefront.testing import plain
+
+QUICK = LatencyProtocol(min_samples=8, min_seconds=0.02, max_seconds=0.1, warmup_seconds=0.01)
+SCORES = {"accuracy", "latency_ms", "latency_ratio", "size_bytes", "macs", "params"}
+STEPS = {"apply", "apply_forward", "emit", "session", "parity", "accuracy", "latency", "total"}
+
+
+def split(count: int, seed: int) -> TensorDataset:
+    """Random images with the classes that the network gives them, but for every tenth."""
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.randn(count, 3, 16, 16, generator=generator)
+    with torch.no_grad():
+        classes = plain()[0](images).argmax(1)
+    return TensorDataset(images, torch.where(torch.arange(count) % 10 == 0, (classes + 1) % 10, classes))
+
+
+@pytest.fixture(scope="module")
+def task() -> Task:
+    return Task(plain()[0], split(64, 1), split(200, 2), split(300, 3))
+
+
+@pytest.fixture(scope="module")
+def phases() -> list[str]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def evaluator(task: Task, phases: list[str]) -> Iterator[TaskEvaluator]:
+    methods: dict[str, dict[str, Any]] = {"quantize": {}, "prune_channels": {"round_to": 8}}
+    made = TaskEvaluator(task, methods, DeviceOptions(), images=100, latency=QUICK, on_phase=phases.append)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def baseline(evaluator: TaskEvaluator, tmp_path_factory: pytest.TempPathFactory) -> Candidate:
+    return evaluator.baseline(tmp_path_factory.mktemp("run") / "artifacts")
+
+
+def test_the_baseline_is_the_uncompressed_model_timed_against_itself(
+    evaluator: TaskEvaluator, baseline: Candidate
+) -> None:
+    assert baseline.metrics.keys() == SCORES | {"memory_bytes"}
+    assert baseline.policy == Policy()
+    assert baseline.metrics["accuracy"].n == 100
+    assert baseline.metrics["accuracy"].value == pytest.approx(0.9, abs=0.08)
+    assert baseline.metrics["macs"].value == evaluator.traced.graph.macs
+    assert 0.5 < baseline.metrics["latency_ratio"].value < 2
+    assert baseline.artifact is not None
+    assert baseline.artifact.name == "baseline.onnx"
+
+
+@pytest.mark.usefixtures("baseline")
+def test_a_policy_becomes_a_measured_artefact(evaluator: TaskEvaluator, baseline: Candidate, tmp_path: Path) -> None:
+    policy = evaluator.space.uniform({"quantize": 8, "prune_channels": 0.5})
+    candidate = evaluator.evaluate(policy, tmp_path / "candidate.onnx")
+    assert candidate.metrics.keys() == SCORES | {"accuracy_change"}
+    assert candidate.policy == policy
+    assert candidate.artifact == tmp_path / "candidate.onnx"
+    content = candidate.artifact.read_bytes()
+    assert candidate.sha256 == hashlib.sha256(content).hexdigest()
+    assert candidate.metrics["size_bytes"].value == len(content)
+    assert candidate.metrics["macs"].value < 0.5 * baseline.metrics["macs"].value
+    assert candidate.metrics["size_bytes"].value < 0.5 * baseline.metrics["size_bytes"].value
+    change = candidate.metrics["accuracy_change"].value
+    assert change == pytest.approx(candidate.metrics["accuracy"].value - baseline.metrics["accuracy"].value)
+    assert candidate.notes == ()
+    onnx.checker.check_model(str(candidate.artifact))
+
+
+@pytest.mark.usefixtures("baseline")
+def test_all_the_time_of_a_candidate_is_accounted_for(evaluator: TaskEvaluator, tmp_path: Path) -> None:
+    timings = evaluator.evaluate(Policy({"quantize/5.0": 8}), tmp_path / "candidate.onnx").timings
+    assert timings.keys() == STEPS
+    steps = sum(seconds for step, seconds in timings.items() if step != "total")
+    assert 0.8 * timings["total"] < steps <= timings["total"]
+    assert all(seconds >= 0 for seconds in timings.values())
+
+
+@pytest.mark.usefixtures("baseline")
+def test_the_same_policy_gives_the_same_artefact_and_the_same_accuracy(
+    evaluator: TaskEvaluator, tmp_path: Path
+) -> None:
+    policy = Policy({"prune_channels/2.0": 0.5, "quantize/2.0": 8})
+    first, second = (evaluator.evaluate(policy, tmp_path / f"{i}.onnx") for i in range(2))
+    assert first.sha256 == second.sha256
+    assert first.metrics["accuracy"] == second.metrics["accuracy"]
+
+
+@pytest.mark.usefixtures("baseline")
+def test_the_final_step_measures_again_and_on_the_test_split(evaluator: TaskEvaluator, tmp_path: Path) -> None:
+    candidate = evaluator.evaluate(Policy({"quantize/2.0": 8}), tmp_path / "candidate.onnx")
+    final = evaluator.finalise(candidate)
+    assert final.metrics.keys() == candidate.metrics.keys() | {"test_accuracy", "test_accuracy_change", "memory_bytes"}
+    assert final.metrics["test_accuracy"].n == 300
+    assert final.metrics["accuracy"] == candidate.metrics["accuracy"]
+    assert final.metrics["memory_bytes"].value > 0
+    assert final.timings.keys() == STEPS | {"test_accuracy", "final_latency", "memory"}
+    assert final.artifact == candidate.artifact
+
+
+def test_what_goes_on_at_the_start_is_told(evaluator: TaskEvaluator, baseline: Candidate, phases: list[str]) -> None:
+    assert phases[0] == "starting the device"
+    assert phases[-1] == "measuring the uncompressed model"
+    assert any("tracing" in phase for phase in phases)
+
+
+def test_the_environment_is_plain_values(evaluator: TaskEvaluator) -> None:
+    environment = json.loads(json.dumps(evaluator.environment))
+    assert torch.__version__.startswith(environment["versions"]["torch"])
+    assert environment["model"]["layers"] == 4
+    assert environment["model"]["knobs"] == len(evaluator.space)
+    assert len(environment["model_sha256"]) == 64
+    assert DeviceProfile.from_json(environment["device"]).cores >= 1
+
+
+class Sums(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(1)[:, :10]
+
+
+def test_a_model_without_layers_has_nothing_to_compress(task: Task) -> None:
+    with pytest.raises(TaskError, match=r"nothing to compress with quantize \(no layers\)"):
+        TaskEvaluator(replace(task, model=Sums()), {"quantize": {}}, DeviceOptions(), latency=QUICK)
+
+
+def test_a_model_of_one_layer_has_nothing_to_prune_and_hears_why(task: Task) -> None:
+    head = nn.Sequential(nn.Flatten(), nn.Linear(768, 10))
+    with pytest.raises(TaskError, match=r"with prune_channels \(1: its output channels are the model's outputs\)"):
+        TaskEvaluator(replace(task, model=head), {"prune_channels": {}}, DeviceOptions(), latency=QUICK)
+
+
+def test_an_unknown_method_is_refused_before_anything_is_traced(task: Task) -> None:
+    with pytest.raises(ConfigError, match="did you mean 'quantize'"):
+        TaskEvaluator(task, {"quantise": {}}, DeviceOptions(), latency=QUICK)
+
+
+SCALED = '''
+from torch import nn
+from parefront.compressors import Compressor, Stage
+from parefront.spaces import Knob
+
+class Doubled(nn.Module):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x):
+        return self.inner(x) * 2
+
+class Scaled(Compressor):
+    """Leaves a module behind that no emitter knows."""
+
+    name = "scaled"
+    stage = Stage.FACTORISE
+
+    def knobs(self, graph):
+        return [Knob(self.name, "9", (False, True), False, frozenset({"9"}), 3)]
+
+    def apply(self, net, choices, calibration):
+        net.set_submodule("9", Doubled(net.get_submodule("9")))
+        return net
+'''
+
+
+def test_a_method_that_leaves_an_unknown_module_is_exported_in_full_and_noted(
+    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tests_scaled_compressor.py").write_text(SCALED)
+    (tmp_path / "scaled-1.0.dist-info").mkdir()
+    (tmp_path / "scaled-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: scaled\nVersion: 1.0\n")
+    points = "[parefront.compressors]\nscaled = tests_scaled_compressor:Scaled\n"
+    (tmp_path / "scaled-1.0.dist-info" / "entry_points.txt").write_text(points)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    evaluator = TaskEvaluator(task, {"scaled": {}}, DeviceOptions(), latency=QUICK)
+    baseline = evaluator.baseline(tmp_path / "artifacts")
+    candidate = evaluator.evaluate(Policy({"scaled/9": True}), tmp_path / "candidate.onnx")
+    evaluator.close()
+    assert baseline.notes == ()
+    assert candidate.notes == ("emitted by full export",)
+    assert candidate.metrics["accuracy_change"].value == 0, "twice the logits have the same greatest one"
+
+
+@pytest.mark.parametrize(
+    ("machine", "flags", "signed", "full_range", "width"),
+    [
+        ("x86_64", ("avx2",), False, False, 8),
+        ("x86_64", ("avx2", "avx_vnni"), False, True, 8),
+        ("x86_64", ("avx512f", "avx512_vnni"), False, True, 16),
+        ("aarch64", ("asimd", "asimddp"), True, True, 8),
+    ],
+)
+def test_the_device_decides_how_is_quantised(
+    evaluator: TaskEvaluator, machine: str, flags: tuple[str, ...], signed: bool, full_range: bool, width: int
+) -> None:
+    profile = DeviceProfile.from_json({**evaluator.environment["device"], "machine": machine, "flags": flags})
+    target = _target(profile)
+    assert (target.signed_activations, target.full_range_weights, target.vector_width) == (signed, full_range, width)
+
+
+def test_the_final_protocol_is_longer_and_narrower() -> None:
+    assert longer(QUICK).min_seconds > QUICK.min_seconds
+    assert longer(QUICK).half_width < QUICK.half_width
+
+
+def test_one_calibration_image_is_enough_to_trace() -> None:
+    assert _pair(torch.ones(1, 3)).shape == (2, 3)
+    assert _pair(torch.ones(5, 3)).shape == (2, 3)

@@ -1,0 +1,85 @@
+"""Scores of an artefact on a split: counted, and paired with the uncompressed model on the same images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+import torch
+from torch.utils.data import TensorDataset
+from torchmetrics.classification import MulticlassAccuracy
+
+from parefront.evaluators import emit, open_session, paired_difference
+from parefront.search.split import Split
+
+from ..flat import chain, op
+
+
+@pytest.fixture
+def sessions(tmp_path: Path) -> tuple[ort.InferenceSession, ort.InferenceSession]:
+    """Two networks whose outputs are their inputs, the second one's with the first two classes exchanged."""
+    x = torch.zeros(2, 4)
+    nets = [chain(x, same=op("Identity")), chain(x, swap=op("Gather", {1: [1, 0, 2, 3]}, axis=1))]
+    artifacts = [emit(net, tmp_path / f"{index}.onnx", x) for index, net in enumerate(nets)]
+    first, second = (open_session(artifact.path, threads=1) for artifact in artifacts)
+    return first, second
+
+
+@pytest.fixture
+def dataset() -> TensorDataset:
+    """Images whose greatest pixel is their class, but for the first five; 25 of each class."""
+    labels = torch.arange(100) % 4
+    images = torch.nn.functional.one_hot(labels, 4).to(torch.float64)
+    labels = torch.where(torch.arange(100) < 5, (labels + 2) % 4, labels)
+    return TensorDataset(images, labels)
+
+
+def test_accuracy_is_the_share_that_is_right(
+    sessions: tuple[ort.InferenceSession, ...], dataset: TensorDataset
+) -> None:
+    split = Split.of("", dataset, "accuracy")
+    assert split.inputs.dtype == np.float32
+    scores = split.score(sessions[0])
+    assert scores.keys() == {"accuracy"}
+    assert (scores["accuracy"].value, scores["accuracy"].n) == (0.95, 100)
+    assert scores["accuracy"].low < 0.95 < scores["accuracy"].high
+
+
+def test_once_the_uncompressed_model_is_scored_others_are_compared_image_by_image(
+    sessions: tuple[ort.InferenceSession, ...], dataset: TensorDataset
+) -> None:
+    split = Split.of("", dataset, "accuracy")
+    assert split.score_reference(sessions[0])["accuracy"].value == 0.95
+    scores = split.score(sessions[1])
+    classes, targets = dataset.tensors[0].argmax(1).numpy(), dataset.tensors[1].numpy()
+    right = np.array([1, 0, 2, 3])[classes] == targets
+    assert scores["accuracy"].value == right.mean()
+    assert scores["accuracy_change"] == paired_difference(right, classes == targets)
+    assert scores["accuracy_change"].value == pytest.approx(right.mean() - 0.95)
+    assert split.score(sessions[0])["accuracy_change"].value == 0
+
+
+def test_the_test_splits_metrics_have_a_prefix(
+    sessions: tuple[ort.InferenceSession, ...], dataset: TensorDataset
+) -> None:
+    split = Split.of("test_", dataset, "accuracy")
+    assert split.score_reference(sessions[0]).keys() == {"test_accuracy"}
+    assert split.score(sessions[1]).keys() == {"test_accuracy", "test_accuracy_change"}
+
+
+def test_a_metric_of_the_users_own_is_the_accuracy(
+    sessions: tuple[ort.InferenceSession, ...], dataset: TensorDataset
+) -> None:
+    split = Split.of("", dataset, MulticlassAccuracy(4, average="micro"))
+    assert split.score_reference(sessions[0])["accuracy"].value == pytest.approx(0.95)
+    assert split.reference is None
+    assert split.score(sessions[1]).keys() == {"accuracy"}
+
+
+def test_a_limited_split_is_the_same_for_the_same_seed(dataset: TensorDataset) -> None:
+    first, same, other = (Split.of("", dataset, "accuracy", 30, seed) for seed in (1, 1, 2))
+    assert first.inputs.shape == (30, 4)
+    assert (first.inputs == same.inputs).all()
+    assert (first.inputs != other.inputs).any()
