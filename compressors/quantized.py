@@ -55,7 +55,7 @@ class QuantizedLayer(Emittable):
     """A convolution or linear layer with int8 weights, symmetric, one scale for each output channel.
 
     Attributes:
-        layer: the float layer, its weight replaced by the values the integers stand for.
+        layer: the float layer, its weight and bias replaced by the values the integers stand for.
         codes: int8, the weight's shape.
         scale: float32, shape ``(out,)``.
         input_scale: of the activation it reads; the bias is held as int32 in steps of ``input_scale · scale``.
@@ -71,20 +71,21 @@ class QuantizedLayer(Emittable):
         self.register_buffer("scale", scale)
         self.input_scale = input_scale
         layer.get_parameter("weight").data = dequantize(codes, scale)
+        if not isinstance(layer, SequenceLinear):
+            layer.get_parameter("bias").data = (self._bias().double() * self._bias_steps()).float()
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layer(x)  # type: ignore[no-any-return]
 
     def emit(self, builder: Builder, inputs: Sequence[ir.Value | None]) -> list[ir.Value]:
-        bias = self.layer.get_parameter("bias").detach().numpy().astype(np.float64)
         layer = self.layer
         if isinstance(layer, SequenceLinear):
             weight = self._weight(builder, self.codes.numpy().T, axis=1)
             product = builder.node("MatMul", [inputs[0], weight], suffix=".matmul")
-            return builder.node("Add", [product[0], builder.constant("bias", bias.astype(np.float32))])
-        steps = self.scale.numpy().astype(np.float64) * self.input_scale
-        held = np.clip(np.rint(bias / steps), -(2**31) + 1, 2**31 - 1).astype(np.int32)
-        constants = [builder.constant("bias", held), builder.constant("bias_scale", steps.astype(np.float32))]
+            bias = layer.get_parameter("bias").detach().numpy()
+            return builder.node("Add", [product[0], builder.constant("bias", bias)])
+        held, steps = self._bias().numpy(), self._bias_steps().float().numpy()
+        constants = [builder.constant("bias", held), builder.constant("bias_scale", steps)]
         weight = self._weight(builder, self.codes.numpy(), axis=0)
         integer_bias = builder.node("DequantizeLinear", constants, {"axis": 0}, suffix=".bias_dequantize")
         arguments = [inputs[0], weight, integer_bias[0]]
@@ -92,6 +93,14 @@ class QuantizedLayer(Emittable):
             return builder.node("Gemm", arguments, {"transB": 1})
         assert isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d)
         return builder.node("Conv", arguments, conv_attributes(layer))
+
+    def _bias(self) -> Tensor:
+        """The bias as int32."""
+        held = torch.round(self.layer.get_parameter("bias").detach().double() / self._bias_steps())
+        return torch.clamp(held, -(2**31) + 1, 2**31 - 1).to(torch.int32)
+
+    def _bias_steps(self) -> Tensor:
+        return self.scale.double() * self.input_scale
 
     def _weight(self, builder: Builder, codes: np.ndarray, axis: int) -> ir.Value:
         constants = [builder.constant("weight", codes), builder.constant("weight_scale", self.scale.numpy())]

@@ -79,9 +79,9 @@ class _Collect(fx.Interpreter):
 
 
 def _choose(output: Tensor, layer: nn.Module, seed: int) -> Tensor:
-    """Random places, as many as the layer has unknowns for: about three samples for each weight of an output."""
+    """Random places: some two to three samples for each weight of an output, 1,536 to 2,304 in all."""
     unknowns = layer.get_parameter("weight")[0].numel()
-    wanted = max(1536, min(3 * unknowns, 4096))
+    wanted = max(1536, min(3 * unknowns, 2304))
     images = len(output)
     places = output[0, 0].numel() if isinstance(layer, nn.Conv2d) else output[0].numel() // output.shape[-1]
     each = max(1, min(places, wanted // images))

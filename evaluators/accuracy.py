@@ -91,6 +91,8 @@ def open_session(artifact: Path, threads: int | None = None) -> ort.InferenceSes
     options.intra_op_num_threads = threads or os.cpu_count() or 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    # For signed activations on x86, where onnxruntime else rewrites them as unsigned and at times breaks the model.
+    options.add_session_config_entry("session.qdqisint8allowed", "1")
     return ort.InferenceSession(str(artifact), options, providers=["CPUExecutionProvider"])
 
 

@@ -31,7 +31,7 @@ class TestQuantize(CompressorConformance):
 
 
 class TestQuantizeForArm(CompressorConformance):
-    networks: ClassVar[tuple[str, ...]] = ("residual",)
+    networks: ClassVar[tuple[str, ...]] = ("plain", "residual")
 
     @pytest.fixture
     def compressor(self) -> Compressor:

@@ -105,7 +105,7 @@ def test_mixed_precision_computes_the_same_in_torch_and_in_onnx_runtime(
             whole = subject.net.get_submodule(layer.name)
             assert torch.equal(module.get_parameter("weight"), whole.get_parameter("weight"))
     artifact = emit(net, tmp_path / "mixed.onnx", subject.calibration.example)
-    assert check_parity(session(artifact.path), net, subject.calibration.inputs) < 0.02
+    assert check_parity(session(artifact.path), net, subject.calibration.inputs) < 0.01
 
 
 class Reader(CalibrationDataReader):  # type: ignore[misc]
@@ -143,7 +143,7 @@ def test_outputs_are_those_of_onnx_runtimes_own_quantiser(network: str, bench: M
 @pytest.mark.parametrize("ranges", ["min_max", "percentile", "mse"])
 def test_every_kind_of_range_stays_near_the_float_network(ranges: str, bench: MakeBench) -> None:
     subject = bench("residual", quantize={"ranges": ranges})
-    assert subject.error(int8(subject)) < 0.03
+    assert subject.error(int8(subject)) < 0.08
 
 
 def test_the_bias_takes_up_the_mean_error_of_the_weights(bench: MakeBench) -> None:

@@ -13,8 +13,15 @@ from torch import Tensor, fx, nn
 from parefront.compressors.quantized import FakeQuantize, QuantizedLayer, dequantize, quantize_weight
 from parefront.evaluators.emit import serialize
 from parefront.spaces import SequenceLinear
+from parefront.spaces.layers import PaddedConv2d
 
 from ..flat import chain, conv, images
+
+
+def same_padded() -> PaddedConv2d:
+    made = PaddedConv2d(4, 6, 3, stride=2)
+    made.pads = (0, 1, 0, 1)
+    return made
 
 
 def run(net: fx.GraphModule, x: Tensor, optimise: bool = True) -> np.ndarray:
@@ -74,6 +81,7 @@ def test_a_scale_is_never_less_than_the_least() -> None:
     [
         (nn.Conv2d(4, 6, 3, stride=2, padding=1), (5, 4, 9, 9)),
         (nn.Conv2d(4, 4, 3, groups=4), (5, 4, 9, 9)),
+        (same_padded(), (5, 4, 9, 9)),
         (nn.Linear(8, 6), (5, 8)),
         (SequenceLinear(8, 6), (5, 7, 8)),
         (SequenceLinear(8, 6), (5, 3, 4, 8)),
@@ -89,21 +97,21 @@ def test_a_layer_of_integers_computes_the_same_in_torch_and_in_onnx_runtime(
     net = chain(x, point=point, layer=QuantizedLayer(layer, codes, scale, point.scale))
     with torch.no_grad():
         expected = net(x).numpy()
-    np.testing.assert_allclose(run(net, x, optimise), expected, atol=2e-3)
+    np.testing.assert_allclose(run(net, x, optimise), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_weights_and_biases_are_held_as_integers() -> None:
     layer, x = conv(3, 4), images(2, 3, 5, 5)
+    before = layer.get_parameter("bias").detach().numpy().copy()
     codes, scale = quantize_weight(layer.weight)
     point = FakeQuantize(0.02, 128, signed=False)
     net = chain(x, point=point, layer=QuantizedLayer(layer, codes, scale, point.scale))
     graph = onnx.load_from_string(serialize(net, x)).graph
     held = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     np.testing.assert_array_equal(held["layer.weight"], codes.numpy())
+    np.testing.assert_array_equal(held["layer.bias"], np.rint(before / (0.02 * scale.double().numpy())))
     assert held["layer.bias"].dtype == np.int32
-    assert layer.bias is not None
-    steps = held["layer.bias"] * held["layer.bias_scale"].astype(np.float64)
-    np.testing.assert_allclose(steps, layer.bias.detach().numpy(), atol=0.02 * float(scale.max()))
+    np.testing.assert_allclose(held["layer.bias_scale"], 0.02 * scale.numpy(), rtol=1e-6)
 
 
 def test_the_float_layer_has_the_values_that_the_integers_stand_for() -> None:
@@ -111,4 +119,6 @@ def test_the_float_layer_has_the_values_that_the_integers_stand_for() -> None:
     codes, scale = quantize_weight(layer.weight)
     held = QuantizedLayer(layer, codes, scale, 0.02)
     assert torch.equal(layer.weight, dequantize(codes, scale))
+    steps = layer.get_parameter("bias").double() / (0.02 * scale.double())
+    torch.testing.assert_close(steps, steps.round(), rtol=0, atol=1e-2)
     assert sum(p.numel() for p in held.parameters()) == sum(p.numel() for p in conv(3, 4).parameters())

@@ -19,6 +19,7 @@ from parefront.evaluators import check_parity, emit, open_session
 from parefront.evaluators.emit import EDITED, EXPORTED, UnknownModule, serialize
 from parefront.spaces import Builder, Emittable, Op, SequenceLinear, trace
 from parefront.spaces.export import IR_VERSION, OPSET
+from parefront.spaces.layers import PaddedConv2d
 from parefront.testing import NETWORKS, specimen
 
 from ..flat import add, chain, conv, flat, flatten, images, op, pooled, relu
@@ -158,6 +159,15 @@ def test_constants_and_shapes_in_the_flow_are_written(tmp_path: Path) -> None:
         ("out", op("Reshape", arity=2), ("input", "size")),
     )  # fmt: skip
     assert parity(sizes, x, tmp_path) == 0
+
+
+def test_same_padding_is_the_convolutions_own(tmp_path: Path) -> None:
+    x = images(5, 3, 8, 8)
+    padded = PaddedConv2d(3, 4, 3, stride=2)
+    padded.pads = (0, 1, 0, 1)
+    net = chain(x, conv=padded, act=relu())
+    assert parity(net, x, tmp_path) < 1e-6
+    assert [node.op_type for node in onnx.load(str(tmp_path / "net.onnx")).graph.node] == ["Conv", "Relu"]
 
 
 def test_a_network_that_gives_back_its_input_has_a_node(tmp_path: Path) -> None:

@@ -151,4 +151,4 @@ def test_a_device_alone_is_checked_like_the_section() -> None:
 def test_the_longest_latency_follows_the_shortest() -> None:
     config = Config(task="task.py:task", latency={"min_seconds": 2.0})  # type: ignore[arg-type]
 
-    assert config.latency.protocol().max_seconds == 6.0
+    assert config.latency.protocol().max_seconds == 4.0

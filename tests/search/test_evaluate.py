@@ -12,7 +12,7 @@ from typing import Any
 import onnx
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import TensorDataset
 
 from parefront.evaluators import DeviceOptions, DeviceProfile, LatencyProtocol
@@ -45,9 +45,51 @@ def phases() -> list[str]:
     return []
 
 
+SCALED = '''
+from torch import nn
+from parefront.compressors import Compressor, Stage
+from parefront.spaces import Knob
+
+class Doubled(nn.Module):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x):
+        return self.inner(x) * 2
+
+class Scaled(Compressor):
+    """Leaves a module behind that no emitter knows."""
+
+    name = "scaled"
+    stage = Stage.FACTORISE
+
+    def knobs(self, graph):
+        return [Knob(self.name, "9", (False, True), False, frozenset({"9"}), 3)]
+
+    def apply(self, net, choices, calibration):
+        net.set_submodule("9", Doubled(net.get_submodule("9")))
+        return net
+'''
+
+
 @pytest.fixture(scope="module")
-def evaluator(task: Task, phases: list[str]) -> Iterator[TaskEvaluator]:
-    methods: dict[str, dict[str, Any]] = {"quantize": {}, "prune_channels": {"round_to": 8}}
+def foreign_package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """An installed package that registers the method ``scaled``."""
+    folder = tmp_path_factory.mktemp("packages")
+    (folder / "tests_scaled_compressor.py").write_text(SCALED)
+    info = folder / "scaled-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: scaled\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[parefront.compressors]\nscaled = tests_scaled_compressor:Scaled\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        yield
+
+
+@pytest.fixture(scope="module")
+def evaluator(task: Task, phases: list[str], foreign_package: None) -> Iterator[TaskEvaluator]:
+    methods: dict[str, dict[str, Any]] = {"quantize": {}, "prune_channels": {"round_to": 8}, "scaled": {}}
     made = TaskEvaluator(task, methods, DeviceOptions(), images=100, latency=QUICK, on_phase=phases.append)
     yield made
     made.close()
@@ -135,16 +177,6 @@ def test_the_environment_is_plain_values(evaluator: TaskEvaluator) -> None:
     assert DeviceProfile.from_json(environment["device"]).cores >= 1
 
 
-class Sums(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return x.flatten(1)[:, :10]
-
-
-def test_a_model_without_layers_has_nothing_to_compress(task: Task) -> None:
-    with pytest.raises(TaskError, match=r"nothing to compress with quantize \(no layers\)"):
-        TaskEvaluator(replace(task, model=Sums()), {"quantize": {}}, DeviceOptions(), latency=QUICK)
-
-
 def test_a_model_of_one_layer_has_nothing_to_prune_and_hears_why(task: Task) -> None:
     head = nn.Sequential(nn.Flatten(), nn.Linear(768, 10))
     with pytest.raises(TaskError, match=r"with prune_channels \(1: its output channels are the model's outputs\)"):
@@ -156,48 +188,11 @@ def test_an_unknown_method_is_refused_before_anything_is_traced(task: Task) -> N
         TaskEvaluator(task, {"quantise": {}}, DeviceOptions(), latency=QUICK)
 
 
-SCALED = '''
-from torch import nn
-from parefront.compressors import Compressor, Stage
-from parefront.spaces import Knob
-
-class Doubled(nn.Module):
-    def __init__(self, inner):
-        super().__init__()
-        self.inner = inner
-
-    def forward(self, x):
-        return self.inner(x) * 2
-
-class Scaled(Compressor):
-    """Leaves a module behind that no emitter knows."""
-
-    name = "scaled"
-    stage = Stage.FACTORISE
-
-    def knobs(self, graph):
-        return [Knob(self.name, "9", (False, True), False, frozenset({"9"}), 3)]
-
-    def apply(self, net, choices, calibration):
-        net.set_submodule("9", Doubled(net.get_submodule("9")))
-        return net
-'''
-
-
+@pytest.mark.usefixtures("baseline")
 def test_a_method_that_leaves_an_unknown_module_is_exported_in_full_and_noted(
-    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    evaluator: TaskEvaluator, tmp_path: Path
 ) -> None:
-    (tmp_path / "tests_scaled_compressor.py").write_text(SCALED)
-    (tmp_path / "scaled-1.0.dist-info").mkdir()
-    (tmp_path / "scaled-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: scaled\nVersion: 1.0\n")
-    points = "[parefront.compressors]\nscaled = tests_scaled_compressor:Scaled\n"
-    (tmp_path / "scaled-1.0.dist-info" / "entry_points.txt").write_text(points)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    evaluator = TaskEvaluator(task, {"scaled": {}}, DeviceOptions(), latency=QUICK)
-    baseline = evaluator.baseline(tmp_path / "artifacts")
     candidate = evaluator.evaluate(Policy({"scaled/9": True}), tmp_path / "candidate.onnx")
-    evaluator.close()
-    assert baseline.notes == ()
     assert candidate.notes == ("emitted by full export",)
     assert candidate.metrics["accuracy_change"].value == 0, "twice the logits have the same greatest one"
 

@@ -5,7 +5,7 @@ Subclass a suite in a test module of pytest's and give the one fixture it asks f
 
 from .compressors import CompressorConformance
 from .devices import DeviceConformance
-from .networks import NETWORKS, concat, depthwise, plain, residual
+from .networks import NETWORKS, concat, depthwise, plain, random_images, residual
 from .samplers import SamplerConformance
 from .specimen import Specimen, specimen
 
@@ -18,6 +18,7 @@ __all__ = [
     "concat",
     "depthwise",
     "plain",
+    "random_images",
     "residual",
     "specimen",
 ]

@@ -140,8 +140,17 @@ def _conv_bn(before: int, after: int, kernel: int, stride: int = 1, groups: int 
     return nn.Sequential(conv, nn.BatchNorm2d(after))
 
 
+def random_images(count: int, seed: int = 0) -> Tensor:
+    """Images ``(count, 3, 16, 16)`` that can be told apart: each has a colour, shapes and a contrast of its own."""
+    generator = torch.Generator().manual_seed(seed)
+    colour = torch.randn(count, 3, 1, 1, generator=generator)
+    shapes = nn.functional.interpolate(torch.randn(count, 3, 4, 4, generator=generator), size=SHAPE[1:])
+    contrast = torch.rand(count, 1, 1, 1, generator=generator)
+    return colour + shapes + contrast * torch.randn(count, *SHAPE, generator=generator)
+
+
 def _trained(net: nn.Module, seed: int) -> nn.Module:
-    """Weights, and batch-norm parameters and statistics as training leaves them: all different, none trivial."""
+    """Weights, batch norms and outputs as training leaves them: all different, and different from image to image."""
     generator = torch.Generator().manual_seed(seed)
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
@@ -150,11 +159,14 @@ def _trained(net: nn.Module, seed: int) -> nn.Module:
             if module.bias is not None:
                 module.bias.data = torch.randn(module.bias.shape, generator=generator) * 0.1
         elif isinstance(module, nn.BatchNorm2d):
-            channels = module.num_features
-            assert module.running_mean is not None
-            assert module.running_var is not None
-            module.weight.data = 0.5 + torch.rand(channels, generator=generator)
-            module.bias.data = torch.randn(channels, generator=generator) * 0.2
-            module.running_mean = torch.randn(channels, generator=generator) * 0.2
-            module.running_var = 0.5 + torch.rand(channels, generator=generator)
-    return net.eval()
+            module.weight.data = 0.5 + torch.rand(module.num_features, generator=generator)
+            module.bias.data = torch.randn(module.num_features, generator=generator) * 0.2
+            module.momentum = None
+    images = random_images(128, seed)
+    with torch.no_grad():
+        net.train()(images)
+        outputs = net.eval()(images)
+        head = [module for module in net.modules() if isinstance(module, nn.Linear)][-1]
+        head.weight /= outputs.std(0).unsqueeze(1)
+        head.bias.copy_((head.bias - outputs.mean(0)) / outputs.std(0))
+    return net

@@ -11,7 +11,7 @@ from torch import fx
 from ..compressors import Calibration
 from ..evaluators import prove
 from ..spaces import ModelGraph, trace
-from .networks import CLASSES, NETWORKS
+from .networks import CLASSES, NETWORKS, random_images
 
 IMAGES = 64
 
@@ -23,7 +23,7 @@ class Specimen:
     Attributes:
         net: flat, as compressors take it; shared by all tests, never to be changed.
         graph: its layers, data flow and proved groups.
-        calibration: on 64 random images with random labels.
+        calibration: on 64 images with random labels.
     """
 
     net: fx.GraphModule
@@ -34,9 +34,8 @@ class Specimen:
 @functools.cache
 def specimen(network: str) -> Specimen:
     """The network of that name in :data:`NETWORKS`."""
-    model, shape = NETWORKS[network]()
-    generator = torch.Generator().manual_seed(1)
-    images = torch.randn(IMAGES, *shape, generator=generator)
-    labels = torch.randint(CLASSES, (IMAGES,), generator=generator)
+    model, _ = NETWORKS[network]()
+    images = random_images(IMAGES, seed=1)
+    labels = torch.randint(CLASSES, (IMAGES,), generator=torch.Generator().manual_seed(1))
     traced = trace(model, images[:2], prove)
     return Specimen(traced.net, traced.graph, Calibration(traced.net, images, labels))
