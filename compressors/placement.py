@@ -69,10 +69,10 @@ def _fills(net: fx.GraphModule, node: fx.Node) -> bool:
 def _needs_point(
     node: fx.Node, ops: dict[fx.Node, str], ends: dict[fx.Node, fx.Node], integer: Collection[fx.Node]
 ) -> bool:
-    """A linear layer can give floats to those who read floats; the parts of a split have points of their own."""
+    """A linear layer without a clamp can give floats to those who read floats; the parts of a split have own points."""
     if ops[node] == "Split":
         return False
-    return ops[node] != "Linear" or _read(ends[node], integer)
+    return ops[node] != "Linear" or ends[node] is not node or _read(node, integer)
 
 
 def _fed(net: fx.GraphModule, ops: dict[fx.Node, str], chosen: set[fx.Node]) -> set[fx.Node]:

@@ -112,6 +112,12 @@ def test_a_last_linear_layer_gives_floats_without_a_point() -> None:
     assert points(net, {"a", "head"}) == {"input": False, "act": True, "pool": True, "flat": True}
 
 
+def test_a_linear_layer_with_an_activation_has_a_point_behind_it() -> None:
+    """ONNX Runtime would else fuse the two into a float operator, and dequantise the weights at every run."""
+    net = chain(X[:, 0, 0], a=nn.Linear(8, 6), act=relu(), b=nn.Linear(6, 4))
+    assert points(net, {"a"}) == {"input": False, "act": True}
+
+
 def test_the_parts_of_a_split_have_points_and_the_split_has_none() -> None:
     graph = fx.Graph()
     source = graph.placeholder("input")
