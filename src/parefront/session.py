@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .config import Config
 from .load import load_task
-from .search import Front, OnEvent, Run, search
+from .search import Budget, Front, OnEvent, Run, metric_key, search
 from .spaces import ConfigError, Task
 from .validate import check_task
 
@@ -99,8 +99,15 @@ def make_evaluator(config: Config, task: Task, on_phase: OnPhase) -> TaskEvaluat
         images=config.search.images,
         seed=config.search.seed,
         latency=config.latency.protocol(),
+        memory=needs_memory(config),
         on_phase=on_phase,
     )
+
+
+def needs_memory(config: Config) -> bool:
+    """Whether candidates are judged by their peak memory, so that it must be measured for every one."""
+    names = [*config.objectives, *(Budget.parse(text).metric for text in config.budget)]
+    return "memory_bytes" in {metric_key(name) for name in names}
 
 
 def run_folder(name: str | Path, root: Path) -> Path:
@@ -135,8 +142,6 @@ def within(front: Front, where: tuple[str, ...]) -> Front:
     Raises:
         NoCandidate: where none does, with the nearest ones.
     """
-    from .search import Budget
-
     if not where:
         return front
     budgets = tuple(Budget.parse(text) for text in where)
