@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +115,6 @@ def member(candidate: Candidate) -> dict[str, Any]:
 
 def test_hypervolume(front: Front) -> float:
     """The front's hypervolume with accuracies on the test split, which no search has seen."""
-    from dataclasses import replace
 
     def moved(candidate: Candidate) -> Candidate:
         metrics = dict(candidate.metrics)

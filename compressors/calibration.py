@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 
@@ -104,9 +104,9 @@ class Calibration:
                 scores[name] = scores.get(name, torch.zeros_like(score)) + score
         return scores
 
-    def _watch(self, observe: object) -> None:
+    def _watch(self, observe: Callable[[str, nn.Module, Tensor], None]) -> None:
         handles = [
-            module.register_forward_hook(lambda m, _, out, name=name: observe(name, m, out))  # type: ignore[operator]
+            module.register_forward_hook(lambda m, _, out, name=name: observe(name, m, out))
             for name, module in self.net.named_modules()
             if isinstance(module, WEIGHTED)
         ]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from pydantic import field_validator
 from torch import Tensor, fx, nn
 
 from ..spaces import WEIGHTED, norm_of, origin_of
+from .base import CompressorOptions
 from .calibration import Calibration
-from .sampling import Target, at_rows, closing, is_dense, module_of, output_width, patches
+from .sampling import at_rows, closing, is_dense, module_of, output_width, patches
 
 RIDGE = 3e-2
 """Weight of the pull towards the weights as they stand, relative to the mean input variance. On ResNet-56 at 25 %
@@ -57,6 +59,21 @@ METHODS: dict[str, Callable[[fx.GraphModule, Calibration], None]] = {
     "batch_norm": batch_norm,
     "none": none,
 }
+"""The strongest first: where two methods of a policy ask for different repairs, that one is run."""
+
+
+class CompensatedOptions(CompressorOptions):
+    """Options of a method that changes structure: how what lies behind is repaired."""
+
+    compensate: str = "least_squares"
+
+    @field_validator("compensate")
+    @classmethod
+    def _compensate(cls, value: str) -> str:
+        if value not in METHODS:
+            raise ValueError(f"expected {', '.join(METHODS)}")
+        return value
+
 
 Mend = Callable[["_Repair", fx.Node, nn.Module, bool], None]
 """Called with a layer that a change reaches; the last argument tells whether it reads something else than it did."""
@@ -71,7 +88,6 @@ class _Repair(fx.Interpreter):
         self.mend = mend
         self.calibration = calibration
         self.inputs = calibration.compensation_inputs
-        self.targets: dict[str, Target] = calibration.targets
         self.wiring = calibration.wiring
         self.widths = calibration.input_widths
         self.changed: set[fx.Node] = set()
@@ -96,7 +112,7 @@ class _Repair(fx.Interpreter):
 
 
 def _solve(run: _Repair, node: fx.Node, layer: nn.Module, first_hand: bool) -> None:
-    target = run.targets.get(node.name)
+    target = run.calibration.targets.get(node.name)
     if target is None or not is_dense(layer) or not (first_hand or target.sums is not None):
         return
     source = run.env[node.all_input_nodes[0]]

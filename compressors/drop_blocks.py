@@ -5,30 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from pydantic import field_validator
 from torch import fx
 
 from ..spaces import Choice, Knob, ModelGraph, Op, labels_of, tidy
 from .base import Compressor, CompressorOptions, Stage
 from .blocks import Block, find_blocks
 from .calibration import Calibration
-from .compensate import METHODS
+from .compensate import CompensatedOptions
+from .sampling import module_of
 
 IDEMPOTENT = frozenset({"Relu", "Clip"})
 """Activations that change nothing when applied twice."""
 
 
-class DropOptions(CompressorOptions):
+class DropOptions(CompensatedOptions):
     """Options of ``drop_blocks``."""
-
-    compensate: str = "least_squares"
-
-    @field_validator("compensate")
-    @classmethod
-    def _compensate(cls, value: str) -> str:
-        if value not in METHODS:
-            raise ValueError(f"expected {', '.join(METHODS)}")
-        return value
 
 
 class DropBlocks(Compressor):
@@ -60,12 +51,12 @@ class DropBlocks(Compressor):
         nodes = {label: node for node, label in labels_of(net).items()}
         for name, dropped in choices.items():
             if dropped:
-                _bypass(net, nodes[self._blocks[name].addition], nodes)
+                _bypass(net, nodes[self._blocks[name].addition])
         tidy(net)
         return net
 
 
-def _bypass(net: fx.GraphModule, addition: fx.Node, nodes: Mapping[str, fx.Node]) -> None:
+def _bypass(net: fx.GraphModule, addition: fx.Node) -> None:
     """Let whatever reads the addition read its identity operand: the one that is computed first."""
     order = {node: index for index, node in enumerate(net.graph.nodes)}
     identity = min(addition.all_input_nodes, key=lambda node: order[node])
@@ -77,8 +68,7 @@ def _bypass(net: fx.GraphModule, addition: fx.Node, nodes: Mapping[str, fx.Node]
 
 def _repeats(net: fx.GraphModule, reader: fx.Node, source: fx.Node) -> bool:
     """Whether ``reader`` is the activation that ``source`` already is."""
-    pair = [net.get_submodule(str(n.target)) if n.op == "call_module" else None for n in (reader, source)]
-    first, second = pair
+    first, second = module_of(net, reader), module_of(net, source)
     if not (isinstance(first, Op) and isinstance(second, Op)):
         return False
     same = first.op_type == second.op_type and [first.constant(i) for i in (1, 2)] == [

@@ -46,5 +46,5 @@ def compress(
 
 
 def order(method: str) -> int:
-    """Strength of a compensation method: where two methods of a policy ask for different ones, the stronger is run."""
-    return ("none", "batch_norm", "least_squares").index(method) if method in METHODS else -1
+    """Strength of a compensation method; -1 for one that is not known."""
+    return list(reversed(METHODS)).index(method) if method in METHODS else -1

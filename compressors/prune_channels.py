@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -13,11 +14,11 @@ from torch import fx
 from ..spaces import ChannelGroup, Choice, Infeasible, Knob, ModelGraph, cut
 from .base import Compressor, CompressorOptions, Stage
 from .calibration import Calibration
-from .compensate import METHODS
+from .compensate import CompensatedOptions
 from .criteria import importance, is_known, most_important
 
 
-class PruneOptions(CompressorOptions):
+class PruneOptions(CompensatedOptions):
     """Options of ``prune_channels``."""
 
     criterion: str = "l1"
@@ -25,7 +26,6 @@ class PruneOptions(CompressorOptions):
     round_to: int | Literal["auto"] = Field(
         default="auto", description="kept channels are a multiple of this; auto: the device's"
     )
-    compensate: str = "least_squares"
     seed: int = 0
 
     @field_validator("criterion")
@@ -47,13 +47,6 @@ class PruneOptions(CompressorOptions):
     def _round_to(cls, value: int | str) -> int | str:
         if isinstance(value, int) and value < 1:
             raise ValueError("expected a positive number of channels or auto")
-        return value
-
-    @field_validator("compensate")
-    @classmethod
-    def _compensate(cls, value: str) -> str:
-        if value not in METHODS:
-            raise ValueError(f"expected {', '.join(METHODS)}")
         return value
 
 
@@ -81,6 +74,7 @@ class PruneChannels(Compressor):
         return self.options.compensate
 
     def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
+        called = {str(node.target) for node in net.graph.nodes if node.op == "call_module"}
         kept: list[tuple[ChannelGroup, list[int]]] = []
         for name, ratio in choices.items():
             group = self._groups[name]
@@ -88,7 +82,7 @@ class PruneChannels(Compressor):
             if keep < group.unit:
                 raise Infeasible(f"group {name} would keep no channel")
             scores = importance(self.options.criterion, calibration.net, group, calibration, self.options.seed)
-            kept.append((self._present(net, group), most_important(scores, keep, group.unit)))
+            kept.append((_present(group, called), most_important(scores, keep, group.unit)))
         cut(net, kept)
         return net
 
@@ -114,9 +108,7 @@ class PruneChannels(Compressor):
             step //= 2
         return step
 
-    @staticmethod
-    def _present(net: fx.GraphModule, group: ChannelGroup) -> ChannelGroup:
-        """The group without the layers that another method has taken away."""
-        called = {str(node.target) for node in net.graph.nodes if node.op == "call_module"}
-        slices = tuple(s for s in group.slices if s.layer in called)
-        return ChannelGroup(group.name, group.channels, group.unit, slices, group.position)
+
+def _present(group: ChannelGroup, called: Collection[str]) -> ChannelGroup:
+    """The group without the layers that another method has taken away."""
+    return replace(group, slices=tuple(s for s in group.slices if s.layer in called))

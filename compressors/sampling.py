@@ -11,8 +11,6 @@ from torch import Tensor, fx, nn
 
 from ..spaces import WEIGHTED, is_grouped, onnx_pads
 
-Values = dict[fx.Node, Tensor]
-
 
 @dataclass(frozen=True, eq=False)
 class Target:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from ..spaces import Builder, Emittable, Op, SequenceLinear, conv_attributes, output_shape
-from ..spaces.export import IR_VERSION, OPSET, quiet
+from ..spaces.export import IR_VERSION, OPSET, onnx_program, quiet
 
 EDITED, EXPORTED = "edited graph", "full export"
 
@@ -153,12 +153,8 @@ def array(tensor: Tensor | None) -> np.ndarray:
 
 
 def _full_export(net: fx.GraphModule, example: Tensor) -> bytes:
-    batch = {0: torch.export.Dim("batch", min=1)}
     pair = example if len(example) > 1 else torch.cat([example, example])
     with quiet():
-        program = torch.onnx.export(
-            net, (pair,), dynamo=True, optimize=True, verbose=False, opset_version=OPSET,
-            input_names=["input"], output_names=["output"], dynamic_shapes=(batch,),
-        )  # fmt: skip
-    assert program is not None
+        program = onnx_program(net, pair)
+        program.optimize()
     return program.model_proto.SerializeToString(deterministic=True)  # type: ignore[no-any-return]

@@ -55,18 +55,13 @@ def export(model: nn.Module, example: Tensor) -> Exported:
     Raises:
         TraceError: where ``torch.onnx.export`` cannot follow the model.
     """
-    batch = {0: torch.export.Dim("batch", min=1)}
     with quiet():
         try:
-            program = torch.onnx.export(
-                model, (example,), dynamo=True, optimize=False, verbose=False, opset_version=OPSET,
-                input_names=["input"], output_names=["output"], dynamic_shapes=(batch,),
-            )  # fmt: skip
+            program = onnx_program(model, example)
         except Exception as error:
             cause = error.__cause__ or error
             first = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
             raise TraceError(f"the model cannot be exported to ONNX: {type(cause).__name__}: {first}") from error
-        assert program is not None
         norms = _norms(program.model.graph)
         program.optimize()
     graph = program.model.graph
@@ -77,6 +72,16 @@ def export(model: nn.Module, example: Tensor) -> Exported:
     for node in list(graph):
         _absorb_pad(graph, node)
     return Exported(graph, norms)
+
+
+def onnx_program(model: nn.Module, example: Tensor) -> torch.onnx.ONNXProgram:
+    """``model`` as ``torch.onnx.export`` gives it, not optimised: ``input``, ``output``, batch axis dynamic."""
+    program = torch.onnx.export(
+        model, (example,), dynamo=True, optimize=False, verbose=False, opset_version=OPSET,
+        input_names=["input"], output_names=["output"], dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+    )  # fmt: skip
+    assert program is not None
+    return program
 
 
 def constant(value: ir.Value | None) -> np.ndarray | None:

@@ -7,6 +7,7 @@ import copy
 import io
 import warnings
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -120,7 +121,7 @@ def _slices(dependencies: tp.DependencyGraph, module: nn.Module, names: dict[nn.
         key = (names[target], side)
         slices[key] = Slice(*key, np.asarray(item.root_idxs, np.int64), np.asarray(item.idxs, np.int64))
         if _depthwise(target):
-            slices[names[target], "in"] = Slice(names[target], "in", *_pair(slices[key]))
+            slices[names[target], "in"] = replace(slices[key], side="in")
     return tuple(slices.values())
 
 
@@ -145,10 +146,6 @@ def _with_grouped(
                 found[key] = Slice(*key, root_of[behind.roots[known]], behind.locals[known])
                 waiting.append(found[key])
     return tuple(found.values())
-
-
-def _pair(part: Slice) -> tuple[np.ndarray, np.ndarray]:
-    return part.roots, part.locals
 
 
 def _depthwise(layer: nn.Module) -> bool:
