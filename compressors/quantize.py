@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import ClassVar
 
 from pydantic import Field, field_validator
 from torch import Tensor, fx, nn
 
-from ..spaces import WEIGHTED, Choice, Knob, ModelGraph, Op, op_of, tidy
+from ..spaces import WEIGHTED, Choice, Knob, ModelGraph, Op, SequenceLinear, op_of, tidy
 from .base import Compressor, CompressorOptions, Stage
 from .calibration import Calibration
 from .placement import CLAMPS, MOVERS, Placement, place
-from .quantized import FakeQuantize, QuantizedLayer, dequantize, quantize_weight
+from .quantized import ChannelFloats, FakeQuantize, QuantizedLayer, dequantize, quantize_weight
 from .ranges import RANGES, Observed, Observer, affine
 
 FLOAT, INT8 = 32, 8
@@ -73,6 +73,7 @@ class Quantize(Compressor):
         scales = self._insert(net, placement, observed)
         for node in [n for n in net.graph.nodes if n.op == "call_module" and n.target in layers]:
             self._quantize_layer(net, node, scales)
+        _keep_float(net, scales.keys())
         tidy(net)
         return net
 
@@ -130,6 +131,21 @@ class Quantize(Compressor):
             error = error.flatten(2).sum(2) if error.dim() > 2 else error
             layer.bias = nn.Parameter(bias - _mean_error(layer, error, means))
         net.set_submodule(str(node.target), QuantizedLayer(layer, codes, scale, point.scale))
+
+
+def _keep_float(net: fx.GraphModule, points: Collection[fx.Node]) -> None:
+    """See to it that float layers that read integers, which ONNX Runtime may quantise by itself, are run in float."""
+    for node in list(net.graph.nodes):
+        layer = net.get_submodule(str(node.target)) if node.op == "call_module" else None
+        if not isinstance(layer, WEIGHTED) or isinstance(layer, SequenceLinear):
+            continue
+        source = node.all_input_nodes[0]
+        if source in points:
+            name = f"{node.name}_floats"
+            channels = layer.in_features if isinstance(layer, nn.Linear) else layer.in_channels
+            net.add_submodule(name, ChannelFloats(channels))
+            with net.graph.inserting_before(node):
+                node.replace_input_with(source, net.graph.call_module(name, (source,)))
 
 
 def _moved(net: fx.GraphModule, node: fx.Node) -> fx.Node | None:

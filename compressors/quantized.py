@@ -51,6 +51,34 @@ class FakeQuantize(Emittable):
         return builder.node("DequantizeLinear", [quantized[0], scale, zero])
 
 
+class ChannelFloats(Emittable):
+    """The floats behind a point again, dequantised channel by channel with its one scale; in torch they are the same.
+
+    What a float layer reads. Between an ordinary DequantizeLinear and a QuantizeLinear further on, ONNX Runtime 1.21
+    and later takes it for one whose weights were forgotten, and quantises them, one scale for all channels (in its
+    pass WeightBiasQuantization). Behind scales of many channels it leaves a layer alone.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+    def emit(self, builder: Builder, inputs: Sequence[ir.Value | None]) -> list[ir.Value]:
+        point = inputs[0].producer() if inputs[0] is not None else None
+        assert point is not None
+        assert point.op_type == "DequantizeLinear"
+        integers, scale, zero = point.inputs
+        constants = []
+        for name, value in (("scale", scale), ("zero_point", zero)):
+            assert value is not None
+            assert value.const_value is not None
+            constants.append(builder.constant(name, np.full(self.channels, value.const_value.numpy())))
+        return builder.node("DequantizeLinear", [integers, *constants], {"axis": 1})
+
+
 class QuantizedLayer(Emittable):
     """A convolution or linear layer with int8 weights, symmetric, one scale for each output channel.
 

@@ -94,10 +94,22 @@ def build(net: fx.GraphModule, example: Tensor) -> ir.Model:
     result.name, result.type = "output", ir.TensorType(ir.DataType.FLOAT)
     result.shape = ir.Shape(["batch", *output_shape(net)])
     graph = ir.Graph(
-        [source], [result], nodes=builder.nodes, initializers=list(builder.initializers.values()),
+        [source], [result], nodes=_read(builder.nodes, result), initializers=list(builder.initializers.values()),
         opset_imports={"": OPSET, "com.microsoft": 1}, name="parefront",
     )  # fmt: skip
     return ir.Model(graph, ir_version=IR_VERSION, producer_name="parefront")
+
+
+def _read(nodes: Sequence[ir.Node], result: ir.Value) -> list[ir.Node]:
+    """The nodes that something reads: ONNX Runtime would run the others too."""
+    read: list[ir.Node] = []
+    for node in reversed(nodes):
+        if any(output is result or output.uses() for output in node.outputs):
+            read.append(node)
+        else:
+            for index in range(len(node.inputs)):
+                node.replace_input_with(index, None)
+    return read[::-1]
 
 
 def _emit(builder: Builder, module: nn.Module, inputs: Sequence[ir.Value]) -> list[ir.Value]:

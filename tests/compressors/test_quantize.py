@@ -108,6 +108,27 @@ def test_mixed_precision_computes_the_same_in_torch_and_in_onnx_runtime(
     assert check_parity(session(artifact.path), net, subject.calibration.inputs) < 0.01
 
 
+@pytest.mark.parametrize("network", ["plain", "residual"])
+def test_a_single_layer_that_stays_in_float_is_run_in_float(network: str, bench: MakeBench, tmp_path: Path) -> None:
+    """ONNX Runtime would quantise the weights of a float layer between two int8 ones, with one scale for the layer."""
+    subject = bench(network, quantize={})
+    convolutions = [layer.name for layer in subject.graph if layer.kind == "conv"]
+    for left in convolutions:
+        net = subject.apply({f"quantize/{layer.name}": 8 for layer in subject.graph if layer.name != left})
+        assert as_run(net, tmp_path, subject.calibration.example)["QLinearConv"] == len(convolutions) - 1
+        difference = run(net, subject.calibration.inputs) - subject.outputs(net).numpy()
+        assert np.sqrt((difference**2).mean()) < 0.01 * subject.outputs(net).numpy().std()
+
+
+def test_a_linear_layer_in_float_between_two_int8_ones_is_run_in_float(bench: MakeBench, tmp_path: Path) -> None:
+    x = images(64, 6)
+    net = chain(x[:1], a=nn.Linear(6, 16), act=relu(), b=nn.Linear(16, 12), act2=relu(), c=nn.Linear(12, 4))
+    mixed = bench(net, x, quantize={}).apply({"quantize/a": 8, "quantize/c": 8})
+    assert as_run(mixed, tmp_path, x)["QGemm"] == 2
+    with torch.no_grad():
+        np.testing.assert_allclose(run(mixed, x), mixed(x).numpy(), atol=1e-5)
+
+
 class Reader(CalibrationDataReader):  # type: ignore[misc]
     def __init__(self, inputs: np.ndarray) -> None:
         self.rest = iter(inputs[:, None])
