@@ -4,6 +4,7 @@ from .accuracy import correct, evaluate, metric_score, open_session, run_outputs
 from .cost import Cost, cost_of
 from .device import Device, DeviceOptions
 from .device_profile import DeviceProfile
+from .divergence import divergence
 from .emit import Artifact, emit
 from .errors import DeviceError
 from .latency import Latency, LatencyProtocol, measure
@@ -24,6 +25,7 @@ __all__ = [
     "check_parity",
     "correct",
     "cost_of",
+    "divergence",
     "emit",
     "evaluate",
     "measure",

@@ -54,6 +54,7 @@ class AutoSampler(BaseSampler):
             costs=tuple(minimised(context.baseline, name) for name in names),
             noise=tuple(noise_of(context.baseline, name) for name in names),
             violation=sum(max(0.0, budget.violation(context.baseline, context.baseline)) for budget in context.budgets),
+            divergence=0.0,
         )
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -142,6 +143,7 @@ class AutoSampler(BaseSampler):
             loss_noise=tried.noise[self._loss],
             saving=float(np.mean(saved)),
             saving_noise=float(np.mean(noise)),
+            divergence=_difference(tried.divergence, base.divergence),
         )
 
     def _ladder(self, base: Tried, ranked: Sequence[Effect]) -> Iterator[Mapping[str, Choice]]:
@@ -173,3 +175,7 @@ class AutoSampler(BaseSampler):
         neutral = self._baseline.params
         changed = {name: choice for name, choice in params.items() if choice != neutral[name]}
         return self._space.canonical(Policy(changed)).digest
+
+
+def _difference(after: float | None, before: float | None) -> float | None:
+    return None if after is None or before is None else after - before

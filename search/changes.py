@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..spaces import Choice, Knob, SearchSpace
 
 Change = dict[str, Choice]
 """Choices by knob name, to be put over those of the base."""
+
+Floats = NDArray[np.float64]
 
 _LEAST_LOSS = 5e-4
 _LEAST_COST = 1e-3
@@ -27,6 +30,7 @@ class Effect:
         loss_noise: half the 95 % interval of it.
         saving: share of the base's cost that is saved, the mean over the cost objectives.
         saving_noise: half the 95 % interval of it.
+        divergence: by how much it moves the outputs further from the uncompressed model's; None where not measured.
     """
 
     change: Change
@@ -34,6 +38,7 @@ class Effect:
     loss_noise: float
     saving: float
     saving_noise: float
+    divergence: float | None = None
 
     @property
     def compressor(self) -> str:
@@ -82,11 +87,15 @@ def rank_repairs(effects: Sequence[Effect]) -> list[Effect]:
 
 
 def _believed(effects: Sequence[Effect]) -> list[Effect]:
-    """Effects as they probably are: single measurements are noisy, so each is shrunk to its compressor's mean."""
+    """Effects as they probably are: single measurements are noisy, so each is shrunk to what its like suggest.
+
+    For the saving that is the mean over the changes of its compressor; for the loss it is what the divergence of the
+    outputs, which is far less noisy, lets expect.
+    """
     shrunk: list[Effect] = []
     for _, group in itertools.groupby(sorted(effects, key=lambda e: e.compressor), key=lambda e: e.compressor):
         members = list(group)
-        losses = _shrink([e.loss for e in members], [e.loss_noise for e in members])
+        losses = _shrink([e.loss for e in members], [e.loss_noise for e in members], [e.divergence for e in members])
         savings = _shrink([e.saving for e in members], [e.saving_noise for e in members])
         shrunk += [replace(e, loss=x, saving=y) for e, x, y in zip(members, losses, savings, strict=True)]
     return shrunk
@@ -99,16 +108,25 @@ def _together(moves: Sequence[tuple[Knob, Choice]], at_most: int) -> list[Change
     return [{knob.name: choice for knob, choice in moves[a:b]} for a, b in itertools.pairwise(edges)]
 
 
-def _shrink(values: Sequence[float], noise: Sequence[float]) -> list[float]:
-    """Empirical Bayes (James & Stein 1961): pull each value to the mean as far as noise explains the spread.
+def _shrink(values: Sequence[float], noise: Sequence[float], signal: Sequence[float | None] = (None,)) -> list[float]:
+    """Empirical Bayes: pull each value to what is expected of it, as far as noise explains the spread about that.
 
-    Where the mean itself does not stand out of its noise it is taken as zero.
+    Expected is the mean (James & Stein 1961), taken as zero where it does not stand out of its noise; or, with a
+    ``signal``, what is proportional to it (Efron & Morris 1973: shrinking to a regression).
     """
     observed = np.asarray(values)
     variance = (np.asarray(noise) / 1.96) ** 2
+    expected = _expected(observed, variance, signal)
+    spread = max(0.0, float(np.mean((observed - expected) ** 2) - variance.mean()))
+    weight = spread / (spread + variance) if spread > 0 else np.where(variance > 0, 0.0, 1.0)
+    return [float(value) for value in expected + weight * (observed - expected)]
+
+
+def _expected(observed: Floats, variance: Floats, signal: Sequence[float | None]) -> Floats:
+    if None not in signal and any(signal):
+        given = np.asarray(signal, dtype=np.float64)
+        return max(0.0, float(observed @ given / (given @ given))) * given
     mean = float(observed.mean())
     if abs(mean) < 1.96 * np.sqrt(variance.mean() / len(observed)):
         mean = 0.0
-    spread = max(0.0, float(np.mean((observed - mean) ** 2) - variance.mean()))
-    weight = spread / (spread + variance) if spread > 0 else np.where(variance > 0, 0.0, 1.0)
-    return [float(value) for value in mean + weight * (observed - mean)]
+    return np.full_like(observed, mean)

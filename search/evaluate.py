@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import onnxruntime as ort
 import torch
 
-from ..compressors import Calibration, Target, compress, create, space_of
+from ..compressors import Calibration, Stage, Target, compress, create, space_of
 from ..evaluators import (
     Artifact,
     Device,
@@ -22,6 +23,7 @@ from ..evaluators import (
     Latency,
     LatencyProtocol,
     Measurement,
+    ParityError,
     check_parity,
     cost_of,
     emit,
@@ -31,10 +33,13 @@ from ..evaluators import (
     split_inputs,
 )
 from ..evaluators.emit import EXPORTED
-from ..spaces import Policy, SearchSpace, Task, TaskError, trace
+from ..evaluators.errors import RequestRefused
+from ..spaces import Infeasible, Policy, SearchSpace, Task, TaskError, trace
+from .anchors import Anchors
 from .candidate import Candidate
 from .split import Split
 from .stopwatch import Stopwatch
+from .uniform import uniform_choices
 
 BASELINE = "baseline.onnx"
 CALIBRATION_LIMIT = 512
@@ -99,7 +104,6 @@ class TaskEvaluator:
         self._metric = task.metric
         self._test: Split | None = None
         self._on_phase = on_phase
-        self._reference = Path(BASELINE)
 
     @property
     def space(self) -> SearchSpace:
@@ -126,10 +130,18 @@ class TaskEvaluator:
         path = artifacts / BASELINE
         candidate, session = self._make(Policy(), path)
         scores = self._search.score_reference(session)
-        self._reference = path
-        timed = self._time(path, self._final_protocol)
+        timed = self._time(path, path, self._final_protocol)
+        latency = {"latency_ms": timed.latency_ms, "latency_ratio": timed.ratio}
         memory = {"memory_bytes": self._device.memory(path)}
-        return replace(candidate, metrics={**scores, **_latency(timed), **candidate.metrics, **memory})
+        self._anchors = Anchors(
+            self._space, path, timed.latency_ms, lambda one, other: self._time(one, other, self._final_protocol).ratio
+        )
+        for policy in self._anchor_policies():
+            anchor = artifacts / f"anchor-{policy.digest}.onnx"
+            with suppress(Infeasible, ParityError, RequestRefused):
+                self._make(policy, anchor)
+                self._anchors.add(policy, anchor)
+        return replace(candidate, metrics={**scores, **latency, **candidate.metrics, **memory})
 
     def evaluate(self, policy: Policy, artifact: Path) -> Candidate:
         watch = Stopwatch()
@@ -137,12 +149,12 @@ class TaskEvaluator:
         with watch.step("accuracy"):
             scores = self._search.score(session)
         with watch.step("latency"):
-            timed = self._time(artifact, self._protocol)
+            latency = self._latency(policy, artifact, self._protocol)
         memory: dict[str, Measurement] = {}
         if self._memory:
             with watch.step("memory"):
                 memory["memory_bytes"] = self._device.memory(artifact, repeats=1)
-        metrics = {**scores, **_latency(timed), **made.metrics, **memory}
+        metrics = {**scores, **latency, **made.metrics, **memory}
         return replace(made, metrics=metrics, timings=watch.total())
 
     def finalise(self, candidate: Candidate) -> Candidate:
@@ -150,26 +162,49 @@ class TaskEvaluator:
         assert candidate.artifact is not None
         if self._test is None:
             self._test = Split.of("test_", self._test_data, self._metric)
-            self._test.score_reference(open_session(self._reference))
+            self._test.score_reference(open_session(self._anchors.uncompressed))
+            self._anchors.settle()
         watch = Stopwatch()
         with watch.step("test_accuracy"):
             scores = self._test.score(open_session(candidate.artifact))
         with watch.step("final_latency"):
-            timed = self._time(candidate.artifact, self._final_protocol)
+            latency = self._latency(candidate.policy, candidate.artifact, self._final_protocol, final=True)
         with watch.step("memory"):
             memory = self._device.memory(candidate.artifact, repeats=1)
-        metrics = {**candidate.metrics, **scores, **_latency(timed), "memory_bytes": memory}
+        metrics = {**candidate.metrics, **scores, **latency, "memory_bytes": memory}
         return replace(candidate, metrics=metrics, timings={**candidate.timings, **watch.seconds})
 
-    def _time(self, artifact: Path, protocol: LatencyProtocol) -> Latency:
-        """Latency against the uncompressed model; what is noisy is measured again, and the steadiest reading counts."""
-        timed = measure(self._device, artifact, self._reference, protocol)
+    def _latency(
+        self, policy: Policy, artifact: Path, protocol: LatencyProtocol, final: bool = False
+    ) -> dict[str, Measurement]:
+        """Against the nearest anchor, and through it against the uncompressed model.
+
+        The interval is that of the comparison with the anchor, by which candidates are ranked; in the ``final`` step
+        the uncertainty of the anchor itself, which all of them share, is added.
+        """
+        anchor = self._anchors.nearest(policy)
+        timed = self._time(artifact, anchor.artifact, protocol)
+        known, reference_ms = anchor.ratio, self._anchors.latency_ms
+        if not final:
+            known, reference_ms = (Measurement.exact(m.value, m.unit) for m in (known, reference_ms))
+        ratio = timed.ratio.times(known, "x")
+        return {"latency_ms": ratio.times(reference_ms, "ms"), "latency_ratio": ratio}
+
+    def _time(self, artifact: Path, reference: Path, protocol: LatencyProtocol) -> Latency:
+        """One artefact against another; what is noisy is measured again, and the steadiest reading counts."""
+        timed = measure(self._device, artifact, reference, protocol)
         for _ in range(NOISY_RETRIES):
             if not timed.ratio.noisy:
                 break
-            again = measure(self._device, artifact, self._reference, protocol)
+            again = measure(self._device, artifact, reference, protocol)
             timed = min(timed, again, key=lambda t: (t.ratio.noisy, t.ratio.half_width / t.ratio.value))
         return timed
+
+    def _anchor_policies(self) -> list[Policy]:
+        """For every method that changes the arithmetic, its middle choice everywhere."""
+        ladders = uniform_choices(self._space)
+        names = [c.name for c in self._compressors if c.stage is Stage.QUANTISE and len(ladders.get(c.name, ())) > 1]
+        return [self._space.uniform({name: ladders[name][len(ladders[name]) // 2]}) for name in names]
 
     def close(self) -> None:
         self._device.close()
@@ -223,10 +258,6 @@ def _digest(net: torch.nn.Module) -> str:
     for name, tensor in net.state_dict().items():
         digest.update(name.encode() + tensor.numpy().tobytes())
     return digest.hexdigest()
-
-
-def _latency(timed: Latency) -> dict[str, Measurement]:
-    return {"latency_ms": timed.latency_ms, "latency_ratio": timed.ratio}
 
 
 def _size(artifact: Artifact) -> dict[str, Measurement]:

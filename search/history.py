@@ -10,7 +10,7 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from ..spaces import Choice
-from .study import DIGEST, NOISE, REPEATS
+from .study import DIGEST, DIVERGENCE, NOISE, REPEATS
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Tried:
         costs: the objectives, all minimised (accuracy with its sign turned).
         noise: half the 95 % interval of each.
         violation: sum over the budgets of what they are missed by; zero where all are met.
+        divergence: of the outputs from the uncompressed model's; None where it was not measured.
     """
 
     params: Mapping[str, Choice]
@@ -30,6 +31,7 @@ class Tried:
     costs: tuple[float, ...]
     noise: tuple[float, ...]
     violation: float
+    divergence: float | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ class History:
             costs = tuple(sign * value for sign, value in zip(signs, trial.values, strict=True))
             violation = sum(max(0.0, missed) for missed in trial.constraints.values())
             noise = tuple(trial.user_attrs[NOISE])
-            tried.append(Tried(trial.params, trial.user_attrs[DIGEST], costs, noise, violation))
+            attributes = trial.user_attrs
+            tried.append(Tried(trial.params, attributes[DIGEST], costs, noise, violation, attributes.get(DIVERGENCE)))
         return cls(tuple(tried), tried_digests(study))
 
     def by_digest(self, digest: str) -> Tried | None:

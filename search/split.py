@@ -8,7 +8,16 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from ..evaluators import Measurement, correct, metric_score, paired_difference, proportion, run_outputs, split_inputs
+from ..evaluators import (
+    Measurement,
+    correct,
+    divergence,
+    metric_score,
+    paired_difference,
+    proportion,
+    run_outputs,
+    split_inputs,
+)
 from ..spaces import Dataset
 
 
@@ -19,7 +28,7 @@ class Split:
     Attributes:
         name: prefix of its metrics: ``""`` for the search split, ``"test_"`` for the test split.
         metric: ``"accuracy"`` or a torchmetrics metric.
-        reference: which samples the uncompressed model has right, shape ``(n,)``; set by scoring it first.
+        reference: the uncompressed model's outputs, shape ``(n, …)``; set by scoring it first.
     """
 
     name: str
@@ -35,19 +44,29 @@ class Split:
         return cls(name, np.ascontiguousarray(inputs, np.float32), targets, metric)
 
     def score(self, session: ort.InferenceSession) -> dict[str, Measurement]:
-        """The metrics of an artefact: ``accuracy`` and, once the uncompressed model was scored, ``accuracy_change``."""
+        """The metrics of an artefact: ``accuracy`` and, once the uncompressed model was scored, what compares the two.
+
+        These are ``accuracy_change`` (for top-1 accuracy) and ``divergence`` (where all outputs are finite).
+        """
         outputs = run_outputs(session, self.inputs)
-        if not isinstance(self.metric, str):
-            return {f"{self.name}accuracy": metric_score(self.metric, outputs, self.targets)}
-        right = correct(outputs, self.targets)
-        scores = {f"{self.name}accuracy": proportion(int(right.sum()), right.size)}
-        if self.reference is not None:
-            scores[f"{self.name}accuracy_change"] = paired_difference(right, self.reference)
+        scores, before = self._accuracy(outputs), self.reference
+        if before is None:
+            return scores
+        classes = isinstance(self.metric, str)
+        if classes:
+            right, reference = (correct(o, self.targets) for o in (outputs, before))
+            scores[f"{self.name}accuracy_change"] = paired_difference(right, reference)
+        if np.isfinite(outputs).all():
+            scores[f"{self.name}divergence"] = divergence(outputs, before, classes)
         return scores
 
     def score_reference(self, session: ort.InferenceSession) -> dict[str, Measurement]:
-        """Score the uncompressed model, and remember what it has right."""
-        if isinstance(self.metric, str):
-            self.reference = correct(run_outputs(session, self.inputs), self.targets)
-            return {f"{self.name}accuracy": proportion(int(self.reference.sum()), self.reference.size)}
-        return self.score(session)
+        """Score the uncompressed model, and remember its outputs."""
+        self.reference = run_outputs(session, self.inputs)
+        return self._accuracy(self.reference)
+
+    def _accuracy(self, outputs: np.ndarray) -> dict[str, Measurement]:
+        if not isinstance(self.metric, str):
+            return {f"{self.name}accuracy": metric_score(self.metric, outputs, self.targets)}
+        right = correct(outputs, self.targets)
+        return {f"{self.name}accuracy": proportion(int(right.sum()), right.size)}

@@ -25,6 +25,8 @@ REPEATS = "repeats"
 """User attribute of a trial whose policy had been tried: the number of the trial that did."""
 NOISE = "noise"
 """User attribute of a trial: half the 95 % interval of every objective, in its own unit."""
+DIVERGENCE = "divergence"
+"""User attribute of a trial: the divergence of its outputs from the uncompressed model's, where it was measured."""
 _NAME = "search"
 
 
@@ -95,6 +97,8 @@ class RunStudy:
         if candidate is not None:
             values = [value_of(candidate, name) for name in self._objectives]
             trial.set_user_attr(NOISE, [noise_of(candidate, name) for name in self._objectives])
+            if DIVERGENCE in candidate.metrics:
+                trial.set_user_attr(DIVERGENCE, candidate.metrics[DIVERGENCE].value)
             for budget in self._budgets:
                 trial.set_constraint(budget.text, budget.violation(candidate, self._baseline))
         self._end(trial, values)

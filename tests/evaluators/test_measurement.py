@@ -123,3 +123,15 @@ def test_paired_difference_covers_the_truth() -> None:
 def test_paired_difference_wants_the_same_images() -> None:
     with pytest.raises(ValueError, match="shapes"):
         paired_difference(np.ones(3, dtype=bool), np.ones(4, dtype=bool))
+
+
+def test_a_product_adds_relative_widths_in_quadrature() -> None:
+    product = Measurement(2.0, 1.94, 2.06, 50, "x").times(Measurement(3.0, 2.88, 3.12, 9, "x"), "ms")
+    assert (product.value, product.n, product.unit, product.noisy) == (6.0, 50, "ms", False)
+    assert product.low == pytest.approx(6 * (1 - 0.05))
+    assert product.high == pytest.approx(6 * (1 + 0.05))
+
+
+def test_a_product_with_an_exact_number_only_scales() -> None:
+    scaled = Measurement(2.0, 1.9, 2.2, 50, "x", noisy=True).times(Measurement.exact(0.5, "x"), "x")
+    assert scaled.to_json() == pytest.approx(Measurement(1.0, 0.95, 1.1, 50, "x", noisy=True).to_json())

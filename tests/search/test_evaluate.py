@@ -117,7 +117,7 @@ def test_the_baseline_is_the_uncompressed_model_timed_against_itself(
 def test_a_policy_becomes_a_measured_artefact(evaluator: TaskEvaluator, baseline: Candidate, tmp_path: Path) -> None:
     policy = evaluator.space.uniform({"quantize": 8, "prune_channels": 0.5})
     candidate = evaluator.evaluate(policy, tmp_path / "candidate.onnx")
-    assert candidate.metrics.keys() == SCORES | {"accuracy_change"}
+    assert candidate.metrics.keys() == SCORES | {"accuracy_change", "divergence"}
     assert candidate.policy == policy
     assert candidate.artifact == tmp_path / "candidate.onnx"
     content = candidate.artifact.read_bytes()
@@ -154,12 +154,25 @@ def test_the_same_policy_gives_the_same_artefact_and_the_same_accuracy(
 def test_the_final_step_measures_again_and_on_the_test_split(evaluator: TaskEvaluator, tmp_path: Path) -> None:
     candidate = evaluator.evaluate(Policy({"quantize/2.0": 8}), tmp_path / "candidate.onnx")
     final = evaluator.finalise(candidate)
-    assert final.metrics.keys() == candidate.metrics.keys() | {"test_accuracy", "test_accuracy_change", "memory_bytes"}
+    added = {"test_accuracy", "test_accuracy_change", "test_divergence", "memory_bytes"}
+    assert final.metrics.keys() == candidate.metrics.keys() | added
     assert final.metrics["test_accuracy"].n == 300
     assert final.metrics["accuracy"] == candidate.metrics["accuracy"]
     assert final.metrics["memory_bytes"].value > 0
     assert final.timings.keys() == STEPS | {"test_accuracy", "final_latency", "memory"}
     assert final.artifact == candidate.artifact
+
+
+def test_int8_is_timed_against_int8_and_related_to_the_uncompressed_model(
+    evaluator: TaskEvaluator, baseline: Candidate, tmp_path: Path
+) -> None:
+    assert baseline.artifact is not None
+    known = json.loads(baseline.artifact.with_name("anchors.json").read_text())
+    everything = evaluator.space.uniform({"quantize": 8})
+    anchor = known[everything.digest]["value"]
+    ratio = evaluator.evaluate(everything, tmp_path / "candidate.onnx").metrics["latency_ratio"].value
+    assert 0.5 * anchor < ratio < 2 * anchor
+    assert baseline.artifact.with_name(f"anchor-{everything.digest}.onnx").is_file()
 
 
 def test_what_goes_on_at_the_start_is_told(evaluator: TaskEvaluator, baseline: Candidate, phases: list[str]) -> None:

@@ -59,6 +59,8 @@ def test_once_the_uncompressed_model_is_scored_others_are_compared_image_by_imag
     assert scores["accuracy_change"] == paired_difference(right, classes == targets)
     assert scores["accuracy_change"].value == pytest.approx(right.mean() - 0.95)
     assert split.score(sessions[0])["accuracy_change"].value == 0
+    assert split.score(sessions[0])["divergence"].value == 0
+    assert scores["divergence"].unit == "nats"
 
 
 def test_the_test_splits_metrics_have_a_prefix(
@@ -66,7 +68,7 @@ def test_the_test_splits_metrics_have_a_prefix(
 ) -> None:
     split = Split.of("test_", dataset, "accuracy")
     assert split.score_reference(sessions[0]).keys() == {"test_accuracy"}
-    assert split.score(sessions[1]).keys() == {"test_accuracy", "test_accuracy_change"}
+    assert split.score(sessions[1]).keys() == {"test_accuracy", "test_accuracy_change", "test_divergence"}
 
 
 def test_a_metric_of_the_users_own_is_the_accuracy(
@@ -74,8 +76,9 @@ def test_a_metric_of_the_users_own_is_the_accuracy(
 ) -> None:
     split = Split.of("", dataset, MulticlassAccuracy(4, average="micro"))
     assert split.score_reference(sessions[0])["accuracy"].value == pytest.approx(0.95)
-    assert split.reference is None
-    assert split.score(sessions[1]).keys() == {"accuracy"}
+    scores = split.score(sessions[1])
+    assert scores.keys() == {"accuracy", "divergence"}
+    assert scores["divergence"].unit == "fraction"
 
 
 def test_a_limited_split_is_the_same_for_the_same_seed(dataset: TensorDataset) -> None:
