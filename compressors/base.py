@@ -98,7 +98,7 @@ class Compressor(ABC):
         before = weights(net)
         changed = self.apply(net, choices, calibration)
         expected = output_shape(net)
-        with torch.no_grad():
+        with torch.no_grad(), calibration.forward():
             got = changed(calibration.example[:1])
         if tuple(got.shape[1:]) != expected:
             raise Infeasible(f"{self.name} changed the output's shape from {expected} to {tuple(got.shape[1:])}")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from optuna import Study
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
@@ -14,18 +15,19 @@ from optuna.trial import FrozenTrial
 from ..spaces import Choice, Policy, SearchSpace
 from .changes import Change, Effect, rank_repairs, rank_savings, single_changes
 from .context import SamplerContext
-from .evolve import child
+from .evolve import child, rank
 from .front import ACCURACY_FLOOR
 from .history import History, Tried
-from .metrics import higher_is_better, minimised
+from .metrics import higher_is_better, metric_key, minimised
 from .novel import draw_new
 from .study import noise_of
+from .surrogate import Surrogate, most_promising
 from .uniform import uniform_choices
 
 SINGLES_SHARE = 0.33
 """At most this share of the trials goes into single changes."""
 POPULATION = 16
-_CHILDREN = 50
+_CHILDREN = 40
 
 
 class AutoSampler(BaseSampler):
@@ -38,7 +40,8 @@ class AutoSampler(BaseSampler):
        base loses accuracy, as it was. Neighbours are changed together where there are more knobs than trials to spare.
     3. *Ladders*: the changes ranked by accuracy lost for cost saved (and won for cost added), and the best 1, 2, 3, 5,
        8, … of them together.
-    4. *Evolution* (NSGA-II) from the best of all these.
+    4. *Evolution* (NSGA-II) from the best of all these: of forty children the one that an additive model, fitted to all
+       that was tried, expects to add most to the front.
 
     It keeps no state: each step is worked out from the study's history, so that a search can be gone on with.
     """
@@ -158,17 +161,34 @@ class AutoSampler(BaseSampler):
             step, following = following, step + following
 
     def _evolve(self, history: History, known: frozenset[str]) -> dict[str, Choice]:
+        """Of a number of children of the best so far the one that promises most."""
         generator = np.random.default_rng(self._context.seed)
-        floor = self._baseline.costs[self._loss] + ACCURACY_FLOOR
         everything = (self._baseline, *history.tried)
-        tried = [t for t in everything if t.costs[self._loss] <= floor]
+        tried = [t for t in everything if t.costs[self._loss] <= self._floor]
         if self._context.budgets and all(t.violation for t in tried):
             tried = list(everything)
-        for _ in range(_CHILDREN):
-            params = child(self._space, tried, POPULATION, generator)
-            if self._digest(params) not in known:
-                return params
-        return self._space.encode(draw_new(self._space, known, generator))
+        parents = [tried[index] for index in rank(tried)[:POPULATION]]
+        children = (child(self._space, parents, generator) for _ in range(_CHILDREN))
+        novel = {digest: params for params in children if (digest := self._digest(params)) not in known}
+        if not novel:
+            return self._space.encode(draw_new(self._space, known, generator))
+        base = self._best_base(history, self._uniform_alone())
+        surrogate = Surrogate(self._space, base, tried, self._loss)
+        return dict(most_promising(surrogate, list(novel.values()), tried, self._corner()))
+
+    @property
+    def _floor(self) -> float:
+        return self._baseline.costs[self._loss] + ACCURACY_FLOOR
+
+    def _corner(self) -> NDArray[np.float64]:
+        """The worst that is of use: what the uncompressed model costs, or the budgets allow, and ten points of loss."""
+        corner = np.array(self._baseline.costs)
+        corner[self._loss] = self._floor
+        for budget in self._context.budgets:
+            for index, name in enumerate(self._context.objectives):
+                if metric_key(name) == metric_key(budget.metric) and budget.at_most and budget.relative:
+                    corner[index] = budget.amount * self._baseline.costs[index]
+        return corner
 
     def _digest(self, params: Mapping[str, Choice]) -> str:
         """Of the policy that ``params`` make; as ``decode``, without checking what this sampler itself has chosen."""

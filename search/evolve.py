@@ -11,25 +11,21 @@ from ..spaces import Choice, Knob, SearchSpace
 from .history import Tried
 
 
-def child(
-    space: SearchSpace, tried: Sequence[Tried], population: int, generator: np.random.Generator
-) -> dict[str, Choice]:
-    """A choice for every knob, bred from the best of ``tried`` (Deb et al. 2002, sections III–V).
+def child(space: SearchSpace, parents: Sequence[Tried], generator: np.random.Generator) -> dict[str, Choice]:
+    """A choice for every knob, bred from two of ``parents`` (Deb et al. 2002, sections III–V).
 
-    Deviations from the paper: the population is the best of *all* trials and is renewed after every one, since each
+    Deviations from the paper: the parents are the best of *all* trials and are chosen anew after every one, since each
     costs seconds; mutation mostly steps to a neighbouring choice, since choices are in their natural order.
 
     Args:
         space: the knobs.
-        tried: what to breed from; at least one.
-        population: how many of the best may be parents.
+        parents: at least one, the best first, as :func:`rank` orders them.
         generator: the source of chance.
     """
-    ranking = rank(tried)[:population]
 
     def parent() -> Tried:
-        first, second = (int(i) for i in generator.integers(len(ranking), size=2))
-        return tried[ranking[min(first, second)]]
+        first, second = (int(i) for i in generator.integers(len(parents), size=2))
+        return parents[min(first, second)]
 
     mother, father = parent(), parent()
     crossed = generator.random(len(space)) < 0.5 if generator.random() < 0.9 else np.zeros(len(space), dtype=bool)

@@ -44,7 +44,7 @@ def test_children_offer_valid_choices_and_differ_little_from_their_parents() -> 
     parents = [tried([0.0, 1.0], params=mild), tried([1.0, 0.0], params=strong)]
     differences = []
     for _ in range(200):
-        params = child(space, parents, population=2, generator=generator)
+        params = child(space, parents, generator)
         space.validate(Policy(params))
         differences.append(sum(params[name] not in (mild[name], strong[name]) or params == mild for name in params))
     assert np.mean(differences) < 2
@@ -54,4 +54,4 @@ def test_a_child_of_one_parent_is_not_its_parent() -> None:
     space = SyntheticEvaluator(blocks=3).space
     generator = np.random.default_rng(0)
     parent = tried([0.0, 1.0], params=space.encode(Policy()))
-    assert all(child(space, [parent], 16, generator) != parent.params for _ in range(50))
+    assert all(child(space, [parent], generator) != parent.params for _ in range(50))
