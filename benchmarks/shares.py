@@ -8,8 +8,9 @@ import numpy as np
 
 from parefront.search import Candidate
 
-SPLIT_STEPS = ("accuracy", "latency", "apply_forward")
-"""Steps of a candidate that are forward passes or timed runs."""
+SPLIT_STEPS = ("accuracy", "latency", "apply_forward", "parity")
+"""Steps of a candidate that are forward passes (calibration, the check of ONNX Runtime against torch, the search images)
+or timed runs."""
 
 
 def shares(candidates: Sequence[Candidate]) -> dict[str, float]:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, fx
 
-KEPT = 65536
+KEPT = 32768
 """Most values of one activation that are kept for percentiles."""
 TRIED = 8192
 """Most of those that squared errors are taken over."""
@@ -22,7 +22,7 @@ class Observed:
 
     Attributes:
         low, high: least and greatest value.
-        sample: up to 65,536 of its values, evenly taken.
+        sample: up to 32,768 of its values, evenly taken.
         mean: of each channel, for convolutions (axis 1).
         last_mean: of each feature, for linear layers (the last axis).
     """
@@ -58,7 +58,7 @@ class Observer(fx.Interpreter):
 
 
 def _stride(length: int) -> int:
-    """A step that takes at most some 65,536 values, and takes them from every row, column and channel alike."""
+    """A step that takes at most some 32,768 values, and takes them from every row, column and channel alike."""
     step = max(1, length // KEPT)
     while math.gcd(step, length) > 1:
         step += 1
