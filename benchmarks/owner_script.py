@@ -1,7 +1,7 @@
 """What a competent user's own search does for one candidate, timed beside ours on the same policies.
 
 Their candidate: a copy of the model, torch-pruning's dependency graph and pruner at the policy's ratios, batch-norm
-recalibration, ``torch.onnx.export`` (the TorchScript one, which is the quicker), ``quantize_static``,
+recalibration, ``torch.onnx.export`` (as it comes, and the older, quicker TorchScript one), ``quantize_static``,
 and the same accuracy and latency evaluation as ours.
 """
 
@@ -23,17 +23,21 @@ from plain_int8 import plain_int8
 from shares import shares
 from torch import nn
 
-from parefront.evaluators import DeviceOptions, measure, open_session, split_inputs
+from parefront.evaluators import DeviceOptions, open_session, split_inputs
 from parefront.search.evaluate import TaskEvaluator
 from parefront.search.split import Split
 from parefront.spaces import Policy, Task
 
+EXPORTERS = {"torch.onnx.export": True, "the TorchScript exporter": False}
+"""Whether each is dynamo's."""
+
 
 def time_against(task: Task, compress: Mapping[str, Mapping[str, Any]], candidates: int) -> dict[str, Any]:
-    """Median seconds a candidate of both, taken in turns on the same random pruning ratios with everything in int8."""
+    """Seconds a candidate of both, taken in turns on the same random pruning ratios with everything in int8."""
     evaluator = TaskEvaluator(task, compress, DeviceOptions())
     generator = np.random.default_rng(0)
-    ours, theirs, made = [], [], []
+    theirs: dict[str, list[float]] = {name: [] for name in EXPORTERS}
+    ours, made = [], []
     with tempfile.TemporaryDirectory() as folder:
         baseline = evaluator.baseline(Path(folder))
         assert baseline.artifact is not None
@@ -44,14 +48,16 @@ def time_against(task: Task, compress: Mapping[str, Mapping[str, Any]], candidat
             started = time.perf_counter()
             made.append(evaluator.evaluate(policy, Path(folder) / f"ours-{index}.onnx"))
             ours.append(time.perf_counter() - started)
-            started = time.perf_counter()
-            path = _their_candidate(task.model, policy, images, Path(folder) / f"theirs-{index}.onnx")
-            search.score(open_session(path))
-            measure(evaluator._device, path, baseline.artifact, evaluator._protocol)
-            theirs.append(time.perf_counter() - started)
+            for exporter, dynamo in EXPORTERS.items():
+                started = time.perf_counter()
+                path = Path(folder) / f"theirs-{index}-{int(dynamo)}.onnx"
+                _their_candidate(task.model, policy, images, path, dynamo)
+                search.score(open_session(path))
+                evaluator._latency(policy, path, evaluator._protocol)
+                theirs[exporter].append(time.perf_counter() - started)
     evaluator.close()
-    ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
-    return {"ours": ours, "theirs": theirs, "ratio": float(np.median(ratios)), "shares": shares(made)}
+    ratios = {name: float(np.median(np.divide(seconds, ours))) for name, seconds in theirs.items()}
+    return {"ours": ours, "theirs": theirs, "ratios": ratios, "shares": shares(made)}
 
 
 def _policy(evaluator: TaskEvaluator, generator: np.random.Generator) -> Policy:
@@ -64,7 +70,7 @@ def _policy(evaluator: TaskEvaluator, generator: np.random.Generator) -> Policy:
     return evaluator.space.decode(choices)
 
 
-def _their_candidate(model: nn.Module, policy: Policy, images: np.ndarray, path: Path) -> Path:
+def _their_candidate(model: nn.Module, policy: Policy, images: np.ndarray, path: Path, dynamo: bool) -> Path:
     pruned = copy.deepcopy(model).eval()
     example = torch.from_numpy(images[:2])
     modules = dict(pruned.named_modules())
@@ -79,10 +85,18 @@ def _their_candidate(model: nn.Module, policy: Policy, images: np.ndarray, path:
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.onnx.export(
-            pruned, (example,), str(source), dynamo=False, input_names=["input"], output_names=["output"],
-            dynamic_axes={"input": {0: "batch"}, "output": {0: "batch"}}, opset_version=17,
-        )  # fmt: skip
+        if dynamo:
+            batch = torch.export.Dim("batch")
+            torch.onnx.export(
+                pruned, (example,), str(source), dynamo=True, verbose=False, external_data=False,
+                input_names=["input"], output_names=["output"], dynamic_shapes=({0: batch},),
+            )  # fmt: skip
+        else:
+            axes = {"input": {0: "batch"}, "output": {0: "batch"}}
+            torch.onnx.export(
+                pruned, (example,), str(source), dynamo=False, opset_version=17,
+                input_names=["input"], output_names=["output"], dynamic_axes=axes,
+            )  # fmt: skip
     return plain_int8(source, path, images)
 
 

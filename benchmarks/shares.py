@@ -9,8 +9,8 @@ import numpy as np
 from parefront.search import Candidate
 
 SPLIT_STEPS = ("accuracy", "latency", "apply_forward", "parity")
-"""Steps of a candidate that are forward passes (calibration, the check of ONNX Runtime against torch, the search images)
-or timed runs."""
+"""Steps of a candidate that are forward passes (of calibration images, of a few through torch and ONNX Runtime to
+compare them, of search images) or timed runs."""
 
 
 def shares(candidates: Sequence[Candidate]) -> dict[str, float]:
