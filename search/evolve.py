@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,7 +16,8 @@ def child(space: SearchSpace, parents: Sequence[Tried], generator: np.random.Gen
     """A choice for every knob, bred from two of ``parents`` (Deb et al. 2002, sections III–V).
 
     Deviations from the paper: the parents are the best of *all* trials and are chosen anew after every one, since each
-    costs seconds; mutation mostly steps to a neighbouring choice, since choices are in their natural order.
+    costs seconds; mutation mostly steps to a neighbouring choice, since choices are in their natural order, and changes
+    as many knobs of one compressor as of another, however many each has: one on average in all.
 
     Args:
         space: the knobs.
@@ -30,7 +32,8 @@ def child(space: SearchSpace, parents: Sequence[Tried], generator: np.random.Gen
     mother, father = parent(), parent()
     crossed = generator.random(len(space)) < 0.5 if generator.random() < 0.9 else np.zeros(len(space), dtype=bool)
     params = {k.name: (father if c else mother).params[k.name] for k, c in zip(space, crossed, strict=True)}
-    mutated = generator.random(len(space)) < 1.0 / len(space)
+    counts = Counter(knob.compressor for knob in space)
+    mutated = generator.random(len(space)) < [1.0 / (len(counts) * counts[knob.compressor]) for knob in space]
     if not mutated.any() and params == mother.params:
         mutated[generator.integers(len(space))] = True
     for knob, changes in zip(space, mutated, strict=True):
