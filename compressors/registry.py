@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..spaces import ConfigError
+from ..spaces.messages import did_you_mean
 from .base import Compressor, Target
 
 GROUP = "parefront.compressors"
@@ -32,10 +32,7 @@ def find(name: str) -> type[Compressor]:
             if not (isinstance(found, type) and issubclass(found, Compressor)):
                 raise ConfigError(f"compressor {name!r}: expected a subclass of Compressor, got {found!r}")
             return found
-    names = list(known())
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ConfigError(f"unknown compressor {name!r}{hint} (known: {', '.join(names)})")
+    raise ConfigError(f"unknown compressor {name!r}{did_you_mean(name, known())}")
 
 
 def create(name: str, options: Mapping[str, Any] | None = None, target: Target | None = None) -> Compressor:
@@ -56,7 +53,4 @@ def _explain(error: ValidationError, kind: type[Compressor]) -> str:
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] != "extra_forbidden":
         return f"{where}: {first['msg']}, got {first.get('input')!r}"
-    fields = list(kind.Options.model_fields)
-    near = difflib.get_close_matches(where, fields, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"unknown option {where!r}{hint} (known: {', '.join(fields) or 'none'})"
+    return f"unknown option {where!r}{did_you_mean(where, kind.Options.model_fields)}"

@@ -57,12 +57,12 @@ class Anchors:
         self._anchors.append(Anchor(policy, artifact, Measurement.from_json(self._known[digest])))
 
     def nearest(self, policy: Policy) -> Anchor:
-        """The anchor whose policy differs in the fewest knobs."""
-        wanted = self._space.encode(policy)
+        """The anchor whose policy differs in the fewest knobs, those of layers that ``policy`` removes left out."""
+        removing = {name: choice for name, choice in policy.items() if name in self._space.removes}
 
         def distance(anchor: Anchor) -> int:
-            choices = self._space.encode(anchor.policy)
-            return sum(choices[name] != choice for name, choice in wanted.items())
+            like = self._space.canonical(Policy({**anchor.policy, **removing}))
+            return sum(policy.get(name) != like.get(name) for name in {*policy, *like})
 
         return min(self._anchors, key=distance)
 

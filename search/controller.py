@@ -11,6 +11,7 @@ from optuna.trial import Trial
 
 from ..evaluators.errors import DeviceError, RequestRefused
 from ..spaces import Infeasible, ParefrontError, Policy
+from ..spaces.messages import one_line
 from .candidate import Candidate, Evaluator
 from .context import SamplerContext
 from .errors import EveryTrialFailed, NoCandidate, SpaceExhausted
@@ -171,7 +172,7 @@ class _Session:
                 # A device that still measures the uncompressed model is well: then the candidate is at fault.
                 self.evaluator.baseline(self.run.path / "artifacts")
             self.run.log(f"trial {trial.number} failed\n{traceback.format_exc()}")
-            outcome, candidate, reason = Outcome.FAILED, None, f"{type(error).__name__}: {error}".splitlines()[0]
+            outcome, candidate, reason = Outcome.FAILED, None, one_line(error)
         if candidate is None:
             self.run.artifact(policy.digest).unlink(missing_ok=True)
         return TrialRecord(trial.number, policy, outcome, candidate, reason, time.perf_counter() - started)

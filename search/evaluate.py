@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -78,15 +78,25 @@ class TaskEvaluator:
         memory: bool = False,
         on_phase: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._device = Device(device)
         self._protocol = latency or LatencyProtocol()
-        self._memory = memory
         self._final_protocol = longer(self._protocol)
-        on_phase("starting the device")
+        self._memory = memory
+        self._on_phase = on_phase
+        self._metric, self._test_data = task.metric, task.test
+        self._test: Split | None = None
+        self._device = Device(device)
+        with ExitStack() as on_error:
+            on_error.callback(self._device.close)
+            self._prepare(task, compress, images, seed)
+            on_error.pop_all()
+
+    def _prepare(self, task: Task, compress: Mapping[str, Mapping[str, Any]], images: int | None, seed: int) -> None:
+        """All that is made once a run."""
+        self._on_phase("starting the device")
         self._profile = self._device.profile
         target = _target(self._profile)
         self._compressors = [create(name, options, target) for name, options in compress.items()]
-        on_phase("tracing the model and proving its channel groups")
+        self._on_phase("tracing the model and proving its channel groups")
         inputs, labels = split_inputs(task.calibration, CALIBRATION_LIMIT, seed)  # type: ignore[arg-type]
         calibration = torch.from_numpy(inputs).float()
         self.traced = trace(task.model, _pair(calibration), prove)
@@ -94,16 +104,12 @@ class TaskEvaluator:
         if not len(self._space):
             reasons = "; ".join(f"{e.name}: {e.reason}" for e in self.traced.graph.excluded[:3])
             raise TaskError(f"the model has nothing to compress with {', '.join(compress)} ({reasons or 'no layers'})")
-        on_phase("collecting calibration statistics")
+        self._on_phase("collecting calibration statistics")
         classes = torch.from_numpy(labels).long() if labels.dtype.kind in "iu" and labels.ndim == 1 else None
         self._calibration = Calibration(self.traced.net, calibration, classes)
         if any(c.compensation == "least_squares" for c in self._compressors):
             _ = self._calibration.targets
         self._search = Split.of("", task.search, task.metric, images, seed)
-        self._test_data = task.test
-        self._metric = task.metric
-        self._test: Split | None = None
-        self._on_phase = on_phase
 
     @property
     def space(self) -> SearchSpace:

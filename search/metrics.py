@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
-
 from ..spaces import ConfigError
+from ..spaces.messages import did_you_mean
 from .candidate import HIGHER_IS_BETTER, Candidate
 
 METRIC_KEYS = {
@@ -32,9 +31,7 @@ def metric_key(name: str) -> str:
         return METRIC_KEYS[name]
     if name in METRIC_KEYS.values() or name in _OTHER_KEYS:
         return name
-    near = difflib.get_close_matches(name, METRIC_KEYS, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(METRIC_KEYS)}"
-    raise ConfigError(f"no metric {name!r}; {hint}")
+    raise ConfigError(f"no metric {name!r}{did_you_mean(name, METRIC_KEYS)}")
 
 
 def higher_is_better(name: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import warnings
@@ -15,6 +14,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
 
 from ..spaces import ConfigError
+from ..spaces.messages import did_you_mean
 from .auto import AutoSampler
 from .context import SamplerContext
 from .repeatable import RepeatableSampler
@@ -85,9 +85,8 @@ def _registered(name: str) -> SamplerFactory | None:
 def _imported(path: str) -> SamplerFactory:
     module_name, colon, class_name = path.partition(":")
     if not colon:
-        near = difflib.get_close_matches(path, sampler_names(), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sampler_names())}"
-        raise ConfigError(f"no sampler {path!r}; {hint} (or the import path of one: package.module:Class)")
+        hint = did_you_mean(path, sampler_names())
+        raise ConfigError(f"no sampler {path!r}{hint} (or the import path of one: package.module:Class)")
     try:
         made: Any = getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError) as error:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from .errors import TraceError
+from .messages import one_line
 
 OPSET = 21
 """Loaded by ONNX Runtime 1.20 and later; the first with 4-bit integers."""
@@ -59,9 +60,7 @@ def export(model: nn.Module, example: Tensor) -> Exported:
         try:
             program = onnx_program(model, example)
         except Exception as error:
-            cause = error.__cause__ or error
-            first = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
-            raise TraceError(f"the model cannot be exported to ONNX: {type(cause).__name__}: {first}") from error
+            raise TraceError(f"the model cannot be exported to ONNX: {one_line(error.__cause__ or error)}") from error
         norms = _norms(program.model.graph)
         program.optimize()
     graph = program.model.graph

@@ -16,6 +16,7 @@ from torch import Tensor, fx, nn
 
 from .graph import ChannelGroup, Exclusion, ModelGraph, Slice
 from .layers import WEIGHTED, is_grouped, keep_inputs, keep_outputs
+from .messages import one_line
 
 Proof = Callable[[fx.GraphModule, Tensor], None]
 """Shows that a pruned network can be emitted and run; raises where it cannot."""
@@ -32,7 +33,7 @@ def find_groups(
     try:
         dependencies = _dependency_graph(net, example)
     except Exception as error:
-        reason = f"its coupling cannot be traced: {_first_line(error)}"
+        reason = f"its coupling cannot be traced: {one_line(error):.160}"
         return (), tuple(Exclusion(layer.name, reason) for layer in graph.layers)
     names = {module: name for name, module in net.named_modules()}
     groups: list[ChannelGroup] = []
@@ -210,7 +211,7 @@ def _failure(net: fx.GraphModule, group: ChannelGroup, example: Tensor, prove: P
         if prove is not None:
             prove(pruned, example)
     except Exception as error:
-        return f"pruned alone, it breaks the network: {_first_line(error)}"
+        return f"pruned alone, it breaks the network: {one_line(error):.160}"
     return None
 
 
@@ -222,9 +223,3 @@ def _mask(net: fx.GraphModule, group: ChannelGroup, keep: Collection[int]) -> No
         if not is_grouped(layer):
             gone = torch.from_numpy(part.locals[~kept[part.roots]])
             layer.get_parameter("weight").data[:, gone] = 0
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip()
-    lines = [line for line in text.splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:160]}" if lines else type(error).__name__

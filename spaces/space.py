@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,7 @@ from optuna.trial import BaseTrial
 
 from .errors import ConfigError
 from .knob import Choice, Knob
+from .messages import did_you_mean
 from .policy import Policy
 
 
@@ -48,8 +48,7 @@ class SearchSpace:
     def __getitem__(self, name: str) -> Knob:
         if name in self._by_name:
             return self._by_name[name]
-        near = difflib.get_close_matches(name, [knob.name for knob in self.knobs], n=1)
-        raise ConfigError(f"no knob {name!r} in this space" + (f"; did you mean {near[0]!r}?" if near else ""))
+        raise ConfigError(f"no knob {name!r} in this space{did_you_mean(name, self._by_name)}")
 
     @cached_property
     def _by_name(self) -> dict[str, Knob]:

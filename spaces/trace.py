@@ -15,6 +15,7 @@ from .export import export
 from .graph import Layer, ModelGraph, Node
 from .groups import Proof, find_groups
 from .layers import WEIGHTED
+from .messages import one_line
 from .ops import Op
 from .rebuild import rebuild
 
@@ -167,8 +168,7 @@ def _run(net: fx.GraphModule, example: Tensor) -> Any:
     try:
         return net(example)
     except Exception as error:
-        cause = next((line for line in str(error).splitlines() if line.strip()), "")
-        raise TraceError(f"the exported model cannot be run: {type(error).__name__}: {cause}") from error
+        raise TraceError(f"the exported model cannot be run: {one_line(error)}") from error
 
 
 def _check_parity(expected: object, actual: object) -> None:

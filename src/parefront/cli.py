@@ -74,8 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def explain(error: Exception) -> tuple[str, int]:
     """The message and the exit code of an error."""
     from .evaluators.errors import DeviceError
-    from .messages import describe
     from .spaces.errors import ParefrontError
+    from .spaces.messages import one_line
 
     if isinstance(error, ParefrontError):
         return str(error), int(getattr(error, "exit_code", USAGE))
@@ -85,8 +85,8 @@ def explain(error: Exception) -> tuple[str, int]:
         said = cast(Any, error).format_message().rstrip(".")
         return f"{said} (see parefront --help)", USAGE
     if isinstance(error, OSError):
-        return describe(error), USAGE
-    return f"{describe(error)} (this is a bug in parefront, or in the task's code; --debug shows where)", BUG
+        return one_line(error), USAGE
+    return f"{one_line(error)} (this is a bug in parefront, or in the task's code; --debug shows where)", BUG
 
 
 @contextmanager

@@ -14,9 +14,9 @@ from .compressors.registry import find
 from .evaluators.device import DeviceOptions
 from .evaluators.latency import LatencyProtocol
 from .invalid import explain
-from .messages import did_you_mean
 from .search import SearchSettings, sampler_names
 from .spaces import ConfigError
+from .spaces.messages import did_you_mean
 from .yaml_mapping import OVERRIDE, override, read_yaml_mapping
 
 DEFAULT_COMPRESSORS = ("prune_channels", "drop_blocks", "quantize")

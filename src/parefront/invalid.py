@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from .messages import did_you_mean
+from .spaces.messages import did_you_mean
 
 
 def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -> tuple[str, str]:

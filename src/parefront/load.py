@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from .messages import describe, did_you_mean, kind
 from .spaces import ConfigError, Task, TaskError
+from .spaces.messages import did_you_mean, kind, one_line
 
 
 def load_task(spec: str, base: Path) -> Task:
@@ -61,7 +61,7 @@ def _import_file(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        raise TaskError(f"task: importing {path} failed: {describe(error)}") from error
+        raise TaskError(f"task: importing {path} failed: {one_line(error)}") from error
     return module
 
 
@@ -71,9 +71,9 @@ def _import_module(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
             raise ConfigError(f"task: there is no module {name!r}; a file is named with its .py") from error
-        raise TaskError(f"task: importing {name} failed: {describe(error)}") from error
+        raise TaskError(f"task: importing {name} failed: {one_line(error)}") from error
     except Exception as error:
-        raise TaskError(f"task: importing {name} failed: {describe(error)}") from error
+        raise TaskError(f"task: importing {name} failed: {one_line(error)}") from error
 
 
 def _find(module: ModuleType, name: str, place: str) -> Callable[[], object]:
@@ -93,4 +93,4 @@ def _call(function: Callable[[], object], name: str) -> object:
     except (ConfigError, TaskError):
         raise
     except Exception as error:
-        raise TaskError(f"task: {name}() raised {describe(error)}") from error
+        raise TaskError(f"task: {name}() raised {one_line(error)}") from error

@@ -15,8 +15,8 @@ from .evaluators import Measurement
 from .evaluators.device import Device
 from .evaluators.errors import RequestRefused
 from .evaluators.latency import Latency, LatencyProtocol, measure
-from .messages import first_line
 from .spaces import ConfigError
+from .spaces.messages import first_line
 from .tables import NOISY_MEANS
 from .units import milliseconds, plural
 from .yaml_mapping import read_setting, read_yaml_mapping

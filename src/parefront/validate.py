@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .messages import first_line, kind
 from .spaces import Dataset, Task, TaskError
+from .spaces.messages import first_line, kind
 
 SECONDS_PER_SPLIT = 1.0
 """Every sample of a split is looked at, or as many evenly spread ones as this time allows."""

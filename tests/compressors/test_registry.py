@@ -75,8 +75,8 @@ def test_what_is_registered_must_be_a_compressor() -> None:
     ("name", "options", "says"),
     [
         ("quantise", {}, "unknown compressor 'quantise'; did you mean 'quantize'?"),
-        ("zzz", {}, "unknown compressor 'zzz' (known: drop_blocks, "),
-        ("quantize", {"bit": [8]}, "compress.quantize: unknown option 'bit'; did you mean 'bits'? (known: bits, "),
+        ("zzz", {}, "unknown compressor 'zzz'; known: drop_blocks, "),
+        ("quantize", {"bit": [8]}, "compress.quantize: unknown option 'bit'; did you mean 'bits'?"),
         ("quantize", {"bits": [4]}, "compress.quantize: bits: "),
         ("quantize", {"bits": "int8"}, "compress.quantize: bits: "),
         ("quantize", {"images": 0}, "compress.quantize: images: "),

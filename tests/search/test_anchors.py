@@ -45,6 +45,8 @@ def anchors(folder: Path, clock: Clock) -> Anchors:
         (INT8, "int8.onnx"),
         (SPACE.uniform({"quantize": 8, "prune_channels": 0.5}), "int8.onnx"),
         (SPACE.canonical(Policy({**INT8, "quantize/block1.conv1": 32, "drop_blocks/block0": True})), "int8.onnx"),
+        (SPACE.canonical(Policy({**INT8, **{f"drop_blocks/block{b}": True for b in range(3)}})), "int8.onnx"),
+        (Policy({f"drop_blocks/block{b}": True for b in range(3)}), "baseline.onnx"),
     ],
 )
 def test_a_candidate_is_timed_against_its_like(policy: Policy, nearest: str, tmp_path: Path) -> None:

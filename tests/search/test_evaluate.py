@@ -196,6 +196,18 @@ def test_a_model_of_one_layer_has_nothing_to_prune_and_hears_why(task: Task) -> 
         TaskEvaluator(replace(task, model=head), {"prune_channels": {}}, DeviceOptions(), latency=QUICK)
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads /proc for the children of this process")
+def test_a_start_that_fails_leaves_no_worker_behind(task: Task) -> None:
+    def children() -> set[str]:
+        return {pid for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()}
+
+    before = children()
+    head = nn.Sequential(nn.Flatten(), nn.Linear(768, 10))
+    with pytest.raises(TaskError, match="nothing to compress"):
+        TaskEvaluator(replace(task, model=head), {"prune_channels": {}}, DeviceOptions(), latency=QUICK)
+    assert children() <= before
+
+
 def test_an_unknown_method_is_refused_before_anything_is_traced(task: Task) -> None:
     with pytest.raises(ConfigError, match="did you mean 'quantize'"):
         TaskEvaluator(task, {"quantise": {}}, DeviceOptions(), latency=QUICK)

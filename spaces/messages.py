@@ -1,4 +1,4 @@
-"""Small helpers that error messages share: the nearest known name, the first line of an exception."""
+"""What error messages share: the nearest known name, the first line of an exception."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def first_line(error: BaseException) -> str:
     return next(filter(None, lines), type(error).__name__)
 
 
-def describe(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     """``"ValueError: the first line"``."""
     line = first_line(error)
     name = type(error).__name__
