@@ -169,7 +169,7 @@ class TaskEvaluator:
         if self._test is None:
             self._test = Split.of("test_", self._test_data, self._metric)
             self._test.score_reference(open_session(self._anchors.uncompressed))
-            self._anchors.settle()
+        self._anchors.settle()
         watch = Stopwatch()
         with watch.step("test_accuracy"):
             scores = self._test.score(open_session(candidate.artifact))
