@@ -35,6 +35,8 @@ def network(name: str) -> nn.Module:
     torch.manual_seed(0)
     extra: dict[str, Any] = {"init_weights": True} if name == "googlenet" else {}
     model: nn.Module = getattr(torchvision.models, name)(weights=None, **extra)
+    for head in [m for m in model.modules() if isinstance(m, nn.Linear) and not m.weight.any()]:
+        nn.init.xavier_uniform_(head.weight)  # as it comes, ViT's gives zeros whatever the rest does
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
     for norm in norms:
         norm.momentum = None
@@ -74,7 +76,7 @@ def build(name: str, folder: Path) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", default=MODELS)
-    results: dict[str, Any] = {}
+    results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     with tempfile.TemporaryDirectory() as folder:
         for name in parser.parse_args().models:
             try:

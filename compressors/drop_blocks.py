@@ -71,7 +71,6 @@ def _repeats(net: fx.GraphModule, reader: fx.Node, source: fx.Node) -> bool:
     first, second = module_of(net, reader), module_of(net, source)
     if not (isinstance(first, Op) and isinstance(second, Op)):
         return False
-    same = first.op_type == second.op_type and [first.constant(i) for i in (1, 2)] == [
-        second.constant(i) for i in (1, 2)
-    ]
-    return same and first.op_type in IDEMPOTENT
+    if first.op_type != second.op_type or first.op_type not in IDEMPOTENT:
+        return False
+    return all(first.constant(i) == second.constant(i) for i in (1, 2))

@@ -34,6 +34,10 @@ def tidy(net: fx.GraphModule) -> None:
     net.recompile()
 
 
+OWN = "own"
+"""Name of the layer of a module's own weights, where the module has layers inside it too (as attention has)."""
+
+
 class _Builder:
     def __init__(self, exported: Exported) -> None:
         self.exported = exported
@@ -191,12 +195,22 @@ class _Builder:
         return self.values[value]
 
     def _unique(self, name: str) -> str:
-        """A name that no module has yet. A layer that is used twice becomes two, as in the artefact."""
+        """A name that no module has yet, and under which none lies. A layer that is used twice becomes two."""
+        for known in [known for known in self.modules if name.startswith(f"{known}.")]:
+            self._rename(known, f"{known}.{OWN}")
+        if any(known.startswith(f"{name}.") for known in self.modules):
+            name = f"{name}.{OWN}"
         candidate, number = name, 1
         while candidate in self.modules:
             number += 1
             candidate = f"{name}_{number}"
         return candidate
+
+    def _rename(self, before: str, after: str) -> None:
+        self.modules[after] = self.modules.pop(before)
+        for node in self.graph.nodes:
+            if node.target == before:
+                node.target = after
 
     def _named(self, weight: ir.Value | None, node: ir.Node) -> str:
         """The user's name of a layer: its weight's name without the last part, or the module it was traced in."""

@@ -60,6 +60,20 @@ def test_clips_of_other_bounds_stay(bench: MakeBench) -> None:
         assert operators(dropped).count("Clip") == count
 
 
+def test_other_operators_with_constants_stay_on_both_sides(bench: MakeBench) -> None:
+    """Position embeddings and biases are added before and after a block; adding one twice is not adding it once."""
+    x, offsets = images(4, 8, 6, 6), images(8, 1, 1)
+    net = flat(
+        x, ("before", op("Add", {1: offsets}), ("input",)), ("one.a", conv(8, 8), ("before",)),
+        ("sum", add(), ("before", "one.a")), ("after", op("Add", {1: offsets}), ("sum",)),
+        ("head", conv(8, 3), ("after",)),
+    )  # fmt: skip
+    subject = bench(net, x, drop_blocks={"compensate": "none"})
+    dropped = subject.apply({"drop_blocks/one.a": True})
+    with torch.no_grad():
+        torch.testing.assert_close(dropped(x), net.get_submodule("head")(x + 2 * offsets))
+
+
 def test_an_inner_block_can_be_dropped_alone_and_with_the_outer_one(bench: MakeBench) -> None:
     x = images(4, 4, 6, 6)
     net = flat(

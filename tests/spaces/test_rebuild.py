@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import fx, nn
 
-from parefront.spaces import Op, SequenceLinear, norm_of, origin_of, tidy, weight_matrix
+from parefront.spaces import Op, SequenceLinear, norm_of, origin_of, tidy, trace, weight_matrix
 from parefront.spaces.layers import PaddedConv2d
 from parefront.testing import NETWORKS, specimen
 
@@ -66,6 +66,26 @@ def test_a_layer_that_is_used_twice_becomes_two() -> None:
     first, second = net.get_submodule("twice"), net.get_submodule("twice_2")
     assert torch.equal(first.get_parameter("weight"), second.get_parameter("weight"))
     assert first.get_parameter("weight").data_ptr() != second.get_parameter("weight").data_ptr()
+
+
+class Attention(nn.Module):
+    """A layer of its own weights, and a layer with a name below them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(16, 4, batch_first=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.attention(x, x, x, need_weights=False)[0]  # type: ignore[no-any-return]
+
+
+def test_no_layer_lies_inside_another() -> None:
+    model, x = Attention().eval(), images(4, 6, 16)
+    net = trace(model, x[:2]).net
+    layers = [name for name, m in net.named_modules() if isinstance(m, nn.Linear)]
+    assert layers == ["attention.own", "attention.out_proj"]
+    with torch.no_grad():
+        torch.testing.assert_close(net(x), model(x), rtol=1e-4, atol=1e-5)
 
 
 def test_a_linear_layer_over_the_last_axis_is_known_as_one() -> None:
