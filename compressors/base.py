@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 from torch import fx
 
 from ..spaces import Choice, Infeasible, Knob, ModelGraph, output_shape
@@ -46,6 +46,17 @@ class CompressorOptions(BaseModel):
     """The options of a method; unknown ones are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def one_of(known: Collection[str]) -> AfterValidator:
+    """For options that name an entry of a table: refuses every other name, and lists those that there are."""
+
+    def check(value: str) -> str:
+        if value not in known:
+            raise ValueError(f"expected {', '.join(known)}")
+        return value
+
+    return AfterValidator(check)
 
 
 class Compressor(ABC):

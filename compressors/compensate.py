@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import torch
-from pydantic import field_validator
 from torch import Tensor, fx, nn
 
 from ..spaces import WEIGHTED, norm_of, origin_of
-from .base import CompressorOptions
+from .base import CompressorOptions, one_of
 from .calibration import Calibration
 from .sampling import at_rows, closing, is_dense, module_of, output_width, patches
 
@@ -65,14 +65,7 @@ METHODS: dict[str, Callable[[fx.GraphModule, Calibration], None]] = {
 class CompensatedOptions(CompressorOptions):
     """Options of a method that changes structure: how what lies behind is repaired."""
 
-    compensate: str = "least_squares"
-
-    @field_validator("compensate")
-    @classmethod
-    def _compensate(cls, value: str) -> str:
-        if value not in METHODS:
-            raise ValueError(f"expected {', '.join(METHODS)}")
-        return value
+    compensate: Annotated[str, one_of(METHODS)] = "least_squares"
 
 
 Mend = Callable[["_Repair", fx.Node, nn.Module, bool], None]

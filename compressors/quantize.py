@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator
 from torch import Tensor, fx, nn
 
 from ..spaces import WEIGHTED, Choice, Knob, ModelGraph, Op, SequenceLinear, op_of, tidy
-from .base import Compressor, CompressorOptions, Stage
+from .base import Compressor, CompressorOptions, Stage, one_of
 from .calibration import Calibration
 from .placement import CLAMPS, MOVERS, Placement, place
 from .quantized import ChannelFloats, FakeQuantize, QuantizedLayer, dequantize, quantize_weight
 from .ranges import RANGES, Observed, Observer, affine
+from .sampling import module_of
 
 FLOAT, INT8 = 32, 8
 BIAS_LIMIT = 2**30
@@ -24,7 +25,7 @@ class QuantizeOptions(CompressorOptions):
     """Options of ``quantize``."""
 
     bits: tuple[int, ...] = (FLOAT, INT8)
-    ranges: str = "percentile"
+    ranges: Annotated[str, one_of(RANGES)] = "percentile"
     images: int = Field(default=64, gt=0, description="calibration images for activation ranges, for each candidate")
     bias_correction: bool = True
 
@@ -34,13 +35,6 @@ class QuantizeOptions(CompressorOptions):
         if not value or any(bits not in (FLOAT, INT8) for bits in value):
             raise ValueError("expected a list of 32 (float) and 8 (int8)")
         return tuple(sorted({FLOAT, *value}, reverse=True))
-
-    @field_validator("ranges")
-    @classmethod
-    def _ranges(cls, value: str) -> str:
-        if value not in RANGES:
-            raise ValueError(f"expected {', '.join(RANGES)}")
-        return value
 
 
 class Quantize(Compressor):
@@ -136,7 +130,7 @@ class Quantize(Compressor):
 def _keep_float(net: fx.GraphModule, points: Collection[fx.Node]) -> None:
     """See to it that float layers that read integers, which ONNX Runtime may quantise by itself, are run in float."""
     for node in list(net.graph.nodes):
-        layer = net.get_submodule(str(node.target)) if node.op == "call_module" else None
+        layer = module_of(net, node)
         if not isinstance(layer, WEIGHTED) or isinstance(layer, SequenceLinear):
             continue
         source = node.all_input_nodes[0]

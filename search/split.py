@@ -48,25 +48,28 @@ class Split:
 
         These are ``accuracy_change`` (for top-1 accuracy) and ``divergence`` (where all outputs are finite).
         """
-        outputs = run_outputs(session, self.inputs)
-        scores, before = self._accuracy(outputs), self.reference
+        outputs, before = run_outputs(session, self.inputs), self.reference
+        right = self._right(outputs)
+        scores = {f"{self.name}accuracy": self._accuracy(outputs, right)}
         if before is None:
             return scores
-        classes = isinstance(self.metric, str)
-        if classes:
-            right, reference = (correct(o, self.targets) for o in (outputs, before))
+        reference = self._right(before)
+        if right is not None and reference is not None:
             scores[f"{self.name}accuracy_change"] = paired_difference(right, reference)
         if np.isfinite(outputs).all():
-            scores[f"{self.name}divergence"] = divergence(outputs, before, classes)
+            scores[f"{self.name}divergence"] = divergence(outputs, before, classes=right is not None)
         return scores
 
     def score_reference(self, session: ort.InferenceSession) -> dict[str, Measurement]:
         """Score the uncompressed model, and remember its outputs."""
         self.reference = run_outputs(session, self.inputs)
-        return self._accuracy(self.reference)
+        return {f"{self.name}accuracy": self._accuracy(self.reference, self._right(self.reference))}
 
-    def _accuracy(self, outputs: np.ndarray) -> dict[str, Measurement]:
-        if not isinstance(self.metric, str):
-            return {f"{self.name}accuracy": metric_score(self.metric, outputs, self.targets)}
-        right = correct(outputs, self.targets)
-        return {f"{self.name}accuracy": proportion(int(right.sum()), right.size)}
+    def _right(self, outputs: np.ndarray) -> np.ndarray | None:
+        """Which samples are right, shape ``(n,)``; None where the metric is the user's own."""
+        return correct(outputs, self.targets) if isinstance(self.metric, str) else None
+
+    def _accuracy(self, outputs: np.ndarray, right: np.ndarray | None) -> Measurement:
+        if right is None:
+            return metric_score(self.metric, outputs, self.targets)
+        return proportion(int(right.sum()), right.size)

@@ -11,6 +11,7 @@ import pytest
 from torch import Tensor, nn
 
 from parefront.evaluators import ParityError, check_parity, emit, open_session, prove
+from parefront.evaluators.emit import UnknownModule, serialize
 from parefront.evaluators.parity import FLOAT_TOLERANCE, INTEGER_TOLERANCE, compare
 from parefront.spaces import Builder, Emittable
 from parefront.testing import specimen
@@ -87,4 +88,7 @@ def test_a_network_is_proved_by_emitting_and_running_it() -> None:
 
 
 def test_a_module_without_an_emitter_is_no_disproof() -> None:
-    prove(chain(images(4, 3), unknown=Unknown()), images(4, 3))
+    net = chain(images(4, 3), unknown=Unknown())
+    with pytest.raises(UnknownModule):
+        serialize(net, images(4, 3))
+    prove(net, images(4, 3))
