@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from torch import fx
 
-from ..spaces import ModelGraph, Policy, SearchSpace
+from ..spaces import Knob, ModelGraph, Policy, SearchSpace
 from .base import Compressor, Stage, in_stages
 from .calibration import Calibration
 from .compensate import METHODS, compensate
@@ -17,7 +17,20 @@ def space_of(compressors: Sequence[Compressor], graph: ModelGraph) -> SearchSpac
     """All knobs that these methods offer on a network."""
     knobs = [(c, knob) for c in in_stages(compressors) for knob in c.knobs(graph)]
     removes = {knob.name: c.removes(knob.target, graph) for c, knob in knobs}
-    return SearchSpace.of([knob for _, knob in knobs], {name: layers for name, layers in removes.items() if layers})
+    return SearchSpace.of(
+        [knob for _, knob in knobs], {name: layers for name, layers in removes.items() if layers}, _overrules(knobs)
+    )
+
+
+def _overrules(knobs: Sequence[tuple[Compressor, Knob]]) -> dict[str, frozenset[str]]:
+    """A layer is factorised by one method: the first that wants to."""
+    found: dict[str, frozenset[str]] = {}
+    ways = [(c.name, knob) for c, knob in knobs if c.stage == Stage.FACTORISE]
+    for index, (method, knob) in enumerate(ways):
+        later = {o.name for name, o in ways[index + 1 :] if name != method and o.target == knob.target}
+        if later:
+            found[knob.name] = frozenset(later)
+    return found
 
 
 def compress(
@@ -26,7 +39,7 @@ def compress(
     """A copy of ``net`` with ``policy`` carried out; ``net`` itself is untouched.
 
     Structure first (merge, prune, factorise), then one compensation pass over all of it, then sparsity and
-    quantisation, which see the weights that stay.
+    quantisation, which see the weights that stay. What is factorised is compensated before it, too.
 
     Raises:
         Infeasible: where the policy leaves no working network.
@@ -34,7 +47,8 @@ def compress(
     result, pending = copy.deepcopy(net), "none"
     for compressor in in_stages(compressors):
         choices = policy.of(compressor.name)
-        if compressor.stage > Stage.FACTORISE and pending != "none":
+        begins = compressor.stage > Stage.FACTORISE or (compressor.stage == Stage.FACTORISE and choices)
+        if begins and pending != "none":
             compensate(pending, result, calibration)
             pending = "none"
         result = compressor.carry_out(result, choices, calibration)

@@ -14,7 +14,7 @@ import onnx_ir as ir
 import torch
 from torch import Tensor, fx, nn
 
-from ..spaces import Builder, Emittable, Op, SequenceLinear, conv_attributes, output_shape
+from ..spaces import Builder, Emittable, Op, SequenceLinear, conv_attributes, is_packed, output_shape, packed
 from ..spaces.export import IR_VERSION, OPSET, onnx_program, quiet
 
 EDITED, EXPORTED = "edited graph", "full export"
@@ -93,11 +93,13 @@ def build(net: fx.GraphModule, example: Tensor) -> ir.Model:
         result = builder.node("Identity", [result])[0]
     result.name, result.type = "output", ir.TensorType(ir.DataType.FLOAT)
     result.shape = ir.Shape(["batch", *output_shape(net)])
+    functions = list(builder.functions.values())
+    domains = {"": OPSET, "com.microsoft": 1} | {function.domain: 1 for function in functions}
     graph = ir.Graph(
         [source], [result], nodes=_read(builder.nodes, result), initializers=list(builder.initializers.values()),
-        opset_imports={"": OPSET, "com.microsoft": 1}, name="parefront",
+        opset_imports=domains, name="parefront",
     )  # fmt: skip
-    return ir.Model(graph, ir_version=IR_VERSION, producer_name="parefront")
+    return ir.Model(graph, ir_version=IR_VERSION, producer_name="parefront", functions=functions)
 
 
 def _read(nodes: Sequence[ir.Node], result: ir.Value) -> list[ir.Node]:
@@ -118,7 +120,7 @@ def _emit(builder: Builder, module: nn.Module, inputs: Sequence[ir.Value]) -> li
     if isinstance(module, Op):
         return _op(builder, module, inputs)
     if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
-        weights = [builder.constant("weight", array(module.weight))]
+        weights = [_weight(builder, module)]
         if module.bias is not None:
             weights.append(builder.constant("bias", array(module.bias)))
         return builder.node("Conv", [*inputs, *weights], conv_attributes(module))
@@ -139,9 +141,16 @@ def _linear(builder: Builder, linear: nn.Linear, source: ir.Value) -> list[ir.Va
     """Gemm needs a matrix; for inputs of higher rank a MatMul and an Add."""
     bias = [builder.constant("bias", array(linear.bias))] if linear.bias is not None else []
     if not isinstance(linear, SequenceLinear):
-        return builder.node("Gemm", [source, builder.constant("weight", array(linear.weight)), *bias], {"transB": 1})
-    product = builder.node("MatMul", [source, builder.constant("weight", array(linear.weight).T)], suffix=".matmul")
+        return builder.node("Gemm", [source, _weight(builder, linear), *bias], {"transB": 1})
+    product = builder.node("MatMul", [source, _weight(builder, linear)], suffix=".matmul")
     return builder.node("Add", [*product, *bias]) if bias else product
+
+
+def _weight(builder: Builder, layer: nn.Module) -> ir.Value:
+    """A layer's weight, packed where that is asked for; transposed for a MatMul."""
+    weight = array(layer.get_parameter("weight"))
+    held = weight.T if isinstance(layer, SequenceLinear) else weight
+    return packed(builder, "weight", held) if is_packed(layer) else builder.constant("weight", held)
 
 
 def _op(builder: Builder, op: Op, inputs: Sequence[ir.Value]) -> list[ir.Value]:

@@ -5,8 +5,20 @@ from .errors import ConfigError, Infeasible, ParefrontError, TaskError, TraceErr
 from .graph import ChannelGroup, Exclusion, Layer, ModelGraph, Node, Slice
 from .groups import cut
 from .knob import Choice, Knob
-from .layers import WEIGHTED, SequenceLinear, conv_attributes, is_grouped, norm_of, onnx_pads, origin_of, weight_matrix
+from .layers import (
+    WEIGHTED,
+    SequenceLinear,
+    conv_attributes,
+    input_origin_of,
+    is_grouped,
+    norm_of,
+    onnx_pads,
+    origin_of,
+    weight_matrix,
+)
 from .ops import Op
+from .packing import is_packed, mark_packed, packed
+from .parts import layer_of, replace_layer
 from .policy import Policy
 from .rebuild import tidy
 from .space import SearchSpace
@@ -40,13 +52,19 @@ __all__ = [
     "conv_attributes",
     "cut",
     "describe",
+    "input_origin_of",
     "is_grouped",
+    "is_packed",
     "labels_of",
+    "layer_of",
+    "mark_packed",
     "norm_of",
     "onnx_pads",
     "op_of",
     "origin_of",
     "output_shape",
+    "packed",
+    "replace_layer",
     "tidy",
     "trace",
     "weight_matrix",

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import onnx.parser
 import onnx_ir as ir
 from torch import nn
 
@@ -17,6 +18,7 @@ class Builder:
     def __init__(self) -> None:
         self.nodes: list[ir.Node] = []
         self.initializers: dict[str, ir.Value] = {}
+        self.functions: dict[str, ir.Function] = {}
         self.scope = ""
 
     def constant(self, name: str, array: np.ndarray) -> ir.Value:
@@ -47,6 +49,11 @@ class Builder:
             output.name = f"{name}:{index}" if index else f"{name}:out"
         self.nodes.append(node)
         return list(node.outputs)
+
+    def function(self, text: str) -> None:
+        """Have the artefact define an ONNX function, in ONNX's text syntax; the same one any number of times."""
+        if text not in self.functions:
+            self.functions[text] = ir.serde.deserialize_function(onnx.parser.parse_function(text))
 
 
 def _attribute(name: str, value: Any) -> ir.Attr:

@@ -64,9 +64,13 @@ def norm_of(layer: nn.Module) -> tuple[Tensor, Tensor] | None:
     return (buffers["norm_scale"], buffers["norm_shift"]) if "norm_scale" in buffers else None
 
 
+INPUT_ORIGIN = "input_origin"
+
+
 def set_origin(layer: nn.Module) -> None:
-    """Remember which of the uncompressed layer's output channels each output channel is; cut along with the weight."""
+    """Remember which of the uncompressed layer's channels each channel is, output and input; cut with the weight."""
     layer.register_buffer("origin", torch.arange(layer.get_parameter("weight").shape[0]))
+    layer.register_buffer(INPUT_ORIGIN, torch.arange(layer.get_parameter("weight").shape[1]))
 
 
 def origin_of(layer: nn.Module) -> Tensor:
@@ -74,12 +78,17 @@ def origin_of(layer: nn.Module) -> Tensor:
     return layer.get_buffer("origin")
 
 
+def input_origin_of(layer: nn.Module) -> Tensor:
+    """The uncompressed layer's index along weight axis 1 of each present one, int64 of shape ``(in / groups,)``."""
+    return layer.get_buffer(INPUT_ORIGIN)
+
+
 def keep_outputs(layer: nn.Module, keep: Tensor) -> None:
     """Cut a layer (or a norm) down to the output channels ``keep`` (int64 indices), in place."""
     for name, tensor in [*layer.named_parameters(recurse=False)]:
         setattr(layer, name, nn.Parameter(tensor.data.index_select(0, keep), requires_grad=tensor.requires_grad))
     for name, buffer in [*layer.named_buffers(recurse=False)]:
-        if buffer.dim() > 0:
+        if buffer.dim() > 0 and name != INPUT_ORIGIN:
             setattr(layer, name, buffer.index_select(0, keep))
     _count(layer, ("out_channels", "out_features", "num_features", "num_parameters"), len(keep))
     if isinstance(layer, nn.LayerNorm):
@@ -90,6 +99,8 @@ def keep_inputs(layer: nn.Module, keep: Tensor) -> None:
     """Cut a layer's weight down to the input channels ``keep`` (int64 indices), in place."""
     weight = layer.get_parameter("weight")
     layer.weight = nn.Parameter(weight.data.index_select(1, keep), requires_grad=weight.requires_grad)
+    if INPUT_ORIGIN in dict(layer.named_buffers(recurse=False)):
+        layer.register_buffer(INPUT_ORIGIN, input_origin_of(layer).index_select(0, keep))
     _count(layer, ("in_channels", "in_features"), len(keep))
 
 

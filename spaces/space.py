@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -24,20 +24,28 @@ class SearchSpace:
         knobs: in execution order of the layers they are about.
         removes: for a knob name, the layers that vanish when the knob leaves its neutral choice
             (a dropped block takes its layers along). Knobs all of whose layers vanish are void.
+        overrules: for a knob name, the knobs that are void when it leaves its neutral choice (two ways to factorise
+            one layer).
     """
 
     knobs: tuple[Knob, ...]
     removes: Mapping[str, frozenset[str]]
+    overrules: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, knobs: Sequence[Knob], removes: Mapping[str, frozenset[str]] | None = None) -> SearchSpace:
+    def of(
+        cls,
+        knobs: Sequence[Knob],
+        removes: Mapping[str, frozenset[str]] | None = None,
+        overrules: Mapping[str, frozenset[str]] | None = None,
+    ) -> SearchSpace:
         """Sort the knobs by position (stable) and check that no name comes twice."""
         ordered = tuple(sorted(knobs, key=lambda knob: knob.position))
         names = [knob.name for knob in ordered]
         repeated = {name for name in names if names.count(name) > 1}
         if repeated:
             raise ConfigError(f"search space: knobs with the same name: {', '.join(sorted(repeated))}")
-        return cls(ordered, dict(removes or {}))
+        return cls(ordered, dict(removes or {}), dict(overrules or {}))
 
     def __len__(self) -> int:
         return len(self.knobs)
@@ -81,14 +89,22 @@ class SearchSpace:
 
     def canonical(self, policy: Policy) -> Policy:
         """The policy without the choices that can have no effect, so that equal models have equal digests."""
+        left = self._without(policy, self._removed(policy))
+        return self._without(left, {other for name in left for other in self.overrules.get(name, ())})
+
+    def _removed(self, policy: Policy) -> set[str]:
+        """The knobs whose layers the policy takes away."""
         removed = {name: self.removes[name] for name in policy if name in self.removes}
         if not removed:
-            return policy
+            return set()
         gone = frozenset().union(*removed.values())
         widths = [knob for knob in self.knobs if knob.layers and knob.name not in self.removes]
         void = {knob.name for knob in widths if knob.layers <= gone}
-        void |= {inner for inner, layers in removed.items() if any(layers < outer for outer in removed.values())}
-        return Policy({name: choice for name, choice in policy.items() if name not in void})
+        return void | {inner for inner, layers in removed.items() if any(layers < outer for outer in removed.values())}
+
+    @staticmethod
+    def _without(policy: Policy, void: Collection[str]) -> Policy:
+        return Policy({name: choice for name, choice in policy.items() if name not in void}) if void else policy
 
     def uniform(self, choices: Mapping[str, Choice]) -> Policy:
         """Every knob of a compressor at the same choice, or the nearest milder one that the knob offers.
