@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from ..spaces import WEIGHTED, describe
+from .moments import Moments, input_moments
 from .sampling import Target, module_of, targets_of
 
 BATCH = 64
@@ -57,6 +58,11 @@ class Calibration:
     def targets(self) -> dict[str, Target]:
         """What every dense layer gives at sampled places, by node name, on :attr:`compensation_inputs`."""
         return targets_of(self.net, self.compensation_inputs)
+
+    @cached_property
+    def input_moments(self) -> dict[str, Moments]:
+        """Means and covariances of what every dense layer reads, by layer name, on :attr:`compensation_inputs`."""
+        return input_moments(self.net, self.compensation_inputs)
 
     @cached_property
     def wiring(self) -> dict[str, tuple[str, ...]]:

@@ -7,6 +7,7 @@ from .groups import cut
 from .knob import Choice, Knob
 from .layers import (
     WEIGHTED,
+    PaddedConv2d,
     SequenceLinear,
     conv_attributes,
     input_origin_of,
@@ -40,6 +41,7 @@ __all__ = [
     "ModelGraph",
     "Node",
     "Op",
+    "PaddedConv2d",
     "ParefrontError",
     "Policy",
     "SearchSpace",

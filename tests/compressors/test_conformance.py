@@ -24,6 +24,20 @@ class TestDropBlocks(CompressorConformance):
         return create("drop_blocks")
 
 
+class TestLowRank(CompressorConformance):
+    @pytest.fixture
+    def compressor(self) -> Compressor:
+        return create("low_rank", {"schemes": ["svd", "spatial", "tucker2", "cp"], "ranks": [0.5, 0.25]})
+
+
+class TestLowRankByEnergy(CompressorConformance):
+    networks: ClassVar[tuple[str, ...]] = ("plain", "concat")
+
+    @pytest.fixture
+    def compressor(self) -> Compressor:
+        return create("low_rank", {"schemes": ["tucker2"], "ranks": [0.9, 0.5], "by": "energy", "round_to": 1})
+
+
 class TestQuantize(CompressorConformance):
     @pytest.fixture
     def compressor(self) -> Compressor:
