@@ -1,22 +1,28 @@
-"""Static int8, layer by layer: each convolution and linear layer is in 8 bits or stays in float."""
+"""Quantisation, layer by layer: weights in 8, 4, 2 or 1 bits, activations in 8 bits or in float."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 from torch import Tensor, fx, nn
 
-from ..spaces import WEIGHTED, Choice, Knob, ModelGraph, Op, SequenceLinear, op_of, tidy
+from ..spaces import WEIGHTED, Choice, Knob, ModelGraph, Op, SequenceLinear, layer_of, op_of, tidy
 from .base import Compressor, CompressorOptions, Stage, one_of
 from .calibration import Calibration
+from .codes import LARGEST, dequantize, quantize_weight
+from .equalize import equalize
 from .placement import CLAMPS, MOVERS, Placement, place
-from .quantized import ChannelFloats, FakeQuantize, QuantizedLayer, dequantize, quantize_weight
+from .quantized import ChannelFloats, FakeQuantize, QuantizedLayer
 from .ranges import RANGES, Observed, Observer, affine
+from .rounding import reconstruct, second_moments
 from .sampling import module_of
+from .weight_only import weight_only
 
-FLOAT, INT8 = 32, 8
+FLOAT = 32
+BITS: tuple[int | str, ...] = (FLOAT, "w8", 8, "w4", 4, "w2", 2, "w1", 1)
+"""All choices, mildest first: bits of the weights, with activations in 8 bits, or ("w…") left in float."""
 BIAS_LIMIT = 2**30
 """A bias is held in int32, in steps of the input's scale times the weight's."""
 
@@ -24,21 +30,33 @@ BIAS_LIMIT = 2**30
 class QuantizeOptions(CompressorOptions):
     """Options of ``quantize``."""
 
-    bits: tuple[int, ...] = (FLOAT, INT8)
+    bits: tuple[int | str, ...] = (FLOAT, 8)
+    granularity: Literal["channel", "tensor"] = Field(
+        default="channel", description="what shares a scale of the weights: each output channel, or the layer"
+    )
+    rounding: Literal["nearest", "reconstruct"] = Field(
+        default="nearest", description="reconstruct: so that the layer's output changes least (not for wN)"
+    )
+    equalize: bool = Field(default=False, description="cross-layer equalisation of the weights' ranges before it")
     ranges: Annotated[str, one_of(RANGES)] = "percentile"
     images: int = Field(default=64, gt=0, description="calibration images for activation ranges, for each candidate")
     bias_correction: bool = True
 
     @field_validator("bits")
     @classmethod
-    def _bits(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if not value or any(bits not in (FLOAT, INT8) for bits in value):
-            raise ValueError("expected a list of 32 (float) and 8 (int8)")
-        return tuple(sorted({FLOAT, *value}, reverse=True))
+    def _bits(cls, value: tuple[int | str, ...]) -> tuple[int | str, ...]:
+        if not value or any(bits not in BITS for bits in value):
+            raise ValueError("expected a list of 32 (float), 8, 4, 2, 1 (bits), w8, w4, w2, w1 (of the weights only)")
+        return tuple(bits for bits in BITS if bits in (FLOAT, *value))
 
 
 class Quantize(Compressor):
-    """8-bit weights (symmetric, per output channel) and activations (per tensor). A knob per layer: 32 or 8 bits.
+    """Weights in few bits (symmetric, per output channel) and 8-bit activations (per tensor). A knob per layer.
+
+    A choice is the bits of the weights: 32 leaves the layer in float; 8 and 4 are integers of that width, 2 is ternary
+    and 1 binary (see ``codes.py``); "w8", "w4", "w2" and "w1" leave activations in float. Weights of 4 bits and fewer
+    are packed in the file and unpacked to int8 when it is loaded, so that they run as fast as 8 bits do, not faster;
+    those beside float activations become floats, but for linear layers, which the runtime reads in 8, 4 and 2 bits.
 
     Activation ranges come from a pass of the *compressed* network over calibration data, since pruning shifts them.
     Bias correction (Nagel et al. 2019, "Data-Free Quantization", section 4.2, with measured input means) takes out
@@ -59,17 +77,32 @@ class Quantize(Compressor):
         ]
 
     def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
-        present = {str(node.target) for node in net.graph.nodes if node.op == "call_module"}
-        layers = {name for name, bits in choices.items() if bits == INT8 and name in present}
+        bits = _bits_of(net, choices)
+        if self.options.equalize:
+            equalize(net, bits)
+        layers = {name: int(b) for name, b in bits.items() if not isinstance(b, str)}
         placement = place(net, layers)
         with calibration.forward():
-            observed = Observer(net, placement.points).observe(calibration.inputs[: self.options.images])
+            observed = Observer(net, placement.points).observe(self._images(calibration))
+            moments = self._moments(net, layers, calibration)
         scales = self._insert(net, placement, observed)
         for node in [n for n in net.graph.nodes if n.op == "call_module" and n.target in layers]:
-            self._quantize_layer(net, node, scales)
+            self._quantize_layer(net, node, scales, layers[str(node.target)], moments.get(str(node.target)))
         _keep_float(net, scales.keys())
+        for name in bits.keys() - layers.keys():
+            layer, width = net.get_submodule(name), int(str(bits[name])[1:])
+            net.set_submodule(name, weight_only(layer, width, self.options.granularity == "channel"))
         tidy(net)
         return net
+
+    def _moments(self, net: fx.GraphModule, layers: Mapping[str, int], calibration: Calibration) -> dict[str, Tensor]:
+        """What layers read, where rounding wants it; a binary weight has no choice but its sign."""
+        if self.options.rounding == "nearest":
+            return {}
+        return second_moments(net, [name for name, bits in layers.items() if bits > 1], self._images(calibration))
+
+    def _images(self, calibration: Calibration) -> Tensor:
+        return calibration.inputs[: self.options.images]
 
     def _insert(
         self, net: fx.GraphModule, placement: Placement, observed: Mapping[fx.Node, Observed]
@@ -110,21 +143,39 @@ class Quantize(Compressor):
             node.replace_all_uses_with(node.all_input_nodes[0])
 
     def _quantize_layer(
-        self, net: fx.GraphModule, node: fx.Node, scales: Mapping[fx.Node, tuple[FakeQuantize, Observed]]
+        self,
+        net: fx.GraphModule,
+        node: fx.Node,
+        scales: Mapping[fx.Node, tuple[FakeQuantize, Observed]],
+        bits: int,
+        moments: Tensor | None,
     ) -> None:
         point, seen = scales[node.all_input_nodes[0]]
         layer = net.get_submodule(str(node.target))
         assert isinstance(layer, WEIGHTED)
         weight = layer.weight.detach().clone()
         bias = layer.get_parameter("bias").detach()
-        limit = 127 if self.target.full_range_weights else 63
-        codes, scale = quantize_weight(weight, limit, least=bias.abs() / (point.scale * BIAS_LIMIT))
+        codes, scale = quantize_weight(
+            weight,
+            bits,
+            per_channel=self.options.granularity == "channel",
+            full_range=self.target.full_range_weights,
+            least=bias.abs() / (point.scale * BIAS_LIMIT),
+        )
+        if moments is not None:
+            codes = reconstruct(weight, scale, LARGEST[bits] if bits < 8 else int(codes.abs().max()), moments)
         if self.options.bias_correction:
             means = seen.last_mean if isinstance(layer, nn.Linear) else seen.mean
             error = dequantize(codes, scale) - weight
             error = error.flatten(2).sum(2) if error.dim() > 2 else error
             layer.bias = nn.Parameter(bias - _mean_error(layer, error, means))
-        net.set_submodule(str(node.target), QuantizedLayer(layer, codes, scale, point.scale))
+        net.set_submodule(str(node.target), QuantizedLayer(layer, codes, scale, point.scale, bits))
+
+
+def _bits_of(net: fx.GraphModule, choices: Mapping[str, Choice]) -> dict[str, Choice]:
+    """The choice for each module that is called: a layer's own, or that of the layer it is a part of."""
+    called = [node for node in net.graph.nodes if isinstance(module_of(net, node), WEIGHTED)]
+    return {str(node.target): choices[layer_of(node)] for node in called if layer_of(node) in choices}
 
 
 def _keep_float(net: fx.GraphModule, points: Collection[fx.Node]) -> None:

@@ -9,10 +9,8 @@ import onnx_ir as ir
 import torch
 from torch import Tensor, nn
 
-from ..spaces import Builder, Emittable, SequenceLinear, conv_attributes
-
-SMALLEST_SCALE = 1e-12
-"""Of weights; where all of a channel's are zero, too."""
+from ..spaces import Builder, Emittable, SequenceLinear, conv_attributes, is_packed, packed
+from .codes import dequantize
 
 
 class FakeQuantize(Emittable):
@@ -80,21 +78,25 @@ class ChannelFloats(Emittable):
 
 
 class QuantizedLayer(Emittable):
-    """A convolution or linear layer with int8 weights, symmetric, one scale for each output channel.
+    """A convolution or linear layer with integer weights, symmetric, one scale for each output channel.
+
+    Weights of fewer than 8 bits, or that are marked to be packed, are unpacked to int8 when the file is loaded.
 
     Attributes:
         layer: the float layer, its weight and bias replaced by the values the integers stand for.
         codes: int8, the weight's shape.
         scale: float32, shape ``(out,)``.
+        packs: whether the codes are packed in the file.
         input_scale: of the activation it reads; the bias is held as int32 in steps of ``input_scale · scale``.
     """
 
     codes: Tensor
     scale: Tensor
 
-    def __init__(self, layer: nn.Module, codes: Tensor, scale: Tensor, input_scale: float) -> None:
+    def __init__(self, layer: nn.Module, codes: Tensor, scale: Tensor, input_scale: float, bits: int = 8) -> None:
         super().__init__()
         self.layer = layer
+        self.packs = bits < 8 or is_packed(layer)
         self.register_buffer("codes", codes)
         self.register_buffer("scale", scale)
         self.input_scale = input_scale
@@ -131,24 +133,7 @@ class QuantizedLayer(Emittable):
         return self.scale.double() * self.input_scale
 
     def _weight(self, builder: Builder, codes: np.ndarray, axis: int) -> ir.Value:
-        constants = [builder.constant("weight", codes), builder.constant("weight_scale", self.scale.numpy())]
+        held = packed(builder, "weight", codes) if self.packs else builder.constant("weight", codes)
+        constants = [held, builder.constant("weight_scale", self.scale.numpy())]
         zero = builder.constant("weight_zero_point", np.zeros(len(self.scale), np.int8))
         return builder.node("DequantizeLinear", [*constants, zero], {"axis": axis}, suffix=".weight_dequantize")[0]
-
-
-def quantize_weight(weight: Tensor, limit: int = 127, least: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Symmetric int8 codes and one scale for each output channel (axis 0), by the largest absolute weight.
-
-    Args:
-        least: scales to stay above, shape ``(out,)``: where a channel's weights are next to nothing, as a batch norm
-            with γ ≈ 0 leaves them, a smaller scale could not hold its bias.
-    """
-    scale = weight.detach().abs().flatten(1).amax(1) / limit
-    scale = torch.clamp(scale if least is None else torch.maximum(scale, least), min=SMALLEST_SCALE)
-    shaped = scale.view(-1, *[1] * (weight.dim() - 1))
-    return torch.clamp(torch.round(weight.detach() / shaped), -limit, limit).to(torch.int8), scale
-
-
-def dequantize(codes: Tensor, scale: Tensor) -> Tensor:
-    """The values that integer weights stand for."""
-    return codes.float() * scale.view(-1, *[1] * (codes.dim() - 1))

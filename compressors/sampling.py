@@ -68,7 +68,7 @@ class _Collect(fx.Interpreter):
                 self.found[name] = Target(known.rows, known.outputs, at_rows(before, value, known.rows))
         layer = module_of(net, n)
         if isinstance(layer, WEIGHTED) and is_dense(layer) and isinstance(value, Tensor):
-            rows = _choose(value, layer, zlib.crc32(n.name.encode()))
+            rows = choose_rows(value, layer, n.name)
             self.found[n.name] = Target(rows, at_rows(layer, value, rows), None)
             end = closing(net, n)
             if end is not None:
@@ -76,14 +76,17 @@ class _Collect(fx.Interpreter):
         return value
 
 
-def _choose(output: Tensor, layer: nn.Module, seed: int) -> Tensor:
-    """Random places: some two to three samples for each weight of an output, 1,536 to 2,304 in all."""
+def choose_rows(output: Tensor, layer: nn.Module, name: str) -> Tensor:
+    """Random places of an output, shape ``(images, places)``, always the same for a node of that ``name``.
+
+    Some two to three samples for each weight of an output, 1,536 to 2,304 in all.
+    """
     unknowns = layer.get_parameter("weight")[0].numel()
     wanted = max(1536, min(3 * unknowns, 2304))
     images = len(output)
     places = output[0, 0].numel() if isinstance(layer, nn.Conv2d) else output[0].numel() // output.shape[-1]
     each = max(1, min(places, wanted // images))
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(zlib.crc32(name.encode()))
     return torch.rand(images, places, generator=generator).topk(each, dim=1).indices
 
 

@@ -44,6 +44,28 @@ class TestQuantize(CompressorConformance):
         return create("quantize")
 
 
+class TestQuantizeToFewBits(CompressorConformance):
+    @pytest.fixture
+    def compressor(self) -> Compressor:
+        return create("quantize", {"bits": ["w8", 8, "w4", 4, "w2", 2, "w1", 1]})
+
+
+class TestQuantizeWithReconstruction(CompressorConformance):
+    networks: ClassVar[tuple[str, ...]] = ("plain", "depthwise")
+
+    @pytest.fixture
+    def compressor(self) -> Compressor:
+        return create("quantize", {"bits": [8, 4], "rounding": "reconstruct", "equalize": True})
+
+
+class TestQuantizePerTensor(CompressorConformance):
+    networks: ClassVar[tuple[str, ...]] = ("plain",)
+
+    @pytest.fixture
+    def compressor(self) -> Compressor:
+        return create("quantize", {"bits": [8, "w4", 2], "granularity": "tensor"})
+
+
 class TestQuantizeForArm(CompressorConformance):
     networks: ClassVar[tuple[str, ...]] = ("plain", "residual")
 

@@ -1,0 +1,76 @@
+"""Weights as integers: 8, 4, 2 (ternary) and 1 bit (binary), with a scale for each output channel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+SMALLEST_SCALE = 1e-12
+"""Where all of a channel's weights are zero, too."""
+TERNARY_THRESHOLD = 0.7
+
+
+def symmetric(weight: Tensor, limit: int = 127) -> tuple[Tensor, Tensor]:
+    """Integers from −``limit`` to ``limit``; the scale is the row's largest absolute weight over ``limit``."""
+    scale = (weight.abs().amax(1) / limit).clamp_min(SMALLEST_SCALE)
+    return torch.clamp(torch.round(weight / scale.unsqueeze(1)), -limit, limit), scale
+
+
+def ternary(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """−1, 0 and 1. Li, Zhang, Liu 2016, "Ternary Weight Networks", eqs. 5 and 6.
+
+    What is above Δ = 0.7 · mean|w| counts, and the scale is the mean absolute value of that.
+    """
+    size = weight.abs()
+    above = size > TERNARY_THRESHOLD * size.mean(1, keepdim=True)
+    scale = (size * above).sum(1) / above.sum(1).clamp_min(1)
+    return torch.sign(weight) * above, scale.clamp_min(SMALLEST_SCALE)
+
+
+def binary(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """−1 and 1, the scale is mean|w|. Rastegari et al. 2016, "XNOR-Net", eq. 6; zero counts as positive."""
+    return torch.where(weight < 0, -1.0, 1.0), weight.abs().mean(1).clamp_min(SMALLEST_SCALE)
+
+
+CODES: dict[int, Callable[[Tensor], tuple[Tensor, Tensor]]] = {
+    8: symmetric,
+    4: lambda weight: symmetric(weight, 7),
+    2: ternary,
+    1: binary,
+}
+"""By bits: rows of weights ``(rows, n)`` → integers as floats of that shape, and a scale for each row."""
+LARGEST = {8: 127, 4: 7, 2: 1, 1: 1}
+
+
+def quantize_weight(
+    weight: Tensor,
+    bits: int = 8,
+    *,
+    per_channel: bool = True,
+    full_range: bool = True,
+    least: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """int8 codes of the weight's shape and a scale for each output channel (axis 0), ``(out,)``.
+
+    Args:
+        bits: 8, 4, 2 or 1.
+        per_channel: whether each channel has a scale of its own; otherwise all share one.
+        full_range: False to keep 8-bit weights within 7 bits, for devices whose products saturate.
+        least: scales to stay above, shape ``(out,)``: where a channel's weights are next to nothing, as a batch norm
+            with γ ≈ 0 leaves them, a smaller scale could not hold its bias.
+    """
+    rows = weight.detach().flatten(1) if per_channel else weight.detach().reshape(1, -1)
+    codes, scale = symmetric(rows, 63) if bits == 8 and not full_range else CODES[bits](rows)
+    if least is not None and bool((least > scale).any()):
+        scale = torch.maximum(scale, least if per_channel else least.max())
+        if bits > 2:
+            limit = LARGEST[bits] if full_range or bits < 8 else 63
+            codes = torch.clamp(torch.round(rows / scale.unsqueeze(1)), -limit, limit)
+    return codes.view(weight.shape).to(torch.int8), scale.expand(len(weight)).contiguous()
+
+
+def dequantize(codes: Tensor, scale: Tensor) -> Tensor:
+    """The values that integer weights stand for."""
+    return codes.float() * scale.view(-1, *[1] * (codes.dim() - 1))
