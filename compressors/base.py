@@ -86,6 +86,10 @@ class Compressor(ABC):
         """The layers that vanish when the knob of ``target`` leaves its neutral choice."""
         return frozenset()
 
+    def runs_as(self, choice: Choice) -> Choice:
+        """The plainest choice that runs in the same arithmetic: what runs alike is timed against each other."""
+        return choice
+
     @property
     def compensation(self) -> str:
         """How layers behind a change are repaired once all structure is decided: a name in ``compensate.METHODS``."""

@@ -76,6 +76,11 @@ class Quantize(Compressor):
             for layer in graph.layers
         ]
 
+    def runs_as(self, choice: Choice) -> Choice:
+        """Integers run as the widest of them does; a layer of which only the weights are integers runs in float."""
+        integers = [bits for bits in self.options.bits if isinstance(bits, int) and bits != FLOAT]
+        return integers[0] if choice in integers else FLOAT
+
     def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
         bits = _bits_of(net, choices)
         if self.options.equalize:

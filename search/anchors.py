@@ -35,9 +35,19 @@ class Anchors:
     The ratios are measured once a run and kept in ``anchors.json``: all candidates of all sessions share them.
     """
 
-    def __init__(self, space: SearchSpace, uncompressed: Path, latency_ms: Measurement, compare: Compare) -> None:
-        """With the uncompressed model as the one anchor, which takes ``latency_ms`` (as first measured in this run)."""
-        self._space, self._compare = space, compare
+    def __init__(
+        self,
+        space: SearchSpace,
+        uncompressed: Path,
+        latency_ms: Measurement,
+        compare: Compare,
+        alike: Callable[[Policy], Policy] = lambda policy: policy,
+    ) -> None:
+        """With the uncompressed model as the one anchor, which takes ``latency_ms`` (as first measured in this run).
+
+        ``alike`` gives a policy whose choices are the plainest that run in the same arithmetic.
+        """
+        self._space, self._compare, self._alike = space, compare, alike
         self._anchors = [Anchor(Policy(), uncompressed, Measurement.exact(1.0, "x"))]
         self._file = uncompressed.with_name("anchors.json")
         self._known = read_json(self._file) if self._file.is_file() else {}
@@ -58,6 +68,7 @@ class Anchors:
 
     def nearest(self, policy: Policy) -> Anchor:
         """The anchor whose policy differs in the fewest knobs, those of layers that ``policy`` removes left out."""
+        policy = self._alike(policy)
         removing = {name: choice for name, choice in policy.items() if name in self._space.removes}
 
         def distance(anchor: Anchor) -> int:

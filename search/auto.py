@@ -33,11 +33,12 @@ _CHILDREN = 40
 class AutoSampler(BaseSampler):
     """Looks before it leaps: measures what each change does alone, and starts the evolution from the best together.
 
-    1. *Uniform policies*: every compressor on its own at a middle choice. The one that gives most for its loss becomes
-       the base (for most networks: everything in int8), or the uncompressed model where none pays. On top of the base,
-       the others uniformly, at a mild, a middle and a strong choice.
+    1. *Uniform policies*: every compressor on its own at its mildest choice and a middle one. The one that gives most
+       for its loss becomes the base (for most networks: everything in int8), or the uncompressed model where none pays.
+       On top of the base, the others uniformly, at a mild, a middle and a strong choice.
     2. *Single changes* on top of the base, one trial each: a block dropped, a layer at its middle choice or, where the
        base loses accuracy, as it was. Neighbours are changed together where there are more knobs than trials to spare.
+       Compressors that saved nothing uniformly are left to the evolution.
     3. *Ladders*: the changes ranked by accuracy lost for cost saved (and won for cost added), and the best 1, 2, 3, 5,
        8, … of them together.
     4. *Evolution* (NSGA-II) from the best of all these: of forty children the one that an additive model, fitted to all
@@ -85,7 +86,11 @@ class AutoSampler(BaseSampler):
         base = self._best_base(history, alone)
         yield from self._uniform_on_top(base)
         changes = single_changes(
-            self._space, base.params, int(SINGLES_SHARE * self._context.trials), repairs=self._loses(base)
+            self._space,
+            base.params,
+            int(SINGLES_SHARE * self._context.trials),
+            repairs=self._loses(base),
+            leave_out=self._idle(history, base),
         )
         yield from ({**base.params, **change} for change in changes)
         effects = [e for change in changes if (e := self._effect(history, base, change)) is not None]
@@ -93,14 +98,14 @@ class AutoSampler(BaseSampler):
         yield from self._ladder(base, rank_repairs(effects))
 
     def _uniform_alone(self) -> list[Mapping[str, Choice]]:
-        """Each compressor at its middle choice; those that remove layers are not for use everywhere."""
+        """Each compressor at its mildest and a middle choice; those that remove layers are not for use everywhere."""
         removing = {self._space[name].compressor for name in self._space.removes}
         alone: list[Mapping[str, Choice]] = []
         for compressor, ladder in uniform_choices(self._space).items():
             stronger = ladder[1:]
             if stronger and compressor not in removing:
-                middle = stronger[(len(stronger) - 1) // 2]
-                alone.append(self._space.encode(self._space.uniform({compressor: middle})))
+                for choice in dict.fromkeys((stronger[0], stronger[(len(stronger) - 1) // 2])):
+                    alone.append(self._space.encode(self._space.uniform({compressor: choice})))
         return alone
 
     def _best_base(self, history: History, alone: Sequence[Mapping[str, Choice]]) -> Tried:
@@ -118,6 +123,11 @@ class AutoSampler(BaseSampler):
 
     def _uniform_on_top(self, base: Tried) -> Iterator[Mapping[str, Choice]]:
         """Each compressor that the base leaves alone, on top of it, at a mild, a middle and a strong choice."""
+        for _, params in self._on_top(base):
+            yield params
+
+    def _on_top(self, base: Tried) -> Iterator[tuple[str, Mapping[str, Choice]]]:
+        """The same, with the compressor's name."""
         in_base = {knob.compressor for knob in self._space if base.params[knob.name] != knob.neutral}
         removing = {self._space[name].compressor for name in self._space.removes}
         for compressor, ladder in uniform_choices(self._space).items():
@@ -126,7 +136,15 @@ class AutoSampler(BaseSampler):
                 continue
             for share in (0.0, 0.4, 0.8):
                 top = self._space.uniform({compressor: stronger[int(share * len(stronger))]})
-                yield {**base.params, **dict(top)}
+                yield compressor, {**base.params, **dict(top)}
+
+    def _idle(self, history: History, base: Tried) -> frozenset[str]:
+        """The compressors that, uniformly on top of the base, saved nothing of any cost beyond noise."""
+        pays: dict[str, bool] = {}
+        for compressor, params in self._on_top(base):
+            effect = self._effect(history, base, {n: c for n, c in params.items() if c != base.params[n]})
+            pays[compressor] = pays.get(compressor, False) or effect is None or effect.saving > effect.saving_noise
+        return frozenset(name for name, paid in pays.items() if not paid)
 
     def _loses(self, base: Tried) -> bool:
         """Whether the base has lost accuracy beyond noise, so that taking changes back may win some."""

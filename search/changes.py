@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -45,7 +45,13 @@ class Effect:
         return next(iter(self.change)).split("/", 1)[0]
 
 
-def single_changes(space: SearchSpace, base: Mapping[str, Choice], at_most: int, repairs: bool) -> list[Change]:
+def single_changes(
+    space: SearchSpace,
+    base: Mapping[str, Choice],
+    at_most: int,
+    repairs: bool,
+    leave_out: Collection[str] = (),
+) -> list[Change]:
     """The changes worth a trial each, at most ``at_most``.
 
     Knobs that remove layers come first, one by one: they save most. Of every other knob the middle choice is taken;
@@ -56,10 +62,13 @@ def single_changes(space: SearchSpace, base: Mapping[str, Choice], at_most: int,
         base: a choice for every knob.
         at_most: number of changes.
         repairs: whether to take back what the base has changed, too.
+        leave_out: compressors whose knobs are not to be tried.
     """
     removing: list[tuple[Knob, Choice]] = []
     others: dict[str, list[tuple[Knob, Choice]]] = {}
     for knob in space:
+        if knob.compressor in leave_out:
+            continue
         if base[knob.name] != knob.neutral:
             target = knob.neutral if repairs else base[knob.name]
         else:

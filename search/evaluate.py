@@ -140,7 +140,11 @@ class TaskEvaluator:
         latency = {"latency_ms": timed.latency_ms, "latency_ratio": timed.ratio}
         memory = {"memory_bytes": self._device.memory(path)}
         self._anchors = Anchors(
-            self._space, path, timed.latency_ms, lambda one, other: self._time(one, other, self._final_protocol).ratio
+            self._space,
+            path,
+            timed.latency_ms,
+            lambda one, other: self._time(one, other, self._final_protocol).ratio,
+            self._alike,
         )
         for policy in self._anchor_policies():
             anchor = artifacts / f"anchor-{policy.digest}.onnx"
@@ -209,8 +213,20 @@ class TaskEvaluator:
     def _anchor_policies(self) -> list[Policy]:
         """For every method that changes the arithmetic, its middle choice everywhere."""
         ladders = uniform_choices(self._space)
-        names = [c.name for c in self._compressors if c.stage is Stage.QUANTISE and len(ladders.get(c.name, ())) > 1]
-        return [self._space.uniform({name: ladders[name][len(ladders[name]) // 2]}) for name in names]
+        policies = []
+        for compressor in self._compressors:
+            ladder = ladders.get(compressor.name, [])
+            kinds = [kind for kind in dict.fromkeys(map(compressor.runs_as, ladder)) if kind != ladder[0]]
+            if compressor.stage is Stage.QUANTISE and kinds:
+                policies.append(self._space.uniform({compressor.name: kinds[len(kinds) // 2]}))
+        return policies
+
+    def _alike(self, policy: Policy) -> Policy:
+        """The policy whose choices are the plainest that run in the same arithmetic."""
+        by_name = {c.name: c for c in self._compressors}
+        knobs = {name: self._space[name] for name in policy}
+        plain = {name: by_name[knob.compressor].runs_as(policy[name]) for name, knob in knobs.items()}
+        return Policy({name: choice for name, choice in plain.items() if choice != knobs[name].neutral})
 
     def close(self) -> None:
         self._device.close()

@@ -30,6 +30,7 @@ class SyntheticEvaluator:
         noise: half the 95 % interval of an accuracy, in fractions; a candidate's error depends on its digest alone.
         ratios: prune ratios on offer; a single one means no pruning.
         seed: of the formula's coefficients.
+        width_saves: whether pruned int8 layers are faster.
         evaluated, finalised: the policies that were asked for, in their order.
     """
 
@@ -37,6 +38,7 @@ class SyntheticEvaluator:
     noise: float = 0.0
     ratios: tuple[float, ...] = RATIOS
     seed: int = 0
+    width_saves: bool = True
     evaluated: list[Policy] = field(default_factory=list)
     finalised: list[Policy] = field(default_factory=list)
 
@@ -127,10 +129,13 @@ class SyntheticEvaluator:
             width = 1 - float(policy.get(f"prune_channels/block{block}.conv1", 0.0))
             for i in (0, 1):
                 int8 = self._int8(policy, block, i)
-                time += self._work[block, i] * (0.25 + 0.1 * width if int8 else 0.2 + 0.8 * width)
+                time += self._work[block, i] * (self._int8_time(width) if int8 else 0.2 + 0.8 * width)
                 time += 0.15 * (int8 != was_int8)
                 was_int8 = int8
         return float(time)
+
+    def _int8_time(self, width: float) -> float:
+        return 0.25 + (0.1 * width if self.width_saves else 0.1)
 
     @staticmethod
     def _int8(policy: Policy, block: int, layer: int) -> bool:

@@ -131,17 +131,25 @@ def test_auto_starts_uniform_then_changes_one_thing_at_a_time_then_climbs(tmp_pa
     space = evaluator.space
     policies = [r.policy for r in suggest("auto", evaluator, context_of(evaluator, tmp_path, trials=60), tmp_path)]
     int8 = space.uniform({"quantize": 8})
-    uniform = [space.uniform({"prune_channels": 0.375}), int8]
+    uniform = [space.uniform({"prune_channels": ratio}) for ratio in (0.125, 0.375)] + [int8]
     uniform += [space.uniform({"quantize": 8, "prune_channels": ratio}) for ratio in (0.125, 0.375, 0.625)]
-    assert policies[:5] == uniform
+    assert policies[:6] == uniform
     dropped = [space.canonical(Policy({**int8, f"drop_blocks/block{b}": True})) for b in range(6)]
     pruned = [Policy({**int8, f"prune_channels/block{b}.conv1": 0.375}) for b in range(6)]
-    assert policies[5:11] == dropped
-    assert policies[11:17] == pruned
-    ladder = policies[17:20]
+    assert policies[6:12] == dropped
+    assert policies[12:18] == pruned
+    ladder = policies[18:21]
     changed = [len(p.of("drop_blocks")) + len(p.of("prune_channels")) for p in ladder]
     assert changed == sorted(changed)
     assert changed[0] >= 2, "one change alone has been measured"
+
+
+def test_auto_tries_no_single_change_of_what_saves_nothing_anywhere(tmp_path: Path) -> None:
+    evaluator = SyntheticEvaluator(blocks=6, width_saves=False)
+    policies = [r.policy for r in suggest("auto", evaluator, context_of(evaluator, tmp_path, trials=60), tmp_path)]
+    changed = [len(policy.of("prune_channels")) for policy in policies[6:12]]
+    assert changed == [0] * 6, "blocks are dropped one by one"
+    assert len(policies[12].of("drop_blocks")) > 1, "the ladder follows, no layer is pruned alone"
 
 
 def test_auto_goes_for_the_budget(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def artifact(array: np.ndarray) -> tuple[bytes, int]:
 @pytest.mark.parametrize("name", ROUNDED)
 @pytest.mark.parametrize("kind", [np.float32, np.int8])
 def test_what_is_packed_comes_out(name: str, kind: type) -> None:
-    array = ROUNDED[name].astype(kind)
+    array: np.ndarray = ROUNDED[name].astype(kind)
     data, _ = artifact(array)
     unpacked = ort.InferenceSession(data, providers=["CPUExecutionProvider"]).run(None, {})[0]
     assert unpacked.dtype == kind
