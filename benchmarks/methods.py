@@ -1,0 +1,173 @@
+"""Every method alone on ResNet-20 (CIFAR-10), and on top of int8: test accuracy against bytes and latency, no training.
+
+    python benchmarks/methods.py [--only low_rank quantize …]
+
+Choices are made uniformly over the network; blocks, merges and pools are taken one after the other, the least harmful
+first. Results go to ``results/methods.json``, pictures to ``pictures/``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from cifar10 import task
+from compare import RESULTS, save
+from machine import describe
+from methods_pictures import draw
+
+from parefront.compressors import Calibration, Compressor, compress, create, space_of
+from parefront.evaluators import Device, LatencyProtocol, emit, measure, open_session, prove, split_inputs
+from parefront.search.split import Split
+from parefront.spaces import Infeasible, Policy, SearchSpace, trace
+
+NAME = "methods"
+PROTOCOL = LatencyProtocol(min_seconds=1.0, max_seconds=3.0)
+TOGETHER = (1, 2, 3, 4, 6, 8)
+CRITERIA = (
+    "l1", "l2", "bn_scale", "taylor", "activation", "fpgm", "apoz", "hessian", "group_l2", "lasso", "random",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A method with options, and which of its choices are tried (all where None)."""
+
+    method: str
+    label: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+VARIANTS = (
+    *(
+        Variant("prune_channels", name, {"criterion": name, "ratios": [0.25, 0.5, 0.75], "round_to": 4})
+        for name in CRITERIA
+    ),
+    Variant("prune_channels", "l1, not repaired", {"ratios": [0.25, 0.5], "round_to": 4, "compensate": "none"}),
+    Variant("drop_blocks", "blocks"),
+    Variant("merge", "merge"),
+    *(
+        Variant("low_rank", scheme, {"schemes": [scheme], "ranks": [0.75, 0.5, 0.375, 0.25], "round_to": 4})
+        for scheme in ("svd", "spatial", "tucker2", "cp")
+    ),
+    Variant("low_rank", "svd, weights alone", {"data_aware": False, "ranks": [0.5, 0.25], "round_to": 4}),
+    Variant("separable", "separable"),
+    Variant("prune_weights", "unstructured", {"sparsities": [0.3, 0.5, 0.7, 0.8, 0.9]}),
+    Variant("prune_weights", "one threshold for all", {"sparsities": [0.5, 0.7, 0.8, 0.9], "scope": "global"}),
+    Variant("prune_weights", "2:4", {"pattern": "2:4"}),
+    Variant("share_weights", "k-means", {"clusters": [256, 64, 16, 8, 4]}),
+    Variant("quantize", "nearest", {"bits": [8, 4, 2, 1]}),
+    Variant("quantize", "reconstruct", {"bits": [8, 4, 2], "rounding": "reconstruct"}),
+    Variant("quantize", "equalize", {"bits": [8, 4], "equalize": True}),
+    Variant("quantize", "weights alone", {"bits": ["w8", "w4", "w2", "w1"]}),
+)
+
+
+class Bench:
+    """The network, its data and the device."""
+
+    def __init__(self, folder: Path, device: Device) -> None:
+        given = task(20)
+        inputs, labels = split_inputs(given.calibration, 512)  # type: ignore[arg-type]
+        images = torch.from_numpy(inputs).float()
+        self.traced = trace(given.model, images[:2], prove)
+        self.calibration = Calibration(self.traced.net, images, torch.from_numpy(labels).long())
+        self.folder, self.device = folder, device
+        self.base = emit(self.traced.net, folder / "base.onnx", images[:4])
+        self.test = Split.of("test_", given.test, given.metric)
+        session = open_session(self.base.path)
+        self.whole = {name: m.to_json() for name, m in self.test.score_reference(session).items()}
+
+    def point(self, policy: Policy, compressors: list[Compressor]) -> dict[str, Any]:
+        net = compress(self.traced.net, policy, compressors, self.calibration)
+        artifact = emit(net, self.folder / "candidate.onnx", self.calibration.example)
+        scores = self.test.score(open_session(artifact.path))
+        ratio = measure(self.device, artifact.path, self.base.path, PROTOCOL).ratio
+        found = {name: m.to_json() for name, m in scores.items()}
+        return {**found, "latency_ratio": ratio.to_json(), "size_bytes": artifact.size_bytes}
+
+    def harm(self, policy: Policy, compressors: list[Compressor]) -> float:
+        """Squared change of the outputs on calibration images."""
+        net = compress(self.traced.net, policy, compressors, self.calibration)
+        images = self.calibration.inputs[:128]
+        with torch.no_grad():
+            return float((net(images) - self.traced.net(images)).square().mean())
+
+
+def ladder(bench: Bench, space: SearchSpace, compressors: list[Compressor]) -> Iterator[tuple[str, Policy]]:
+    """The policies of a curve, mildest first, and what to call them."""
+    if all(isinstance(knob.neutral, bool) for knob in space):
+        alone = [space.decode({knob.name: not knob.neutral}) for knob in space]
+        ranked = sorted(alone, key=lambda policy: bench.harm(policy, compressors))
+        for count in [n for n in TOGETHER if n <= len(ranked)]:
+            yield str(count), space.decode({name: c for policy in ranked[:count] for name, c in policy.items()})
+        return
+    seen: dict[Policy, str] = {}
+    for knob in sorted(space, key=lambda knob: -len(knob.choices)):
+        for choice in knob.choices:
+            policy = space.uniform({knob.compressor: choice})
+            if policy and policy not in seen:
+                seen[policy] = str(choice)
+    yield from ((label, policy) for policy, label in seen.items())
+
+
+def curve(bench: Bench, variant: Variant, int8: bool) -> list[dict[str, Any]]:
+    method = create(variant.method, variant.options)
+    alone = space_of([method], bench.traced.graph)
+    points = []
+    for label, policy in ladder(bench, alone, [method]):
+        compressors = [method, create("quantize")] if int8 else [method]
+        whole = space_of(compressors, bench.traced.graph)
+        if int8:
+            policy = whole.canonical(Policy({**whole.uniform({"quantize": 8}), **policy}))
+        try:
+            points.append({"choice": label, **bench.point(policy, compressors)})
+        except Infeasible as refusal:
+            print(f"  {label}: {refusal}")
+    return points
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", help="methods to run again; the others are kept as they are")
+    arguments = parser.parse_args()
+    file = RESULTS / f"{NAME}.json"
+    results: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {"curves": []}
+    chosen = [v for v in VARIANTS if not arguments.only or v.method in arguments.only]
+    redone = {v.method for v in chosen}
+    results["curves"] = [c for c in results["curves"] if c["method"] not in redone]
+    with tempfile.TemporaryDirectory() as name, Device() as device:
+        bench = Bench(Path(name), device)
+        results |= {"machine": describe(device.profile), "whole": bench.whole, "bytes": bench.base.size_bytes}
+        results["int8"] = bench.point(
+            space_of([create("quantize")], bench.traced.graph).uniform({"quantize": 8}), [create("quantize")]
+        )
+        for variant in chosen:
+            for int8 in (False, True) if variant.method != "quantize" else (False,):
+                points = curve(bench, variant, int8)
+                entry = {"method": variant.method, "label": variant.label, "int8": int8, "points": points}
+                results["curves"].append(entry)
+                save(NAME, results)
+                print(row(entry), flush=True)
+    draw(results)
+
+
+def row(entry: Mapping[str, Any]) -> str:
+    """A line of the table in Markdown: accuracy, bytes and latency of each choice."""
+    cells = [
+        f"{p['choice']}: {p['test_accuracy']['value']:.1%}, {p['size_bytes'] / 1000:.0f} KB, "
+        f"{p['latency_ratio']['value']:.2f}x"
+        for p in entry["points"]
+    ]
+    name = f"{entry['method']}, {entry['label']}" + (" + int8" if entry["int8"] else "")
+    return f"| {name} | {'; '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""Weights in half precision: half the bytes in the file, floats again when it is loaded."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import onnx_ir as ir
+from torch import Tensor, fx, nn
+
+from parefront.compressors import Calibration, Compressor, Stage
+from parefront.spaces import Builder, Choice, Emittable, Knob, ModelGraph, conv_attributes
+
+
+class HalfConv(Emittable):
+    """A convolution whose weight lies in the file as float16."""
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.conv = conv
+        conv.weight.data = conv.weight.data.half().float()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x)
+
+    def emit(self, builder: Builder, inputs: Sequence[ir.Value | None]) -> list[ir.Value]:
+        half = builder.constant("weight", self.conv.weight.detach().numpy().astype(np.float16))
+        weight = builder.node("Cast", [half], {"to": int(ir.DataType.FLOAT)}, suffix=".weight_floats")
+        bias = builder.constant("bias", self.conv.bias.detach().numpy())
+        return builder.node("Conv", [inputs[0], *weight, bias], conv_attributes(self.conv))
+
+
+class Half(Compressor):
+    """A knob for each convolution: 32 or 16 bits for a weight."""
+
+    name = "half"
+    stage = Stage.SPARSIFY
+
+    def knobs(self, graph: ModelGraph) -> list[Knob]:
+        convolutions = [layer for layer in graph if len(layer.kernel) == 2]
+        return [Knob(self.name, c.name, (32, 16), 32, frozenset({c.name}), c.position) for c in convolutions]
+
+    def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
+        for name in choices:
+            layer = dict(net.named_modules()).get(name)
+            if isinstance(layer, nn.Conv2d):
+                net.set_submodule(name, HalfConv(layer))
+        return net
