@@ -24,6 +24,14 @@ class TestDropBlocks(CompressorConformance):
         return create("drop_blocks")
 
 
+class TestMerge(CompressorConformance):
+    networks: ClassVar[tuple[str, ...]] = ("plain", "depthwise")
+
+    @pytest.fixture
+    def compressor(self) -> Compressor:
+        return create("merge")
+
+
 class TestQuantize(CompressorConformance):
     @pytest.fixture
     def compressor(self) -> Compressor:
