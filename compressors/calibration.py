@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from ..spaces import WEIGHTED, describe
+from ..spaces import WEIGHTED, ModelGraph, describe
 from .moments import Moments, input_moments
+from .neighbours import pools_behind
 from .sampling import Target, module_of, targets_of
 
 BATCH = 64
@@ -51,13 +52,21 @@ class Calibration:
     @cached_property
     def compensation_inputs(self) -> Tensor:
         """The inputs that compensation runs on: as many as some 20 GMACs allow, 8 to 256."""
-        count = int(COMPENSATION_MACS / max(1, describe(self.net, self.example).macs))
+        count = int(COMPENSATION_MACS / max(1, self._description.macs))
         return self.inputs[: min(256, max(8, count))]
 
     @cached_property
     def targets(self) -> dict[str, Target]:
-        """What every dense layer gives at sampled places, by node name, on :attr:`compensation_inputs`."""
-        return targets_of(self.net, self.compensation_inputs)
+        """What every dense layer gives at sampled places, by node name, on :attr:`compensation_inputs`.
+
+        Under a pool's name stands what the pool makes of the outputs of the layer that it alone reads.
+        """
+        return targets_of(self.net, self.compensation_inputs, pools_behind(self._description))
+
+    @cached_property
+    def _description(self) -> ModelGraph:
+        """Layers and data flow, without channel groups."""
+        return describe(self.net, self.example)
 
     @cached_property
     def input_moments(self) -> dict[str, Moments]:

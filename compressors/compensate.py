@@ -11,7 +11,7 @@ from torch import Tensor, fx, nn
 from ..spaces import WEIGHTED, norm_of, origin_of
 from .base import CompressorOptions, one_of
 from .calibration import Calibration
-from .sampling import at_rows, closing, is_dense, module_of, output_width, patches
+from .sampling import aim_of, at_rows, closing, is_dense, module_of, output_width, patches
 
 RIDGE = 3e-2
 """Weight of the pull towards the weights as they stand, relative to the mean input variance. On ResNet-56 at 25 %
@@ -38,7 +38,8 @@ def least_squares(net: fx.GraphModule, calibration: Calibration) -> None:
     He, Zhang, Sun 2017, "Channel Pruning for Accelerating Very Deep Neural Networks", eq. 4, with the inputs that the
     compressed network really sees (its "asymmetric" reconstruction). A layer whose output goes only into a residual
     addition is solved for the uncompressed *sum* minus the identity as it is (section 3.3), so what a dropped block
-    no longer adds is added by the next one. Deviations: the solution is pulled towards the present weights (ridge,
+    no longer adds is added by the next one. A convolution that has taken over a pool's stride is solved for what the
+    pool makes of its uncompressed outputs. Deviations: the solution is pulled towards the present weights (ridge,
     3 % of the mean input variance), inputs and outputs are sampled at random places, and for layers with more than
     2,400 inputs to each output only a scale for each input channel is solved for (eq. 5's β with no penalty).
     """
@@ -91,7 +92,8 @@ class _Repair(fx.Interpreter):
 
     def run_node(self, n: fx.Node) -> object:
         layer = module_of(self.net, n)
-        rewired = self.wiring.get(n.name) != tuple(source.name for source in n.all_input_nodes)
+        wiring = tuple(source.name for source in n.all_input_nodes)
+        rewired = aim_of(n) != n.name or self.wiring.get(n.name) != wiring
         reached = rewired or any(source in self.changed for source in n.all_input_nodes)
         if isinstance(layer, WEIGHTED):
             first_hand = rewired or layer.get_parameter("weight").shape[1] != self.widths.get(n.name)
@@ -105,7 +107,7 @@ class _Repair(fx.Interpreter):
 
 
 def _solve(run: _Repair, node: fx.Node, layer: nn.Module, first_hand: bool) -> None:
-    target = run.calibration.targets.get(node.name)
+    target = run.calibration.targets.get(aim_of(node))
     if target is None or not is_dense(layer) or not (first_hand or target.sums is not None):
         return
     source = run.env[node.all_input_nodes[0]]

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor, fx, nn
 
-from ..spaces import Choice, Knob, Layer, ModelGraph, input_origin_of, origin_of, replace_layer
+from ..spaces import Choice, Knob, Layer, ModelGraph, input_origin_of, origin_of, reads_as, replace_layer
 from .base import Compressor, CompressorOptions, Stage, one_of
 from .calibration import Calibration
 from .chains import SCHEMES, Chain, Dense, Ranks, Scheme, scheme_for, weights_of
@@ -94,20 +94,20 @@ class LowRank(Compressor):
         for name, choice in choices.items():
             layer = net.get_submodule(name) if name in calls else None
             if isinstance(layer, nn.Conv2d | nn.Linear) and is_dense(layer):
-                chain = self._chain(name, layer, choice, calibration, calls[name].name)
+                seen = calibration.input_moments[reads_as(net, name)].of(input_origin_of(layer))
+                chain = self._chain(name, layer, choice, seen, _output_covariance(layer, calibration, calls[name].name))
                 if chain is not None:
                     replace_layer(net, name, chain)
         return net
 
     def _chain(
-        self, name: str, layer: nn.Conv2d | nn.Linear, choice: Choice, calibration: Calibration, node: str
+        self, name: str, layer: nn.Conv2d | nn.Linear, choice: Choice, moments: Moments, outputs: Tensor | None
     ) -> Chain | None:
         """The parts, or None where they would not be smaller."""
         scheme_name, share = self._read(choice)
-        moments = _moments(name, layer, calibration)
         dense = Dense(layer, torch.eye(len(moments.mean)))
         if self.options.data_aware:
-            dense = Dense(layer, moments.covariance, _output_covariance(layer, calibration, node))
+            dense = Dense(layer, moments.covariance, outputs)
         shape = dense.kernel.shape
         scheme, step = scheme_for(scheme_name, shape), self._step(shape)
         if self.options.by == "energy":
@@ -181,11 +181,6 @@ def _saves(scheme: Scheme, shape: torch.Size, ranks: Ranks, layer: Layer) -> boo
     before = shape.numel()
     weights = scheme.multiplies(shape, ranks, 1.0, 1.0) + sum(ranks)
     return max(_macs(scheme, shape, ranks, layer), weights) < before
-
-
-def _moments(name: str, layer: nn.Module, calibration: Calibration) -> Moments:
-    """Of the input channels that are left."""
-    return calibration.input_moments[name].of(input_origin_of(layer))
 
 
 def _output_covariance(layer: nn.Module, calibration: Calibration, node: str) -> Tensor | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar, Literal
 
@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field, field_validator
 from torch import fx
 
-from ..spaces import ChannelGroup, Choice, Infeasible, Knob, ModelGraph, cut
+from ..spaces import ChannelGroup, Choice, Infeasible, Knob, ModelGraph, cut, slices_left
 from .base import Compressor, CompressorOptions, Stage
 from .calibration import Calibration
 from .compensate import CompensatedOptions
@@ -74,7 +74,6 @@ class PruneChannels(Compressor):
         return self.options.compensate
 
     def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
-        called = {str(node.target) for node in net.graph.nodes if node.op == "call_module"}
         kept: list[tuple[ChannelGroup, list[int]]] = []
         for name, ratio in choices.items():
             group = self._groups[name]
@@ -82,7 +81,8 @@ class PruneChannels(Compressor):
             if keep < group.unit:
                 raise Infeasible(f"group {name} would keep no channel")
             scores = importance(self.options.criterion, calibration.net, group, calibration, self.options.seed)
-            kept.append((_present(group, called), most_important(scores, keep, group.unit)))
+            left = replace(group, slices=slices_left(net, group.slices))
+            kept.append((left, most_important(scores, keep, group.unit)))
         cut(net, kept)
         return net
 
@@ -107,8 +107,3 @@ class PruneChannels(Compressor):
         while self.options.round_to == "auto" and step > 1 and group.channels < 2 * step:
             step //= 2
         return step
-
-
-def _present(group: ChannelGroup, called: Collection[str]) -> ChannelGroup:
-    """The group without the layers that another method has taken away."""
-    return replace(group, slices=tuple(s for s in group.slices if s.layer in called))

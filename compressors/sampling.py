@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from ..spaces import WEIGHTED, is_grouped, onnx_pads
+from ..spaces import WEIGHTED, is_grouped, labels_of, onnx_pads
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,13 +45,35 @@ def closing(net: fx.GraphModule, node: fx.Node) -> fx.Node | None:
     return users[0] if len(users[0].all_input_nodes) == 2 else None
 
 
-def targets_of(net: fx.GraphModule, inputs: Tensor) -> dict[str, Target]:
-    """The targets of every dense layer, by node name, from one pass over ``inputs``."""
-    return _Collect(net).collect(inputs)
+_AIM = "aim"
+
+
+def aim(node: fx.Node, pool: fx.Node) -> None:
+    """Note that a convolution takes over its pool's stride: it is to give what the pool would make of its outputs."""
+    node.meta[_AIM] = pool.name
+
+
+def aim_of(node: fx.Node) -> str:
+    """The name in ``targets_of`` of what a layer is to give: its node's, or the pool's that it has taken over."""
+    return str(node.meta.get(_AIM, node.name))
+
+
+def targets_of(net: fx.GraphModule, inputs: Tensor, pools: Mapping[str, str] | None = None) -> dict[str, Target]:
+    """The targets of every dense layer, by node name, from one pass over ``inputs``.
+
+    Args:
+        pools: for labels of layers that of a pool behind; under that pool's name stands the pooled layer's target,
+            the activation between them left out.
+    """
+    return _Collect(net).collect(inputs, pools or {})
 
 
 class _Collect(fx.Interpreter):
-    def collect(self, inputs: Tensor) -> dict[str, Target]:
+    def collect(self, inputs: Tensor, pools: Mapping[str, str]) -> dict[str, Target]:
+        net = self.module
+        assert isinstance(net, fx.GraphModule)
+        nodes = {label: node for node, label in labels_of(net).items()}
+        self.pools = {nodes[layer]: nodes[pool] for layer, pool in pools.items()}
         self.found: dict[str, Target] = {}
         self.waiting: dict[fx.Node, list[tuple[str, nn.Module]]] = {}
         with torch.no_grad():
@@ -68,12 +91,19 @@ class _Collect(fx.Interpreter):
                 self.found[name] = Target(known.rows, known.outputs, at_rows(before, value, known.rows))
         layer = module_of(net, n)
         if isinstance(layer, WEIGHTED) and is_dense(layer) and isinstance(value, Tensor):
-            rows = choose_rows(value, layer, n.name)
-            self.found[n.name] = Target(rows, at_rows(layer, value, rows), None)
+            self.found[n.name] = _sample(value, layer, n.name)
+            if n in self.pools:
+                pool = self.pools[n]
+                self.found[pool.name] = _sample(net.get_submodule(str(pool.target))(value), layer, pool.name)
             end = closing(net, n)
             if end is not None:
                 self.waiting.setdefault(end, []).append((n.name, layer))
         return value
+
+
+def _sample(output: Tensor, layer: nn.Module, name: str) -> Target:
+    rows = choose_rows(output, layer, name)
+    return Target(rows, at_rows(layer, output, rows), None)
 
 
 def choose_rows(output: Tensor, layer: nn.Module, name: str) -> Tensor:

@@ -2,8 +2,9 @@
 
 from .emission import Builder, Emittable
 from .errors import ConfigError, Infeasible, ParefrontError, TaskError, TraceError
-from .graph import ChannelGroup, Exclusion, Layer, ModelGraph, Node, Slice
+from .graph import ChannelGroup, Exclusion, Layer, ModelGraph, Node, Slice, Window
 from .groups import cut
+from .joined import join_layers, reads_as, slices_left
 from .knob import Choice, Knob
 from .layers import (
     WEIGHTED,
@@ -51,12 +52,14 @@ __all__ = [
     "TaskError",
     "TraceError",
     "Traced",
+    "Window",
     "conv_attributes",
     "cut",
     "describe",
     "input_origin_of",
     "is_grouped",
     "is_packed",
+    "join_layers",
     "labels_of",
     "layer_of",
     "mark_packed",
@@ -66,7 +69,9 @@ __all__ = [
     "origin_of",
     "output_shape",
     "packed",
+    "reads_as",
     "replace_layer",
+    "slices_left",
     "tidy",
     "trace",
     "weight_matrix",

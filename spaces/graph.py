@@ -38,6 +38,27 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """The pixels that one place of an output reads; each attribute has an entry for every axis of the image.
+
+    Attributes:
+        kernel, stride, dilation: in pixels.
+        begin, end: padding before the first and behind the last pixel.
+    """
+
+    kernel: Shape
+    stride: Shape
+    dilation: Shape
+    begin: Shape
+    end: Shape
+
+    def places(self, image: Shape) -> Shape:
+        """Height and width of the output for an image of this height and width."""
+        axes = zip(image, self.kernel, self.stride, self.dilation, self.begin, self.end, strict=True)
+        return tuple((size + b + e - d * (k - 1) - 1) // s + 1 for size, k, s, d, b, e in axes)
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """One step of the computation.
 
@@ -46,12 +67,14 @@ class Node:
         op: ONNX operator (``"Conv"``, ``"Add"`` …), or ``"input"`` or ``"output"``.
         inputs: names of the nodes it reads, constants left out.
         shape: of its (first) output for one sample, without the batch axis.
+        window: of a convolution or a pool; else None.
     """
 
     name: str
     op: str
     inputs: tuple[str, ...]
     shape: Shape
+    window: Window | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,9 +12,9 @@ from torch import Tensor, fx, nn
 
 from .errors import TraceError
 from .export import export
-from .graph import Layer, ModelGraph, Node
+from .graph import Layer, ModelGraph, Node, Window
 from .groups import Proof, find_groups
-from .layers import WEIGHTED
+from .layers import WEIGHTED, conv_attributes
 from .messages import one_line
 from .ops import Op
 from .rebuild import rebuild
@@ -77,7 +77,7 @@ def describe(net: fx.GraphModule, example: Tensor) -> ModelGraph:
                 found = _layer(str(node.target), module, source, shape, len(layers))
                 known = layers.get(found.name)
                 layers[found.name] = replace(known, macs=known.macs + found.macs) if known else found
-        nodes.append(Node(labels[node], op_of(net, node), inputs, shape))
+        nodes.append(Node(labels[node], op_of(net, node), inputs, shape, _window(net, node)))
     graph = ModelGraph(tuple(layers.values()), tuple(nodes))
     return replace(graph, output_layers=_output_layers(graph))
 
@@ -146,6 +146,21 @@ def _layer(name: str, module: nn.Module, source: tuple[int, ...], shape: tuple[i
     macs = int(np.prod(shape[1:])) * weight.numel()
     kernel, stride = tuple(module.kernel_size), tuple(module.stride)
     return Layer(name, kind, source, shape, params, macs, module.groups, kernel, stride, position)
+
+
+def _window(net: fx.GraphModule, node: fx.Node) -> Window | None:
+    module = net.get_submodule(str(node.target)) if node.op == "call_module" else None
+    if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
+        found = conv_attributes(module)
+    elif isinstance(module, Op) and module.op_type in ("AveragePool", "MaxPool"):
+        found = module.attributes
+    else:
+        return None
+    kernel = tuple(found["kernel_shape"])
+    rank = len(kernel)
+    stride, dilation = (tuple(found.get(name) or [1] * rank) for name in ("strides", "dilations"))
+    pads = tuple(found.get("pads") or [0] * (2 * rank))
+    return Window(kernel, stride, dilation, pads[:rank], pads[rank:])
 
 
 def _output_layers(graph: ModelGraph) -> frozenset[str]:

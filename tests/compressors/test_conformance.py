@@ -38,6 +38,14 @@ class TestLowRankByEnergy(CompressorConformance):
         return create("low_rank", {"schemes": ["tucker2"], "ranks": [0.9, 0.5], "by": "energy", "round_to": 1})
 
 
+class TestMerge(CompressorConformance):
+    networks: ClassVar[tuple[str, ...]] = ("plain", "depthwise")
+
+    @pytest.fixture
+    def compressor(self) -> Compressor:
+        return create("merge")
+
+
 class TestQuantize(CompressorConformance):
     @pytest.fixture
     def compressor(self) -> Compressor:

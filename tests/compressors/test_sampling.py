@@ -11,7 +11,7 @@ from parefront.compressors.sampling import at_rows, is_dense, output_width, patc
 from parefront.spaces.layers import PaddedConv2d
 from parefront.testing import specimen
 
-from ..flat import add, conv, flat, images, pooled
+from ..flat import add, chain, conv, flat, images, op, pooled, relu
 
 
 def padded(pads: tuple[int, int, int, int], stride: int) -> PaddedConv2d:
@@ -78,6 +78,18 @@ def test_targets_are_outputs_at_places_that_are_all_different() -> None:
         assert torch.equal(target.outputs, at_rows(layer, values[names[node]], target.rows))
     again = targets_of(subject.net, inputs)
     assert all(torch.equal(again[node].rows, target.rows) for node, target in targets.items())
+
+
+def test_what_a_pool_makes_of_a_layer_is_sampled_under_the_pools_name() -> None:
+    x = images(4, 3, 8, 8)
+    pool = op("MaxPool", kernel_shape=[2, 2], strides=[2, 2])
+    net = chain(x, a=conv(3, 4), act=relu(), pool=pool, b=conv(4, 4))
+    targets = targets_of(net, x, {"a": "pool"})
+    assert targets.keys() == {"a", "pool", "b"}
+    layer, found = net.get_submodule("a"), targets["pool"]
+    with torch.no_grad():
+        assert torch.equal(found.outputs, at_rows(layer, pool(layer(x)), found.rows))
+    assert int(found.rows.max()) < 16
 
 
 def test_only_layers_that_close_a_branch_have_sums() -> None:

@@ -56,6 +56,16 @@ def test_data_flow_names_layers_and_operators() -> None:
     assert graph.nodes[-1].op == "output"
 
 
+def test_windows_tell_how_many_pixels_come_out() -> None:
+    for graph in (same_padded()[1].graph, specimen("concat").graph):
+        windowed = [node for node in graph.nodes if node.window is not None]
+        assert windowed == [node for node in graph.nodes if node.op in ("Conv", "MaxPool", "AveragePool")]
+        for node in windowed:
+            assert node.window is not None
+            assert node.window.places(graph.node[node.inputs[0]].shape[1:]) == node.shape[1:]
+    assert specimen("plain").graph.node["9"].window is None
+
+
 def test_the_layers_behind_which_only_the_output_comes_are_its_classes() -> None:
     assert specimen("plain").graph.output_layers == {"9"}
     x = images(2, 4, 8, 8)
