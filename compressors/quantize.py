@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, field_validator
 from torch import Tensor, fx, nn
 
-from ..spaces import WEIGHTED, Choice, Knob, ModelGraph, Op, SequenceLinear, op_of, tidy
+from ..spaces import WEIGHTED, Choice, Knob, ModelGraph, Op, SequenceLinear, layer_of, op_of, tidy
 from .base import Compressor, CompressorOptions, Stage, one_of
 from .calibration import Calibration
 from .placement import CLAMPS, MOVERS, Placement, place
@@ -59,8 +59,8 @@ class Quantize(Compressor):
         ]
 
     def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
-        present = {str(node.target) for node in net.graph.nodes if node.op == "call_module"}
-        layers = {name for name, bits in choices.items() if bits == INT8 and name in present}
+        calls = [node for node in net.graph.nodes if isinstance(module_of(net, node), WEIGHTED)]
+        layers = {str(node.target) for node in calls if choices.get(layer_of(node)) == INT8}
         placement = place(net, layers)
         with calibration.forward():
             observed = Observer(net, placement.points).observe(calibration.inputs[: self.options.images])

@@ -24,6 +24,12 @@ class TestDropBlocks(CompressorConformance):
         return create("drop_blocks")
 
 
+class TestSeparable(CompressorConformance):
+    @pytest.fixture
+    def compressor(self) -> Compressor:
+        return create("separable")
+
+
 class TestQuantize(CompressorConformance):
     @pytest.fixture
     def compressor(self) -> Compressor:
