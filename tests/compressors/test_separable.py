@@ -217,7 +217,7 @@ def test_a_grouped_layer_is_solved_as_numpy_solves_each_group(
 def test_a_pruned_layer_gets_as_many_groups_as_divide_what_is_left(width: int, groups: int, bench: MakeBench) -> None:
     net = chain(X[:1], first=conv(8, 8), act=relu(), layer=conv(8, 12), last=conv(12, 4, 1))
     subject = bench(net, X, prune_channels={"round_to": 1}, separable={})
-    policy = {"prune_channels/first": 1 - width / 8, "separable/layer": "grouped_4"}
+    policy: dict[str, Choice] = {"prune_channels/first": 1 - width / 8, "separable/layer": "grouped_4"}
     layer = subject.apply(policy).get_submodule("layer")
     assert isinstance(layer, nn.Conv2d)
     assert (layer.in_channels, layer.groups) == (width, groups)
@@ -234,8 +234,7 @@ def test_every_layer_of_a_pruned_network_can_be_made_cheaper(bench: MakeBench) -
     for way in WAYS:
         subject = bench("residual", drop_blocks={}, prune_channels={"round_to": 1}, separable={})
         space = space_of(subject.compressors, subject.graph)
-        policy: dict[str, Choice] = dict(space.uniform({"prune_channels": 0.375, "separable": way}).items())
-        net = subject.apply({**policy, "drop_blocks/2": True})
+        net = subject.apply({**space.uniform({"prune_channels": 0.375, "separable": way}), "drop_blocks/2": True})
         assert torch.isfinite(subject.outputs(net)).all()
         example = subject.calibration.example
         assert describe(net, example).macs < 0.8 * describe(subject.net, example).macs
