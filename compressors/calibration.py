@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from ..spaces import WEIGHTED, ModelGraph, describe
-from .moments import Moments, input_moments
+from .input_moments import InputMoments, input_moments
 from .neighbours import pools_behind
 from .sampling import Target, module_of, targets_of
+
+Statistic = TypeVar("Statistic")
 
 BATCH = 64
 COMPENSATION_MACS = 20e9
@@ -26,7 +29,7 @@ class Calibration:
     Args:
         net: the uncompressed network.
         inputs: float32, shape ``(n, …)``; images are held channels last, so that a pixel's channels lie together.
-        labels: class indices, shape ``(n,)``; only the Taylor criterion reads them.
+        labels: class indices, shape ``(n,)``; only criteria of the loss read them.
     """
 
     def __init__(self, net: fx.GraphModule, inputs: Tensor, labels: Tensor | None = None) -> None:
@@ -34,6 +37,7 @@ class Calibration:
         self.inputs = inputs.contiguous(memory_format=torch.channels_last) if inputs.dim() == 4 else inputs
         self.labels = labels
         self.forward_seconds = 0.0
+        self._held: dict[Hashable, Any] = {}
 
     @contextmanager
     def forward(self) -> Iterator[None]:
@@ -43,6 +47,13 @@ class Calibration:
             yield
         finally:
             self.forward_seconds += time.perf_counter() - started
+
+    def once(self, key: Hashable, compute: Callable[[], Statistic]) -> Statistic:
+        """A statistic that a method brings itself, computed when its ``key`` is first asked for."""
+        if key not in self._held:
+            self._held[key] = compute()
+        held: Statistic = self._held[key]
+        return held
 
     @property
     def example(self) -> Tensor:
@@ -69,7 +80,7 @@ class Calibration:
         return describe(self.net, self.example)
 
     @cached_property
-    def input_moments(self) -> dict[str, Moments]:
+    def input_moments(self) -> dict[str, InputMoments]:
         """Means and covariances of what every dense layer reads, by layer name, on :attr:`compensation_inputs`."""
         return input_moments(self.net, self.compensation_inputs)
 
@@ -87,37 +98,48 @@ class Calibration:
     @cached_property
     def activation_magnitude(self) -> dict[str, Tensor]:
         """Mean absolute output of each output channel of each layer with weights, shape ``(out,)``."""
-        sums: dict[str, Tensor] = {}
+        return self._mean_of(torch.abs)
 
-        def observe(name: str, module: nn.Module, output: Tensor) -> None:
-            axis = output.dim() - 1 if isinstance(module, nn.Linear) else 1
-            others = tuple(a for a in range(output.dim()) if a != axis)
-            sums[name] = sums.get(name, torch.zeros(output.shape[axis])) + output.abs().mean(others) * len(output)
-
-        self._watch(observe)
-        return {name: total / len(self.inputs) for name, total in sums.items()}
+    @cached_property
+    def positive_share(self) -> dict[str, Tensor]:
+        """Share of the outputs of each output channel that are above zero, shape ``(out,)``, from 0 to 1."""
+        return self._mean_of(lambda output: (output > 0).float())
 
     @cached_property
     def taylor(self) -> dict[str, Tensor]:
         """First-order Taylor importance of each output channel, shape ``(out,)``.
 
         Molchanov et al. 2019, "Importance Estimation for Neural Network Pruning", eq. 8: the mean over batches of
-        (Σ weight · gradient)² over a channel's weights. Where labels are missing the network's own predictions
-        stand in for them.
+        (Σ weight · gradient)² over a channel's weights.
         """
         scores: dict[str, Tensor] = {}
         layers = [(name, module) for name, module in self.net.named_modules() if isinstance(module, WEIGHTED)]
         for start in range(0, len(self.inputs), BATCH):
             part = slice(start, start + BATCH)
             outputs = self.net(self.inputs[part])
-            labels = self.labels[part] if self.labels is not None else outputs.argmax(1)
             weights = [module.weight for _, module in layers]
-            loss = F.cross_entropy(outputs, labels)
+            loss = self.loss(outputs, part)
             gradients = torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True)
             for (name, module), gradient in zip(layers, gradients, strict=True):
                 score = (module.weight.detach() * gradient).flatten(1).sum(1).square()
                 scores[name] = scores.get(name, torch.zeros_like(score)) + score
         return scores
+
+    def loss(self, outputs: Tensor, part: slice) -> Tensor:
+        """Cross-entropy of outputs on a part of the inputs; missing labels are the network's own predictions."""
+        return F.cross_entropy(outputs, self.labels[part] if self.labels is not None else outputs.argmax(1))
+
+    def _mean_of(self, function: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
+        """The mean of a function of each output channel of each layer with weights."""
+        sums: dict[str, Tensor] = {}
+
+        def observe(name: str, module: nn.Module, output: Tensor) -> None:
+            axis = output.dim() - 1 if isinstance(module, nn.Linear) else 1
+            others = tuple(a for a in range(output.dim()) if a != axis)
+            sums[name] = sums.get(name, torch.zeros(output.shape[axis])) + function(output).mean(others) * len(output)
+
+        self._watch(observe)
+        return {name: total / len(self.inputs) for name, total in sums.items()}
 
     def _watch(self, observe: Callable[[str, nn.Module, Tensor], None]) -> None:
         handles = [

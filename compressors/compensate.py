@@ -11,7 +11,7 @@ from torch import Tensor, fx, nn
 from ..spaces import WEIGHTED, norm_of, origin_of
 from .base import CompressorOptions, one_of
 from .calibration import Calibration
-from .sampling import aim_of, at_rows, closing, is_dense, module_of, output_width, patches
+from .sampling import aim_of, at_rows, closing, module_of, output_width, patches
 
 RIDGE = 3e-2
 """Weight of the pull towards the weights as they stand, relative to the mean input variance. On ResNet-56 at 25 %
@@ -41,7 +41,8 @@ def least_squares(net: fx.GraphModule, calibration: Calibration) -> None:
     no longer adds is added by the next one. A convolution that has taken over a pool's stride is solved for what the
     pool makes of its uncompressed outputs. Deviations: the solution is pulled towards the present weights (ridge,
     3 % of the mean input variance), inputs and outputs are sampled at random places, and for layers with more than
-    2,400 inputs to each output only a scale for each input channel is solved for (eq. 5's β with no penalty).
+    2,400 inputs to each output only a scale for each input channel is solved for (eq. 5's β with no penalty). A dense
+    layer that has become a grouped one is solved group by group.
     """
     _Repair(net, calibration, _solve).repair()
 
@@ -108,7 +109,7 @@ class _Repair(fx.Interpreter):
 
 def _solve(run: _Repair, node: fx.Node, layer: nn.Module, first_hand: bool) -> None:
     target = run.calibration.targets.get(aim_of(node))
-    if target is None or not is_dense(layer) or not (first_hand or target.sums is not None):
+    if target is None or not (first_hand or target.sums is not None):
         return
     source = run.env[node.all_input_nodes[0]]
     wanted = target.outputs[:, origin_of(layer)]
@@ -120,15 +121,22 @@ def _solve(run: _Repair, node: fx.Node, layer: nn.Module, first_hand: bool) -> N
     read = patches(layer, source, output_width(layer, source), target.rows)
     weight = layer.get_parameter("weight")
     kernel = weight.detach().flatten(2).transpose(1, 2) if weight.dim() == 4 else weight.detach().unsqueeze(1)
-    if kernel[0].numel() <= DENSE_LIMIT:
-        flat, bias = _ridge(read.flatten(1), wanted, kernel.flatten(1))
-        kernel = flat.view(kernel.shape)
-    else:
-        kernel, bias = _channel_scales(read, wanted, kernel)
+    groups = layer.groups if isinstance(layer, nn.Conv2d) else 1
+    parts = zip(read.chunk(groups, 2), wanted.chunk(groups, 1), kernel.chunk(groups), strict=True)
+    kernels, biases = zip(*(_solve_group(*part) for part in parts), strict=True)
+    kernel = torch.cat(kernels)
     weight.data = (
         kernel.transpose(1, 2).reshape(weight.shape) if weight.dim() == 4 else kernel.squeeze(1)
     ).contiguous()
-    layer.bias = nn.Parameter(bias)
+    layer.bias = nn.Parameter(torch.cat(biases))
+
+
+def _solve_group(read: Tensor, wanted: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor]:
+    """Kernel and bias of one group of channels; shapes (n, taps, in), (n, out), (out, taps, in)."""
+    if kernel[0].numel() > DENSE_LIMIT:
+        return _channel_scales(read, wanted, kernel)
+    flat, bias = _ridge(read.flatten(1), wanted, kernel.flatten(1))
+    return flat.view(kernel.shape), bias
 
 
 def _ridge(inputs: Tensor, wanted: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:

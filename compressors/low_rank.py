@@ -14,7 +14,7 @@ from .base import Compressor, CompressorOptions, Stage, one_of
 from .calibration import Calibration
 from .chains import SCHEMES, Chain, Dense, Ranks, Scheme, scheme_for, weights_of
 from .compensate import CompensatedOptions
-from .moments import Moments
+from .input_moments import InputMoments
 from .sampling import is_dense
 
 FULL = 1.0
@@ -101,7 +101,7 @@ class LowRank(Compressor):
         return net
 
     def _chain(
-        self, name: str, layer: nn.Conv2d | nn.Linear, choice: Choice, moments: Moments, outputs: Tensor | None
+        self, name: str, layer: nn.Conv2d | nn.Linear, choice: Choice, moments: InputMoments, outputs: Tensor | None
     ) -> Chain | None:
         """The parts, or None where they would not be smaller."""
         scheme_name, share = self._read(choice)

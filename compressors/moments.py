@@ -1,51 +1,41 @@
-"""Means and covariances of what layers read, of the uncompressed network on calibration data."""
+"""Means and covariances of what a convolution reads, channel by channel: how much each of its weights weighs."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, fx, nn
-
-from .sampling import is_dense
-
-ROWS = 8192
-"""Most places of a layer's input that are looked at."""
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Of a layer's input channels: ``mean`` ``(in,)`` and ``covariance`` ``(in, in)``."""
+    """First and second moments of a layer's input patches.
+
+    Attributes:
+        mean: shape ``(in, taps)``.
+        covariance: of the taps within each channel, shape ``(in, taps, taps)``; covariances between channels are left
+            out, which keeps this cheap.
+    """
 
     mean: Tensor
     covariance: Tensor
 
-    def of(self, channels: Tensor) -> Moments:
-        """Those of some channels only (int64 indices)."""
-        return Moments(self.mean[channels], self.covariance[channels][:, channels])
+    @classmethod
+    def of(cls, read: Tensor) -> Moments:
+        """Of patches ``(n, taps, in)``, as ``sampling.patches`` gives them."""
+        mean = read.mean(0)
+        centred = (read - mean).permute(2, 1, 0)
+        return cls(mean.T, centred @ centred.transpose(1, 2) / len(read))
+
+    @classmethod
+    def unknown(cls, conv: nn.Conv2d) -> Moments:
+        """For a layer that the uncompressed network has no likeness of: all weights weigh the same."""
+        taps = math.prod(conv.kernel_size)
+        return cls(torch.zeros(conv.in_channels, taps), torch.eye(taps).expand(conv.in_channels, taps, taps))
 
 
-def input_moments(net: fx.GraphModule, inputs: Tensor) -> dict[str, Moments]:
-    """By name of each dense layer; where a layer is called more than once, of the last call."""
-    found: dict[str, Moments] = {}
-
-    def watch(name: str, module: nn.Module, source: Tensor) -> None:
-        rows = source.movedim(1, -1) if isinstance(module, nn.Conv2d) else source
-        rows = rows.reshape(-1, rows.shape[-1])
-        rows = rows[:: max(1, len(rows) // ROWS)]
-        mean = rows.mean(0)
-        centred = rows - mean
-        found[name] = Moments(mean, centred.T @ centred / len(rows))
-
-    handles = [
-        module.register_forward_pre_hook(lambda m, given, name=name: watch(name, m, given[0]))
-        for name, module in net.named_modules()
-        if is_dense(module)
-    ]
-    try:
-        with torch.no_grad():
-            net(inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return found
+def mean_output(weight: Tensor, moments: Moments) -> Tensor:
+    """The mean of what a weight ``(out, in, taps)`` adds to each output, shape ``(out,)``."""
+    return torch.einsum("oct,ct->o", weight, moments.mean)

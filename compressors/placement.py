@@ -10,13 +10,13 @@ from torch import fx
 from ..spaces import Op, op_of
 
 CARRIERS = frozenset(
-    {"Add", "AveragePool", "Concat", "Flatten", "GlobalAveragePool", "LeakyRelu", "MaxPool", "Mul", "Pad", "Part",
-     "Reshape", "Resize", "Sigmoid", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"}
+    {"Add", "AveragePool", "Concat", "Flatten", "Gather", "GlobalAveragePool", "LeakyRelu", "MaxPool", "Mul", "Pad",
+     "Part", "Reshape", "Resize", "Sigmoid", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"}
 )  # fmt: skip
 """Operators with an integer kernel in ONNX Runtime, or that only move data: int8 passes through them."""
 
 MOVERS = frozenset(
-    {"Flatten", "MaxPool", "Pad", "Part", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"}
+    {"Flatten", "Gather", "MaxPool", "Pad", "Part", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"}
 )
 """Carriers whose outputs are among their inputs (and zero), so that they keep the scale of what they read."""
 

@@ -5,35 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
 from torch import fx
 
 from ..spaces import ChannelGroup, Choice, Infeasible, Knob, ModelGraph, cut, slices_left
-from .base import Compressor, CompressorOptions, Stage
+from .base import Compressor, CompressorOptions, Stage, one_of
 from .calibration import Calibration
 from .compensate import CompensatedOptions
-from .criteria import importance, is_known, most_important
+from .criteria import CRITERIA, importance, most_important
 
 
 class PruneOptions(CompensatedOptions):
     """Options of ``prune_channels``."""
 
-    criterion: str = "l1"
+    criterion: Annotated[str, one_of(CRITERIA)] = "l1"
     ratios: tuple[float, ...] = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75)
     round_to: int | Literal["auto"] = Field(
         default="auto", description="kept channels are a multiple of this; auto: the device's"
     )
     seed: int = 0
-
-    @field_validator("criterion")
-    @classmethod
-    def _criterion(cls, value: str) -> str:
-        if not is_known(value):
-            raise ValueError("expected l1, l2, bn_scale, taylor, activation or random")
-        return value
 
     @field_validator("ratios")
     @classmethod
@@ -80,11 +73,17 @@ class PruneChannels(Compressor):
             keep = self.kept(group, float(ratio))
             if keep < group.unit:
                 raise Infeasible(f"group {name} would keep no channel")
-            scores = importance(self.options.criterion, calibration.net, group, calibration, self.options.seed)
+            scores = self._scores(group, calibration)
             left = replace(group, slices=slices_left(net, group.slices))
             kept.append((left, most_important(scores, keep, group.unit)))
         cut(net, kept)
         return net
+
+    def _scores(self, group: ChannelGroup, calibration: Calibration) -> np.ndarray:
+        """The same for every candidate, so computed once a run."""
+        criterion, seed = self.options.criterion, self.options.seed
+        key = ("importance", criterion, seed, group.name)
+        return calibration.once(key, lambda: importance(criterion, calibration.net, group, calibration, seed))
 
     def kept(self, group: ChannelGroup, ratio: float) -> int:
         """How many channels a ratio leaves: all at 0, else the nearest multiple, and at least one multiple."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from ..spaces import WEIGHTED, is_grouped, labels_of, onnx_pads
+
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +109,46 @@ def _sample(output: Tensor, layer: nn.Module, name: str) -> Target:
     return Target(rows, at_rows(layer, output, rows), None)
 
 
+def reads_of(
+    net: fx.GraphModule,
+    inputs: Tensor,
+    targets: Mapping[str, Target],
+    keep: Callable[[nn.Module, Tensor], Kept],
+    names: Collection[str] | None = None,
+) -> dict[str, Kept]:
+    """What dense layers read at the places of their targets, by module name, from one pass over ``inputs``.
+
+    Args:
+        keep: is given a layer and its :func:`patches`; what it returns is kept, so that patches need not be.
+        names: of the modules concerned; all where None.
+    """
+    reader = _Read(net, targets, keep, names)
+    with torch.no_grad():
+        reader.run(inputs)
+    return reader.found
+
+
+class _Read(fx.Interpreter, Generic[Kept]):
+    def __init__(
+        self,
+        net: fx.GraphModule,
+        targets: Mapping[str, Target],
+        keep: Callable[[nn.Module, Tensor], Kept],
+        names: Collection[str] | None,
+    ) -> None:
+        super().__init__(net)
+        self.net, self.targets, self.keep, self.names = net, targets, keep, names
+        self.found: dict[str, Kept] = {}
+
+    def run_node(self, n: fx.Node) -> object:
+        name, layer, target = str(n.target), module_of(self.net, n), self.targets.get(n.name)
+        if layer is not None and target is not None and is_dense(layer) and (self.names is None or name in self.names):
+            source = self.env[n.all_input_nodes[0]]
+            assert isinstance(source, Tensor)
+            self.found[name] = self.keep(layer, patches(layer, source, output_width(layer, source), target.rows))
+        return super().run_node(n)
+
+
 def choose_rows(output: Tensor, layer: nn.Module, name: str) -> Tensor:
     """Random places of an output, shape ``(images, places)``, always the same for a node of that ``name``.
 
@@ -129,7 +172,7 @@ def at_rows(layer: nn.Module, value: Tensor, rows: Tensor) -> Tensor:
 
 
 def patches(layer: nn.Module, source: Tensor, output_width: int, rows: Tensor) -> Tensor:
-    """What a dense layer reads at sampled places, shape ``(images * places, kernel, in)``."""
+    """What a layer reads at sampled places, shape ``(images * places, kernel, in)``."""
     if isinstance(layer, nn.Linear):
         return at_rows(layer, source, rows).unsqueeze(1)
     assert isinstance(layer, nn.Conv2d)

@@ -40,6 +40,23 @@ def onnx_pads(conv: nn.Module) -> list[int]:
     return [int(p) for p in (*padding, *padding)]
 
 
+def conv_like(conv: nn.Conv2d, weight: Tensor, bias: Tensor, groups: int = 1) -> nn.Conv2d:
+    """A convolution with the kernel, stride, dilation and padding of ``conv``, and weights of its own.
+
+    Args:
+        weight: shape ``(out, in / groups, height, width)``.
+        bias: shape ``(out,)``.
+    """
+    made = type(conv)(
+        weight.shape[1] * groups, weight.shape[0], conv.kernel_size, conv.stride,  # type: ignore[arg-type]
+        conv.padding, conv.dilation, groups,  # type: ignore[arg-type]
+    )  # fmt: skip
+    if isinstance(made, PaddedConv2d) and isinstance(conv, PaddedConv2d):
+        made.pads = conv.pads
+    made.weight, made.bias = nn.Parameter(weight.contiguous()), nn.Parameter(bias)
+    return made
+
+
 def conv_attributes(conv: nn.Conv1d | nn.Conv2d | nn.Conv3d) -> dict[str, Any]:
     """A convolution's ONNX attributes."""
     return {

@@ -46,6 +46,12 @@ class TestMerge(CompressorConformance):
         return create("merge")
 
 
+class TestSeparable(CompressorConformance):
+    @pytest.fixture
+    def compressor(self) -> Compressor:
+        return create("separable")
+
+
 class TestQuantize(CompressorConformance):
     @pytest.fixture
     def compressor(self) -> Compressor:

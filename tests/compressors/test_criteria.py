@@ -1,4 +1,4 @@
-"""Scores of channels: each criterion against its formula, stages weighed evenly, the best channels kept."""
+"""Scores of channels: each criterion against its formula or torch-pruning, stages weighed evenly, the best kept."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import copy
 
 import numpy as np
 import pytest
+import torch
+import torch_pruning as tp
 from torch import Tensor, nn
 
-from parefront.compressors import Calibration
-from parefront.compressors.criteria import CRITERIA, RANDOM, importance, is_known, most_important
-from parefront.spaces import ChannelGroup
+from parefront.compressors import Calibration, create
+from parefront.compressors.base import weights
+from parefront.compressors.criteria import BY_LAYER, CRITERIA, importance, most_important
+from parefront.spaces import ChannelGroup, ConfigError, weight_matrix
 from parefront.testing import NETWORKS, Specimen, specimen
+
+from ..flat import chain, conv, images, relu
+from .conftest import MakeBench
 
 
 @pytest.fixture
@@ -47,24 +53,53 @@ def test_statistics_come_from_the_calibration_data(subject: Specimen) -> None:
     np.testing.assert_allclose(score(subject, "activation", "2.0"), by_mean(magnitude), rtol=1e-4)
 
 
-@pytest.mark.parametrize("criterion", sorted(CRITERIA))
+def test_filters_near_the_others_matter_least(subject: Specimen) -> None:
+    filters = weight_matrix(subject.net.get_submodule("2.0"))
+    distances = torch.stack([torch.stack([(a - b).square().sum().sqrt() for b in filters]).sum() for a in filters])
+    np.testing.assert_allclose(score(subject, "fpgm", "2.0"), by_mean(distances), rtol=1e-4)
+
+
+def test_apoz_counts_what_is_not_zero_behind_the_relu() -> None:
+    x = images(70, 3, 6, 6)
+    net = chain(x[:1], a=conv(3, 8), act=relu(), b=conv(8, 4))
+    with torch.no_grad():
+        output = net.get_submodule("act")(net.get_submodule("a")(x))
+    kept = (output != 0).float().mean((0, 2, 3))
+    torch.testing.assert_close(Calibration(net, x).positive_share["a"], kept)
+
+
+def test_a_group_is_ranked_as_torch_pruning_ranks_it() -> None:
+    """DepGraph's group norm on the residual network, of stages as of single layers; theirs is the square of ours."""
+    subject = specimen("residual")
+    net = copy.deepcopy(subject.net)
+    graph = tp.DependencyGraph().build_dependency(net, example_inputs=subject.calibration.example[:1])
+    judge = tp.importance.GroupMagnitudeImportance(p=2, group_reduction="sum", normalizer=None)
+    for group in subject.graph.groups:
+        module = net.get_submodule(group.name)
+        pruner = graph.get_pruner_of_module(module)
+        coupled = graph.get_pruning_group(module, pruner.prune_out_channels, list(range(group.channels)))
+        theirs = judge(coupled).detach().sqrt()
+        np.testing.assert_allclose(score(subject, "group_l2", group.name), by_mean(theirs), rtol=1e-4)
+
+
+@pytest.mark.parametrize("criterion", sorted(BY_LAYER))
 def test_no_layer_of_a_residual_stage_drowns_the_others(criterion: str) -> None:
     subject = specimen("residual")
     group = group_of(subject, "0.0")
     parts = []
     for writer in group.writers:
         layer = subject.net.get_submodule(writer.layer)
-        scores = CRITERIA[criterion](writer.layer, layer, subject.calibration)
-        parts.append(by_mean(scores)[np.argsort(writer.roots)])
-    np.testing.assert_allclose(score(subject, criterion, "0.0"), np.mean(parts, 0), rtol=1e-5)
+        scores = BY_LAYER[criterion](writer.layer, layer, subject.calibration)
+        parts.append((scores / scores.abs().mean()).detach().numpy()[np.argsort(writer.roots)])
+    np.testing.assert_allclose(score(subject, criterion, "0.0"), np.mean(parts, 0), rtol=1e-4, atol=1e-6)
     assert len(parts) == 3
 
 
 def test_random_scores_repeat_by_seed_and_differ_between_groups(subject: Specimen) -> None:
-    first = score(subject, RANDOM, "2.0", seed=1)
-    assert (first == score(subject, RANDOM, "2.0", seed=1)).all()
-    assert (first != score(subject, RANDOM, "2.0", seed=2)).any()
-    assert (first != score(subject, RANDOM, "5.0", seed=1)).any()
+    first = score(subject, "random", "2.0", seed=1)
+    assert (first == score(subject, "random", "2.0", seed=1)).all()
+    assert (first != score(subject, "random", "2.0", seed=2)).any()
+    assert (first != score(subject, "random", "5.0", seed=1)).any()
 
 
 def test_scoring_leaves_the_network_as_it_is(subject: Specimen) -> None:
@@ -89,6 +124,20 @@ def test_neighbours_of_a_unit_stay_together() -> None:
     assert most_important(np.array([9.0, 0, 4, 4, 5, 5]), 4, unit=2) == [0, 1, 4, 5]
 
 
-def test_the_control_is_a_criterion_too() -> None:
-    assert all(is_known(name) for name in [*CRITERIA, "random"])
-    assert not is_known("l3")
+@pytest.mark.parametrize("criterion", sorted(CRITERIA))
+@pytest.mark.parametrize("network", ["residual", "depthwise", "concat"])
+def test_every_criterion_prunes(criterion: str, network: str, bench: MakeBench) -> None:
+    subject = bench(network, prune_channels={"criterion": criterion, "round_to": 4})
+    for group in subject.graph.groups:
+        scores = importance(criterion, subject.net, group, subject.calibration)
+        assert scores.shape == (group.channels,)
+        assert np.isfinite(scores).all()
+    pruned = subject.uniform(prune_channels=0.5)
+    assert weights(pruned) < 0.5 * weights(subject.net)
+    assert torch.isfinite(subject.outputs(pruned)).all()
+
+
+def test_an_unknown_criterion_is_answered_with_all_that_there_are() -> None:
+    with pytest.raises(ConfigError) as refusal:
+        create("prune_channels", {"criterion": "l3"})
+    assert ", ".join(CRITERIA) in str(refusal.value)

@@ -84,6 +84,7 @@ def test_a_value_made_in_float_stays_float_for_its_float_readers() -> None:
         op("Sigmoid"),
         op("Pad", {1: [0, 0, 1, 1, 0, 0, 1, 1]}),
         op("Slice", {1: [0], 2: [4], 3: [2]}),
+        op("Gather", {1: [2, 0, 3, 1]}, axis=1),
     ],
     ids=lambda carrier: carrier.op_type,
 )

@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import fx
 
-from parefront.compressors import Target, create
-from parefront.compressors.criteria import importance
+from parefront.compressors import Calibration, Target, create
+from parefront.compressors.criteria import CRITERIA, importance
 from parefront.compressors.prune_channels import PruneChannels, PruneOptions
 from parefront.spaces import ChannelGroup, origin_of
 from parefront.testing import specimen
 
+from ..flat import chain, conv, images, relu
 from .conftest import MakeBench
 
 
@@ -74,13 +76,28 @@ def test_a_knob_is_about_the_layers_that_write_its_group() -> None:
     assert knobs["2.expand.0"].layers == {"2.expand.0", "2.depthwise.0", "2.squeeze.3"}
 
 
-@pytest.mark.parametrize("criterion", ["l1", "l2", "bn_scale", "taylor", "activation", "random"])
+@pytest.mark.parametrize("criterion", sorted(CRITERIA))
 def test_the_most_important_channels_are_kept(criterion: str, bench: MakeBench) -> None:
     subject = bench("plain", prune_channels={"criterion": criterion, "round_to": 1, "compensate": "none", "seed": 5})
     layer = subject.apply({"prune_channels/2.0": 0.75}).get_submodule("2.0")
     (chosen,) = [g for g in subject.graph.groups if g.name == "2.0"]
     scores = importance(criterion, subject.net, chosen, subject.calibration, seed=5)
     assert origin_of(layer).tolist() == sorted(np.argsort(-scores)[:8].tolist())
+
+
+def test_a_group_is_scored_once_a_run(bench: MakeBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def score(net: fx.GraphModule, group: ChannelGroup, data: Calibration, seed: int) -> np.ndarray:
+        asked.append(group.name)
+        return np.ones(group.channels)
+
+    monkeypatch.setitem(CRITERIA, "l1", score)
+    x = images(8, 3, 6, 6)
+    subject = bench(chain(x[:1], a=conv(3, 16), act=relu(), b=conv(16, 4)), x, prune_channels={"round_to": 1})
+    for ratio in (0.25, 0.5):
+        subject.apply({"prune_channels/a": ratio})
+    assert asked == ["a"]
 
 
 def test_layers_that_a_dropped_block_took_along_are_passed_over(bench: MakeBench) -> None:

@@ -1,0 +1,51 @@
+"""Means and covariances of what layers read, of the uncompressed network on calibration data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, fx, nn
+
+from .sampling import is_dense
+
+ROWS = 8192
+"""Most places of a layer's input that are looked at."""
+
+
+@dataclass(frozen=True, eq=False)
+class InputMoments:
+    """Of a layer's input channels: ``mean`` ``(in,)`` and ``covariance`` ``(in, in)``."""
+
+    mean: Tensor
+    covariance: Tensor
+
+    def of(self, channels: Tensor) -> InputMoments:
+        """Those of some channels only (int64 indices)."""
+        return InputMoments(self.mean[channels], self.covariance[channels][:, channels])
+
+
+def input_moments(net: fx.GraphModule, inputs: Tensor) -> dict[str, InputMoments]:
+    """By name of each dense layer; where a layer is called more than once, of the last call."""
+    found: dict[str, InputMoments] = {}
+
+    def watch(name: str, module: nn.Module, source: Tensor) -> None:
+        rows = source.movedim(1, -1) if isinstance(module, nn.Conv2d) else source
+        rows = rows.reshape(-1, rows.shape[-1])
+        rows = rows[:: max(1, len(rows) // ROWS)]
+        mean = rows.mean(0)
+        centred = rows - mean
+        found[name] = InputMoments(mean, centred.T @ centred / len(rows))
+
+    handles = [
+        module.register_forward_pre_hook(lambda m, given, name=name: watch(name, m, given[0]))
+        for name, module in net.named_modules()
+        if is_dense(module)
+    ]
+    try:
+        with torch.no_grad():
+            net(inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found
