@@ -6,10 +6,11 @@ from collections.abc import Collection, Mapping
 from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator
-from torch import Tensor, fx, nn
+from torch import fx, nn
 
 from ..spaces import WEIGHTED, Choice, Knob, ModelGraph, Op, SequenceLinear, op_of, tidy
 from .base import Compressor, CompressorOptions, Stage, one_of
+from .bias_correction import mean_error
 from .calibration import Calibration
 from .placement import CLAMPS, MOVERS, Placement, place
 from .quantized import ChannelFloats, FakeQuantize, QuantizedLayer, dequantize, quantize_weight
@@ -121,9 +122,7 @@ class Quantize(Compressor):
         codes, scale = quantize_weight(weight, limit, least=bias.abs() / (point.scale * BIAS_LIMIT))
         if self.options.bias_correction:
             means = seen.last_mean if isinstance(layer, nn.Linear) else seen.mean
-            error = dequantize(codes, scale) - weight
-            error = error.flatten(2).sum(2) if error.dim() > 2 else error
-            layer.bias = nn.Parameter(bias - _mean_error(layer, error, means))
+            layer.bias = nn.Parameter(bias - mean_error(layer, dequantize(codes, scale) - weight, means))
         net.set_submodule(str(node.target), QuantizedLayer(layer, codes, scale, point.scale))
 
 
@@ -148,12 +147,3 @@ def _moved(net: fx.GraphModule, node: fx.Node) -> fx.Node | None:
         return None
     source = node.all_input_nodes[0]
     return source.all_input_nodes[0] if op_of(net, source) == "Split" else source
-
-
-def _mean_error(layer: nn.Module, error: Tensor, mean: Tensor) -> Tensor:
-    """The mean output ``(out,)`` of a weight error ``(out, in / groups)`` on inputs with channel means ``(in,)``."""
-    groups = getattr(layer, "groups", 1)
-    if groups == 1:
-        return error @ mean
-    of_output = mean.view(groups, -1).repeat_interleave(error.shape[0] // groups, 0)
-    return (error * of_output).sum(1)
