@@ -9,7 +9,7 @@ import onnx_ir as ir
 import torch
 from torch import Tensor, nn
 
-from ..spaces import Builder, Emittable, SequenceLinear, conv_attributes
+from ..spaces import Builder, Emittable, SequenceLinear, conv_attributes, is_packed, packed
 
 SMALLEST_SCALE = 1e-12
 """Of weights; where all of a channel's are zero, too."""
@@ -131,9 +131,10 @@ class QuantizedLayer(Emittable):
         return self.scale.double() * self.input_scale
 
     def _weight(self, builder: Builder, codes: np.ndarray, axis: int) -> ir.Value:
-        constants = [builder.constant("weight", codes), builder.constant("weight_scale", self.scale.numpy())]
+        held = packed(builder, "weight", codes) if is_packed(self.layer) else builder.constant("weight", codes)
+        scale = builder.constant("weight_scale", self.scale.numpy())
         zero = builder.constant("weight_zero_point", np.zeros(len(self.scale), np.int8))
-        return builder.node("DequantizeLinear", [*constants, zero], {"axis": axis}, suffix=".weight_dequantize")[0]
+        return builder.node("DequantizeLinear", [held, scale, zero], {"axis": axis}, suffix=".weight_dequantize")[0]
 
 
 def quantize_weight(weight: Tensor, limit: int = 127, least: Tensor | None = None) -> tuple[Tensor, Tensor]:
