@@ -33,7 +33,7 @@ def centroids_of(values: np.ndarray, clusters: int, steps: int = STEPS) -> np.nd
         if np.array_equal(edges, before):
             break
         centroids = np.where(counts > 0, np.diff(sums[edges]) / np.maximum(counts, 1), centroids)
-    return centroids[counts > 0]
+    return np.asarray(centroids[counts > 0])
 
 
 def nearest(values: np.ndarray, centroids: np.ndarray) -> np.ndarray:

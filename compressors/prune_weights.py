@@ -119,7 +119,7 @@ class PruneWeights(Compressor):
             return {node: prune(weight, sparsities[node]) for node, weight in weights.items()}
         joined = torch.cat([weight.flatten() for weight in weights.values()])
         wanted = sum(sparsities[node] * weight.numel() for node, weight in weights.items())
-        split = prune(joined, wanted / joined.numel()).split([weight.numel() for weight in weights.values()])
+        split = torch.split(prune(joined, wanted / joined.numel()), [weight.numel() for weight in weights.values()])
         return {node: part.view(weight.shape) for (node, weight), part in zip(weights.items(), split, strict=True)}
 
 

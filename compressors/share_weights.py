@@ -50,7 +50,7 @@ class ShareWeights(Compressor):
     What this saves is bytes of the file, not time: the runtime looks the values up when it loads the file. Layers with
     fewer than 1,024 weights get no knob. A layer that ``quantize`` puts into 8 bits as well is rounded once more, each
     output channel to steps of its own. That is correct, but 16 clusters then are dozens of integers, and the file is no
-    smaller than int8 alone makes it; only of 4 clusters something is left.
+    smaller than int8 alone makes it; only of 4 clusters something is left, or once ``parefront pack`` has coded it.
     """
 
     name = "share_weights"
