@@ -10,6 +10,7 @@ from torch import Tensor, fx, nn
 
 from ..spaces import WEIGHTED, Choice, Knob, ModelGraph, Op, SequenceLinear, layer_of, op_of, tidy
 from .base import Compressor, CompressorOptions, Stage, one_of
+from .bias_correction import mean_error
 from .calibration import Calibration
 from .codes import LARGEST, dequantize, quantize_weight
 from .equalize import equalize
@@ -171,9 +172,7 @@ class Quantize(Compressor):
             codes = reconstruct(weight, scale, LARGEST[bits] if bits < 8 else int(codes.abs().max()), moments)
         if self.options.bias_correction:
             means = seen.last_mean if isinstance(layer, nn.Linear) else seen.mean
-            error = dequantize(codes, scale) - weight
-            error = error.flatten(2).sum(2) if error.dim() > 2 else error
-            layer.bias = nn.Parameter(bias - _mean_error(layer, error, means))
+            layer.bias = nn.Parameter(bias - mean_error(layer, dequantize(codes, scale) - weight, means))
         net.set_submodule(str(node.target), QuantizedLayer(layer, codes, scale, point.scale, bits))
 
 
@@ -204,12 +203,3 @@ def _moved(net: fx.GraphModule, node: fx.Node) -> fx.Node | None:
         return None
     source = node.all_input_nodes[0]
     return source.all_input_nodes[0] if op_of(net, source) == "Split" else source
-
-
-def _mean_error(layer: nn.Module, error: Tensor, mean: Tensor) -> Tensor:
-    """The mean output ``(out,)`` of a weight error ``(out, in / groups)`` on inputs with channel means ``(in,)``."""
-    groups = getattr(layer, "groups", 1)
-    if groups == 1:
-        return error @ mean
-    of_output = mean.view(groups, -1).repeat_interleave(error.shape[0] // groups, 0)
-    return (error * of_output).sum(1)

@@ -10,6 +10,7 @@ from .errors import DeviceError
 from .latency import Latency, LatencyProtocol, measure
 from .measurement import Measurement, paired_difference, proportion
 from .parity import ParityError, check_parity, prove
+from .pfz import load_packed
 
 __all__ = [
     "Artifact",
@@ -28,6 +29,7 @@ __all__ = [
     "divergence",
     "emit",
     "evaluate",
+    "load_packed",
     "measure",
     "metric_score",
     "open_session",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .api import compress
+    from .evaluators import load_packed
     from .search import Budget, Candidate, EveryTrialFailed, Front, NoCandidate, Run
     from .spaces import ConfigError, ParefrontError, Policy, Task, TaskError
 
@@ -31,10 +32,12 @@ __all__ = [
     "TaskError",
     "__version__",
     "compress",
+    "load_packed",
 ]
 
 _HOMES = {
     "compress": "api",
+    "load_packed": "evaluators",
     **dict.fromkeys(("Budget", "Candidate", "EveryTrialFailed", "Front", "NoCandidate", "Run"), "search"),
     **dict.fromkeys(("ConfigError", "ParefrontError", "Policy", "Task", "TaskError"), "spaces"),
 }

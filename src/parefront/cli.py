@@ -38,6 +38,7 @@ class Executor(StrEnum):
 ConfigFile = Annotated[
     Path, typer.Argument(metavar="CONFIG.yaml", help="The config of the search.", show_default=False)
 ]
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL.onnx", show_default=False)]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, or a path.", show_default=False)]
 Where = Annotated[
     list[str] | None,
@@ -185,7 +186,7 @@ def profile(config: ConfigFile, set_: Set = None, json: Json = False) -> None:
 
 @app.command(short_help="Measure the latency of an ONNX file.")
 def measure(
-    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", show_default=False)],
+    model: ModelFile,
     against: Annotated[
         Path | None, typer.Option(metavar="OTHER.onnx", help="By default the model itself: that shows the noise.")
     ] = None,
@@ -202,6 +203,30 @@ def measure(
     from .measuring import show_latency
 
     show_latency(model, against or model, list(device or ()), list(shape or ()), json)
+
+
+@app.command(short_help="Make an ONNX file smaller to keep or send.")
+def pack(
+    model: ModelFile,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL.pfz", help="The file to write.")],
+) -> None:
+    """Entropy-code an ONNX file. It has to be unpacked to be run, to the same bytes."""
+    with _starting():
+        from .storing import pack_model
+
+    pack_model(model, output)
+
+
+@app.command(short_help="Restore a packed ONNX file.")
+def unpack(
+    packed: Annotated[Path, typer.Argument(metavar="MODEL.pfz", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL.onnx", help="The ONNX file to write.")],
+) -> None:
+    """Restore the ONNX file that was packed, byte for byte; Python reads it with parefront.load_packed."""
+    with _starting():
+        from .storing import unpack_model
+
+    unpack_model(packed, output)
 
 
 @app.command(short_help="Show what this machine has.")

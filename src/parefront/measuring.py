@@ -28,7 +28,7 @@ PROTOCOL = LatencyProtocol(min_samples=200, min_seconds=2.0, max_seconds=6.0)
 def show_latency(model: Path, against: Path, device: Sequence[str], shapes: Sequence[str], as_json: bool) -> None:
     """Measure, and print a table or JSON."""
     for path in (model, against):
-        _check_model(path)
+        check_model(path)
     options = read_device(device).options()
     free = dict(map(_shape, shapes))
     with Device(options) as place:
@@ -67,7 +67,8 @@ def read_device(settings: Sequence[str]) -> DeviceConfig:
     return parse_device(mapping, "--device")
 
 
-def _check_model(path: Path) -> None:
+def check_model(path: Path) -> None:
+    """Raise ``ConfigError`` where there is no ONNX model at ``path``."""
     import onnx
     from google.protobuf.message import DecodeError
 

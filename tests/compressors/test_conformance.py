@@ -52,6 +52,34 @@ class TestSeparable(CompressorConformance):
         return create("separable")
 
 
+class TestPruneWeights(CompressorConformance):
+    @pytest.fixture
+    def compressor(self) -> Compressor:
+        return create("prune_weights")
+
+
+class TestPruneWeightsByOneThreshold(CompressorConformance):
+    networks: ClassVar[tuple[str, ...]] = ("residual",)
+
+    @pytest.fixture
+    def compressor(self) -> Compressor:
+        return create("prune_weights", {"scope": "global"})
+
+
+class TestPruneWeightsByPattern(CompressorConformance):
+    networks: ClassVar[tuple[str, ...]] = ("residual", "depthwise")
+
+    @pytest.fixture
+    def compressor(self) -> Compressor:
+        return create("prune_weights", {"pattern": "2:4"})
+
+
+class TestShareWeights(CompressorConformance):
+    @pytest.fixture
+    def compressor(self) -> Compressor:
+        return create("share_weights")
+
+
 class TestQuantize(CompressorConformance):
     @pytest.fixture
     def compressor(self) -> Compressor:

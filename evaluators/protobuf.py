@@ -1,0 +1,57 @@
+"""Where a field's bytes lie in a serialised protobuf message: the wire format, read without a schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+_VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
+
+
+def nested(data: bytes, path: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Start and stop of every field that ``path`` leads to, in the order of the file.
+
+    Args:
+        path: field numbers from the outermost message inwards; all of them messages, strings or bytes.
+
+    Raises:
+        ValueError: where ``data`` is not a protobuf message.
+    """
+    return _nested(data, 0, len(data), tuple(path))
+
+
+def _nested(data: bytes, start: int, stop: int, path: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    for number, first, last in _fields(data, start, stop):
+        if number == path[0]:
+            yield from _nested(data, first, last, path[1:]) if len(path) > 1 else [(first, last)]
+
+
+def _fields(data: bytes, at: int, stop: int) -> Iterator[tuple[int, int, int]]:
+    """Number, start and stop of each field that has a length; the others are passed over."""
+    while at < stop:
+        key, at = _varint(data, at, stop)
+        kind = key & 7
+        if kind == _VARINT:
+            _, at = _varint(data, at, stop)
+            continue
+        if kind == _LENGTH:
+            length, at = _varint(data, at, stop)
+        elif kind in (_EIGHT_BYTES, _FOUR_BYTES):
+            length = 8 if kind == _EIGHT_BYTES else 4
+        else:
+            raise ValueError(f"no protobuf field can begin at byte {at}")
+        if at + length > stop:
+            raise ValueError(f"a protobuf field at byte {at} reaches beyond the end")
+        if kind == _LENGTH:
+            yield key >> 3, at, at + length
+        at += length
+
+
+def _varint(data: bytes, at: int, stop: int) -> tuple[int, int]:
+    value = shift = 0
+    while at < stop and shift < 64:
+        byte = data[at]
+        value |= (byte & 127) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 128:
+            return value, at
+    raise ValueError(f"a protobuf number ends at byte {at} before it is complete")

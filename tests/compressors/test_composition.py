@@ -1,0 +1,77 @@
+"""Methods together: any two, and all of them, on every network; the file loads and agrees with torch."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parefront.compressors import Compressor, compress, create, known, space_of
+from parefront.compressors.base import weights
+from parefront.evaluators import check_parity, emit, open_session
+from parefront.spaces import Infeasible, Policy, SearchSpace
+from parefront.testing import NETWORKS, specimen
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "drop_blocks": {},
+    "merge": {},
+    "prune_channels": {"round_to": 4, "ratios": [0.5]},
+    "low_rank": {"ranks": [0.5], "schemes": ["svd", "tucker2"]},
+    "separable": {},
+    "prune_weights": {"sparsities": [0.7]},
+    "share_weights": {"clusters": [16]},
+    "quantize": {"bits": [8, "w4", 4, 2]},
+}
+
+
+def policy_of(space: SearchSpace, seed: int) -> Policy:
+    """Half of the knobs at random choices; of the blocks and neighbours that can go, the first one."""
+    generator = np.random.default_rng(seed)
+    choices = {}
+    gone: set[str] = set()
+    for knob in space:
+        stronger = [choice for choice in knob.choices if choice != knob.neutral]
+        if knob.choices == (False, True):
+            if knob.compressor not in gone:
+                choices[knob.name] = stronger[0]
+            gone.add(knob.compressor)
+        elif generator.random() < 0.5:
+            choices[knob.name] = stronger[int(generator.integers(len(stronger)))]
+    return space.decode(choices)
+
+
+def compose(network: str, compressors: list[Compressor], seed: int, folder: Path) -> Policy:
+    """Carry a policy out, emit it and compare the file with torch."""
+    subject = specimen(network)
+    policy = policy_of(space_of(compressors, subject.graph), seed)
+    try:
+        net = compress(subject.net, policy, compressors, subject.calibration)
+    except Infeasible as refusal:
+        pytest.skip(f"infeasible: {refusal}")
+    assert weights(net) <= weights(subject.net)
+    artifact = emit(net, folder / "candidate.onnx", subject.calibration.example)
+    session = open_session(artifact.path, threads=1)
+    for batch in (1, 4):
+        check_parity(session, net, subject.calibration.inputs[:batch])
+    return policy
+
+
+def test_every_method_of_the_project_takes_part() -> None:
+    own = {name for name, where in known().items() if where.startswith("parefront.compressors")}
+    assert own == OPTIONS.keys()
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("pair", list(itertools.combinations(OPTIONS, 2)), ids="+".join)
+def test_any_two_methods_compose(pair: tuple[str, str], network: str, tmp_path: Path) -> None:
+    compose(network, [create(name, OPTIONS[name]) for name in pair], 0, tmp_path)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("seed", range(3))
+def test_all_methods_compose(network: str, seed: int, tmp_path: Path) -> None:
+    policy = compose(network, [create(name, options) for name, options in OPTIONS.items()], seed, tmp_path)
+    assert len({name.split("/")[0] for name in policy}) >= 5
