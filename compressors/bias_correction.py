@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor, fx, nn
 
 from .sampling import module_of
+
+
+def correct_biases(net: fx.GraphModule, weights: Mapping[fx.Node, Tensor], inputs: Tensor) -> None:
+    """Take out of the biases, in place, the mean error that other weights will make; the weights are left alone.
+
+    Args:
+        weights: what the layers that nodes run will have; those without a bias are passed over.
+        inputs: what means are taken over, by one pass of ``net`` as it stands.
+    """
+    means = input_means(net, weights, inputs)
+    for node, weight in weights.items():
+        layer = module_of(net, node)
+        assert layer is not None
+        if isinstance(layer.bias, nn.Parameter):
+            error = weight - layer.get_parameter("weight").detach()
+            layer.bias = nn.Parameter(layer.bias.detach() - mean_error(layer, error, means[node]))
 
 
 def mean_error(layer: nn.Module, error: Tensor, mean: Tensor) -> Tensor:

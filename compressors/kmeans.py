@@ -21,7 +21,7 @@ def centroids_of(values: np.ndarray, clusters: int, steps: int = STEPS) -> np.nd
         values: finite, shape ``(n,)``, n > 0.
     """
     ordered = np.sort(values).astype(np.float64)
-    distinct = ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])]
+    distinct = np.unique(ordered)
     if len(distinct) <= clusters:
         return distinct
     sums = np.concatenate([[0.0], np.cumsum(ordered)])

@@ -11,9 +11,10 @@ from torch import Tensor, fx
 
 from ..spaces import Choice, Knob, ModelGraph
 from .base import Compressor, CompressorOptions, Stage
+from .bias_correction import correct_biases
 from .calibration import Calibration
 from .kmeans import centroids_of, nearest
-from .stored_weights import UNPACKING, parts_of, store, worthwhile
+from .stored_weights import IMAGES, UNPACKING, parts_of, store, worthwhile
 
 MOST = 256
 
@@ -72,7 +73,10 @@ class ShareWeights(Compressor):
             for name, clusters in choices.items()
             for node, weight in parts_of(net, name).items()
         }
-        store(net, weights, calibration, self.options.bias_correction)
+        if weights and self.options.bias_correction:
+            with calibration.forward():
+                correct_biases(net, weights, calibration.inputs[:IMAGES])
+        store(net, weights)
         return net
 
 

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from torch import Tensor, fx, nn
 
 from ..spaces import WEIGHTED, Layer, ModelGraph, layer_of, mark_packed
-from .bias_correction import input_means, mean_error
-from .calibration import Calibration
 from .sampling import module_of
 
 UNPACKING = 1300
@@ -18,7 +16,7 @@ SMALLEST = 1024
 """Least weights of a layer, or of a part of it, that are worth it: half of them zero save 1,920 bytes, more than
 :data:`UNPACKING`, so that the file shrinks even where no other layer is packed."""
 IMAGES = 64
-"""Calibration images that means of inputs are taken over."""
+"""Calibration images that the repair of changed layers is taken from."""
 
 
 def worthwhile(graph: ModelGraph) -> list[tuple[Layer, int]]:
@@ -40,25 +38,11 @@ def parts_of(net: fx.GraphModule, name: str) -> dict[fx.Node, Tensor]:
     return found
 
 
-def store(
-    net: fx.GraphModule, weights: Mapping[fx.Node, Tensor], calibration: Calibration, bias_correction: bool
-) -> None:
-    """Give the layers that nodes run other weights of the same shape, packed in the file, in place.
-
-    Args:
-        bias_correction: take the mean error that this makes out of the biases, by one pass of the network as it stands
-            over 64 calibration inputs. A part of a chain that has no bias is not corrected.
-    """
-    means: dict[fx.Node, Tensor] = {}
-    if bias_correction and weights:
-        with calibration.forward():
-            means = input_means(net, weights, calibration.inputs[:IMAGES])
+def store(net: fx.GraphModule, weights: Mapping[fx.Node, Tensor]) -> None:
+    """Give the layers that nodes run other weights of the same shape, to be packed in the file, in place."""
     for node, weight in weights.items():
         layer = module_of(net, node)
-        assert isinstance(layer, WEIGHTED)
-        if node in means and layer.bias is not None:
-            error = mean_error(layer, weight - layer.weight.detach(), means[node])
-            layer.bias = nn.Parameter(layer.bias.detach() - error)
+        assert layer is not None
         layer.weight = nn.Parameter(weight)
         mark_packed(layer)
 

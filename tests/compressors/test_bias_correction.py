@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor, nn
 
-from parefront.compressors.bias_correction import input_means, mean_error
+from parefront.compressors.bias_correction import correct_biases, input_means, mean_error
 from parefront.spaces import SequenceLinear
 
 from ..flat import chain, images
@@ -43,6 +45,28 @@ def test_it_is_the_shift_of_the_mean_output(kind: str) -> None:
     with torch.no_grad():
         layer.get_parameter("weight").add_(error)
     torch.testing.assert_close(mean_output(layer, x) - before, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["grouped", "depthwise", "linear"])
+def test_other_weights_leave_the_mean_output_as_it_was(kind: str) -> None:
+    layer, x = LAYERS[kind]
+    net = chain(x, layer=copy.deepcopy(layer))
+    (node,) = (node for node in net.graph.nodes if node.op == "call_module")
+    weight = layer.get_parameter("weight").detach() * 0.5
+    correct_biases(net, {node: weight}, x)
+    changed = net.get_submodule("layer")
+    assert torch.equal(changed.get_parameter("weight"), layer.get_parameter("weight"))
+    changed.get_parameter("weight").data = weight
+    shift = float((mean_output(changed, x) - mean_output(layer, x)).abs().max())
+    assert shift < 1e-5
+
+
+def test_a_layer_without_a_bias_gets_none() -> None:
+    x = images(4, 8)
+    net = chain(x, layer=nn.Linear(8, 4, bias=False))
+    (node,) = (node for node in net.graph.nodes if node.op == "call_module")
+    correct_biases(net, {node: torch.zeros(4, 8)}, x)
+    assert net.get_submodule("layer").bias is None
 
 
 def test_no_hook_is_left_behind() -> None:

@@ -22,7 +22,7 @@ from parefront.testing import specimen
 from ..flat import chain, conv, images
 from .conftest import MakeBench
 
-PLAIN: Mapping[str, Any] = {"bias_correction": False}
+PLAIN: Mapping[str, Any] = {"renormalize": False}
 
 
 def weight_of(net: fx.GraphModule, layer: str) -> Tensor:

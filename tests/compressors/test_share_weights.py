@@ -47,6 +47,11 @@ def test_more_clusters_are_nearer_to_the_uncompressed_network(bench: MakeBench) 
     assert errors[0] < 0.05
 
 
+def test_bias_correction_keeps_outputs_nearer_to_the_uncompressed_networks(bench: MakeBench) -> None:
+    with_it, without = (bench("residual", share_weights={"bias_correction": wanted}) for wanted in (True, False))
+    assert with_it.error(with_it.uniform(share_weights=16)) < without.error(without.uniform(share_weights=16))
+
+
 def test_zeros_stay_zeros_and_count_as_a_cluster() -> None:
     weight = images(64, 64)
     weight[weight.abs() < 1] = 0

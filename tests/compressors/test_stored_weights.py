@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from parefront.compressors.stored_weights import SMALLEST, parts_of, store, worthwhile
+from parefront.compressors.stored_weights import SMALLEST, parts_of, worthwhile
 from parefront.evaluators.emit import serialize
 from parefront.spaces import Choice, is_packed, replace_layer
 from parefront.testing import specimen
@@ -65,38 +65,3 @@ def test_layers_that_a_dropped_block_took_along_are_passed_over(method: str, cho
     net = subject.apply({"drop_blocks/2": True, f"{method}/2.conv1.0": choice, f"{method}/3.conv1.0": choice})
     assert parts_of(net, "2.conv1.0") == {}
     assert is_packed(net.get_submodule("3.conv1.0"))
-
-
-@pytest.mark.parametrize(("method", "choice"), METHODS)
-def test_bias_correction_keeps_outputs_nearer_to_the_uncompressed_networks(
-    method: str, choice: Choice, bench: MakeBench
-) -> None:
-    with_it, without = (bench("concat", **{method: {"bias_correction": wanted}}) for wanted in (True, False))
-    assert with_it.error(with_it.uniform(**{method: choice})) < without.error(without.uniform(**{method: choice}))
-
-
-@pytest.mark.parametrize(
-    ("x", "layer"),
-    [
-        (images(64, 8, 6, 6) + 1, nn.Conv2d(8, 32, 3)),
-        (images(64, 16, 6, 6) + 1, nn.Conv2d(16, 64, 3, groups=4)),
-        (images(64, 32) + 1, nn.Linear(32, 64)),
-    ],
-)
-def test_means_of_outputs_are_kept_where_there_is_no_border(x: Tensor, layer: nn.Module, bench: MakeBench) -> None:
-    net = chain(x[:1], a=layer)
-    shifts = {}
-    for correction in (True, False):
-        pruned = bench(net, x, prune_weights={"bias_correction": correction}).apply({"prune_weights/a": 0.8})
-        with torch.no_grad():
-            change = pruned(x) - net(x)
-        shifts[correction] = float((change.flatten(2).mean(2) if x.dim() > 2 else change).mean(0).abs().max())
-    assert shifts[True] < 0.2 * shifts[False]
-
-
-def test_a_part_without_a_bias_gets_none() -> None:
-    x = images(4, 32)
-    net = chain(x, a=nn.Linear(32, 32, bias=False))
-    parts = parts_of(net, "a")
-    store(net, {node: weight / 2 for node, weight in parts.items()}, specimen("plain").calibration, False)
-    assert net.get_submodule("a").bias is None
