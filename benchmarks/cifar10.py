@@ -1,6 +1,7 @@
 """ResNet-20 and ResNet-56 on CIFAR-10: a search against uniform, random and plain int8 at equal evaluations.
 
     python benchmarks/cifar10.py --depth 56 --trials 150
+    python benchmarks/cifar10.py --depth 56 --trials 150 --space everything --samplers auto --owner-candidates 0
 
 Reads the weights and images from ``PAREFRONT_DATA`` (or ``../shared/data``). The checkpoints were trained on all 50,000
 training images, so 2,000 of the test images are the search split and the other 8,000 the test split.
@@ -31,6 +32,21 @@ SPACE = {
     "drop_blocks": {},
     "quantize": {"bits": [32, 8]},
 }
+SPACES = {
+    "spine": SPACE,
+    "prune_int8": {name: SPACE[name] for name in ("prune_channels", "quantize")},
+    "everything": {
+        "drop_blocks": {},
+        "merge": {},
+        "prune_channels": SPACE["prune_channels"],
+        "separable": {},
+        "low_rank": {"schemes": ["svd", "spatial"], "ranks": [0.75, 0.5, 0.375, 0.25]},
+        "prune_weights": {},
+        "share_weights": {},
+        "quantize": {"bits": [32, 8, 4, 2]},
+    },
+}
+"""What may be chosen: as the tables have it; without blocks; every method at once."""
 
 
 def data_folder() -> Path:
@@ -83,15 +99,17 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=150)
     parser.add_argument("--samplers", nargs="+", default=["auto", "random", "uniform"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--space", default="spine", choices=SPACES)
     parser.add_argument("--owner-candidates", type=int, default=4, help="candidates timed beside a user's own script")
     arguments = parser.parse_args()
     for depth in arguments.depth:
-        job = Job(
-            f"cifar10-resnet{depth}", task(depth), SPACE, arguments.trials, None, arguments.samplers, arguments.seeds
-        )
+        space = SPACES[arguments.space]
+        suffix = "" if arguments.space == "spine" else f"-{arguments.space}"
+        name = f"cifar10-resnet{depth}{suffix}"
+        job = Job(name, task(depth), space, arguments.trials, None, arguments.samplers, arguments.seeds)
         results = compare(job)
         if arguments.owner_candidates:
-            results["owner"] = time_against(job.task, SPACE, arguments.owner_candidates)
+            results["owner"] = time_against(job.task, space, arguments.owner_candidates)
             save(job.name, results)
             print(results["owner"])
         print(f"\n## ResNet-{depth} on CIFAR-10\n\n{table(results)}")

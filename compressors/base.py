@@ -24,7 +24,8 @@ class Stage(IntEnum):
     PRUNE = 1
     FACTORISE = 2
     SPARSIFY = 3
-    QUANTISE = 4
+    SHARE = 4
+    QUANTISE = 5
 
 
 @dataclass(frozen=True, slots=True)

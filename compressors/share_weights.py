@@ -55,7 +55,7 @@ class ShareWeights(Compressor):
     """
 
     name = "share_weights"
-    stage = Stage.SPARSIFY
+    stage = Stage.SHARE
     Options: ClassVar[type[CompressorOptions]] = ShareOptions
     options: ShareOptions
 

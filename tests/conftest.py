@@ -1,9 +1,14 @@
-"""What all tests share: every one starts from the same state of torch's generator, whatever ran before it."""
+"""What all tests share: the same state of torch's generator for each, and one thread, as they run side by side."""
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
