@@ -11,6 +11,7 @@ from torch import Tensor, fx, nn
 from ..spaces import WEIGHTED, norm_of, origin_of
 from .base import CompressorOptions, one_of
 from .calibration import Calibration
+from .covariance import from_covariances
 from .sampling import aim_of, at_rows, closing, module_of, output_width, patches
 
 RIDGE = 3e-2
@@ -18,6 +19,8 @@ RIDGE = 3e-2
 and 50 % of the channels and with 2, 3 or 5 blocks dropped, 3e-2 kept 0.1 to 1.1 pt more accuracy than 1e-3."""
 DENSE_LIMIT = 2400
 """Most unknowns for each output that are solved for in full; beyond it, one scale for each input channel."""
+SCALE_LIMIT = 4096
+"""Most input channels that scales are solved for; beyond it, only the bias is."""
 
 
 def compensate(method: str, net: fx.GraphModule, calibration: Calibration) -> None:
@@ -41,10 +44,16 @@ def least_squares(net: fx.GraphModule, calibration: Calibration) -> None:
     no longer adds is added by the next one. A convolution that has taken over a pool's stride is solved for what the
     pool makes of its uncompressed outputs. Deviations: the solution is pulled towards the present weights (ridge,
     3 % of the mean input variance), inputs and outputs are sampled at random places, and for layers with more than
-    2,400 inputs to each output only a scale for each input channel is solved for (eq. 5's β with no penalty). A dense
+    2,400 inputs to each output only a scale for each input channel is solved for (eq. 5's β with no penalty), with more
+    than 4,096 channels only the bias. A dense
     layer that has become a grouped one is solved group by group.
     """
     _Repair(net, calibration, _solve).repair()
+
+
+def covariance(net: fx.GraphModule, calibration: Calibration) -> None:
+    """Least squares without a forward pass, for pruned channels only; see :func:`from_covariances`."""
+    from_covariances(net, calibration, RIDGE)
 
 
 def batch_norm(net: fx.GraphModule, calibration: Calibration) -> None:
@@ -58,6 +67,7 @@ def none(net: fx.GraphModule, calibration: Calibration) -> None:
 
 METHODS: dict[str, Callable[[fx.GraphModule, Calibration], None]] = {
     "least_squares": least_squares,
+    "covariance": covariance,
     "batch_norm": batch_norm,
     "none": none,
 }
@@ -162,6 +172,8 @@ def _channel_scales(read: Tensor, wanted: Tensor, kernel: Tensor, rows: int = 51
     mean_in, mean_out = read.mean(0), wanted.mean(0)
     centred, gap = read - mean_in, wanted - mean_out
     taps, channels = centred.shape[1:]
+    if channels > SCALE_LIMIT:
+        return kernel, mean_out - (kernel * mean_in).sum((1, 2))
     flat, weights = centred.flatten(1), kernel.flatten(1)
     gram = ((flat.T @ flat) * (weights.T @ weights)).view(taps, channels, taps, channels).sum((0, 2))
     right = (flat * (gap @ weights)).sum(0).view(taps, channels).sum(0)

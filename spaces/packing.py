@@ -14,8 +14,8 @@ from torch import nn
 from .emission import Builder
 
 DOMAIN = "parefront"
-_OVERHEAD = 160
-"""Bytes that the nodes and names of one unpacking take, about."""
+_OVERHEAD = 330
+"""Bytes that the nodes and names of one unpacking take, about; the functions themselves are in a file once."""
 
 _UNPACK = """
 <domain: "parefront", opset_import: ["": 21]>

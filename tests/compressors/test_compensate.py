@@ -207,3 +207,15 @@ def test_a_singular_problem_is_still_solved(bench: MakeBench) -> None:
     net = chain(x[:1], a=first, act=relu(), b=conv(8, 4))
     subject = bench(net, x, prune_channels={"round_to": 1, "criterion": "random"})
     assert subject.error(subject.apply({"prune_channels/a": 0.5})) == pytest.approx(0, abs=1e-5)
+
+
+def test_with_very_many_inputs_only_the_bias_is_solved_for(bench: MakeBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "DENSE_LIMIT", 4)
+    monkeypatch.setattr(module, "SCALE_LIMIT", 4)
+    x = images(200, 6)
+    net = chain(x[:1], a=nn.Linear(6, 16), act=relu(), b=nn.Linear(16, 5))
+    pruned = bench(net, x, prune_channels={"round_to": 1}).apply({"prune_channels/a": 0.5})
+    with torch.no_grad():
+        torch.testing.assert_close(pruned(x).mean(0), net(x).mean(0), rtol=1e-3, atol=1e-4)
+    kept = pruned.get_submodule("b").get_parameter("weight")
+    assert set(kept[0].tolist()) <= set(net.get_submodule("b").get_parameter("weight")[0].tolist())
