@@ -98,6 +98,7 @@ class LowRank(Compressor):
                 chain = self._chain(name, layer, choice, seen, _output_covariance(layer, calibration, calls[name].name))
                 if chain is not None:
                     replace_layer(net, name, chain)
+        net.recompile()
         return net
 
     def _chain(

@@ -86,6 +86,7 @@ class Separable(Compressor):
             else:
                 made, order = grouped(conv, _groups(way), seen)
                 replace_layer(net, name, [*shuffle(net, calls[name], order), made])
+        net.recompile()
         return net
 
 

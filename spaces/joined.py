@@ -25,7 +25,6 @@ def join_layers(net: fx.GraphModule, first: fx.Node, second: fx.Node, layer: nn.
     layer.register_buffer(INPUT_ORIGIN, input_origin_of(held))
     second.args = first.args
     net.meta[_JOINED] = {**net.meta.get(_JOINED, {}), str(first.target): str(second.target)}
-    net.recompile()
 
 
 def slices_left(net: fx.GraphModule, slices: Iterable[Slice]) -> tuple[Slice, ...]:

@@ -12,7 +12,7 @@ _LAYER = "layer"
 
 
 def replace_layer(net: fx.GraphModule, name: str, parts: Sequence[nn.Module]) -> None:
-    """Put a chain of modules in the place of the layer ``name``, in place, wherever it is called.
+    """Put a chain of modules in the place of the layer ``name``, in place, wherever it is called; not yet recompiled.
 
     The last part takes the layer's name, node and memory of the uncompressed layer (``origin``, folded batch norm), so
     that compensation finds it; those before it are called ``<name>_part1``, ``<name>_part2``, …
@@ -33,7 +33,6 @@ def replace_layer(net: fx.GraphModule, name: str, parts: Sequence[nn.Module]) ->
                 source = net.graph.call_module(path, (source,))
                 source.meta[_LAYER] = name
         call.args = (source,)
-    net.recompile()
 
 
 def layer_of(node: fx.Node) -> str:
