@@ -283,3 +283,9 @@ def test_a_layer_that_is_gone_is_passed_over(bench: MakeBench) -> None:
     both = subject.apply({"drop_blocks/2": True, "quantize/2.conv1.0": 8, "quantize/0.0": 8})
     assert isinstance(both.get_submodule("0.0"), QuantizedLayer)
     assert "2.conv1.0" not in dict(both.named_modules())
+
+
+@pytest.mark.parametrize(("choice", "alike"), [(8, 8), (4, 8), (2, 8), ("w4", 32), (32, 32)])
+def test_integers_run_as_int8_and_integer_weights_alone_as_floats(choice: int | str, alike: int) -> None:
+    quantize = Quantize(QuantizeOptions(bits=(8, "w4", 4, 2)))
+    assert quantize.runs_as(choice) == alike

@@ -82,3 +82,13 @@ def test_the_final_step_times_them_once_more_and_covers_both(tmp_path: Path) -> 
     again = anchors(tmp_path, Clock([]))
     again.settle()
     assert again.nearest(INT8).ratio == made.nearest(INT8).ratio
+
+
+def test_what_runs_alike_is_near(tmp_path: Path) -> None:
+    def alike(policy: Policy) -> Policy:
+        return Policy({name: 8 if choice == 4 else choice for name, choice in policy.items()})
+
+    made = Anchors(SPACE, tmp_path / "baseline.onnx", Measurement.exact(3.0, "ms"), Clock([0.4]).compare, alike)
+    made.add(INT8, tmp_path / "int8.onnx")
+    four_bits = Policy(dict.fromkeys(INT8, 4))
+    assert made.nearest(four_bits).artifact.name == "int8.onnx"

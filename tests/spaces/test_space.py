@@ -106,3 +106,25 @@ def test_samples_come_from_the_whole_space_and_repeat_by_seed(space: SearchSpace
     assert first == again
     seen = {(name, choice) for policy in first for name, choice in policy.items()}
     assert seen == {(knob.name, c) for knob in space for c in knob.choices if c != knob.neutral}
+
+
+def test_a_knob_that_overrules_another_voids_it() -> None:
+    knobs = [
+        Knob(method, "conv", ("full", "half"), "full", frozenset({"conv"})) for method in ("separable", "low_rank")
+    ]
+    space = SearchSpace.of(knobs, overrules={"separable/conv": frozenset({"low_rank/conv"})})
+    both = {"separable/conv": "half", "low_rank/conv": "half"}
+    assert space.decode(both) == Policy({"separable/conv": "half"})
+    assert space.decode({"low_rank/conv": "half"}) == Policy({"low_rank/conv": "half"})
+
+
+def test_a_knob_that_is_void_itself_overrules_nothing() -> None:
+    conv = frozenset({"conv"})
+    knobs = [
+        Knob("drop_blocks", "block", (False, True), False, conv),
+        Knob("separable", "conv", ("full", "half"), "full", conv),
+        Knob("share_weights", "other", (0, 4), 0, frozenset({"other"})),
+    ]
+    space = SearchSpace.of(knobs, {"drop_blocks/block": conv}, {"separable/conv": frozenset({"share_weights/other"})})
+    policy = space.decode({"drop_blocks/block": True, "separable/conv": "half", "share_weights/other": 4})
+    assert policy == Policy({"drop_blocks/block": True, "share_weights/other": 4})
