@@ -85,7 +85,7 @@ class PruneWeights(Compressor):
 
     What this saves is bytes of the file: a bit for each weight, and the weights that are left. The runtime unpacks them
     when it loads the file and computes with the zeros, so latency stays as it is. Layers with fewer than 1,024 weights
-    get no knob. Where weights are shared too (``share_weights``), name this method first in the config.
+    get no knob.
     """
 
     name = "prune_weights"
