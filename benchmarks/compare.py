@@ -90,7 +90,8 @@ def control(task: Task, evaluator: TaskEvaluator, run: Run) -> dict[str, Any]:
     test.score_reference(open_session(source))
     scores = test.score(open_session(path))
     return {
-        "ratio": ratio.to_json(), "of_anchor": ratio.value / int8_anchor(run), "size_bytes": path.stat().st_size,
+        "ratio": ratio.to_json(), "of_anchor": ratio.value / evaluator._anchors.nearest(everything).ratio.value,
+        "size_bytes": path.stat().st_size,
         **{name: value.to_json() for name, value in scores.items()},
     }  # fmt: skip
 
