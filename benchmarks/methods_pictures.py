@@ -33,7 +33,7 @@ def draw(results: Mapping[str, Any]) -> None:
 
 
 def _kinds(curves: Sequence[Mapping[str, Any]]) -> list[tuple[str, bool]]:
-    return list(dict.fromkeys((c["method"], c["int8"]) for c in curves))
+    return list(dict.fromkeys((c["method"], c["int8"]) for c in curves if c["points"]))
 
 
 def _best(curves: Sequence[Mapping[str, Any]], method: str, int8: bool) -> Mapping[str, Any]:
@@ -54,7 +54,7 @@ def _picture(
     whole = float(results["whole"]["test_accuracy"]["value"]) * 100
     for axes, key in zip(panels, ("bytes", "latency"), strict=True):
         for index, (label, curve) in enumerate(curves):
-            points = curve["points"]
+            points = sorted(curve["points"], key=lambda p: float(p["size_bytes"]))
             style = {"ls": "--" if curve["int8"] else "-", "marker": "s" if curve["int8"] else "o"}
             axes.plot([_x(p, key) for p in points], list(map(_accuracy, points)), ms=4, lw=1.2, label=label,
                       color=colours(index % 20), **style)  # fmt: skip
