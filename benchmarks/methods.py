@@ -1,4 +1,4 @@
-"""Every method alone on ResNet-20 (CIFAR-10), and on top of int8: test accuracy against bytes and latency, no training.
+"""Every method alone on ResNet-20 (CIFAR-10), and many on top of int8: test accuracy against bytes and latency, no training.
 
     python benchmarks/methods.py [--only low_rank quantize …]
 
@@ -37,31 +37,32 @@ CRITERIA = (
 
 @dataclass(frozen=True)
 class Variant:
-    """A method with options, and which of its choices are tried (all where None)."""
+    """A method with options, and whether it is tried on top of int8 too."""
 
     method: str
     label: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    with_int8: bool = False
 
 
 VARIANTS = (
     *(
-        Variant("prune_channels", name, {"criterion": name, "ratios": [0.25, 0.5, 0.75], "round_to": 4})
+        Variant("prune_channels", name, {"criterion": name, "ratios": [0.25, 0.5, 0.75], "round_to": 4}, name == "l1")
         for name in CRITERIA
     ),
     Variant("prune_channels", "l1, not repaired", {"ratios": [0.25, 0.5], "round_to": 4, "compensate": "none"}),
-    Variant("drop_blocks", "blocks"),
-    Variant("merge", "merge"),
+    Variant("drop_blocks", "blocks", with_int8=True),
+    Variant("merge", "merge", with_int8=True),
     *(
-        Variant("low_rank", scheme, {"schemes": [scheme], "ranks": [0.75, 0.5, 0.375, 0.25], "round_to": 4})
+        Variant("low_rank", scheme, {"schemes": [scheme], "ranks": [0.75, 0.5, 0.375, 0.25], "round_to": 4}, True)
         for scheme in ("svd", "spatial", "tucker2", "cp")
     ),
     Variant("low_rank", "svd, weights alone", {"data_aware": False, "ranks": [0.5, 0.25], "round_to": 4}),
-    Variant("separable", "separable"),
-    Variant("prune_weights", "unstructured", {"sparsities": [0.3, 0.5, 0.7, 0.8, 0.9]}),
+    Variant("separable", "separable", with_int8=True),
+    Variant("prune_weights", "unstructured", {"sparsities": [0.3, 0.5, 0.7, 0.8, 0.9]}, True),
     Variant("prune_weights", "one threshold for all", {"sparsities": [0.5, 0.7, 0.8, 0.9], "scope": "global"}),
     Variant("prune_weights", "2:4", {"pattern": "2:4"}),
-    Variant("share_weights", "k-means", {"clusters": [256, 64, 16, 8, 4]}),
+    Variant("share_weights", "k-means", {"clusters": [256, 64, 16, 8, 4]}, True),
     Variant("quantize", "nearest", {"bits": [8, 4, 2, 1]}),
     Variant("quantize", "reconstruct", {"bits": [8, 4, 2], "rounding": "reconstruct"}),
     Variant("quantize", "equalize", {"bits": [8, 4], "equalize": True}),
@@ -135,21 +136,22 @@ def curve(bench: Bench, variant: Variant, int8: bool) -> list[dict[str, Any]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", help="methods to run again; the others are kept as they are")
+    parser.add_argument("--only", nargs="+", help="methods to run again; else what is missing is run")
     arguments = parser.parse_args()
     file = RESULTS / f"{NAME}.json"
     results: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {"curves": []}
-    chosen = [v for v in VARIANTS if not arguments.only or v.method in arguments.only]
-    redone = {v.method for v in chosen}
-    results["curves"] = [c for c in results["curves"] if c["method"] not in redone]
+    results["curves"] = [c for c in results["curves"] if c["method"] not in (arguments.only or ())]
+    known = {(c["method"], c["label"], c["int8"]) for c in results["curves"]}
     with tempfile.TemporaryDirectory() as name, Device() as device:
         bench = Bench(Path(name), device)
         results |= {"machine": describe(device.profile), "whole": bench.whole, "bytes": bench.base.size_bytes}
         results["int8"] = bench.point(
             space_of([create("quantize")], bench.traced.graph).uniform({"quantize": 8}), [create("quantize")]
         )
-        for variant in chosen:
-            for int8 in (False, True) if variant.method != "quantize" else (False,):
+        for variant in VARIANTS:
+            for int8 in (False, True) if variant.with_int8 else (False,):
+                if (variant.method, variant.label, int8) in known:
+                    continue
                 points = curve(bench, variant, int8)
                 entry = {"method": variant.method, "label": variant.label, "int8": int8, "points": points}
                 results["curves"].append(entry)
