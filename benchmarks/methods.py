@@ -1,4 +1,4 @@
-"""Every method alone on ResNet-20 (CIFAR-10), and many on top of int8: test accuracy against bytes and latency, no training.
+"""Every method on ResNet-20 (CIFAR-10), many on top of int8 too: test accuracy against bytes and latency, no training.
 
     python benchmarks/methods.py [--only low_rank quantize …]
 
