@@ -111,45 +111,53 @@ def _cp(dense: Dense, ranks: Ranks) -> Chain:
 
 
 def _svd_energy(dense: Dense, share: float, step: int) -> Ranks:
-    return (_up(energy_rank(torch.linalg.eigvalsh(dense.of_outputs.double()), share), step),)
+    energies = torch.linalg.eigvalsh(dense.of_outputs.double())
+    return (_up(energy_rank(energies, share), step, len(energies)),)
 
 
 def _spatial_energy(dense: Dense, share: float, step: int) -> Ranks:
     root, _ = root_of(dense.covariance)
     matrix = torch.einsum("oihw,ij->jhow", dense.kernel, root).flatten(2).flatten(0, 1)
-    return (_up(energy_rank(torch.linalg.svdvals(matrix).square(), share), step),)
+    energies = torch.linalg.svdvals(matrix).square()
+    return (_up(energy_rank(energies, share), step, len(energies)),)
 
 
 def _tucker_energy(dense: Dense, share: float, step: int) -> Ranks:
     weighted = torch.einsum("oihw,ij->ojhw", dense.kernel, root_of(dense.covariance)[0])
     modes = (weighted.transpose(0, 1).flatten(1), weighted.flatten(1))
-    ranks = [energy_rank(torch.linalg.eigvalsh(matrix @ matrix.T), share) for matrix in modes]
-    return _up(ranks[0], step), _up(ranks[1], step)
+    energies = [torch.linalg.eigvalsh(matrix @ matrix.T) for matrix in modes]
+    return tuple(_up(energy_rank(of_mode, share), step, len(of_mode)) for of_mode in energies)
 
 
-def _round(wanted: float, step: int) -> int:
-    return max(step, math.floor(wanted / step + 0.5) * step)
+def _share(share: float, step: int, *full: int) -> Ranks:
+    """A share of each full rank."""
+    return tuple(_round(share * most, step, most) for most in full)
 
 
-def _up(rank: int, step: int) -> int:
-    return -(-rank // step) * step
+def _round(wanted: float, step: int, most: int) -> int:
+    """The nearest multiple of ``step``, at least one of it, but never above ``most``: the full rank."""
+    return min(most, max(step, math.floor(wanted / step + 0.5) * step))
+
+
+def _up(rank: int, step: int, most: int) -> int:
+    return min(most, -(-rank // step) * step)
 
 
 SCHEMES: dict[str, Scheme] = {
     "svd": Scheme(
-        lambda shape, share, step: (_round(share * min(shape[0], math.prod(shape[1:])), step),),
+        lambda shape, share, step: _share(share, step, min(shape[0], math.prod(shape[1:]))),
         _svd_energy,
         lambda shape, r, tall, wide: r[0] * (math.prod(shape[1:]) + shape[0]),
         _svd,
     ),
     "spatial": Scheme(
-        lambda shape, share, step: (_round(share * min(shape[1] * shape[2], shape[0] * shape[3]), step),),
+        lambda shape, share, step: _share(share, step, min(shape[1] * shape[2], shape[0] * shape[3])),
         _spatial_energy,
         lambda shape, r, tall, wide: r[0] * (shape[1] * shape[2] * wide + shape[0] * shape[3]),
         _spatial,
     ),
     "tucker2": Scheme(
-        lambda shape, share, step: (_round(share * shape[1], step), _round(share * shape[0], step)),
+        lambda shape, share, step: _share(share, step, shape[1], shape[0]),
         _tucker_energy,
         lambda shape, r, tall, wide: (
             shape[1] * r[0] * tall * wide + r[0] * r[1] * math.prod(shape[2:]) + r[1] * shape[0]
@@ -157,7 +165,7 @@ SCHEMES: dict[str, Scheme] = {
         _tucker,
     ),
     "cp": Scheme(
-        lambda shape, share, step: (_round(share * max(shape[:2]), step),),
+        lambda shape, share, step: _share(share, step, max(shape[:2])),
         None,
         lambda shape, r, tall, wide: r[0] * (shape[1] * tall * wide + shape[2] * wide + shape[3] + shape[0]),
         _cp,

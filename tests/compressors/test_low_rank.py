@@ -118,6 +118,23 @@ def test_pruned_and_factorised_and_in_int8_it_is_emitted(bench: MakeBench, tmp_p
     check_parity(open_session(artifact.path, threads=1), net, subject.calibration.example)
 
 
+@pytest.mark.parametrize("scheme", sorted(SCHEMES))
+@pytest.mark.parametrize("step", [1, 4, 16])
+def test_no_rank_is_above_the_full_one(scheme: str, step: int) -> None:
+    layer = nn.Conv2d(3, 5, 3, padding=1)
+    way = SCHEMES[scheme]
+    full = way.ranks(layer.weight.shape, 1.0, 1)
+    ranks = way.ranks(layer.weight.shape, 0.6, step)
+    assert all(rank <= most for rank, most in zip(ranks, full, strict=True))
+    with torch.no_grad():
+        assert nn.Sequential(*way.build(Dense(layer, torch.eye(3)), ranks))(torch.rand(1, 3, 6, 6)).shape == (
+            1,
+            5,
+            6,
+            6,
+        )
+
+
 def test_weights_count_biases() -> None:
     assert weights_of([conv()]) == 16 * 12 * 9 + 16
 
