@@ -94,7 +94,7 @@ def test_structure_alone_is_repaired_too(applied: list[str]) -> None:
 
 
 def test_repairs_have_an_order() -> None:
-    assert sorted(compensate.METHODS, key=order) == ["none", "batch_norm", "least_squares"]
+    assert sorted(compensate.METHODS, key=order) == ["none", "batch_norm", "covariance", "least_squares"]
 
 
 def test_the_empty_policy_gives_an_equal_copy() -> None:

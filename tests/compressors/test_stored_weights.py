@@ -51,6 +51,7 @@ def test_all_large_parts_of_a_factorised_layer_are_changed(method: str, choice: 
     net = chain(x, a=conv(64, 64), act=relu(), b=conv(64, 8))
     subject = bench(net, x, **{method: {}})
     replace_layer(net, "a", [nn.Conv2d(64, 32, 1, bias=False), conv(32, 8), nn.Conv2d(8, 64, 1)])
+    net.recompile()
     (compressor,) = subject.compressors
     chained = compressor.apply(net, {"a": choice}, subject.calibration)
     packed = {name: is_packed(chained.get_submodule(name)) for name in ("a_part1", "a_part2", "a", "b")}
