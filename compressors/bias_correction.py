@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-import torch
 from torch import Tensor, fx, nn
 
+from ..spaces import watching
 from .sampling import module_of
 
 
@@ -56,11 +56,6 @@ def input_means(net: fx.GraphModule, nodes: Iterable[fx.Node], inputs: Tensor) -
         return hook
 
     layers = ((node, module_of(net, node)) for node in nodes)
-    handles = [layer.register_forward_pre_hook(observe(node)) for node, layer in layers if layer is not None]
-    try:
-        with torch.no_grad():
-            net(inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
+    with watching(layer.register_forward_pre_hook(observe(node)) for node, layer in layers if layer is not None):
+        net(inputs)
     return means

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from ..spaces import WEIGHTED, ModelGraph, describe
+from ..spaces import WEIGHTED, ModelGraph, describe, watching
 from .input_moments import InputMoments, input_moments
 from .neighbours import pools_behind
 from .sampling import Target, module_of, targets_of
@@ -142,15 +142,10 @@ class Calibration:
         return {name: total / len(self.inputs) for name, total in sums.items()}
 
     def _watch(self, observe: Callable[[str, nn.Module, Tensor], None]) -> None:
-        handles = [
+        with watching(
             module.register_forward_hook(lambda m, _, out, name=name: observe(name, m, out))
             for name, module in self.net.named_modules()
             if isinstance(module, WEIGHTED)
-        ]
-        try:
-            with torch.no_grad():
-                for start in range(0, len(self.inputs), BATCH):
-                    self.net(self.inputs[start : start + BATCH])
-        finally:
-            for handle in handles:
-                handle.remove()
+        ):
+            for start in range(0, len(self.inputs), BATCH):
+                self.net(self.inputs[start : start + BATCH])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, fx, nn
 
+from ..spaces import watching
 from .sampling import is_dense
 
 ROWS = 8192
@@ -37,15 +37,10 @@ def input_moments(net: fx.GraphModule, inputs: Tensor) -> dict[str, InputMoments
         centred = rows - mean
         found[name] = InputMoments(mean, centred.T @ centred / len(rows))
 
-    handles = [
+    with watching(
         module.register_forward_pre_hook(lambda m, given, name=name: watch(name, m, given[0]))
         for name, module in net.named_modules()
         if is_dense(module)
-    ]
-    try:
-        with torch.no_grad():
-            net(inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
+    ):
+        net(inputs)
     return found

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 import torch
 from torch import Tensor, fx, nn
 
+from ..spaces import watching
 from .sampling import module_of
 
 LARGEST_GAIN = 10.0
@@ -61,17 +62,12 @@ def _run(
 ) -> None:
     """Run ``net``, each layer's output replaced by what ``change`` makes of it."""
     layers = ((node, module_of(net, node)) for node in nodes)
-    handles = [
+    with watching(
         layer.register_forward_hook(lambda layer, _, output, node=node: change(node, layer, output))
         for node, layer in layers
         if layer is not None
-    ]
-    try:
-        with torch.no_grad():
-            net(inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
+    ):
+        net(inputs)
 
 
 def _statistics(layer: nn.Module, output: Tensor) -> Statistics:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, fx, nn
 
-from ..spaces import WEIGHTED
+from ..spaces import WEIGHTED, watching
 from .measurement import Measurement
 
 
@@ -32,11 +31,6 @@ def cost_of(net: fx.GraphModule, example: Tensor) -> Cost:
         channels = output.shape[-1] if isinstance(layer, nn.Linear) else output.shape[1]
         macs += output[0].numel() // channels * weight.numel()
 
-    handles = [m.register_forward_hook(count) for m in net.modules() if isinstance(m, WEIGHTED)]
-    try:
-        with torch.no_grad():
-            net(example[:1])
-    finally:
-        for handle in handles:
-            handle.remove()
+    with watching(m.register_forward_hook(count) for m in net.modules() if isinstance(m, WEIGHTED)):
+        net(example[:1])
     return Cost(sum(p.numel() for p in net.parameters()), macs)

@@ -4,6 +4,7 @@ from .emission import Builder, Emittable
 from .errors import ConfigError, Infeasible, ParefrontError, TaskError, TraceError
 from .graph import ChannelGroup, Exclusion, Layer, ModelGraph, Node, Slice, Window
 from .groups import cut
+from .hooks import watching
 from .joined import join_layers, reads_as, slices_left
 from .knob import Choice, Knob
 from .layers import (
@@ -78,5 +79,6 @@ __all__ = [
     "slices_left",
     "tidy",
     "trace",
+    "watching",
     "weight_matrix",
 ]
