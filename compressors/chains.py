@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..spaces import PaddedConv2d
+from ..spaces import conv_like
 from .decompose import cp, energy_rank, root_of, truncated, tucker2
 
 
@@ -189,24 +189,11 @@ def point(layer: nn.Module, matrix: Tensor, last: bool = False) -> nn.Module:
 
 
 def spread(layer: nn.Module, kernel: Tensor, axes: str, groups: int = 1) -> nn.Module:
-    """A convolution that takes stride, padding and dilation from ``layer`` along ``axes`` ("h", "w" or "hw")."""
+    """A part like ``layer`` along ``axes`` (see ``conv_like``), with no bias yet."""
     if isinstance(layer, nn.Linear):
         return point(layer, kernel.flatten(1))
     assert isinstance(layer, nn.Conv2d)
-    held = [axis in axes for axis in "hw"]
-    stride, dilation = (
-        tuple(value if h else 1 for value, h in zip(pair, held, strict=True)) for pair in (layer.stride, layer.dilation)
-    )
-    assert isinstance(layer.padding, tuple)
-    padding = tuple(p if h else 0 for p, h in zip(layer.padding, held, strict=True))
-    size, channels = tuple(kernel.shape[2:]), kernel.shape[1] * groups
-    made = type(layer)(channels, kernel.shape[0], size, stride, padding, dilation, groups)  # type: ignore[arg-type]
-    if isinstance(layer, PaddedConv2d) and isinstance(made, PaddedConv2d):
-        left, right, top, bottom = layer.pads
-        made.pads = (*((left, right) if held[1] else (0, 0)), *((top, bottom) if held[0] else (0, 0)))
-    made.weight = nn.Parameter(kernel.contiguous())
-    made.bias = nn.Parameter(torch.zeros(kernel.shape[0]))
-    return made
+    return conv_like(layer, kernel, torch.zeros(kernel.shape[0]), groups, axes)
 
 
 def _with_bias(parts: Chain, layer: nn.Module) -> Chain:

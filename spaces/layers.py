@@ -40,19 +40,27 @@ def onnx_pads(conv: nn.Module) -> list[int]:
     return [int(p) for p in (*padding, *padding)]
 
 
-def conv_like(conv: nn.Conv2d, weight: Tensor, bias: Tensor, groups: int = 1) -> nn.Conv2d:
-    """A convolution with the kernel, stride, dilation and padding of ``conv``, and weights of its own.
+def conv_like(conv: nn.Conv2d, weight: Tensor, bias: Tensor, groups: int = 1, axes: str = "hw") -> nn.Conv2d:
+    """A convolution with the stride, dilation and padding of ``conv``, and weights of its own.
 
     Args:
         weight: shape ``(out, in / groups, height, width)``.
         bias: shape ``(out,)``.
+        axes: along which it is like ``conv``, ``"h"``, ``"w"`` or both; along the other it moves by one, unpadded.
     """
+    held = [axis in axes for axis in "hw"]
+    stride, dilation = (
+        tuple(value if h else 1 for value, h in zip(pair, held, strict=True)) for pair in (conv.stride, conv.dilation)
+    )
+    assert isinstance(conv.padding, tuple)
+    padding = tuple(p if h else 0 for p, h in zip(conv.padding, held, strict=True))
     made = type(conv)(
-        weight.shape[1] * groups, weight.shape[0], conv.kernel_size, conv.stride,  # type: ignore[arg-type]
-        conv.padding, conv.dilation, groups,  # type: ignore[arg-type]
+        weight.shape[1] * groups, weight.shape[0], tuple(weight.shape[2:]), stride,  # type: ignore[arg-type]
+        padding, dilation, groups,  # type: ignore[arg-type]
     )  # fmt: skip
     if isinstance(made, PaddedConv2d) and isinstance(conv, PaddedConv2d):
-        made.pads = conv.pads
+        left, right, top, bottom = conv.pads
+        made.pads = (*((left, right) if held[1] else (0, 0)), *((top, bottom) if held[0] else (0, 0)))
     made.weight, made.bias = nn.Parameter(weight.contiguous()), nn.Parameter(bias)
     return made
 
