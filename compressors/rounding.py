@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 
-from .sampling import choose_rows, is_dense, module_of, output_width, patches
+from .sampling import reads_of
 
 DAMPING = 1e-2
 """Added to the second moments, relative to their mean."""
@@ -17,32 +17,13 @@ LIMIT = 2400
 
 def second_moments(net: fx.GraphModule, names: Collection[str], inputs: Tensor) -> dict[str, Tensor]:
     """``XᵀX / n`` of what dense layers read, shape ``(p, p)`` in the order of ``weight.flatten(1)``, by module name."""
-    return _Moments(net, names).collect(inputs)
 
+    def moments(_: nn.Module, read: Tensor) -> Tensor:
+        flat = read.transpose(1, 2).flatten(1)
+        return flat.T @ flat / len(flat)
 
-class _Moments(fx.Interpreter):
-    def __init__(self, net: fx.GraphModule, names: Collection[str]) -> None:
-        super().__init__(net)
-        self.net = net
-        self.names = set(names)
-        self.found: dict[str, Tensor] = {}
-
-    def collect(self, inputs: Tensor) -> dict[str, Tensor]:
-        with torch.no_grad():
-            self.run(inputs)
-        return self.found
-
-    def run_node(self, n: fx.Node) -> object:
-        value = super().run_node(n)
-        layer = module_of(self.net, n)
-        if layer is None or n.target not in self.names or not is_dense(layer):
-            return value
-        if layer.get_parameter("weight")[0].numel() <= LIMIT and isinstance(value, Tensor):
-            source = self.env[n.all_input_nodes[0]]
-            rows = patches(layer, source, output_width(layer, source), choose_rows(value, layer, n.name))
-            flat = rows.transpose(1, 2).flatten(1)
-            self.found[str(n.target)] = flat.T @ flat / len(flat)
-        return value
+    small = [name for name in names if net.get_submodule(name).get_parameter("weight")[0].numel() <= LIMIT]
+    return reads_of(net, inputs, None, moments, small)
 
 
 def reconstruct(weight: Tensor, scale: Tensor, limit: int, moments: Tensor) -> Tensor:

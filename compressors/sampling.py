@@ -112,13 +112,14 @@ def _sample(output: Tensor, layer: nn.Module, name: str) -> Target:
 def reads_of(
     net: fx.GraphModule,
     inputs: Tensor,
-    targets: Mapping[str, Target],
+    targets: Mapping[str, Target] | None,
     keep: Callable[[nn.Module, Tensor], Kept],
     names: Collection[str] | None = None,
 ) -> dict[str, Kept]:
     """What dense layers read at the places of their targets, by module name, from one pass over ``inputs``.
 
     Args:
+        targets: None to take any layer, at random places.
         keep: is given a layer and its :func:`patches`; what it returns is kept, so that patches need not be.
         names: of the modules concerned; all where None.
     """
@@ -132,7 +133,7 @@ class _Read(fx.Interpreter, Generic[Kept]):
     def __init__(
         self,
         net: fx.GraphModule,
-        targets: Mapping[str, Target],
+        targets: Mapping[str, Target] | None,
         keep: Callable[[nn.Module, Tensor], Kept],
         names: Collection[str] | None,
     ) -> None:
@@ -141,12 +142,23 @@ class _Read(fx.Interpreter, Generic[Kept]):
         self.found: dict[str, Kept] = {}
 
     def run_node(self, n: fx.Node) -> object:
-        name, layer, target = str(n.target), module_of(self.net, n), self.targets.get(n.name)
-        if layer is not None and target is not None and is_dense(layer) and (self.names is None or name in self.names):
+        value = super().run_node(n)
+        name, layer = str(n.target), module_of(self.net, n)
+        if layer is None or not is_dense(layer) or (self.names is not None and name not in self.names):
+            return value
+        assert isinstance(value, Tensor)
+        rows = self._rows(n.name, layer, value)
+        if rows is not None:
             source = self.env[n.all_input_nodes[0]]
             assert isinstance(source, Tensor)
-            self.found[name] = self.keep(layer, patches(layer, source, output_width(layer, source), target.rows))
-        return super().run_node(n)
+            self.found[name] = self.keep(layer, patches(layer, source, output_width(layer, source), rows))
+        return value
+
+    def _rows(self, name: str, layer: nn.Module, output: Tensor) -> Tensor | None:
+        if self.targets is None:
+            return choose_rows(output, layer, name)
+        target = self.targets.get(name)
+        return None if target is None else target.rows
 
 
 def choose_rows(output: Tensor, layer: nn.Module, name: str) -> Tensor:

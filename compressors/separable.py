@@ -74,6 +74,8 @@ class Separable(Compressor):
                 way = _feasible(str(choices[name]), conv)
                 if way != DENSE:
                     ways[name] = way
+        if not ways:
+            return net
         inputs, targets = calibration.compensation_inputs, calibration.targets
         with calibration.forward():
             moments = reads_of(net, inputs, targets, lambda _, read: Moments.of(read), ways)
