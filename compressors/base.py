@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import AfterValidator, BaseModel, ConfigDict
@@ -58,6 +58,26 @@ def one_of(known: Collection[str]) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+def _positive(value: int | str) -> int | str:
+    if isinstance(value, int) and value < 1:
+        raise ValueError("expected a positive number of channels or auto")
+    return value
+
+
+RoundTo = Annotated[int | Literal["auto"], AfterValidator(_positive)]
+"""For options that keep channels to multiples: of a number, or of the device's vector width."""
+
+
+def step_of(round_to: int | str, target: Target, channels: int, least: int) -> int:
+    """The multiple that channels are kept to; "auto" is halved until ``channels`` hold at least ``least`` of it."""
+    if isinstance(round_to, int):
+        return round_to
+    step = target.vector_width
+    while step > 1 and channels < least * step:
+        step //= 2
+    return step
 
 
 class Compressor(ABC):

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from torch import Tensor, fx, nn
 
 from ..spaces import Choice, Knob, Layer, ModelGraph, input_origin_of, origin_of, reads_as, replace_layer
-from .base import Compressor, CompressorOptions, Stage, one_of
+from .base import Compressor, CompressorOptions, RoundTo, Stage, one_of, step_of
 from .calibration import Calibration
 from .chains import SCHEMES, Chain, Dense, Ranks, Scheme, scheme_for, weights_of
 from .compensate import CompensatedOptions
@@ -29,7 +29,7 @@ class LowRankOptions(CompensatedOptions):
         default="rank", description="what ranks are fractions of: the full rank, or the energy to keep"
     )
     data_aware: bool = Field(default=True, description="weigh by the covariance of inputs and outputs")
-    round_to: int | Literal["auto"] = Field(
+    round_to: RoundTo = Field(
         default="auto", description="ranks are a multiple of this; auto: the device's vector width"
     )
 
@@ -39,13 +39,6 @@ class LowRankOptions(CompensatedOptions):
         if not value or any(not 0 < share <= 1 for share in value):
             raise ValueError("expected fractions above 0 and at most 1")
         return tuple(sorted({FULL, *map(float, value)}, reverse=True))
-
-    @field_validator("round_to")
-    @classmethod
-    def _round_to(cls, value: int | str) -> int | str:
-        if isinstance(value, int) and value < 1:
-            raise ValueError("expected a positive number of channels or auto")
-        return value
 
     @model_validator(mode="after")
     def _schemes(self) -> LowRankOptions:
@@ -153,10 +146,7 @@ class LowRank(Compressor):
 
     def _step(self, shape: torch.Size) -> int:
         """The multiple, halved until the narrower side holds at least four of it."""
-        step = self.target.vector_width if self.options.round_to == "auto" else self.options.round_to
-        while self.options.round_to == "auto" and step > 1 and min(shape[:2]) < 4 * step:
-            step //= 2
-        return step
+        return step_of(self.options.round_to, self.target, min(shape[:2]), least=4)
 
 
 def _is_dense(layer: Layer) -> bool:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field, field_validator
 from torch import fx
 
 from ..spaces import ChannelGroup, Choice, Infeasible, Knob, ModelGraph, cut, slices_left
-from .base import Compressor, CompressorOptions, Stage, one_of
+from .base import Compressor, CompressorOptions, RoundTo, Stage, one_of, step_of
 from .calibration import Calibration
 from .compensate import CompensatedOptions
 from .criteria import CRITERIA, importance, most_important
@@ -23,9 +23,7 @@ class PruneOptions(CompensatedOptions):
 
     criterion: Annotated[str, one_of(CRITERIA)] = "l1"
     ratios: tuple[float, ...] = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75)
-    round_to: int | Literal["auto"] = Field(
-        default="auto", description="kept channels are a multiple of this; auto: the device's"
-    )
+    round_to: RoundTo = Field(default="auto", description="kept channels are a multiple of this; auto: the device's")
     seed: int = 0
 
     @field_validator("ratios")
@@ -34,13 +32,6 @@ class PruneOptions(CompensatedOptions):
         if not value or any(not 0 <= ratio < 1 for ratio in value):
             raise ValueError("expected fractions of channels to remove, each at least 0 and below 1")
         return tuple(sorted({0.0, *map(float, value)}))
-
-    @field_validator("round_to")
-    @classmethod
-    def _round_to(cls, value: int | str) -> int | str:
-        if isinstance(value, int) and value < 1:
-            raise ValueError("expected a positive number of channels or auto")
-        return value
 
 
 class PruneChannels(Compressor):
@@ -102,7 +93,4 @@ class PruneChannels(Compressor):
 
     def _round_to(self, group: ChannelGroup) -> int:
         """The multiple, halved until the group holds at least two of it: narrow layers can still be pruned."""
-        step = self.target.vector_width if self.options.round_to == "auto" else self.options.round_to
-        while self.options.round_to == "auto" and step > 1 and group.channels < 2 * step:
-            step //= 2
-        return step
+        return step_of(self.options.round_to, self.target, group.channels, least=2)
