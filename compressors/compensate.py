@@ -45,8 +45,7 @@ def least_squares(net: fx.GraphModule, calibration: Calibration) -> None:
     pool makes of its uncompressed outputs. Deviations: the solution is pulled towards the present weights (ridge,
     3 % of the mean input variance), inputs and outputs are sampled at random places, and for layers with more than
     2,400 inputs to each output only a scale for each input channel is solved for (eq. 5's β with no penalty), with more
-    than 4,096 channels only the bias. A dense
-    layer that has become a grouped one is solved group by group.
+    than 4,096 channels only the bias. A dense layer that has become a grouped one is solved group by group.
     """
     _Repair(net, calibration, _solve).repair()
 

@@ -9,7 +9,7 @@ import onnx_ir as ir
 import torch
 from torch import Tensor, nn
 
-from ..spaces import Builder, Emittable, SequenceLinear, conv_attributes, is_packed, packed
+from ..spaces import Builder, Emittable, SequenceLinear, is_packed, layer_node, packed
 from .codes import dequantize
 
 
@@ -111,18 +111,13 @@ class QuantizedLayer(Emittable):
         layer = self.layer
         if isinstance(layer, SequenceLinear):
             weight = self._weight(builder, self.codes.numpy().T, axis=1)
-            product = builder.node("MatMul", [inputs[0], weight], suffix=".matmul")
             bias = layer.get_parameter("bias").detach().numpy()
-            return builder.node("Add", [product[0], builder.constant("bias", bias)])
+            return layer_node(builder, layer, inputs[0], weight, builder.constant("bias", bias))
         held, steps = self._bias().numpy(), self._bias_steps().float().numpy()
         constants = [builder.constant("bias", held), builder.constant("bias_scale", steps)]
         weight = self._weight(builder, self.codes.numpy(), axis=0)
         integer_bias = builder.node("DequantizeLinear", constants, {"axis": 0}, suffix=".bias_dequantize")
-        arguments = [inputs[0], weight, integer_bias[0]]
-        if isinstance(layer, nn.Linear):
-            return builder.node("Gemm", arguments, {"transB": 1})
-        assert isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d)
-        return builder.node("Conv", arguments, conv_attributes(layer))
+        return layer_node(builder, layer, inputs[0], weight, integer_bias[0])
 
     def _bias(self) -> Tensor:
         """The bias as int32."""

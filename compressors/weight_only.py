@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..spaces import Builder, Emittable, SequenceLinear, conv_attributes, packed
+from ..spaces import Builder, Emittable, SequenceLinear, layer_node, packed
 from ..spaces.packing import pack
 from .codes import CODES, dequantize, quantize_weight
 
@@ -51,13 +51,7 @@ class PackedLayer(Emittable):
         floats = builder.node("Cast", [integers], {"to": int(ir.DataType.FLOAT)}, suffix=".floats")
         weight = builder.node("Mul", [*floats, builder.constant("weight_scale", scale)], suffix=".weight")[0]
         bias = builder.constant("bias", layer.get_parameter("bias").detach().numpy())
-        if across:
-            product = builder.node("MatMul", [inputs[0], weight], suffix=".matmul")
-            return builder.node("Add", [*product, bias])
-        if isinstance(layer, nn.Linear):
-            return builder.node("Gemm", [inputs[0], weight, bias], {"transB": 1})
-        assert isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d)
-        return builder.node("Conv", [inputs[0], weight, bias], conv_attributes(layer))
+        return layer_node(builder, layer, inputs[0], weight, bias)
 
 
 class BlockedLinear(Emittable):

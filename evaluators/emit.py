@@ -14,7 +14,7 @@ import onnx_ir as ir
 import torch
 from torch import Tensor, fx, nn
 
-from ..spaces import Builder, Emittable, Op, SequenceLinear, conv_attributes, is_packed, output_shape, packed
+from ..spaces import WEIGHTED, Builder, Emittable, Op, SequenceLinear, is_packed, layer_node, output_shape, packed
 from ..spaces.export import IR_VERSION, OPSET, onnx_program, quiet
 
 EDITED, EXPORTED = "edited graph", "full export"
@@ -119,13 +119,10 @@ def _emit(builder: Builder, module: nn.Module, inputs: Sequence[ir.Value]) -> li
         return module.emit(builder, inputs)
     if isinstance(module, Op):
         return _op(builder, module, inputs)
-    if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
-        weights = [_weight(builder, module)]
-        if module.bias is not None:
-            weights.append(builder.constant("bias", array(module.bias)))
-        return builder.node("Conv", [*inputs, *weights], conv_attributes(module))
-    if isinstance(module, nn.Linear):
-        return _linear(builder, module, inputs[0])
+    if isinstance(module, WEIGHTED):
+        weight = _weight(builder, module)
+        bias = builder.constant("bias", array(module.bias)) if module.bias is not None else None
+        return layer_node(builder, module, inputs[0], weight, bias)
     if isinstance(module, nn.BatchNorm2d):
         held = [module.weight, module.bias, module.running_mean, module.running_var]
         names = ["weight", "bias", "mean", "variance"]
@@ -135,15 +132,6 @@ def _emit(builder: Builder, module: nn.Module, inputs: Sequence[ir.Value]) -> li
         constants = [builder.constant(n, array(t)) for n, t in (("weight", module.weight), ("bias", module.bias))]
         return builder.node("LayerNormalization", [*inputs, *constants], {"axis": -1, "epsilon": float(module.eps)})
     raise UnknownModule(type(module).__name__)
-
-
-def _linear(builder: Builder, linear: nn.Linear, source: ir.Value) -> list[ir.Value]:
-    """Gemm needs a matrix; for inputs of higher rank a MatMul and an Add."""
-    bias = [builder.constant("bias", array(linear.bias))] if linear.bias is not None else []
-    if not isinstance(linear, SequenceLinear):
-        return builder.node("Gemm", [source, _weight(builder, linear), *bias], {"transB": 1})
-    product = builder.node("MatMul", [source, _weight(builder, linear)], suffix=".matmul")
-    return builder.node("Add", [*product, *bias]) if bias else product
 
 
 def _weight(builder: Builder, layer: nn.Module) -> ir.Value:

@@ -1,6 +1,6 @@
 """What may change: trace a model into a graph, find coupled channels and knobs, and make policies of them."""
 
-from .emission import Builder, Emittable
+from .emission import Builder, Emittable, layer_node
 from .errors import ConfigError, Infeasible, ParefrontError, TaskError, TraceError
 from .graph import ChannelGroup, Exclusion, Layer, ModelGraph, Node, Slice, Window
 from .groups import cut
@@ -66,6 +66,7 @@ __all__ = [
     "join_layers",
     "keep_outputs",
     "labels_of",
+    "layer_node",
     "layer_of",
     "mark_packed",
     "norm_of",

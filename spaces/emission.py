@@ -11,6 +11,8 @@ import onnx.parser
 import onnx_ir as ir
 from torch import nn
 
+from .layers import SequenceLinear, conv_attributes
+
 
 class Builder:
     """Collects the nodes and initialisers of one artefact, named after its layers: equal nets give equal bytes."""
@@ -65,6 +67,23 @@ def _attribute(name: str, value: Any) -> ir.Attr:
     if type(value) in (list, tuple) and value and all(type(item) is int for item in value):
         return ir.AttrInt64s(name, value)
     return ir.convenience.convert_attribute(name, value)
+
+
+def layer_node(
+    builder: Builder, layer: nn.Module, source: ir.Value | None, weight: ir.Value, bias: ir.Value | None
+) -> list[ir.Value]:
+    """The nodes of a convolution or linear layer with weights that are held in any form.
+
+    Gemm needs a matrix; for inputs of higher rank a MatMul and an Add, and ``weight`` transposed.
+    """
+    constants = [weight] if bias is None else [weight, bias]
+    if isinstance(layer, SequenceLinear):
+        product = builder.node("MatMul", [source, weight], suffix=".matmul")
+        return product if bias is None else builder.node("Add", [*product, bias])
+    if isinstance(layer, nn.Linear):
+        return builder.node("Gemm", [source, *constants], {"transB": 1})
+    assert isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d)
+    return builder.node("Conv", [source, *constants], conv_attributes(layer))
 
 
 class Emittable(nn.Module, ABC):
