@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ..spaces import conv_like
-from .decompose import cp, energy_rank, root_of, truncated, tucker2
+from .decompose import cp, energy_rank, truncated, tucker2
+from .spectrum import Spectrum
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +25,8 @@ class Dense:
     """
 
     layer: nn.Conv2d | nn.Linear
-    covariance: Tensor
-    outputs: Tensor | None = None
+    covariance: Spectrum
+    outputs: Spectrum | None = None
 
     @property
     def kernel(self) -> Tensor:
@@ -34,12 +35,12 @@ class Dense:
         return weight if weight.dim() == 4 else weight[:, :, None, None]
 
     @property
-    def of_outputs(self) -> Tensor:
+    def of_outputs(self) -> Spectrum:
         """What the output's covariance is, or is where inputs at different places do not depend on each other."""
         if self.outputs is not None:
             return self.outputs
-        weighted = torch.einsum("oihw,ij->ojhw", self.kernel, self.covariance)
-        return torch.einsum("ojhw,pjhw->op", weighted, self.kernel)
+        weighted = torch.einsum("oihw,ij->ojhw", self.kernel, self.covariance.matrix)
+        return Spectrum(torch.einsum("ojhw,pjhw->op", weighted, self.kernel))
 
 
 Ranks = tuple[int, ...]
@@ -72,7 +73,7 @@ def _svd(dense: Dense, ranks: Ranks) -> Chain:
 
     Zhang et al. 2016, "Accelerating Very Deep Convolutional Networks for Classification and Detection", eq. 5.
     """
-    vectors = torch.linalg.eigh(dense.of_outputs.double()).eigenvectors.flip(1)[:, : ranks[0]].float()
+    vectors = dense.of_outputs.vectors[:, : ranks[0]]
     first = torch.einsum("or,oihw->rihw", vectors, dense.kernel)
     return [spread(dense.layer, first, "hw"), point(dense.layer, vectors, last=True)]
 
@@ -81,7 +82,7 @@ def _spatial(dense: Dense, ranks: Ranks) -> Chain:
     """k × 1 to ``rank`` channels, then 1 × k. Jaderberg et al. 2014, "Speeding up CNNs with Low Rank Expansions"."""
     kernel = dense.kernel
     out, channels, height, width = kernel.shape
-    root, inverse = root_of(dense.covariance)
+    root, inverse = dense.covariance.root
     matrix = torch.einsum("oihw,ij->jhow", kernel, root).reshape(channels * height, out * width)
     left, right = truncated(matrix, ranks[0])
     vertical = torch.einsum("jhr,ij->rih", left.view(channels, height, -1), inverse)
@@ -92,7 +93,7 @@ def _spatial(dense: Dense, ranks: Ranks) -> Chain:
 
 def _tucker(dense: Dense, ranks: Ranks) -> Chain:
     """1 × 1 to ``ranks[0]`` channels, k × k to ``ranks[1]``, 1 × 1. Kim et al. 2016."""
-    root, inverse = root_of(dense.covariance)
+    root, inverse = dense.covariance.root
     outputs, core, inputs = tucker2(torch.einsum("oihw,ij->ojhw", dense.kernel, root), ranks[1], ranks[0])
     before = (inverse @ inputs).T
     return [point(dense.layer, before), spread(dense.layer, core, "hw"), point(dense.layer, outputs, last=True)]
@@ -100,7 +101,7 @@ def _tucker(dense: Dense, ranks: Ranks) -> Chain:
 
 def _cp(dense: Dense, ranks: Ranks) -> Chain:
     """1 × 1, depthwise k × 1, depthwise 1 × k, 1 × 1, all of ``rank`` channels between. Lebedev et al. 2015."""
-    root, inverse = root_of(dense.covariance)
+    root, inverse = dense.covariance.root
     outputs, inputs, rows, columns = cp(torch.einsum("oihw,ij->ojhw", dense.kernel, root), ranks[0])
     return [
         point(dense.layer, (inverse @ inputs).T),
@@ -111,19 +112,19 @@ def _cp(dense: Dense, ranks: Ranks) -> Chain:
 
 
 def _svd_energy(dense: Dense, share: float, step: int) -> Ranks:
-    energies = torch.linalg.eigvalsh(dense.of_outputs.double())
+    energies = dense.of_outputs.values
     return (_up(energy_rank(energies, share), step, len(energies)),)
 
 
 def _spatial_energy(dense: Dense, share: float, step: int) -> Ranks:
-    root, _ = root_of(dense.covariance)
+    root, _ = dense.covariance.root
     matrix = torch.einsum("oihw,ij->jhow", dense.kernel, root).flatten(2).flatten(0, 1)
     energies = torch.linalg.svdvals(matrix).square()
     return (_up(energy_rank(energies, share), step, len(energies)),)
 
 
 def _tucker_energy(dense: Dense, share: float, step: int) -> Ranks:
-    weighted = torch.einsum("oihw,ij->ojhw", dense.kernel, root_of(dense.covariance)[0])
+    weighted = torch.einsum("oihw,ij->ojhw", dense.kernel, dense.covariance.root[0])
     modes = (weighted.transpose(0, 1).flatten(1), weighted.flatten(1))
     energies = [torch.linalg.eigvalsh(matrix @ matrix.T) for matrix in modes]
     return tuple(_up(energy_rank(of_mode, share), step, len(of_mode)) for of_mode in energies)

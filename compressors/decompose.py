@@ -5,9 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-RIDGE = 1e-2
-"""Added to input covariances, relative to their mean variance, so that directions never seen keep some weight."""
-
 
 def truncated(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     """The best rank-``rank`` approximation ``left @ right``, shapes ``(m, n)`` → ``(m, rank)``, ``(rank, n)``.
@@ -66,14 +63,6 @@ def cp(kernel: Tensor, rank: int, sweeps: int = 60, tolerance: float = 1e-5) -> 
             break
         before = error
     return factors[0], factors[1], factors[2], factors[3]
-
-
-def root_of(covariance: Tensor) -> tuple[Tensor, Tensor]:
-    """The symmetric square root of a covariance ``(n, n)``, ridge added, and its inverse."""
-    values, vectors = torch.linalg.eigh(covariance.double())
-    values = values.clamp_min(0) + RIDGE * float(values.clamp_min(0).mean()) + 1e-12
-    root = (vectors * values.sqrt()) @ vectors.T
-    return root.float(), ((vectors / values.sqrt()) @ vectors.T).float()
 
 
 def energy_rank(energies: Tensor, share: float) -> int:

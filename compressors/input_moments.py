@@ -8,6 +8,7 @@ from torch import Tensor, fx, nn
 
 from ..spaces import watching
 from .sampling import is_dense
+from .spectrum import Spectrum
 
 ROWS = 8192
 """Most places of a layer's input that are looked at."""
@@ -15,14 +16,18 @@ ROWS = 8192
 
 @dataclass(frozen=True, eq=False)
 class InputMoments:
-    """Of a layer's input channels: ``mean`` ``(in,)`` and ``covariance`` ``(in, in)``."""
+    """Of a layer's input channels: ``mean`` ``(in,)`` and ``spectrum``, that of their covariance ``(in, in)``."""
 
     mean: Tensor
-    covariance: Tensor
+    spectrum: Spectrum
+
+    @property
+    def covariance(self) -> Tensor:
+        return self.spectrum.matrix
 
     def of(self, channels: Tensor) -> InputMoments:
         """Those of some channels only (int64 indices)."""
-        return InputMoments(self.mean[channels], self.covariance[channels][:, channels])
+        return InputMoments(self.mean[channels], self.spectrum.of(channels))
 
 
 def input_moments(net: fx.GraphModule, inputs: Tensor) -> dict[str, InputMoments]:
@@ -35,7 +40,7 @@ def input_moments(net: fx.GraphModule, inputs: Tensor) -> dict[str, InputMoments
         rows = rows[:: max(1, len(rows) // ROWS)]
         mean = rows.mean(0)
         centred = rows - mean
-        found[name] = InputMoments(mean, centred.T @ centred / len(rows))
+        found[name] = InputMoments(mean, Spectrum(centred.T @ centred / len(rows)))
 
     with watching(
         module.register_forward_pre_hook(lambda m, given, name=name: watch(name, m, given[0]))

@@ -16,6 +16,7 @@ from .chains import SCHEMES, Chain, Dense, Ranks, Scheme, scheme_for, weights_of
 from .compensate import CompensatedOptions
 from .input_moments import InputMoments
 from .sampling import is_dense
+from .spectrum import Spectrum
 
 FULL = 1.0
 
@@ -88,20 +89,20 @@ class LowRank(Compressor):
             layer = net.get_submodule(name) if name in calls else None
             if isinstance(layer, nn.Conv2d | nn.Linear) and is_dense(layer):
                 seen = calibration.input_moments[reads_as(net, name)].of(input_origin_of(layer))
-                chain = self._chain(name, layer, choice, seen, _output_covariance(layer, calibration, calls[name].name))
+                chain = self._chain(name, layer, choice, seen, _outputs(layer, calibration, calls[name].name))
                 if chain is not None:
                     replace_layer(net, name, chain)
         net.recompile()
         return net
 
     def _chain(
-        self, name: str, layer: nn.Conv2d | nn.Linear, choice: Choice, moments: InputMoments, outputs: Tensor | None
+        self, name: str, layer: nn.Conv2d | nn.Linear, choice: Choice, moments: InputMoments, outputs: Spectrum | None
     ) -> Chain | None:
         """The parts, or None where they would not be smaller."""
         scheme_name, share = self._read(choice)
-        dense = Dense(layer, torch.eye(len(moments.mean)))
+        dense = Dense(layer, Spectrum(torch.eye(len(moments.mean))))
         if self.options.data_aware:
-            dense = Dense(layer, moments.covariance, outputs)
+            dense = Dense(layer, moments.spectrum, outputs)
         shape = dense.kernel.shape
         scheme, step = scheme_for(scheme_name, shape), self._step(shape)
         if self.options.by == "energy":
@@ -174,13 +175,17 @@ def _saves(scheme: Scheme, shape: torch.Size, ranks: Ranks, layer: Layer) -> boo
     return max(_macs(scheme, shape, ranks, layer), weights) < before
 
 
-def _output_covariance(layer: nn.Module, calibration: Calibration, node: str) -> Tensor | None:
+def _outputs(layer: nn.Module, calibration: Calibration, node: str) -> Spectrum | None:
+    """The covariance of what the uncompressed layer gives, in the channels that are left."""
     target = calibration.targets.get(node)
     if target is None:
         return None
-    outputs = target.outputs[:, origin_of(layer)]
-    centred = outputs - outputs.mean(0)
-    return centred.T @ centred / len(centred)
+
+    def compute() -> Spectrum:
+        centred = target.outputs - target.outputs.mean(0)
+        return Spectrum(centred.T @ centred / len(centred))
+
+    return calibration.once(("output covariance", node), compute).of(origin_of(layer))
 
 
 def _settle(chain: Chain, layer: nn.Module, mean: Tensor) -> None:

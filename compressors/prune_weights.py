@@ -116,7 +116,7 @@ class PruneWeights(Compressor):
         if not self.options.renormalize:
             store(net, pruned)
             return net
-        inputs = calibration.inputs[:IMAGES]
+        inputs = calibration.compensation_inputs[:IMAGES]
         with calibration.forward():
             wanted = output_statistics(net, pruned, inputs)
             store(net, pruned)

@@ -75,7 +75,7 @@ class ShareWeights(Compressor):
         }
         if weights and self.options.bias_correction:
             with calibration.forward():
-                correct_biases(net, weights, calibration.inputs[:IMAGES])
+                correct_biases(net, weights, calibration.compensation_inputs[:IMAGES])
         store(net, weights)
         return net
 

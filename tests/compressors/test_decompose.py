@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from parefront.compressors.decompose import cp, energy_rank, root_of, truncated, tucker2
+from parefront.compressors.decompose import cp, energy_rank, truncated, tucker2
 
 tensorly = pytest.importorskip("tensorly", reason="needs tensorly: pip install 'parefront[test]'")
 
@@ -52,12 +52,6 @@ def test_cp_errs_as_tensorlys(rank: int) -> None:
     found = tensorly.decomposition.parafac(weight.numpy(), rank=rank, init="svd", n_iter_max=100, random_state=0)
     oracle = torch.from_numpy(np.asarray(tensorly.cp_to_tensor(found)))
     assert ours <= 1.01 * error(oracle, weight)
-
-
-def test_a_root_and_its_inverse_undo_each_other() -> None:
-    sample = torch.randn(200, 8, generator=torch.Generator().manual_seed(0))
-    root, inverse = root_of(sample.T @ sample)
-    torch.testing.assert_close(root @ inverse, torch.eye(8), atol=1e-4, rtol=0)
 
 
 def test_the_energy_rank_is_the_least_that_holds_the_share() -> None:

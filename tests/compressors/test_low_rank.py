@@ -11,6 +11,7 @@ from torch import nn
 from parefront.compressors import create, space_of
 from parefront.compressors.chains import SCHEMES, Dense, spread, weights_of
 from parefront.compressors.quantized import QuantizedLayer
+from parefront.compressors.spectrum import Spectrum
 from parefront.evaluators import check_parity, cost_of, emit, open_session
 from parefront.spaces import ConfigError, PaddedConv2d
 from parefront.testing import specimen
@@ -33,14 +34,14 @@ def test_at_full_rank_a_chain_computes_what_the_layer_computes(
 ) -> None:
     layer = conv(kernel, stride, padding)
     way = SCHEMES[scheme]
-    chain = way.build(Dense(layer, torch.eye(12)), way.ranks(layer.weight.shape, 1.0, 1))
+    chain = way.build(Dense(layer, Spectrum(torch.eye(12))), way.ranks(layer.weight.shape, 1.0, 1))
     with torch.no_grad():
         torch.testing.assert_close(nn.Sequential(*chain)(IMAGES), layer(IMAGES), rtol=1e-3, atol=1e-4)
 
 
 def test_cp_of_high_rank_comes_close() -> None:
     layer = conv()
-    chain = SCHEMES["cp"].build(Dense(layer, torch.eye(12)), (80,))
+    chain = SCHEMES["cp"].build(Dense(layer, Spectrum(torch.eye(12))), (80,))
     with torch.no_grad():
         gap = (nn.Sequential(*chain)(IMAGES) - layer(IMAGES)).square().mean().sqrt()
     assert float(gap / layer(IMAGES).std()) < 0.15
@@ -50,7 +51,7 @@ def test_asymmetric_padding_is_kept() -> None:
     layer = PaddedConv2d(12, 16, 3, 2)
     layer.pads = (0, 1, 0, 1)
     way = SCHEMES["spatial"]
-    chain = way.build(Dense(layer, torch.eye(12)), way.ranks(layer.weight.shape, 1.0, 1))
+    chain = way.build(Dense(layer, Spectrum(torch.eye(12))), way.ranks(layer.weight.shape, 1.0, 1))
     with torch.no_grad():
         torch.testing.assert_close(nn.Sequential(*chain)(IMAGES), layer(IMAGES), rtol=1e-3, atol=1e-4)
 
@@ -127,7 +128,7 @@ def test_no_rank_is_above_the_full_one(scheme: str, step: int) -> None:
     ranks = way.ranks(layer.weight.shape, 0.6, step)
     assert all(rank <= most for rank, most in zip(ranks, full, strict=True))
     with torch.no_grad():
-        assert nn.Sequential(*way.build(Dense(layer, torch.eye(3)), ranks))(torch.rand(1, 3, 6, 6)).shape == (
+        assert nn.Sequential(*way.build(Dense(layer, Spectrum(torch.eye(3))), ranks))(torch.rand(1, 3, 6, 6)).shape == (
             1,
             5,
             6,
