@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from ..spaces import SearchSpace
+from ..spaces import Layer, SearchSpace
 from .budget import Budget
 from .candidate import Candidate
+from .sensitivity import Sensitivity
 
 
 @dataclass(frozen=True)
@@ -14,12 +17,18 @@ class SamplerContext:
     """What a sampler is made from.
 
     Attributes:
-        seed: differs from trial to trial; the only source of chance a sampler may use.
+        seed: differs from trial to trial; the source of chance for a sampler that keeps nothing between trials.
         space: the knobs.
         objectives: names of the metrics, in the order of the study's values.
         budgets: told to the study as constraints.
         trials: number of different policies that will be evaluated in all.
         baseline: the uncompressed model, measured.
+        search_seed: the same for all trials.
+        layers: of the uncompressed model, by name.
+        probe: measures what each knob does alone, far more cheaply than trials; the first call takes up to minutes,
+            later ones nothing. None where the evaluator cannot.
+        memory: what a sampler keeps between trials. It dies with the process, so only what can be made again from the
+            seed and the study's history belongs there.
     """
 
     seed: int
@@ -28,3 +37,7 @@ class SamplerContext:
     budgets: tuple[Budget, ...]
     trials: int
     baseline: Candidate
+    search_seed: int = 0
+    layers: Mapping[str, Layer] = field(default_factory=dict)
+    probe: Callable[[], Sensitivity] | None = None
+    memory: dict[str, Any] = field(default_factory=dict)

@@ -88,7 +88,13 @@ class _Session:
         settings = self.run.settings
         baseline = self._baseline()
         context = SamplerContext(
-            settings.seed, self.evaluator.space, settings.objectives, settings.budgets, settings.trials, baseline
+            settings.seed,
+            self.evaluator.space,
+            settings.objectives,
+            settings.budgets,
+            settings.trials,
+            baseline,
+            search_seed=settings.seed,
         )
         sampler = make_sampler(settings.sampler, context)
         self.run.reopen()

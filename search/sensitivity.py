@@ -1,0 +1,118 @@
+"""What each choice of each knob does alone, as probes have told it, and what that lets expect of whole policies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..spaces import Choice, SearchSpace
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Sensitivity:
+    """An additive model of loss and costs.
+
+    Attributes:
+        space: the knobs.
+        base: a choice for every knob, from which savings are measured: the uncompressed model, or all of it in other
+            arithmetic where that pays (int8).
+        divergence: for every knob and each of its choices, how far that choice alone moves the outputs from the
+            uncompressed model's (nats, or relative squared error); zero where the choice is neutral, and never falling
+            along the choices.
+        base_costs: by cost objective, what the base costs as a share of the uncompressed model.
+        savings: by cost objective, for every knob and each of its choices, the share of the uncompressed model's cost
+            that going there from the base's choice saves; negative where it costs.
+    """
+
+    space: SearchSpace
+    base: Mapping[str, Choice]
+    divergence: Mapping[str, tuple[float, ...]]
+    base_costs: Mapping[str, float]
+    savings: Mapping[str, Mapping[str, tuple[float, ...]]]
+
+    @property
+    def costs(self) -> tuple[str, ...]:
+        """Names of the cost objectives."""
+        return tuple(self.base_costs)
+
+    def indices(self, policies: Sequence[Mapping[str, Choice]]) -> Indices:
+        """Each knob's choice as its place among the choices, shape ``(policies, knobs)``."""
+        places = self._places
+        return np.array([[places[k.name][params[k.name]] for k in self.space] for params in policies], dtype=np.int64)
+
+    def params(self, row: Sequence[int] | Indices) -> dict[str, Choice]:
+        """A choice for every knob from places among the choices, shape ``(knobs,)``."""
+        return {knob.name: knob.choices[int(index)] for knob, index in zip(self.space, row, strict=True)}
+
+    def losses(self, rows: Indices) -> Floats:
+        """The divergence that every knob contributes, shape ``(policies, knobs)``; void knobs none."""
+        return np.where(self.void(rows), 0.0, self._taken(self._table(self.divergence), rows))
+
+    def saved(self, cost: str, rows: Indices) -> Floats:
+        """The share of the uncompressed model's ``cost`` that every knob saves, ``(policies, knobs)``; void ones none."""
+        return np.where(self.void(rows), 0.0, self._taken(self._table(self.savings[cost]), rows))
+
+    def expected_divergence(self, rows: Indices) -> Floats:
+        """Sum of what the knobs contribute, shape ``(policies,)``."""
+        return np.asarray(self.losses(rows).sum(axis=1))
+
+    def expected_cost(self, cost: str, rows: Indices) -> Floats:
+        """Share of the uncompressed model's cost, shape ``(policies,)``; at least a hundredth of the base's."""
+        base = self.base_costs[cost]
+        return np.asarray(np.maximum(base - self.saved(cost, rows).sum(axis=1), 0.01 * base))
+
+    def void(self, rows: Indices) -> NDArray[np.bool_]:
+        """Which knobs have no effect since another one removes their layers or overrules them, ``(policies, knobs)``."""
+        void = np.zeros(rows.shape, dtype=bool)
+        for index, others in self.voids.items():
+            chosen = rows[:, index] != self.neutral[index]
+            void[np.ix_(chosen, others)] = True
+        return void
+
+    @cached_property
+    def neutral(self) -> Indices:
+        """The place of every knob's neutral choice."""
+        return np.array([knob.choices.index(knob.neutral) for knob in self.space], dtype=np.int64)
+
+    @cached_property
+    def voids(self) -> dict[int, list[int]]:
+        """For the place of a knob those of the knobs that are void when it leaves its neutral choice."""
+        names = [knob.name for knob in self.space]
+        found: dict[int, list[int]] = {}
+        for index, knob in enumerate(self.space):
+            gone = self.space.removes.get(knob.name, frozenset())
+            void = [
+                other
+                for other, inner in enumerate(self.space)
+                if other != index and gone and _within(inner.layers, self.space.removes.get(inner.name), gone)
+            ]
+            void += [names.index(name) for name in sorted(self.space.overrules.get(knob.name, ()))]
+            if void:
+                found[index] = void
+        return found
+
+    @cached_property
+    def _places(self) -> dict[str, dict[Choice, int]]:
+        return {knob.name: {choice: place for place, choice in enumerate(knob.choices)} for knob in self.space}
+
+    def _table(self, values: Mapping[str, Sequence[float]]) -> Floats:
+        """Values by knob and choice as an array, filled up with infinity, shape ``(knobs, most choices)``."""
+        most = max(len(knob.choices) for knob in self.space)
+        rows = [[*values[knob.name], *[np.inf] * (most - len(knob.choices))] for knob in self.space]
+        return np.array(rows, dtype=float)
+
+    @staticmethod
+    def _taken(table: Floats, rows: Indices) -> Floats:
+        return np.asarray(table[np.arange(table.shape[0])[None, :], rows])
+
+
+def _within(layers: frozenset[str], removes: frozenset[str] | None, gone: frozenset[str]) -> bool:
+    """Whether a knob is void once the layers ``gone`` are; one that removes layers itself, only inside a larger one."""
+    return removes < gone if removes is not None else bool(layers) and layers <= gone
