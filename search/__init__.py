@@ -5,7 +5,7 @@ from .candidate import HIGHER_IS_BETTER, Candidate, Evaluator
 from .context import SamplerContext
 from .controller import search
 from .errors import EveryTrialFailed, NoCandidate, RunBusy, RunNotFound, SpaceExhausted
-from .events import Done, Event, Finalising, Finished, OnEvent, Started
+from .events import Done, Event, Finalising, Finished, OnEvent, Probing, Started
 from .front import Front
 from .hypervolume import hypervolume
 from .metrics import METRIC_KEYS, metric_key, value_of
@@ -30,6 +30,7 @@ __all__ = [
     "NoCandidate",
     "OnEvent",
     "Outcome",
+    "Probing",
     "Run",
     "RunBusy",
     "RunNotFound",

@@ -59,6 +59,11 @@ class Anchors:
     def uncompressed(self) -> Path:
         return self._anchors[0].artifact
 
+    @property
+    def policies(self) -> list[Policy]:
+        """Those of the anchors other than the uncompressed model."""
+        return [anchor.policy for anchor in self._anchors[1:]]
+
     def add(self, policy: Policy, artifact: Path) -> None:
         """Take ``artifact`` as an anchor; it is timed unless an earlier session has done so."""
         digest = policy.digest

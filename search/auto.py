@@ -1,57 +1,57 @@
-"""The default sampler: uniform policies, then single changes, then the best changes together, then evolution."""
+"""The default sampler: probes, the knapsack at a ladder of budgets, then whatever is expected to improve the front."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from optuna import Study
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
-from ..spaces import Choice, Policy, SearchSpace
-from .changes import Change, Effect, rank_repairs, rank_savings, single_changes
+from ..spaces import Choice, ConfigError, Policy, SearchSpace
 from .context import SamplerContext
 from .evolve import child, rank
 from .front import ACCURACY_FLOOR
 from .history import History, Tried
+from .improvement import expected_improvement
+from .knapsack import Knapsack
 from .metrics import higher_is_better, metric_key, minimised
 from .novel import draw_new
+from .outlook import Outlook
+from .proposals import priced_optima, reference_price
+from .sensitivity import Floats, Indices, Sensitivity
 from .study import noise_of
-from .surrogate import Surrogate, most_promising
-from .uniform import uniform_choices
 
-SINGLES_SHARE = 0.33
-"""At most this share of the trials goes into single changes."""
-POPULATION = 16
-_CHILDREN = 40
+MOST_MOVED = 0.4
+"""Nats at which the ladder ends: some ten points of accuracy."""
+_OPTIMA, _CHILDREN, _POPULATION, _DRAWS = 120, 80, 16, 24
+_WIDEST_PRICE = 1e3
 
 
-class AutoSampler(BaseSampler):
-    """Looks before it leaps: measures what each change does alone, and starts the evolution from the best together.
+class KnapsackSampler(BaseSampler):
+    """Knows what every knob does before the first trial, and spends the trials on what the sum of it does not tell.
 
-    1. *Uniform policies*: every compressor on its own at its mildest choice and a middle one. The one that gives most
-       for its loss becomes the base (for most networks: everything in int8), or the uncompressed model where none pays.
-       On top of the base, the others uniformly, at a mild, a middle and a strong choice.
-    2. *Single changes* on top of the base, one trial each: a block dropped, a layer at its middle choice or, where the
-       base loses accuracy, as it was. Neighbours are changed together where there are more knobs than trials to spare.
-       Compressors that saved nothing uniformly are left to the evolution.
-    3. *Ladders*: the changes ranked by accuracy lost for cost saved (and won for cost added), and the best 1, 2, 3, 5,
-       8, … of them together.
-    4. *Evolution* (NSGA-II) from the best of all these: of forty children the one that an additive model, fitted to all
-       that was tried, expects to add most to the front.
+    1. *Probe*: the loss and the saving of each knob's choices alone (see ``Prober``), once a run.
+    2. *Seed*: the base that savings are measured from; what the user's budgets allow at least loss; then the knapsack
+       at a ladder of costs, from the base's down to where outputs are too far gone, middle first.
+    3. *Refine*: everything tried corrects the additive model (``Correction``). Hundreds of policies are looked at: the
+       knapsack's optima for prices and corrections drawn at random, and children of the best; the one that is expected
+       to add most to the hypervolume is tried.
 
-    It keeps no state: each step is worked out from the study's history, so that a search can be gone on with.
+    It keeps nothing but the probes, which are on disk: each step is worked out from the study's history.
     """
 
     def __init__(self, context: SamplerContext) -> None:
+        if context.probe is None:
+            raise ConfigError("this sampler needs an evaluator that can probe; use nsga2, tpe or random")
         self._space: SearchSpace = context.space
-        self._context = context
-        self._loss = next((i for i, name in enumerate(context.objectives) if higher_is_better(name)), 0)
+        self._context, self._probe = context, context.probe
         names = context.objectives
+        self._loss = next((i for i, name in enumerate(names) if higher_is_better(name)), 0)
+        self._keys = [metric_key(name) for name in names]
         self._baseline = Tried(
             params=context.space.encode(Policy()),
             digest=Policy().digest,
@@ -60,6 +60,7 @@ class AutoSampler(BaseSampler):
             violation=sum(max(0.0, budget.violation(context.baseline, context.baseline)) for budget in context.budgets),
             divergence=0.0,
         )
+        self._generator = np.random.default_rng(context.seed)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         return dict(self._space.distributions)
@@ -69,143 +70,116 @@ class AutoSampler(BaseSampler):
     ) -> dict[str, Any]:
         history = History.of(study)
         known = history.digests | {self._baseline.digest}
-        for params in self._start(history):
-            if self._digest(params) not in known:
-                return dict(params)
-        return self._evolve(history, known)
+        sensitivity = self._probe()
+        tried = list(history.tried)
+        outlook = Outlook(sensitivity, self._baseline, tried, self._loss, self._keys)
+        if len(known) <= self._seeds + 1:
+            for params in self._start(sensitivity, outlook):
+                if self._digest(params) not in known:
+                    return dict(params)
+        return self._refine(sensitivity, outlook, tried, known)
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         raise AssertionError(f"all knobs are sampled together, {param_name} was asked for alone")
 
-    def _start(self, history: History) -> Iterator[Mapping[str, Choice]]:
-        """Steps 1 to 3, lazily: a step is worked out once those before it are in the history."""
-        alone = self._uniform_alone()
-        yield from alone
-        base = self._best_base(history, alone)
-        yield from self._uniform_on_top(base)
-        changes = single_changes(
-            self._space,
-            base.params,
-            int(SINGLES_SHARE * self._context.trials),
-            repairs=self._loses(base),
-            leave_out=self._idle(history, base),
-        )
-        yield from ({**base.params, **change} for change in changes)
-        effects = [e for change in changes if (e := self._effect(history, base, change)) is not None]
-        yield from self._ladder(base, rank_savings(effects))
-        yield from self._ladder(base, rank_repairs(effects))
+    @property
+    def _seeds(self) -> int:
+        """Trials for step 2."""
+        return min(16, max(3, self._context.trials // 6))
 
-    def _uniform_alone(self) -> list[Mapping[str, Choice]]:
-        """Each compressor at its mildest and a middle choice; those that remove layers are not for use everywhere."""
-        removing = {self._space[name].compressor for name in self._space.removes}
-        alone: list[Mapping[str, Choice]] = []
-        for compressor, ladder in uniform_choices(self._space).items():
-            stronger = ladder[1:]
-            if stronger and compressor not in removing:
-                for choice in dict.fromkeys((stronger[0], stronger[(len(stronger) - 1) // 2])):
-                    alone.append(self._space.encode(self._space.uniform({compressor: choice})))
-        return alone
+    def _start(self, sensitivity: Sensitivity, outlook: Outlook) -> Iterator[Mapping[str, Choice]]:
+        """Step 2, lazily; the corrections of the moment are in it."""
+        yield sensitivity.base
+        knapsack = self._knapsack(sensitivity, outlook)
+        yield from self._within_budgets(sensitivity, outlook, knapsack)
+        costs = sensitivity.costs
+        least = {
+            cost: float(sensitivity.expected_cost(cost, knapsack.least_cost(cost, MOST_MOVED)[None])[0])
+            for cost in costs
+        }
+        for step in range(3 * self._seeds):
+            share = _van_der_corput(step // len(costs) + 1)
+            cost = costs[step % len(costs)]
+            bound = sensitivity.base_costs[cost] + share * (least[cost] - sensitivity.base_costs[cost])
+            row = knapsack.least_loss({cost: bound})
+            if row is not None:
+                yield sensitivity.params(row)
 
-    def _best_base(self, history: History, alone: Sequence[Mapping[str, Choice]]) -> Tried:
-        """Least relative cost, with ten points of accuracy as dear as the whole uncompressed model."""
-        found = [history.by_digest(self._digest(params)) for params in alone]
-        return min([self._baseline, *(t for t in found if t is not None)], key=self._price)
+    def _within_budgets(
+        self, sensitivity: Sensitivity, outlook: Outlook, knapsack: Knapsack
+    ) -> Iterator[Mapping[str, Choice]]:
+        """The least loss within the user's budgets on costs, with a little to spare."""
+        for spare in (0.97, 0.92):
+            bounds: dict[str, float] = {}
+            for budget in self._context.budgets:
+                key = metric_key(budget.metric)
+                if budget.at_most and key in sensitivity.base_costs:
+                    bound = budget.share_of(self._context.baseline) * spare
+                    bounds[key] = min(bound, bounds.get(key, bound))
+            row = knapsack.least_loss(bounds) if bounds else None
+            if row is not None:
+                yield sensitivity.params(row)
 
-    def _price(self, tried: Tried) -> float:
-        costs, before = self._without_loss(tried.costs), self._without_loss(self._baseline.costs)
-        loss = tried.costs[self._loss] - self._baseline.costs[self._loss]
-        return float(np.mean([c / b for c, b in zip(costs, before, strict=True)])) + loss / ACCURACY_FLOOR
+    def _knapsack(self, sensitivity: Sensitivity, outlook: Outlook) -> Knapsack:
+        scale = {"": outlook.divergence.factors()}
+        scale |= {self._keys[index]: correction.factors() for index, correction in outlook.costs.items()}
+        return Knapsack(sensitivity, scale)
 
-    def _without_loss(self, values: Sequence[float]) -> list[float]:
-        return [value for index, value in enumerate(values) if index != self._loss]
+    def _refine(
+        self, sensitivity: Sensitivity, outlook: Outlook, tried: list[Tried], known: frozenset[str]
+    ) -> dict[str, Choice]:
+        """Step 3: of many policies the one that is expected to add most to the front."""
+        rows = np.unique(np.vstack([self._optima(sensitivity, outlook), self._children(sensitivity, tried)]), axis=0)
+        means, deviations = outlook.predict(rows)
+        draws = self._generator.normal(size=(_DRAWS, len(self._keys)))
+        front = np.vstack([outlook.believed(), np.array([self._baseline.costs])])
+        gain = expected_improvement(front, means, deviations, self._corner(), draws)
+        for index in np.argsort(-gain, kind="stable"):
+            params = sensitivity.params(rows[index])
+            if gain[index] > 0 and self._digest(params) not in known:
+                return params
+        for row in self._generator.permutation(rows):
+            params = sensitivity.params(row)
+            if self._digest(params) not in known:
+                return params
+        return self._space.encode(draw_new(self._space, known, self._generator))
 
-    def _uniform_on_top(self, base: Tried) -> Iterator[Mapping[str, Choice]]:
-        """Each compressor that the base leaves alone, on top of it, at a mild, a middle and a strong choice."""
-        for _, params in self._on_top(base):
-            yield params
+    def _optima(self, sensitivity: Sensitivity, outlook: Outlook) -> Indices:
+        """Optimal for prices drawn at random, under corrections drawn from what they may be."""
+        centre = {cost: reference_price(sensitivity, cost) for cost in sensitivity.costs}
+        factors = {self._keys[index]: correction for index, correction in outlook.costs.items()}
+        ones = np.ones(len(self._space))
+        rows = []
+        for _ in range(_OPTIMA):
+            prices = {
+                cost: float(price * _WIDEST_PRICE ** self._generator.uniform(-1, 1)) for cost, price in centre.items()
+            }
+            savings = {c: factors[c].factors(self._generator) if c in factors else ones for c in sensitivity.costs}
+            rows.append(priced_optima(sensitivity, outlook.divergence.factors(self._generator), savings, prices))
+        return np.array(rows)
 
-    def _on_top(self, base: Tried) -> Iterator[tuple[str, Mapping[str, Choice]]]:
-        """The same, with the compressor's name."""
-        in_base = {knob.compressor for knob in self._space if base.params[knob.name] != knob.neutral}
-        removing = {self._space[name].compressor for name in self._space.removes}
-        for compressor, ladder in uniform_choices(self._space).items():
-            stronger = ladder[1:]
-            if compressor in in_base | removing or not stronger:
-                continue
-            for share in (0.0, 0.4, 0.8):
-                top = self._space.uniform({compressor: stronger[int(share * len(stronger))]})
-                yield compressor, {**base.params, **dict(top)}
-
-    def _idle(self, history: History, base: Tried) -> frozenset[str]:
-        """The compressors that, uniformly on top of the base, saved nothing of any cost beyond noise."""
-        pays: dict[str, bool] = {}
-        for compressor, params in self._on_top(base):
-            effect = self._effect(history, base, {n: c for n, c in params.items() if c != base.params[n]})
-            pays[compressor] = pays.get(compressor, False) or effect is None or effect.saving > effect.saving_noise
-        return frozenset(name for name, paid in pays.items() if not paid)
-
-    def _loses(self, base: Tried) -> bool:
-        """Whether the base has lost accuracy beyond noise, so that taking changes back may win some."""
-        lost = base.costs[self._loss] - self._baseline.costs[self._loss]
-        return base is not self._baseline and lost > max(0.005, base.noise[self._loss])
-
-    def _effect(self, history: History, base: Tried, change: Change) -> Effect | None:
-        tried = history.by_digest(self._digest({**base.params, **change}))
-        if tried is None:
-            return None
-        before, after = self._without_loss(base.costs), self._without_loss(tried.costs)
-        saved = [(b - a) / b for b, a in zip(before, after, strict=True)]
-        noise = [n / b for n, b in zip(self._without_loss(tried.noise), before, strict=True)]
-        return Effect(
-            change,
-            loss=tried.costs[self._loss] - base.costs[self._loss],
-            loss_noise=tried.noise[self._loss],
-            saving=float(np.mean(saved)),
-            saving_noise=float(np.mean(noise)),
-            divergence=_difference(tried.divergence, base.divergence),
-        )
-
-    def _ladder(self, base: Tried, ranked: Sequence[Effect]) -> Iterator[Mapping[str, Choice]]:
-        step, following = 1, 2
-        while step <= len(ranked):
-            params = dict(base.params)
-            for effect in ranked[:step]:
-                params |= effect.change
-            yield params
-            if sum(effect.loss for effect in ranked[:step]) > ACCURACY_FLOOR:
-                return
-            step, following = following, step + following
-
-    def _evolve(self, history: History, known: frozenset[str]) -> dict[str, Choice]:
-        """Of a number of children of the best so far the one that promises most."""
-        generator = np.random.default_rng(self._context.seed)
-        everything = (self._baseline, *history.tried)
-        tried = [t for t in everything if t.costs[self._loss] <= self._floor]
-        if self._context.budgets and all(t.violation for t in tried):
-            tried = list(everything)
-        parents = [tried[index] for index in rank(tried)[:POPULATION]]
-        children = (child(self._space, parents, generator) for _ in range(_CHILDREN))
-        novel = {digest: params for params in children if (digest := self._digest(params)) not in known}
-        if not novel:
-            return self._space.encode(draw_new(self._space, known, generator))
-        base = self._best_base(history, self._uniform_alone())
-        surrogate = Surrogate(self._space, base, tried, self._loss)
-        return dict(most_promising(surrogate, list(novel.values()), tried, self._corner()))
+    def _children(self, sensitivity: Sensitivity, tried: list[Tried]) -> Indices:
+        """Bred from the best of what was tried, by crossover and mutation."""
+        useful = [t for t in [self._baseline, *tried] if t.costs[self._loss] <= self._floor]
+        if self._context.budgets and all(t.violation for t in useful):
+            useful = [self._baseline, *tried]
+        parents = [useful[index] for index in rank(useful)[:_POPULATION]]
+        return sensitivity.indices([child(self._space, parents, self._generator) for _ in range(_CHILDREN)])
 
     @property
     def _floor(self) -> float:
         return self._baseline.costs[self._loss] + ACCURACY_FLOOR
 
-    def _corner(self) -> NDArray[np.float64]:
+    def _corner(self) -> Floats:
         """The worst that is of use: what the uncompressed model costs, or the budgets allow, and ten points of loss."""
         corner = np.array(self._baseline.costs)
         corner[self._loss] = self._floor
         for budget in self._context.budgets:
-            for index, name in enumerate(self._context.objectives):
-                if metric_key(name) == metric_key(budget.metric) and budget.at_most and budget.relative:
-                    corner[index] = budget.amount * self._baseline.costs[index]
+            for index, key in enumerate(self._keys):
+                if metric_key(budget.metric) == key and budget.at_most:
+                    corner[index] = min(corner[index], budget.share_of(self._context.baseline) * corner[index])
         return corner
 
     def _digest(self, params: Mapping[str, Choice]) -> str:
@@ -215,5 +189,13 @@ class AutoSampler(BaseSampler):
         return self._space.canonical(Policy(changed)).digest
 
 
-def _difference(after: float | None, before: float | None) -> float | None:
-    return None if after is None or before is None else after - before
+def _van_der_corput(index: int) -> float:
+    """The index-th number of a sequence that fills (0, 1] evenly, coarse to fine: 1/2, 1/4, 3/4, 1/8 …; 1 first."""
+    if index == 1:
+        return 1.0
+    value, denominator, index = 0.0, 1.0, index - 1
+    while index:
+        index, digit = divmod(index, 2)
+        denominator *= 2
+        value += digit / denominator
+    return value

@@ -110,6 +110,10 @@ class Budget:
             return value_of(candidate, "latency_ratio")
         return value_of(candidate, self.metric) / value_of(baseline, self.metric)
 
+    def share_of(self, baseline: Candidate) -> float:
+        """The bound of a cost as a share of the uncompressed model's."""
+        return self.amount if self.relative else self.amount / value_of(baseline, self._absolute_key)
+
     def describe(self, candidate: Candidate, baseline: Candidate) -> str:
         """What the candidate has of it, for messages: ``latency 0.61x (needs 0.5x)``."""
         has, needs = self._show(self.measured(candidate, baseline)), self._show(self.amount)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from ..evaluators import Measurement
-from ..spaces import ConfigError, ParefrontError, Policy, SearchSpace
+from ..spaces import ConfigError, Layer, ParefrontError, Policy, SearchSpace
 from .atomic import write_bytes, write_text
 
 HIGHER_IS_BETTER = frozenset({"accuracy", "test_accuracy", "accuracy_change", "test_accuracy_change"})
@@ -79,6 +79,16 @@ class Evaluator(Protocol):
     def space(self) -> SearchSpace: ...
 
     @property
+    def layers(self) -> Mapping[str, Layer]:
+        """Those of the uncompressed model, by name."""
+        ...
+
+    @property
+    def bases(self) -> Sequence[Policy]:
+        """Policies, beside the empty one, that others may be taken as changes of: all of the model in int8, say."""
+        ...
+
+    @property
     def environment(self) -> Mapping[str, Any]:
         """Versions, CPU, device profile; JSON-able."""
         ...
@@ -89,6 +99,22 @@ class Evaluator(Protocol):
 
     def evaluate(self, policy: Policy, artifact: Path) -> Candidate:
         """Apply, emit to the path ``artifact`` and measure.
+
+        Raises:
+            Infeasible: where the policy has no model.
+        """
+        ...
+
+    def probe_divergence(self, policy: Policy) -> float:
+        """About how far the outputs move from the uncompressed model's, in a fraction of a trial's time.
+
+        Raises:
+            Infeasible: where the policy has no model.
+        """
+        ...
+
+    def probe_costs(self, policy: Policy, artifact: Path, keys: Collection[str]) -> Mapping[str, float]:
+        """What the policy takes of the uncompressed model's costs, by metric key; emitted to the path ``artifact``.
 
         Raises:
             Infeasible: where the policy has no model.

@@ -18,6 +18,7 @@ from .errors import EveryTrialFailed, NoCandidate, SpaceExhausted
 from .events import Done, Event, Finished, OnEvent, Started
 from .finalise import finalise
 from .front import Front
+from .lookahead import Lookahead
 from .metrics import value_of
 from .record import Outcome, TrialRecord
 from .run import Run
@@ -87,6 +88,7 @@ class _Session:
     def search(self) -> Front:
         settings = self.run.settings
         baseline = self._baseline()
+        ahead = Lookahead(self.run, self.evaluator, baseline, self.emit)
         context = SamplerContext(
             settings.seed,
             self.evaluator.space,
@@ -95,6 +97,8 @@ class _Session:
             settings.trials,
             baseline,
             search_seed=settings.seed,
+            layers=self.evaluator.layers,
+            probe=ahead.sensitivity,
         )
         sampler = make_sampler(settings.sampler, context)
         self.run.reopen()

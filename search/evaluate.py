@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
@@ -34,9 +34,10 @@ from ..evaluators import (
 )
 from ..evaluators.emit import EXPORTED
 from ..evaluators.errors import RequestRefused
-from ..spaces import Infeasible, Policy, SearchSpace, Task, TaskError, trace
+from ..spaces import Infeasible, Layer, Policy, SearchSpace, Task, TaskError, trace
 from .anchors import Anchors
 from .candidate import Candidate
+from .quick_look import QuickLook
 from .split import Split
 from .stopwatch import Stopwatch
 from .uniform import uniform_choices
@@ -80,6 +81,9 @@ class TaskEvaluator:
     ) -> None:
         self._protocol = latency or LatencyProtocol()
         self._final_protocol = longer(self._protocol)
+        self._probe_protocol = shorter(self._protocol)
+        self._quick: QuickLook | None = None
+        self._methods = compress
         self._memory = memory
         self._on_phase = on_phase
         self._metric, self._test_data = task.metric, task.test
@@ -94,8 +98,8 @@ class TaskEvaluator:
         """All that is made once a run."""
         self._on_phase("starting the device")
         self._profile = self._device.profile
-        target = _target(self._profile)
-        self._compressors = [create(name, options, target) for name, options in compress.items()]
+        self._target = _target(self._profile)
+        self._compressors = [create(name, options, self._target) for name, options in compress.items()]
         self._on_phase("tracing the model and proving its channel groups")
         inputs, labels = split_inputs(task.calibration, CALIBRATION_LIMIT, seed)  # type: ignore[arg-type]
         calibration = torch.from_numpy(inputs).float()
@@ -114,6 +118,14 @@ class TaskEvaluator:
     @property
     def space(self) -> SearchSpace:
         return self._space
+
+    @property
+    def layers(self) -> Mapping[str, Layer]:
+        return self.traced.graph.by_name
+
+    @property
+    def bases(self) -> list[Policy]:
+        return self._anchors.policies
 
     @property
     def environment(self) -> Mapping[str, Any]:
@@ -151,7 +163,9 @@ class TaskEvaluator:
             with suppress(Infeasible, ParityError, RequestRefused):
                 self._make(policy, anchor)
                 self._anchors.add(policy, anchor)
-        return replace(candidate, metrics={**scores, **latency, **candidate.metrics, **memory})
+        metrics = {**scores, **latency, **candidate.metrics, **memory}
+        self._known_costs = {key: measured.value for key, measured in metrics.items()}
+        return replace(candidate, metrics=metrics)
 
     def evaluate(self, policy: Policy, artifact: Path) -> Candidate:
         watch = Stopwatch()
@@ -166,6 +180,25 @@ class TaskEvaluator:
                 memory["memory_bytes"] = self._device.memory(artifact, repeats=1)
         metrics = {**scores, **latency, **made.metrics, **memory}
         return replace(made, metrics=metrics, timings=watch.total())
+
+    def probe_divergence(self, policy: Policy) -> float:
+        if self._quick is None:
+            inputs, classes = self._search.inputs, isinstance(self._metric, str)
+            self._quick = QuickLook(self.traced, self._methods, self._target, self._calibration, inputs, classes)
+        return self._quick.divergence(policy)
+
+    def probe_costs(self, policy: Policy, artifact: Path, keys: Collection[str]) -> dict[str, float]:
+        try:
+            made, _ = self._make(policy, artifact)
+            metrics = dict(made.metrics)
+            if "latency_ratio" in keys:
+                metrics |= self._latency(policy, artifact, self._probe_protocol)
+            if "memory_bytes" in keys:
+                metrics["memory_bytes"] = self._device.memory(artifact, repeats=1)
+        except (ParityError, RequestRefused) as error:
+            raise Infeasible(str(error)) from error
+        known = self._known_costs
+        return {key: metrics[key].value / (1.0 if key == "latency_ratio" else known[key]) for key in keys}
 
     def finalise(self, candidate: Candidate) -> Candidate:
         """Time the artefact again, with the longer protocol, and score it on the test split."""
@@ -262,6 +295,11 @@ def longer(protocol: LatencyProtocol) -> LatencyProtocol:
         max_seconds=3 * protocol.max_seconds,
         half_width=protocol.half_width / 2,
     )
+
+
+def shorter(protocol: LatencyProtocol) -> LatencyProtocol:
+    """The protocol of probes: half as long, since alike knobs are changed together and their savings stand out."""
+    return replace(protocol, min_seconds=protocol.min_seconds / 2, max_seconds=protocol.max_seconds / 2)
 
 
 def _pair(inputs: torch.Tensor) -> torch.Tensor:

@@ -31,6 +31,19 @@ class Started:
 
 
 @dataclass(frozen=True)
+class Probing:
+    """What every knob does alone is being measured, before the first trial.
+
+    Attributes:
+        done: probes that are there.
+        total: probes to take.
+    """
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
 class Finished:
     """A trial is recorded on disk.
 
@@ -79,5 +92,5 @@ class Done:
     message: str = ""
 
 
-Event = Started | Finished | Finalising | Done
+Event = Started | Probing | Finished | Finalising | Done
 OnEvent = Callable[[Event], None]

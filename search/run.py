@@ -18,6 +18,7 @@ from .atomic import write_json, write_text
 from .candidate import Candidate
 from .errors import RunBusy, RunNotFound
 from .front import Front
+from .probe_store import PROBES
 from .record import Outcome, TrialRecord, candidate_from_json, candidate_to_json, read_json
 from .settings import SearchSettings
 
@@ -169,7 +170,12 @@ class Run:
     @property
     def seconds(self) -> float:
         """Wall-clock time of all that is recorded, over all sessions; what a kill has undone is not counted."""
-        paths = [self.path / "baseline.json", *self.path.glob("trials/[0-9]*.json"), *self.path.glob("final/*.json")]
+        paths = [
+            self.path / "baseline.json",
+            self.path / PROBES,
+            *self.path.glob("trials/[0-9]*.json"),
+            *self.path.glob("final/*.json"),
+        ]
         return round(math.fsum(read_json(path)["seconds"] for path in paths if path.is_file()), 3)
 
     def to_json(self) -> dict[str, Any]:

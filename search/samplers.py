@@ -15,9 +15,10 @@ from optuna.samplers import BaseSampler
 
 from ..spaces import ConfigError
 from ..spaces.messages import did_you_mean
-from .auto import AutoSampler
+from .auto import KnapsackSampler
 from .context import SamplerContext
 from .repeatable import RepeatableSampler
+from .singles import AutoSampler
 from .uniform import UniformSampler
 
 GROUP = "parefront.samplers"
@@ -42,7 +43,9 @@ def tpe(context: SamplerContext) -> BaseSampler:
 
 
 SAMPLERS: dict[str, SamplerFactory] = {
-    "auto": AutoSampler,
+    "auto": KnapsackSampler,
+    "singles": AutoSampler,
+    "knapsack": KnapsackSampler,
     "nsga2": nsga2,
     "random": random,
     "tpe": tpe,

@@ -53,11 +53,11 @@ class Sensitivity:
 
     def losses(self, rows: Indices) -> Floats:
         """The divergence that every knob contributes, shape ``(policies, knobs)``; void knobs none."""
-        return np.where(self.void(rows), 0.0, self._taken(self._table(self.divergence), rows))
+        return np.where(self.void(rows), 0.0, self._taken(self.table(self.divergence), rows))
 
     def saved(self, cost: str, rows: Indices) -> Floats:
-        """The share of the uncompressed model's ``cost`` that every knob saves, ``(policies, knobs)``; void ones none."""
-        return np.where(self.void(rows), 0.0, self._taken(self._table(self.savings[cost]), rows))
+        """The share of the uncompressed model's ``cost`` that every knob saves, ``(policies, knobs)``; void: none."""
+        return np.where(self.void(rows), 0.0, self._taken(self.table(self.savings[cost]), rows))
 
     def expected_divergence(self, rows: Indices) -> Floats:
         """Sum of what the knobs contribute, shape ``(policies,)``."""
@@ -69,7 +69,7 @@ class Sensitivity:
         return np.asarray(np.maximum(base - self.saved(cost, rows).sum(axis=1), 0.01 * base))
 
     def void(self, rows: Indices) -> NDArray[np.bool_]:
-        """Which knobs have no effect since another one removes their layers or overrules them, ``(policies, knobs)``."""
+        """Which knobs have no effect, as another one removes their layers or overrules them, ``(policies, knobs)``."""
         void = np.zeros(rows.shape, dtype=bool)
         for index, others in self.voids.items():
             chosen = rows[:, index] != self.neutral[index]
@@ -102,7 +102,7 @@ class Sensitivity:
     def _places(self) -> dict[str, dict[Choice, int]]:
         return {knob.name: {choice: place for place, choice in enumerate(knob.choices)} for knob in self.space}
 
-    def _table(self, values: Mapping[str, Sequence[float]]) -> Floats:
+    def table(self, values: Mapping[str, Sequence[float]]) -> Floats:
         """Values by knob and choice as an array, filled up with infinity, shape ``(knobs, most choices)``."""
         most = max(len(knob.choices) for knob in self.space)
         rows = [[*values[knob.name], *[np.inf] * (most - len(knob.choices))] for knob in self.space]

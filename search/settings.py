@@ -24,6 +24,7 @@ class SearchSettings:
         trials: number of different policies to evaluate, infeasible and failed ones included.
         seed: of the sampler.
         keep_artifacts: ``"front"``, or ``"all"`` for every candidate's.
+        warm_start: name or path of a run whose probes are taken over.
         storage: URL of an Optuna storage; ``None`` for ``study.db`` in the run's folder.
     """
 
@@ -33,6 +34,7 @@ class SearchSettings:
     trials: int = 150
     seed: int = 0
     keep_artifacts: str = "front"
+    warm_start: str | None = None
     storage: str | None = None
 
     def __post_init__(self) -> None:
@@ -56,7 +58,7 @@ class SearchSettings:
         budget = config.get("budget") or ()
         texts = [budget] if isinstance(budget, str) else budget
         search = dict(config.get("search") or {})
-        known = ("sampler", "trials", "seed", "keep_artifacts", "storage")
+        known = ("sampler", "trials", "seed", "keep_artifacts", "warm_start", "storage")
         given = {key: search[key] for key in known if search.get(key) is not None}
         objectives = tuple(config.get("objectives") or cls.objectives)
         return cls(objectives=objectives, budgets=tuple(Budget.parse(text) for text in texts), **given)

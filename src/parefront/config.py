@@ -109,6 +109,7 @@ class SearchConfig(Section):
         images: at most this many of the search split score a candidate; by default all.
         storage: URL of an Optuna storage; by default ``study.db`` in the run's folder.
         keep_artifacts: ``"front"``, or ``"all"`` candidates' ONNX files.
+        warm_start: name or path of a run of the same model, whose probes are taken over.
     """
 
     sampler: str = "auto"
@@ -117,6 +118,7 @@ class SearchConfig(Section):
     images: Positive | None = None
     storage: str | None = None
     keep_artifacts: Literal["front", "all"] = "front"
+    warm_start: str | None = None
 
 
 class Config(Section):

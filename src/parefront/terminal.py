@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .search import Candidate, Front
-from .search.events import Done, Event, Finalising, Finished, Started
+from .search.events import Done, Event, Finalising, Finished, Probing, Started
 from .search.record import TrialRecord
 from .tables import describe, front_table
 from .units import duration, plural
@@ -63,6 +63,7 @@ class Progress:
         self.last: TrialRecord | None = None
         self.best: Candidate | None = None
         self.front: Front | None = None
+        self.probing: Probing | None = None
         self.finalising: Finalising | None = None
         self.message = ""
 
@@ -72,6 +73,9 @@ class Progress:
                 self.searching_since = time.monotonic()
                 self.done = self.done_before = event.done
                 self.total, self.front = event.total, event.front
+            case Probing():
+                self.searching_since = time.monotonic()
+                self.probing = event if event.done < event.total else None
             case Finished():
                 self.done, self.total = event.done, event.total
                 self.last, self.front, self.best = event.record, event.front, event.best
@@ -129,6 +133,9 @@ class PlainView:
             case Started(done=done, total=total, baseline=baseline):
                 going_on = f", going on after {plural(done, 'trial')}" if done else ""
                 self._say(f"uncompressed: {describe(baseline)}; {plural(total, 'trial')}{going_on}")
+            case Probing(done=done, total=total):
+                if done * 10 // max(1, total) != (done - 1) * 10 // max(1, total):
+                    self._say(f"probing every knob [{done}/{total}]; {self._progress.timing()}")
             case Finished(record=record, done=done, total=total, best=best):
                 best_so_far = f"; best {describe(best)}" if best else ""
                 self._say(f"[{done}/{total}] {outcome(record)}{best_so_far}; {self._progress.timing()}")
@@ -231,9 +238,12 @@ class LiveView:
 
     def _bar(self) -> Table:
         progress = self._progress
-        final = progress.finalising
-        done, total = (final.index - 1, final.total) if final else (progress.done, progress.total)
-        what = "measuring the front again" if final else "searching"
+        final, probing = progress.finalising, progress.probing
+        what, done, total = "searching", progress.done, progress.total
+        if probing is not None:
+            what, done, total = "probing every knob", probing.done, probing.total
+        elif final is not None:
+            what, done, total = "measuring the front again", final.index - 1, final.total
         row = Table.grid(expand=True, padding=(0, 1))
         row.add_column(no_wrap=True)
         row.add_column(ratio=1)

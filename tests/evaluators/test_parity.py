@@ -36,6 +36,22 @@ class Unknown(nn.Module):
         return x
 
 
+class Chaos(Emittable):
+    """Where a change of its inputs by a millionth moves the outputs as far as another runtime's rounding does."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + 0.3 * (x * 1e6).sin()
+
+    def emit(self, builder: Builder, inputs: Sequence[ir.Value | None]) -> list[ir.Value]:
+        return builder.node("Identity", inputs)
+
+
+def test_a_network_that_a_millionth_moves_as_far_may_differ_as_far(tmp_path: Path) -> None:
+    net = chain(images(4), chaos=Chaos())
+    artifact = emit(net, tmp_path / "chaos.onnx", images(4))
+    assert INTEGER_TOLERANCE < check_parity(open_session(artifact.path), net, images(4)) < 0.5
+
+
 def test_floats_may_differ_by_a_thousandth_of_the_largest_output() -> None:
     largest = np.abs(OUTPUTS).max()
     for share in (0.0, 0.5, 0.9):

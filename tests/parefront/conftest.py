@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,14 @@ class FormulaEvaluator:
         self.traced = Traced(ModelGraph(layers, (), groups, (Exclusion("head", "its channels are the classes"),)))
 
     @property
+    def layers(self) -> Mapping[str, Layer]:
+        return self.traced.graph.by_name
+
+    @property
+    def bases(self) -> list[Policy]:
+        return []
+
+    @property
     def environment(self) -> Mapping[str, Any]:
         return {"device": "formula", "model_sha256": self.weights}
 
@@ -102,6 +111,13 @@ class FormulaEvaluator:
         self.evaluations += 1
         self.before(self.evaluations)
         return self._measured(policy, artifact)
+
+    def probe_divergence(self, policy: Policy) -> float:
+        return 0.93 - self._measured(policy, Path(os.devnull)).metrics["accuracy"].value
+
+    def probe_costs(self, policy: Policy, artifact: Path, keys: Collection[str]) -> dict[str, float]:
+        made, known = self._measured(policy, artifact), self._measured(Policy(), artifact)
+        return {key: made.metrics[key].value / known.metrics[key].value for key in keys}
 
     def finalise(self, candidate: Candidate) -> Candidate:
         metrics = dict(candidate.metrics)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 
 from parefront.evaluators import Measurement
 from parefront.search import Candidate
-from parefront.spaces import Infeasible, Knob, Policy, SearchSpace
+from parefront.spaces import Infeasible, Knob, Layer, Policy, SearchSpace
 
 RATIOS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75)
 ACCURACY = 0.93
@@ -65,6 +65,15 @@ class SyntheticEvaluator:
         return self._space
 
     @property
+    def layers(self) -> Mapping[str, Layer]:
+        names = [name for knob in self._space for name in sorted(knob.layers)]
+        return {name: _layer(name, position) for position, name in enumerate(dict.fromkeys(names))}
+
+    @property
+    def bases(self) -> list[Policy]:
+        return [self._space.uniform({"quantize": 8})]
+
+    @property
     def environment(self) -> Mapping[str, Any]:
         return {"device": "formula"}
 
@@ -76,6 +85,16 @@ class SyntheticEvaluator:
         if len(policy.of("drop_blocks")) == self.blocks:
             raise Infeasible("no block is left")
         return self._measure(policy, artifact, self.noise)
+
+    def probe_divergence(self, policy: Policy) -> float:
+        if len(policy.of("drop_blocks")) == self.blocks:
+            raise Infeasible("no block is left")
+        return self._loss(policy)
+
+    def probe_costs(self, policy: Policy, artifact: Path, keys: Collection[str]) -> dict[str, float]:
+        made = self._measure(policy, artifact, self.noise)
+        known = self._measure(Policy(), artifact, 0.0)
+        return {key: made.metrics[key].value / known.metrics[key].value for key in keys}
 
     def finalise(self, candidate: Candidate) -> Candidate:
         self.finalised.append(candidate.policy)
@@ -140,3 +159,7 @@ class SyntheticEvaluator:
     @staticmethod
     def _int8(policy: Policy, block: int, layer: int) -> bool:
         return policy.get(f"quantize/block{block}.conv{layer + 1}", 32) == 8
+
+
+def _layer(name: str, position: int) -> Layer:
+    return Layer(name, "conv", (16, 8, 8), (16, 8, 8), 2320, 147456, 1, (3, 3), (1, 1), position)

@@ -1,0 +1,82 @@
+"""What trials teach beyond the probes: a correction of the additive model, with its uncertainty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .sensitivity import Floats
+
+KNOB_SPREAD = 0.7
+"""Standard deviation, of natural logarithms, that one knob's probe is expected to be wrong by."""
+SHARED_SPREAD = 0.7
+SLOPE_SPREAD = 0.4
+LEAST_NOISE = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Correction:
+    """log(measured / expected) as a linear function of the knobs' parts in what was expected.
+
+    If every knob's probe is wrong by a factor of its own, exp(w), the logarithm of a sum of them is wrong by about the
+    mean of the w, weighted by their parts. Beside these there is a factor for all, and a power: losses add up to more
+    than their sum where there are many. The weights are a Gaussian's posterior (Bishop 2006, "Pattern Recognition and
+    Machine Learning", eq. 3.50 and 3.51); the noise is estimated from what is left, twice in turn.
+
+    Attributes:
+        mean: of the weights, shape ``(knobs + 2,)``.
+        covariance: of the weights.
+        noise: variance of a measurement about the model.
+        centre: of the logarithms that were expected.
+    """
+
+    mean: Floats
+    covariance: Floats
+    noise: float
+    centre: float
+
+    @classmethod
+    def fit(cls, parts: Floats, expected: Floats, measured: Floats, least_noise: float = LEAST_NOISE) -> Correction:
+        """From policies that were tried.
+
+        Args:
+            parts: share of each knob in what was expected, ``(policies, knobs)``.
+            expected, measured: above zero, ``(policies,)``.
+            least_noise: standard deviation, of logarithms, below which noise is not believed.
+        """
+        knobs = parts.shape[1]
+        prior = np.array([KNOB_SPREAD**2] * knobs + [SHARED_SPREAD**2, SLOPE_SPREAD**2])
+        if not len(measured):
+            return cls(np.zeros(knobs + 2), np.diag(prior), 0.2**2, 0.0)
+        centre = float(np.log(expected).mean())
+        features = _features(parts, expected, centre)
+        wanted = np.log(measured) - np.log(expected)
+        noise = 0.2**2
+        # Solved for the policies, not the knobs: there are fewer of them.
+        spread = features * prior
+        for _ in range(3):
+            gain = np.linalg.solve(spread @ features.T + noise * np.eye(len(wanted)), spread).T
+            mean = gain @ wanted
+            left = wanted - features @ mean
+            free = max(1.0, len(wanted) - float(np.trace(features @ gain)))
+            noise = max(least_noise**2, float(left @ left) / free)
+        return cls(mean, np.diag(prior) - gain @ spread, noise, centre)
+
+    def predict(self, parts: Floats, expected: Floats) -> tuple[Floats, Floats]:
+        """Mean and standard deviation of the logarithm of what will be measured, both ``(policies,)``."""
+        features = _features(parts, expected, self.centre)
+        variance = np.einsum("pi,ij,pj->p", features, self.covariance, features)
+        return np.log(expected) + features @ self.mean, np.sqrt(np.maximum(variance, 0.0) + self.noise)
+
+    def factors(self, generator: np.random.Generator | None = None) -> Floats:
+        """By how much to multiply each knob's entries, ``(knobs,)``: the most likely, or a draw of what may be."""
+        weights = self.mean
+        if generator is not None:
+            deviation = np.sqrt(np.maximum(np.diag(self.covariance), 0.0))
+            weights = weights + deviation * generator.normal(size=len(weights))
+        return np.asarray(np.exp(np.clip(weights[:-2], -3, 3)))
+
+
+def _features(parts: Floats, expected: Floats, centre: float) -> Floats:
+    return np.hstack([parts, np.ones((len(parts), 1)), (np.log(expected) - centre)[:, None]])

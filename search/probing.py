@@ -1,0 +1,189 @@
+"""Probes: what every knob does alone, measured before the first trial and far more cheaply than by trials."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from ..spaces import Choice, Infeasible, Knob, Layer, Policy, SearchSpace
+from .candidate import Evaluator
+from .metrics import metric_key
+from .probe_plan import Change, cost_changes, loss_changes
+from .probe_store import ProbeStore
+from .sensitivity import Sensitivity
+
+LOSS_PROBES = 1.5
+"""At most so many probes of losses for each trial of the search, and"""
+COST_PROBES = 0.35
+"""so many of costs. One of a loss takes a tenth of a trial's time, or less; one of costs a third."""
+FLOOR = 1e-7
+UNKNOWN = 10.0
+"""A knob that no probe could change is taken to lose so many times what others of its compressor lose at the most."""
+LOSS_PER_DIVERGENCE = 1.5
+"""Shares of the uncompressed model's cost that one nat of divergence is as dear as, when the base is chosen."""
+
+OnProbe = Callable[[int, int], None]
+
+
+class Prober:
+    """Measures the sensitivities of a search, or reads what earlier sessions have measured.
+
+    Losses: the divergence of the outputs when one knob alone leaves its neutral choice, on a few images (ModelOpt's
+    ``auto_quantize`` estimates it from gradients; here every knob is truly changed, which costs a forward pass and
+    holds for every method). Costs: structurally equal knobs are changed together on top of the base, and the saving
+    is divided among them by their layers' multiply-accumulates. Choices between those measured are interpolated, and
+    losses never fall along a knob.
+
+    Args:
+        evaluator: measures.
+        store: where results are kept.
+        folder: for artefacts, each deleted once it is measured.
+        costs: names of the cost objectives (and of budgets on costs).
+        trials: of the search; the number of probes goes by it.
+        on_probe: told how many of how many are done.
+    """
+
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        store: ProbeStore,
+        folder: Path,
+        costs: Sequence[str],
+        trials: int,
+        on_probe: OnProbe = lambda done, total: None,
+    ) -> None:
+        self._evaluator, self._store, self._folder = evaluator, store, folder
+        self._keys = tuple(dict.fromkeys(metric_key(name) for name in costs))
+        self._trials, self._on_probe = trials, on_probe
+        self._space: SearchSpace = evaluator.space
+        self._layers: Mapping[str, Layer] = evaluator.layers
+
+    def measure(self) -> Sensitivity:
+        """All probes that are not in the store yet, and what they tell."""
+        base = self._best_base()
+        chosen = self._space.encode(base)
+        losses = loss_changes(self._space, max(1, int(LOSS_PROBES * self._trials)))
+        costs = cost_changes(self._space, chosen, self._layers, max(1, int(COST_PROBES * self._trials)))
+        total = len(losses) + len(costs)
+        lost: list[tuple[Change, float]] = []
+        for done, change in enumerate(losses):
+            self._on_probe(done, total)
+            value = self.divergence(self._space.decode(change.params))
+            if value is not None:
+                lost.append((change, value))
+        base_costs = self.costs(base) or {}
+        saved: list[tuple[Change, dict[str, float]]] = []
+        for done, change in enumerate(costs, start=len(losses)):
+            self._on_probe(done, total)
+            values = self.costs(self._space.decode({**chosen, **change.params}))
+            if values is not None:
+                saved.append((change, {key: base_costs[key] - values[key] for key in self._keys}))
+        self._on_probe(total, total)
+        return Sensitivity(
+            self._space,
+            chosen,
+            _losses(self._space, lost),
+            base_costs,
+            {key: self._savings(chosen, [(c, v[key]) for c, v in saved]) for key in self._keys},
+        )
+
+    def divergence(self, policy: Policy) -> float | None:
+        """How far a policy moves the outputs; None where it has no model."""
+        held = self._store.divergences
+        if policy.digest not in held:
+            started = time.perf_counter()
+            value: float | None = None
+            with suppress(Infeasible):
+                value = self._evaluator.probe_divergence(policy)
+            finite = value is not None and np.isfinite(value)
+            self._store.add_divergence(policy.digest, value if finite else None, time.perf_counter() - started)
+        return held[policy.digest]
+
+    def costs(self, policy: Policy) -> dict[str, float] | None:
+        """The shares of the uncompressed model's costs that a policy takes; None where it has no model."""
+        held = self._store.costs
+        known = held.get(policy.digest, {})
+        if known is not None and not set(self._keys) <= known.keys():
+            started = time.perf_counter()
+            artifact = self._folder / f"probe-{policy.digest}.onnx"
+            values: dict[str, float] | None = None
+            with suppress(Infeasible):
+                values = dict(self._evaluator.probe_costs(policy, artifact, self._keys))
+            artifact.unlink(missing_ok=True)
+            self._store.add_costs(policy.digest, values, time.perf_counter() - started)
+        return held[policy.digest]
+
+    def _best_base(self) -> Policy:
+        """Of the uncompressed model and all of it in other arithmetic the best, a nat being as dear as 1.5 models."""
+
+        def price(policy: Policy) -> float:
+            costs, moved = self.costs(policy), self.divergence(policy)
+            if costs is None or moved is None:
+                return float("inf")
+            return float(np.mean(list(costs.values()))) + LOSS_PER_DIVERGENCE * moved
+
+        return min([Policy(), *self._evaluator.bases], key=price)
+
+    def _savings(
+        self, base: Mapping[str, Choice], measured: Sequence[tuple[Change, float]]
+    ) -> dict[str, tuple[float, ...]]:
+        """By knob, for each choice; zero where nothing was measured."""
+        known: dict[str, dict[Choice, float]] = {knob.name: {base[knob.name]: 0.0} for knob in self._space}
+        for change, saving in measured:
+            work = np.array([self._work(knob) for knob in change.knobs])
+            for knob, choice, part in zip(change.knobs, change.choices, work / work.sum(), strict=True):
+                known[knob.name][choice] = saving * float(part)
+        return {knob.name: _interpolated(knob, known[knob.name]) for knob in self._space}
+
+    def _work(self, knob: Knob) -> float:
+        """Multiply-accumulates of a knob's layers; at least one."""
+        return 1.0 + sum(self._layers[name].macs for name in knob.layers if name in self._layers)
+
+
+def _losses(space: SearchSpace, measured: Sequence[tuple[Change, float]]) -> dict[str, tuple[float, ...]]:
+    """By knob, the divergence of each choice; of knobs changed together each has an equal part.
+
+    Where a knob's strongest choice was not measured, its ratio to the middle one is taken from those of its compressor
+    that were.
+    """
+    known: dict[str, dict[Choice, float]] = {knob.name: {} for knob in space}
+    for change, value in measured:
+        for name, choice in change.params.items():
+            known[name][choice] = max(value, 0.0) / len(change.knobs)
+    ratios: dict[str, list[float]] = {}
+    strongest: dict[str, list[float]] = {}
+    for knob in space:
+        held = known[knob.name]
+        if held:
+            strongest.setdefault(knob.compressor, []).append(max(held.values()))
+        if len(held) > 1 and knob.choices[-1] in held:
+            ratios.setdefault(knob.compressor, []).append(held[knob.choices[-1]] / max(FLOOR, min(held.values())))
+    losses = {}
+    for knob in space:
+        held, end = known[knob.name], knob.choices[-1]
+        if not held:
+            held[end] = UNKNOWN * float(np.median(strongest.get(knob.compressor, [1.0])))
+        elif end not in held:
+            held[end] = max(1.0, float(np.median(ratios.get(knob.compressor, [4.0])))) * max(held.values())
+        held[knob.neutral] = 0.0
+        losses[knob.name] = _never_falling(knob, _interpolated(knob, held, root=True))
+    return losses
+
+
+def _interpolated(knob: Knob, known: Mapping[Choice, float], root: bool = False) -> tuple[float, ...]:
+    """Values for all choices from those that are known, in a straight line (of the square roots) between places."""
+    places = sorted(knob.choices.index(choice) for choice in known)
+    values = np.array([known[knob.choices[place]] for place in places])
+    line = np.interp(range(len(knob.choices)), places, np.sqrt(values) if root else values)
+    return tuple(float(value) for value in (line**2 if root else line))
+
+
+def _never_falling(knob: Knob, values: Sequence[float]) -> tuple[float, ...]:
+    """Values that do not fall with the distance from the neutral choice, to either side."""
+    place = knob.choices.index(knob.neutral)
+    before = np.maximum.accumulate(np.array(values[: place + 1])[::-1])[::-1]
+    return (*(float(v) for v in before[:-1]), *(float(v) for v in np.maximum.accumulate(np.array(values[place:]))))

@@ -1,0 +1,75 @@
+"""How far a policy moves the outputs, on a few images and without an artefact: what probes of losses measure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..compressors import Calibration, compress, create, space_of
+from ..compressors.base import Compressor, Target
+from ..evaluators import divergence
+from ..spaces import Infeasible, Policy
+from ..spaces.trace import Traced
+
+IMAGES = 128
+"""At most so many; fewer of a network as large as makes calibration take fewer."""
+BATCH = 32
+
+
+class QuickLook:
+    """Compresses in torch and compares the outputs with the uncompressed model's.
+
+    Differs from a trial in three ways: the images are few, layers behind a change are re-solved from covariances that
+    are taken once a run (see ``compensate.covariance``), and int8 is simulated.
+
+    Args:
+        traced: the uncompressed network.
+        methods: options by compressor name.
+        target: of the device.
+        calibration: statistics.
+        inputs: float32 ``(n, …)``, held out of training.
+        classes: whether outputs are logits of classes.
+    """
+
+    def __init__(
+        self,
+        traced: Traced,
+        methods: Mapping[str, Mapping[str, Any]],
+        target: Target,
+        calibration: Calibration,
+        inputs: np.ndarray,
+        classes: bool,
+    ) -> None:
+        self._net, self._calibration, self._classes = traced.net, calibration, classes
+        self._compressors = [
+            _quick(create(name, options, target), options, target) for name, options in methods.items()
+        ]
+        space_of(self._compressors, traced.graph)
+        images = torch.from_numpy(inputs[: min(IMAGES, len(calibration.compensation_inputs))])
+        self._inputs = images.contiguous(memory_format=torch.channels_last) if images.dim() == 4 else images
+        self._reference = self._outputs(traced.net)
+
+    def divergence(self, policy: Policy) -> float:
+        """As :func:`parefront.evaluators.divergence`; lower is better, zero for the uncompressed model.
+
+        Raises:
+            Infeasible: where the policy leaves no working network.
+        """
+        outputs = self._outputs(compress(self._net, policy, self._compressors, self._calibration))
+        if not np.isfinite(outputs).all():
+            raise Infeasible("outputs are not finite")
+        return divergence(outputs, self._reference, classes=self._classes).value
+
+    def _outputs(self, net: torch.nn.Module) -> np.ndarray:
+        with torch.no_grad():
+            return torch.cat([net(batch) for batch in torch.split(self._inputs, BATCH)]).numpy()
+
+
+def _quick(compressor: Compressor, options: Mapping[str, Any], target: Target) -> Compressor:
+    """The same with the quick repair in place of the thorough one."""
+    if compressor.compensation != "least_squares":
+        return compressor
+    return create(compressor.name, {**options, "compensate": "covariance"}, target)
