@@ -95,6 +95,7 @@ class _Session:
             settings.trials,
             baseline,
             search_seed=settings.seed,
+            options=settings.sampler_options,
         )
         sampler = make_sampler(settings.sampler, context)
         self.run.reopen()
