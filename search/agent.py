@@ -21,7 +21,7 @@ from .rewards import REWARDS, scores
 from .route import Route
 from .states import States
 
-UPDATES = 4
+UPDATES = 3
 """Updates of the networks after each trial."""
 BASELINE_DECAY = 0.95
 ROOM = 1.5
@@ -35,7 +35,8 @@ class AmcOptions:
 
     Attributes:
         reward: a name in ``REWARDS``.
-        warmup: number of complete trials with random actions at the start; by default a quarter of all, at most 100.
+        warmup: number of complete trials with random actions at the start; by default an eighth of all, between 10
+            and 100.
         sigma: of the normal distribution, truncated to [0, 1], that actions are drawn from after the warm-up.
         decay: factor of ``sigma`` for each complete trial.
         band: how far below its budget an episode's cost may be aimed, as a share of the budget.
@@ -76,7 +77,7 @@ class Agent:
         self._replay = Replay(self._states.width, 100 * len(context.space))
         self._reward = REWARDS[self._options.reward]
         given = self._options.warmup
-        self._warmup = given if given is not None else min(100, -(-context.trials // 4))
+        self._warmup = given if given is not None else min(100, max(10, context.trials // 8))
         self._numbers: list[int] = []
         self._episodes, self._baseline = 0, 0.0
 

@@ -36,7 +36,7 @@ class AmcSampler(BaseSampler):
       the search's own budget or the uncompressed model, and is part of the state: one agent for the whole front.
     - Costs are the additive ones of the probes, or MACs where there are none; the reward sees what was measured.
     - Costs are bound from below, too, so that budgets of all sizes are tried.
-    - Warm-up is a quarter of the trials, not 100 of 400; four updates of the networks after each trial, not one for
+    - Warm-up is an eighth of the trials, not 100 of 400; three updates of the networks after each trial, not one for
       every layer: a trial is to cost 50 ms beside its evaluation.
     - A policy that has been tried is not evaluated again: the walk is repeated, up to five times.
     - Trials without a measurement (infeasible, failed) teach nothing.
