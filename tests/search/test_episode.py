@@ -1,4 +1,4 @@
-"""Episodes: whatever an agent wants, the policy's expected cost keeps the bounds that can be kept. Oracle: all policies."""
+"""Episodes: whatever an agent wants, the expected cost keeps the bounds. The oracle: all policies that there are."""
 
 from __future__ import annotations
 
