@@ -57,7 +57,7 @@ def test_short_spellings_are_understood(given: dict[str, Any], expected: object)
         ({"search": {"trials": True}}, "search.trials: expected a valid integer, got True"),
         ({"search": {"keep_artifacts": "some"}}, "search.keep_artifacts: expected 'front' or 'all', got 'some'"),
         ({"search": [1]}, "search.yaml: search: expected a mapping, got [1]"),
-        ({"search": {"sampler": "nsga"}}, "search.sampler: no sampler 'nsga'; did you mean 'nsga2'?"),
+        ({"search": {"sampler": "unifrm"}}, "search.sampler: no sampler 'unifrm'; did you mean 'uniform'?"),
         ({"search": {"sampler": "amc", "sampler_options": {"rewrd": "error"}}}, "no option 'rewrd'; did you mean 'reward'"),
         ({"search": {"sampler": "tpe", "sampler_options": {"reward": "error"}}}, "'tpe' has no option 'reward'"),
         ({"objectives": ["accuracy"]}, "objectives: expected two or more different metrics"),
