@@ -50,7 +50,7 @@ class KnapsackSampler(BaseSampler):
         self._space: SearchSpace = context.space
         self._context, self._probe = context, context.probe
         names = context.objectives
-        self._loss = next((i for i, name in enumerate(names) if higher_is_better(name)), 0)
+        self._loss = next((i for i, name in enumerate(names) if higher_is_better(name)), None)
         self._keys = [metric_key(name) for name in names]
         self._baseline = Tried(
             params=context.space.encode(Policy()),
@@ -162,7 +162,7 @@ class KnapsackSampler(BaseSampler):
 
     def _children(self, sensitivity: Sensitivity, tried: list[Tried]) -> Indices:
         """Bred from the best of what was tried, by crossover and mutation."""
-        useful = [t for t in [self._baseline, *tried] if t.costs[self._loss] <= self._floor]
+        useful = [t for t in [self._baseline, *tried] if self._loss is None or t.costs[self._loss] <= self._floor]
         if self._context.budgets and all(t.violation for t in useful):
             useful = [self._baseline, *tried]
         parents = [useful[index] for index in rank(useful)[:_POPULATION]]
@@ -170,12 +170,14 @@ class KnapsackSampler(BaseSampler):
 
     @property
     def _floor(self) -> float:
+        assert self._loss is not None
         return self._baseline.costs[self._loss] + ACCURACY_FLOOR
 
     def _corner(self) -> Floats:
         """The worst that is of use: what the uncompressed model costs, or the budgets allow, and ten points of loss."""
         corner = np.array(self._baseline.costs)
-        corner[self._loss] = self._floor
+        if self._loss is not None:
+            corner[self._loss] = self._floor
         for budget in self._context.budgets:
             for index, key in enumerate(self._keys):
                 if metric_key(budget.metric) == key and budget.at_most:

@@ -29,6 +29,7 @@ class SamplerContext:
             later ones nothing. None where the evaluator cannot.
         memory: what a sampler keeps between trials. It dies with the process, so only what can be made again from the
             seed and the study's history belongs there.
+        options: of the sampler itself, by name; see :mod:`.options`.
     """
 
     seed: int
@@ -41,3 +42,4 @@ class SamplerContext:
     layers: Mapping[str, Layer] = field(default_factory=dict)
     probe: Callable[[], Sensitivity] | None = None
     memory: dict[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)

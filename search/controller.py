@@ -99,6 +99,7 @@ class _Session:
             search_seed=settings.seed,
             layers=self.evaluator.layers,
             probe=ahead.sensitivity,
+            options=settings.sampler_options,
         )
         sampler = make_sampler(settings.sampler, context)
         self.run.reopen()

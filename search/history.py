@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from optuna import Study
 from optuna.study import StudyDirection
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from ..spaces import Choice
 from .study import DIGEST, DIVERGENCE, NOISE, REPEATS
@@ -33,6 +33,15 @@ class Tried:
     violation: float
     divergence: float | None = None
 
+    @classmethod
+    def of(cls, study: Study, trial: FrozenTrial) -> Tried:
+        """A complete trial of the study."""
+        signs = [-1.0 if direction == StudyDirection.MAXIMIZE else 1.0 for direction in study.directions]
+        costs = tuple(sign * value for sign, value in zip(signs, trial.values, strict=True))
+        violation = sum(max(0.0, missed) for missed in trial.constraints.values())
+        seen = trial.user_attrs
+        return cls(trial.params, seen[DIGEST], costs, tuple(seen[NOISE]), violation, seen.get(DIVERGENCE))
+
 
 @dataclass(frozen=True)
 class History:
@@ -48,16 +57,8 @@ class History:
 
     @classmethod
     def of(cls, study: Study) -> History:
-        signs = [-1.0 if direction == StudyDirection.MAXIMIZE else 1.0 for direction in study.directions]
-        tried = []
-        for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-            if REPEATS in trial.user_attrs:
-                continue
-            costs = tuple(sign * value for sign, value in zip(signs, trial.values, strict=True))
-            violation = sum(max(0.0, missed) for missed in trial.constraints.values())
-            noise = tuple(trial.user_attrs[NOISE])
-            attributes = trial.user_attrs
-            tried.append(Tried(trial.params, attributes[DIGEST], costs, noise, violation, attributes.get(DIVERGENCE)))
+        complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        tried = (Tried.of(study, trial) for trial in complete if REPEATS not in trial.user_attrs)
         return cls(tuple(tried), tried_digests(study))
 
     def by_digest(self, digest: str) -> Tried | None:

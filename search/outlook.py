@@ -28,18 +28,18 @@ class Outlook:
         sensitivity: what probes tell.
         baseline: the uncompressed model.
         tried: what trials have measured.
-        loss: index of the objective that is a loss; the others are costs.
+        loss: index of the objective that is a loss, where there is one; the others are costs.
         keys: for each objective, the name of its cost in ``sensitivity``; what stands at ``loss`` is not read.
     """
 
     def __init__(
-        self, sensitivity: Sensitivity, baseline: Tried, tried: Sequence[Tried], loss: int, keys: Sequence[str]
+        self, sensitivity: Sensitivity, baseline: Tried, tried: Sequence[Tried], loss: int | None, keys: Sequence[str]
     ) -> None:
         self._sensitivity, self._baseline, self._loss, self._keys = sensitivity, baseline, loss, keys
         self._smooth = all(t.divergence is not None for t in tried)
         self._tried = tried
         moved = np.array([self._moved(t) for t in tried])
-        self._line = self._fit_line(moved, np.array([t.costs[loss] for t in tried]))
+        self._line = self._fit_line(moved, tried)
         rows = sensitivity.indices([t.params for t in tried]) if tried else np.zeros((0, len(sensitivity.space)), int)
         useful = moved < SATURATED if len(moved) else np.zeros(0, bool)
         expected = self._expected_divergence(rows[useful])
@@ -54,11 +54,12 @@ class Outlook:
     def predict(self, rows: Indices) -> tuple[Floats, Floats]:
         """Means and standard deviations of the objectives, both ``(policies, objectives)``."""
         means, deviations = np.zeros((len(rows), len(self._keys))), np.zeros((len(rows), len(self._keys)))
-        expected = self._expected_divergence(rows)
-        log, spread = self.divergence.predict(self._sensitivity.losses(rows) / expected[:, None], expected)
-        intercept, slope = self._line
-        means[:, self._loss] = intercept + slope * np.exp(log)
-        deviations[:, self._loss] = slope * np.exp(log) * spread
+        if self._loss is not None:
+            expected = self._expected_divergence(rows)
+            log, spread = self.divergence.predict(self._sensitivity.losses(rows) / expected[:, None], expected)
+            intercept, slope = self._line
+            means[:, self._loss] = intercept + slope * np.exp(log)
+            deviations[:, self._loss] = slope * np.exp(log) * spread
         for index, correction in self.costs.items():
             expected, parts = self._cost_parts(self._keys[index], rows)
             log, spread = correction.predict(parts, expected)
@@ -69,7 +70,7 @@ class Outlook:
     def believed(self) -> Floats:
         """The objectives of what was tried, with the losses that their divergences let expect."""
         known = np.array([t.costs for t in self._tried]).reshape(-1, len(self._keys))
-        if self._smooth and len(known):
+        if self._smooth and len(known) and self._loss is not None:
             intercept, slope = self._line
             known[:, self._loss] = intercept + slope * np.array([self._moved(t) for t in self._tried])
         return known
@@ -77,11 +78,15 @@ class Outlook:
     def _moved(self, tried: Tried) -> float:
         if tried.divergence is not None:
             return tried.divergence
+        if self._loss is None:
+            return _TINY
         return max(_TINY, tried.costs[self._loss] - self._baseline.costs[self._loss])
 
-    def _fit_line(self, moved: Floats, lost: Floats) -> tuple[float, float]:
+    def _fit_line(self, moved: Floats, tried: Sequence[Tried]) -> tuple[float, float]:
         """Intercept and slope; it never falls. The uncompressed model counts as one trial, and a prior as three."""
-        start = self._baseline.costs[self._loss]
+        if self._loss is None:
+            return 0.0, 0.0
+        start, lost = self._baseline.costs[self._loss], np.array([t.costs[self._loss] for t in tried])
         if not self._smooth:
             return start, 1.0
         useful = moved < SATURATED if len(moved) else np.zeros(0, bool)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -15,10 +15,15 @@ from optuna.samplers import BaseSampler
 
 from ..spaces import ConfigError
 from ..spaces.messages import did_you_mean
+from .agent import AmcOptions
+from .amc import AmcSampler
 from .auto import KnapsackSampler
+from .bisect import BisectSampler
+from .cma import CmaSampler
 from .context import SamplerContext
+from .grouped import GroupedSampler
+from .options import read_options, refuse_unknown
 from .repeatable import RepeatableSampler
-from .singles import AutoSampler
 from .uniform import UniformSampler
 
 GROUP = "parefront.samplers"
@@ -37,20 +42,32 @@ def nsga2(context: SamplerContext) -> BaseSampler:
     return optuna.samplers.NSGAIISampler(seed=context.seed, population_size=16)
 
 
+def nsga3(context: SamplerContext) -> BaseSampler:
+    """NSGA-III (Deb & Jain 2014) from a random population: for three objectives and more."""
+    return optuna.samplers.NSGAIIISampler(seed=context.seed, population_size=16)
+
+
 def tpe(context: SamplerContext) -> BaseSampler:
     """Multi-objective tree-structured Parzen estimators (Ozaki et al. 2022), multivariate."""
     return optuna.samplers.TPESampler(seed=context.seed, multivariate=True, n_startup_trials=20)
 
 
 SAMPLERS: dict[str, SamplerFactory] = {
+    "amc": AmcSampler,
     "auto": KnapsackSampler,
-    "singles": AutoSampler,
+    "bisect": BisectSampler,
+    "cmaes": CmaSampler,
+    "gp": GroupedSampler,
     "knapsack": KnapsackSampler,
     "nsga2": nsga2,
+    "nsga3": nsga3,
     "random": random,
     "tpe": tpe,
     "uniform": UniformSampler,
 }
+
+OPTIONS: dict[str, type] = {"amc": AmcOptions}
+"""Dataclasses of the options of those samplers of ours that have any."""
 
 
 def make_sampler(name: str, context: SamplerContext) -> BaseSampler:
@@ -58,12 +75,14 @@ def make_sampler(name: str, context: SamplerContext) -> BaseSampler:
 
     Args:
         name: of the registry, of the entry-point group ``parefront.samplers``, or the import path of an Optuna sampler
-            such as ``optuna.samplers:CmaEsSampler``; a class is given ``seed`` where it takes one.
+            such as ``optuna.samplers:NSGAIIISampler``; a class is given the context's options, and ``seed`` where it
+            takes one.
         context: what the search is about.
 
     Raises:
-        ConfigError: where there is no such sampler, naming those that there are.
+        ConfigError: where there is no such sampler, or it has no such option, naming those that there are.
     """
+    check_options(name, context.options)
     factory = SAMPLERS.get(name) or _registered(name) or _imported(name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
@@ -76,6 +95,14 @@ def make_sampler(name: str, context: SamplerContext) -> BaseSampler:
 def sampler_names() -> list[str]:
     """The names that a config may give, those of installed packages included."""
     return sorted({*SAMPLERS, *(point.name for point in entry_points(group=GROUP))})
+
+
+def check_options(name: str, options: Mapping[str, Any]) -> None:
+    """Raise ``ConfigError`` for options that one of our own samplers does not have; others check theirs when made."""
+    if name in OPTIONS:
+        read_options(OPTIONS[name], options, name)
+    elif name in SAMPLERS:
+        refuse_unknown(options, (), name)
 
 
 def _registered(name: str) -> SamplerFactory | None:
@@ -94,10 +121,13 @@ def _imported(path: str) -> SamplerFactory:
         made: Any = getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"sampler {path!r} cannot be imported: {error}") from error
-    takes_seed = "seed" in inspect.signature(made).parameters
+    takes = inspect.signature(made).parameters
 
     def factory(context: SamplerContext) -> BaseSampler:
-        sampler: BaseSampler = made(seed=context.seed) if takes_seed else made()
+        if not any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in takes.values()):
+            refuse_unknown(context.options, takes, path)
+        seed = {"seed": context.seed} if "seed" in takes else {}
+        sampler: BaseSampler = made(**seed | dict(context.options))
         return sampler
 
     return factory

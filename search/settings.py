@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..spaces import ConfigError
@@ -22,6 +22,7 @@ class SearchSettings:
         budgets: constraints for the sampler, and what ``Front.select`` goes by when it is given nothing else.
         sampler: a name in ``SAMPLERS``, of the entry-point group, or an import path of an Optuna sampler.
         trials: number of different policies to evaluate, infeasible and failed ones included.
+        sampler_options: of the sampler itself; each sampler knows its own.
         seed: of the sampler.
         keep_artifacts: ``"front"``, or ``"all"`` for every candidate's.
         warm_start: name or path of a run whose probes are taken over.
@@ -36,6 +37,7 @@ class SearchSettings:
     keep_artifacts: str = "front"
     warm_start: str | None = None
     storage: str | None = None
+    sampler_options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         keys = [metric_key(name) for name in self.objectives]
@@ -58,7 +60,7 @@ class SearchSettings:
         budget = config.get("budget") or ()
         texts = [budget] if isinstance(budget, str) else budget
         search = dict(config.get("search") or {})
-        known = ("sampler", "trials", "seed", "keep_artifacts", "warm_start", "storage")
+        known = ("sampler", "sampler_options", "trials", "seed", "keep_artifacts", "warm_start", "storage")
         given = {key: search[key] for key in known if search.get(key) is not None}
         objectives = tuple(config.get("objectives") or cls.objectives)
         return cls(objectives=objectives, budgets=tuple(Budget.parse(text) for text in texts), **given)

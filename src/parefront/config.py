@@ -15,6 +15,7 @@ from .evaluators.device import DeviceOptions
 from .evaluators.latency import LatencyProtocol
 from .invalid import explain
 from .search import SearchSettings, sampler_names
+from .search.samplers import check_options
 from .spaces import ConfigError
 from .spaces.messages import did_you_mean
 from .yaml_mapping import OVERRIDE, override, read_yaml_mapping
@@ -104,6 +105,7 @@ class SearchConfig(Section):
 
     Attributes:
         sampler: a name that ``parefront doctor`` lists, or ``package.module:Class`` of an Optuna sampler.
+        sampler_options: of the sampler, e.g. ``{reward: error_log_cost}`` for ``amc``; arguments of an Optuna sampler.
         trials: different policies to evaluate, infeasible and failed ones included.
         seed: of the sampler.
         images: at most this many of the search split score a candidate; by default all.
@@ -113,6 +115,7 @@ class SearchConfig(Section):
     """
 
     sampler: str = "auto"
+    sampler_options: dict[str, Any] = {}
     trials: Positive = 150
     seed: Natural = 0
     images: Positive | None = None
@@ -204,6 +207,7 @@ def _unknown_names(config: Config) -> Iterator[tuple[str, str]]:
         "device": config.device.options,
         "latency": config.latency.protocol,
         "search.sampler": lambda: _check_sampler(config.search.sampler),
+        "search.sampler_options": lambda: check_options(config.search.sampler, config.search.sampler_options),
         "compress": lambda: _check_any(config.compress),
         **{f"compress.{name}": partial(_check_compressor, name, config) for name in config.compress},
     }

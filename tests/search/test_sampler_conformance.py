@@ -8,9 +8,20 @@ from optuna.samplers import BaseSampler, NSGAIIISampler
 from parefront.search import SAMPLERS, SamplerContext, SamplerFactory
 from parefront.testing import SamplerConformance
 
+SLOW = ("gp",)
+"""A second a trial, from the eleventh on."""
+
 
 class TestSamplers(SamplerConformance):
-    @pytest.fixture(params=SAMPLERS)
+    @pytest.fixture(params=[name for name in SAMPLERS if name not in SLOW])
+    def sampler(self, request: pytest.FixtureRequest) -> SamplerFactory:
+        return SAMPLERS[request.param]
+
+
+class TestSlowSamplers(SamplerConformance):
+    trials = 13
+
+    @pytest.fixture(params=SLOW)
     def sampler(self, request: pytest.FixtureRequest) -> SamplerFactory:
         return SAMPLERS[request.param]
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, ClassVar
 
-from ..evaluators import Measurement
-from ..search import Budget, Candidate, SamplerContext, SamplerFactory, SpaceExhausted
+from ..search import Budget, SamplerContext, SamplerFactory, SpaceExhausted
 from ..search.record import Outcome, TrialRecord
 from ..search.repeatable import RepeatableSampler
 from ..search.study import RunStudy
-from ..spaces import Knob, Policy, SearchSpace
+from ..spaces import Policy
+from .formula import formula_layers, formula_space, measured, probed
 
 OBJECTIVES = ("accuracy", "latency")
-BUDGETS = (Budget.parse("latency <= 0.7x"),)
+BUDGETS = ("latency <= 0.7x",)
 TRIALS = 24
-BLOCKS = 4
+"""Of each search of the suite."""
 
 
 class SamplerConformance:
@@ -29,31 +31,56 @@ class SamplerConformance:
                 return lambda context: MySampler(context.space, seed=context.seed)
 
     A sampler may end early by raising :class:`~parefront.search.SpaceExhausted`.
+
+    Attributes:
+        trials: of each search; fewer for a sampler that takes seconds a trial, but enough for it to learn from some.
     """
+
+    trials: ClassVar[int] = TRIALS
 
     def test_it_suggests_what_the_knobs_offer(self, sampler: SamplerFactory) -> None:
         space = formula_space()
-        policies = suggestions(sampler)
+        policies = self.suggestions(sampler)
         assert policies
         for policy in policies:
             space.validate(policy)
             assert space.canonical(policy) == policy
 
     def test_it_suggests_different_policies(self, sampler: SamplerFactory) -> None:
-        assert len(set(suggestions(sampler))) > 2
+        assert len(set(self.suggestions(sampler))) > 2
 
     def test_seed_and_history_decide(self, sampler: SamplerFactory) -> None:
-        assert suggestions(sampler, seed=3) == suggestions(sampler, seed=3)
+        assert self.suggestions(sampler, seed=3) == self.suggestions(sampler, seed=3)
 
     def test_a_study_that_is_read_again_goes_on_as_if_it_had_not_been(
         self, sampler: SamplerFactory, tmp_path: Path
     ) -> None:
-        assert suggestions(sampler, folder=tmp_path, restarts={0, 9, 10}) == suggestions(sampler)
+        assert self.suggestions(
+            sampler, folder=tmp_path, restarts={0, self.trials // 2, self.trials - 3}
+        ) == self.suggestions(sampler)
 
     def test_trials_that_fail_do_not_stop_it(self, sampler: SamplerFactory) -> None:
-        expected = len(suggestions(sampler))
-        assert len(suggestions(sampler, failing=2)) == expected, "every second policy fails"
-        assert len(suggestions(sampler, failing=1)) == expected, "every policy fails"
+        expected = len(self.suggestions(sampler))
+        assert len(self.suggestions(sampler, failing=2)) == expected, "every second policy fails"
+        assert len(self.suggestions(sampler, failing=1)) == expected, "every policy fails"
+
+    def test_three_objectives_are_served(self, sampler: SamplerFactory, tmp_path: Path) -> None:
+        three = ("accuracy", "latency", "size")
+        straight = self.suggestions(sampler, objectives=three)
+        assert len(set(straight)) > 2
+        assert self.suggestions(sampler, objectives=three, folder=tmp_path, restarts={self.trials - 2}) == straight
+
+    def test_objectives_without_accuracy_are_served(self, sampler: SamplerFactory) -> None:
+        assert len(set(self.suggestions(sampler, objectives=("latency", "size")))) > 2
+
+    def test_budgets_that_no_policy_meets_are_served(self, sampler: SamplerFactory) -> None:
+        policies = self.suggestions(sampler, budgets=("latency <= 0.001x", "accuracy >= 0.99"))
+        assert len(policies) == len(self.suggestions(sampler, budgets=()))
+        assert len(set(policies)) > 2
+
+    def suggestions(self, sampler: SamplerFactory, **options: Any) -> list[Policy]:
+        """The policies of all trials; see :func:`suggestions`."""
+        return suggestions(sampler, trials=self.trials, **options)
 
 
 def suggestions(
@@ -62,6 +89,9 @@ def suggestions(
     failing: int = 0,
     folder: Path | None = None,
     restarts: Collection[int] = (),
+    objectives: tuple[str, ...] = OBJECTIVES,
+    budgets: tuple[str, ...] = BUDGETS,
+    trials: int = TRIALS,
 ) -> list[Policy]:
     """The policies of all trials, in order.
 
@@ -70,14 +100,17 @@ def suggestions(
         seed: of the search.
         failing: one in this many policies fails, or is infeasible; none where 0.
         folder: where the study is kept; in memory only where None.
-        restarts: numbers of the trials after which the study is read again.
+        restarts: numbers of the trials after which the study is read again, as by another process.
+        objectives: of accuracy, latency and size.
+        budgets: as a config has them.
+        trials: how many.
+        budgets: told to the study as constraints.
     """
-    space = formula_space()
-    baseline = measured(Policy())
-    context = SamplerContext(seed, space, OBJECTIVES, BUDGETS, TRIALS, baseline)
+    context = formula_context(seed, objectives, budgets, trials)
 
     def study() -> RunStudy:
-        made = RunStudy(OBJECTIVES, BUDGETS, baseline, RepeatableSampler(factory, context))
+        sampler = RepeatableSampler(factory, replace(context, memory={}))
+        made = RunStudy(objectives, context.budgets, context.baseline, sampler)
         if folder is not None:
             made.keep_in(folder, None)
         return made
@@ -85,10 +118,10 @@ def suggestions(
     current = study()
     records: dict[Policy, TrialRecord] = {}
     asked: list[Policy] = []
-    for number in range(TRIALS):
+    for number in range(trials):
         trial = current.ask()
         try:
-            policy = space.suggest(trial)
+            policy = context.space.suggest(trial)
         except SpaceExhausted:
             break
         current.tell(trial, policy, records.setdefault(policy, _record(number, policy, failing)))
@@ -100,33 +133,25 @@ def suggestions(
     return asked
 
 
-def formula_space() -> SearchSpace:
-    """Four blocks of two layers: droppable, the first layer's width in four choices, both layers in int8 or not."""
-    knobs, removes = [], {}
-    for block in range(BLOCKS):
-        layers = [f"block{block}.conv{i}" for i in (1, 2)]
-        drop = Knob("drop_blocks", f"block{block}", (False, True), False, frozenset(layers), 2 * block)
-        removes[drop.name] = drop.layers
-        width = Knob("prune_channels", layers[0], (0.0, 0.25, 0.5, 0.75), 0.0, frozenset(layers[:1]), 2 * block)
-        bits = [Knob("quantize", layers[i], (32, 8), 32, frozenset([layers[i]]), 2 * block + i) for i in (0, 1)]
-        knobs += [drop, width, *bits]
-    return SearchSpace.of(knobs, removes)
-
-
-def measured(policy: Policy) -> Candidate:
-    """The candidate that a policy gives on the formula: every change costs accuracy and saves time."""
-    accuracy, ratio = 0.93, 1.0
-    for name, choice in policy.items():
-        kind, block = name.split("/")[0], int(name.split("block")[-1][0])
-        share = float(choice) if kind == "prune_channels" else 1.0
-        accuracy -= (1 + block) * share * {"drop_blocks": 0.008, "prune_channels": 0.006}.get(kind, 0.0003)
-        ratio -= share * {"drop_blocks": 0.2, "prune_channels": 0.1}.get(kind, 0.06)
-    metrics = {
-        "accuracy": Measurement(accuracy, accuracy - 0.005, accuracy + 0.005, 2000, "fraction"),
-        "latency_ratio": Measurement(max(ratio, 0.05), 0.99 * max(ratio, 0.05), 1.01 * max(ratio, 0.05), 64, "x"),
-        "latency_ms": Measurement.exact(2 * max(ratio, 0.05), "ms"),
-    }
-    return Candidate(policy, metrics)
+def formula_context(
+    seed: int = 0,
+    objectives: tuple[str, ...] = OBJECTIVES,
+    budgets: tuple[str, ...] = BUDGETS,
+    trials: int = TRIALS,
+) -> SamplerContext:
+    """What a sampler is told of the formula: its layers and probes, too."""
+    parsed = tuple(Budget.parse(text) for text in budgets)
+    return SamplerContext(
+        seed,
+        formula_space(),
+        objectives,
+        parsed,
+        trials,
+        measured(Policy()),
+        search_seed=seed,
+        layers=formula_layers(),
+        probe=lambda: probed(objectives),
+    )
 
 
 def _record(number: int, policy: Policy, failing: int) -> TrialRecord:

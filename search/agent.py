@@ -1,0 +1,160 @@
+"""The agent of the reinforcement-learning sampler: its networks, what they learn from a trial, how it suggests one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from optuna import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from ..spaces import Choice, ConfigError
+from ..spaces.messages import did_you_mean
+from .assumed import assumed_sensitivity
+from .context import SamplerContext
+from .ddpg import Ddpg, Floats, Replay
+from .episode import Episode
+from .history import Tried
+from .metrics import higher_is_better, metric_key, minimised
+from .rewards import REWARDS, scores
+from .route import Route
+from .states import States
+
+UPDATES = 3
+"""Updates of the networks after each trial."""
+BASELINE_DECAY = 0.95
+ROOM = 1.5
+"""Least ratio of the greatest budget of an episode to the smallest, where the search's own budget can hardly be met."""
+_BUDGET, _LEARNING = 1, 2
+
+
+@dataclass(frozen=True)
+class AmcOptions:
+    """Options of ``amc``.
+
+    Attributes:
+        reward: a name in ``REWARDS``.
+        warmup: number of complete trials with random actions at the start; by default an eighth of all, between 10
+            and 100.
+        sigma: of the normal distribution, truncated to [0, 1], that actions are drawn from after the warm-up.
+        decay: factor of ``sigma`` for each complete trial.
+        band: how far below its budget an episode's cost may be aimed, as a share of the budget.
+    """
+
+    reward: str = "error_log_cost"
+    warmup: int | None = None
+    sigma: float = 0.5
+    decay: float = 0.95
+    band: float = 0.25
+
+    def __post_init__(self) -> None:
+        if self.reward not in REWARDS:
+            hint = did_you_mean(str(self.reward), REWARDS)
+            raise ConfigError(f"sampler_options.reward: no reward {self.reward!r}{hint}")
+        for name in ("warmup", "sigma", "decay", "band"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
+                raise ConfigError(f"sampler_options.{name}: expected a number of 0 or more, got {value!r}")
+
+
+class Agent:
+    """The networks, the replay buffer and the baseline, with the number of trials that made them so."""
+
+    def __init__(self, context: SamplerContext, options: AmcOptions) -> None:
+        self._context, self._options = context, options
+        names = context.objectives
+        self._loss = next((i for i, name in enumerate(names) if higher_is_better(name)), 0)
+        self._cost = next((i for i in range(len(names)) if i != self._loss), 0)
+        self._before = tuple(minimised(context.baseline, name) for name in names)
+        sensitivity = context.probe() if context.probe is not None else None
+        cost = metric_key(names[self._cost])
+        if sensitivity is None or cost not in sensitivity.costs:
+            sensitivity = assumed_sensitivity(context.space, context.layers, cost)
+        self._route = Route.of(sensitivity, cost)
+        self._states = States(self._route, context.layers)
+        self._networks = Ddpg(self._states.width, context.search_seed)
+        self._replay = Replay(self._states.width, 100 * len(context.space))
+        self._reward = REWARDS[self._options.reward]
+        given = self._options.warmup
+        self._warmup = given if given is not None else min(100, max(10, context.trials // 8))
+        self._numbers: list[int] = []
+        self._episodes, self._baseline = 0, 0.0
+
+    def knows_no_more_than(self, trials: Sequence[FrozenTrial]) -> bool:
+        """Whether it has learned from the first of these trials, and from no others."""
+        return self._numbers == [trial.number for trial in trials[: len(self._numbers)]]
+
+    def learn(self, study: Study, trials: Sequence[FrozenTrial]) -> None:
+        """Learn from the trials that are new to it, in their order, up to the first that is not finished."""
+        for trial in trials[len(self._numbers) :]:
+            if not trial.state.is_finished():
+                return
+            self._numbers.append(trial.number)
+            if trial.state == TrialState.COMPLETE:
+                self._remember(trial.number, Tried.of(study, trial))
+                self._update(trial.number)
+
+    def suggest(self, number: int, generator: np.random.Generator) -> dict[str, Choice]:
+        """A choice for every knob, for the trial of that number."""
+        episode, action = self._episode(number), 0.0
+        sigma = self._options.sigma * self._options.decay ** (self._episodes - self._warmup)
+        while (knob := episode.knob) is not None:
+            last = len(self._route.savings[knob]) - 1
+            if self._episodes < self._warmup:
+                wanted = generator.uniform()
+            else:
+                wanted = _truncated(self._networks.act(self._states.of(episode, action)), sigma, generator)
+            place = episode.clip(round(wanted * last))
+            action = place / max(1, last)
+            episode.take(place)
+        return self._route.sensitivity.params(episode.places)
+
+    def budget(self, number: int) -> float:
+        """The share of the uncompressed model's cost that the episode of that number may have."""
+        low = max(self._route.cheapest, 0.01)
+        top = min(self._route.dearest, max(ROOM * low, min([1.0, *self._limits()])))
+        drawn = np.random.default_rng([self._context.search_seed, number, _BUDGET]).uniform()
+        return float(low * (max(top, low) / low) ** drawn)
+
+    def _limits(self) -> list[float]:
+        """The search's own budgets on the cost, as shares of the uncompressed model's."""
+        baseline, key = self._context.baseline, metric_key(self._context.objectives[self._cost])
+        budgets = [b for b in self._context.budgets if b.at_most and metric_key(b.metric) == key]
+        return [budget.amount / budget.measured(baseline, baseline) for budget in budgets]
+
+    def _episode(self, number: int) -> Episode:
+        budget = self.budget(number)
+        return Episode(self._route, (1 - self._options.band) * budget, budget)
+
+    def _remember(self, number: int, tried: Tried) -> None:
+        """The steps of a trial, as they were or would have been."""
+        episode, steps, action = self._episode(number), list[tuple[Floats, float]](), 0.0
+        places = self._route.sensitivity.indices([tried.params])[0]
+        while (knob := episode.knob) is not None:
+            state = self._states.of(episode, action)
+            action = float(places[knob]) / max(1, len(self._route.savings[knob]) - 1)
+            steps.append((state, action))
+            episode.take(int(places[knob]))
+        names = self._context.objectives
+        reward = self._reward(scores(tried.costs, self._before, names, self._loss, self._cost, episode.high))
+        for index, (state, action) in enumerate(steps):
+            following = steps[index + 1][0] if index + 1 < len(steps) else None
+            self._replay.add(state, action, reward, following)
+        weight = BASELINE_DECAY if self._episodes else 0.0
+        self._baseline = weight * self._baseline + (1 - weight) * reward
+        self._episodes += 1
+
+    def _update(self, number: int) -> None:
+        if self._episodes < self._warmup:
+            return
+        generator = np.random.default_rng([self._context.search_seed, number, _LEARNING])
+        for _ in range(UPDATES):
+            self._networks.update(self._replay.draw(generator), self._baseline)
+
+
+def _truncated(mean: float, sigma: float, generator: np.random.Generator) -> float:
+    """Drawn from the normal distribution truncated to [0, 1]; ``mean`` is within it."""
+    while not 0 <= (drawn := generator.normal(mean, sigma)) <= 1:
+        pass
+    return float(drawn)

@@ -1,0 +1,80 @@
+"""The reinforcement-learning sampler: an agent that walks the knobs, under a budget that is drawn for every trial."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from optuna import Study
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial
+
+from .agent import Agent, AmcOptions
+from .context import SamplerContext
+from .ddpg import one_thread
+from .history import tried_digests
+from .options import read_options
+
+WALKS = 5
+"""Walks for a trial, before a policy that has been tried is suggested again."""
+_WALKING = 3
+
+
+class AmcSampler(BaseSampler):
+    """He, Lin, Liu, Wang, Li, Han 2018, "AMC: AutoML for Model Compression and Acceleration on Mobile Devices".
+
+    A DDPG agent (see :class:`Ddpg`) meets the knobs in execution order (see :class:`States`); its action, between 0
+    and 1, is the place of the choice among the knob's. Each choice is clipped so that the policy's expected cost stays
+    within the episode's budget (see :class:`Episode`), and what was carried out is what the agent remembers. Every
+    step of an episode is given the reward of its end, less a moving average of the rewards before it.
+
+    Deviations:
+
+    - All knobs, not prune ratios alone; a continuous action means the nearest choice.
+    - The budget is drawn for every trial, evenly on a logarithmic scale from the cheapest policy's expected cost up to
+      the search's own budget or the uncompressed model, and is part of the state: one agent for the whole front.
+    - Costs are the additive ones of the probes, or MACs where there are none; the reward sees what was measured.
+    - Costs are bound from below, too, so that budgets of all sizes are tried.
+    - Warm-up is an eighth of the trials, not 100 of 400; three updates of the networks after each trial, not one for
+      every layer: a trial is to cost 50 ms beside its evaluation.
+    - A policy that has been tried is not evaluated again: the walk is repeated, up to five times.
+    - Trials without a measurement (infeasible, failed) teach nothing.
+
+    What the agent has learned is a function of the seed and of the finished trials up to the first unfinished one: a
+    process that goes on with a search learns it again, trial by trial.
+    """
+
+    def __init__(self, context: SamplerContext) -> None:
+        self._context = context
+        self._options = read_options(AmcOptions, context.options, "amc")
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return dict(self._context.space.distributions)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        with one_thread():
+            agent = self._agent(study)
+            known = tried_digests(study)
+            generator = np.random.default_rng([self._context.search_seed, trial.number, _WALKING])
+            for _ in range(WALKS):
+                params = agent.suggest(trial.number, generator)
+                if self._context.space.decode(params).digest not in known:
+                    break
+        return params
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        raise AssertionError(f"all knobs are sampled together, {param_name} was asked for alone")
+
+    def _agent(self, study: Study) -> Agent:
+        """The agent, with all that there is to learn learned; made anew for another study than the last one."""
+        trials = study.get_trials(deepcopy=False)
+        agent = self._context.memory.get("amc")
+        if not isinstance(agent, Agent) or not agent.knows_no_more_than(trials):
+            agent = self._context.memory["amc"] = Agent(self._context, self._options)
+        agent.learn(study, trials)
+        return agent

@@ -1,0 +1,98 @@
+"""The cheap per-layer baseline: every knob as strong as one sensitivity threshold allows, which trials bisect."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from optuna import Study
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial
+
+from ..spaces import Choice, ConfigError, Policy
+from .context import SamplerContext
+from .errors import SpaceExhausted
+from .front import ACCURACY_FLOOR
+from .history import History, Tried
+from .metrics import higher_is_better, minimised
+
+
+class BisectSampler(BaseSampler):
+    """Each knob takes the strongest choice whose divergence, alone, is at most a threshold.
+
+    So do the per-layer searches of NVIDIA's FastNAS and Qualcomm's AIMET. Each threshold that a probe has seen gives
+    a policy; the first trial is the strongest of them, and each later one halves the largest gap of the front so far,
+    from the uncompressed model on. Deviations: no threshold is searched for one budget, the trials are spread over the
+    front; sensitivity is the divergence of the outputs, not an accuracy.
+
+    Raises:
+        ConfigError: where there are no probes.
+    """
+
+    def __init__(self, context: SamplerContext) -> None:
+        if context.probe is None:
+            raise ConfigError(
+                "search.sampler: 'bisect' needs probes of what each knob does alone, which this evaluator does not "
+                "offer; choose another, e.g. uniform"
+            )
+        self._context, self._probe = context, context.probe
+        names = context.objectives
+        self._loss = next((i for i, name in enumerate(names) if higher_is_better(name)), None)
+        self._before = tuple(minimised(context.baseline, name) for name in names)
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return dict(self._context.space.distributions)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        ladder = self._ladder()
+        history = History.of(study)
+        seen = [0, *(rung for rung, policy in enumerate(ladder) if rung and policy.digest in history.digests)]
+        last = len(ladder) - 1
+        if last not in seen:
+            return self._context.space.encode(ladder[last])
+        gaps = [(low, high) for low, high in itertools.pairwise(seen) if high - low > 1]
+        if not gaps:
+            raise SpaceExhausted(f"all {last} thresholds have been tried")
+        costs = {rung: self._costs(history.by_digest(ladder[rung].digest), rung) for rung in seen}
+        low, high = max(gaps, key=lambda gap: self._width(costs[gap[0]], costs[gap[1]], gap[1] - gap[0]))
+        return self._context.space.encode(ladder[(low + high) // 2])
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        raise AssertionError(f"all knobs are sampled together, {param_name} was asked for alone")
+
+    def _ladder(self) -> list[Policy]:
+        """The uncompressed model, then the different policies of all thresholds, mildest first."""
+        divergence = self._probe().divergence
+        thresholds = sorted({value for values in divergence.values() for value in values if np.isfinite(value)})
+        decode = self._context.space.decode
+        policies = [decode(self._within(threshold, divergence)) for threshold in thresholds]
+        return list(dict.fromkeys([Policy(), *policies]))
+
+    def _within(self, threshold: float, divergence: Mapping[str, tuple[float, ...]]) -> dict[str, Choice]:
+        strongest = {name: sum(value <= threshold for value in values) - 1 for name, values in divergence.items()}
+        return {knob.name: knob.choices[max(0, strongest[knob.name])] for knob in self._context.space}
+
+    def _costs(self, tried: Tried | None, rung: int) -> tuple[float, ...] | None:
+        """The objectives as shares of the uncompressed model's, a loss in tens of points; None where not measured."""
+        if tried is None and rung:
+            return None
+        costs = self._before if tried is None else tried.costs
+        return tuple(
+            min((cost - before) / ACCURACY_FLOOR, 1.0) if index == self._loss else cost / before
+            for index, (cost, before) in enumerate(zip(costs, self._before, strict=True))
+        )
+
+    def _width(self, low: tuple[float, ...] | None, high: tuple[float, ...] | None, rungs: int) -> tuple[float, int]:
+        """How much there is to learn in a gap: its length on the front, nothing where all accuracy is lost already."""
+        if low is None or high is None:
+            return 0.0, rungs
+        if self._loss is not None and low[self._loss] >= 1.0:
+            return 0.0, rungs
+        return float(np.linalg.norm(np.subtract(high, low))), rungs

@@ -1,0 +1,83 @@
+"""What an episode was worth to the agent, by named functions of the measured error and cost; higher is better."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .metrics import higher_is_better
+
+HINGE_WEIGHT = 3.0
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What was measured of a policy.
+
+    Attributes:
+        error: share of the answers that are wrong (1 − accuracy); for other qualities see :func:`scores`.
+        cost: of the objective that the agent's budget is about, as a share of the uncompressed model's.
+        budget: greatest such share that the episode was allowed.
+    """
+
+    error: float
+    cost: float
+    budget: float
+
+
+Reward = Callable[[Scores], float]
+
+
+def error(scores: Scores) -> float:
+    """−error; for searches that keep within a budget (He et al. 2018, section 3.3.1)."""
+    return -scores.error
+
+
+def error_log_cost(scores: Scores) -> float:
+    """−error × log cost (He et al. 2018, section 3.3.2, R_FLOPs and R_Param); favours small models without a budget.
+
+    Deviation: the cost is in thousandths of the uncompressed model's, whatever its unit; at least 2.
+    """
+    return -scores.error * float(np.log(max(1e3 * scores.cost, 2.0)))
+
+
+def hinge(scores: Scores) -> float:
+    """Accuracy, less what the measured cost is over the budget, as a share of the budget, times ``HINGE_WEIGHT``.
+
+    After Galen (Krieger et al. 2022) and the absolute reward of TuNAS (Bender et al. 2020). Deviations: there is no
+    penalty below the budget, where the clipping keeps episodes near it; the weight is ours.
+    """
+    return 1 - scores.error - HINGE_WEIGHT * max(0.0, scores.cost / scores.budget - 1)
+
+
+REWARDS: Mapping[str, Reward] = {"error": error, "error_log_cost": error_log_cost, "hinge": hinge}
+
+
+def scores(
+    costs: Sequence[float], before: Sequence[float], objectives: Sequence[str], loss: int, cost: int, budget: float
+) -> Scores:
+    """Scores from objectives, all minimised.
+
+    The error is 1 − accuracy where the uncompressed model's quality is between 0 and 1. Else it is the share of that
+    quality that was lost; and where no objective is a quality, the share of the first one that is left.
+
+    Args:
+        costs: of the policy, accuracy with its sign turned.
+        before: of the uncompressed model.
+        objectives: their names.
+        loss: which of them is the quality.
+        cost: which of them the budget is about.
+        budget: greatest share of the uncompressed model's cost that the episode was allowed.
+    """
+    share = costs[cost] / before[cost] if before[cost] else 1.0
+    return Scores(_error(costs[loss], before[loss], higher_is_better(objectives[loss])), share, budget)
+
+
+def _error(value: float, before: float, quality: bool) -> float:
+    if not quality:
+        return value / before if before else value
+    if 0 <= -before <= 1:
+        return 1 + value
+    return (value - before) / abs(before)

@@ -1,0 +1,86 @@
+"""A network that is a formula, for the suite of samplers: its knobs, its measurements, its probes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ..evaluators import Measurement
+from ..search import Candidate, metric_key
+from ..search.sensitivity import Sensitivity
+from ..spaces import Choice, Knob, Layer, Policy, SearchSpace
+
+BLOCKS = 4
+
+_LOSS = {"drop_blocks": 0.008, "prune_channels": 0.006, "quantize": 0.0003}
+_LATENCY = {"drop_blocks": 0.2, "prune_channels": 0.1, "quantize": 0.06}
+_SIZE = {"drop_blocks": 0.24, "prune_channels": 0.2, "quantize": 0.09}
+
+
+def formula_space() -> SearchSpace:
+    """Four blocks of two layers: droppable, the first layer's width in four choices, both layers in int8 or not."""
+    knobs, removes = [], {}
+    for block in range(BLOCKS):
+        layers = [f"block{block}.conv{i}" for i in (1, 2)]
+        drop = Knob("drop_blocks", f"block{block}", (False, True), False, frozenset(layers), 2 * block)
+        removes[drop.name] = drop.layers
+        width = Knob("prune_channels", layers[0], (0.0, 0.25, 0.5, 0.75), 0.0, frozenset(layers[:1]), 2 * block)
+        bits = [Knob("quantize", layers[i], (32, 8), 32, frozenset([layers[i]]), 2 * block + i) for i in (0, 1)]
+        knobs += [drop, width, *bits]
+    return SearchSpace.of(knobs, removes)
+
+
+def formula_layers() -> dict[str, Layer]:
+    """The layers by name: 16 channels at 16 pixels a side in the first block, twice as many at half in each next."""
+    layers = {}
+    for position in range(2 * BLOCKS):
+        block, index = divmod(position, 2)
+        channels, side = 16 * 2**block, 16 // 2**block
+        weights = 9 * channels**2
+        shape, name = (channels, side, side), f"block{block}.conv{index + 1}"
+        layers[name] = Layer(name, "conv", shape, shape, weights, weights * side**2, 1, (3, 3), (1, 1), position)
+    return layers
+
+
+def measured(policy: Policy) -> Candidate:
+    """The candidate that a policy gives: every change costs accuracy, and saves time and bytes."""
+    accuracy, latency, size = 0.93, 1.0, 1.0
+    for name, choice in policy.items():
+        accuracy -= _loss(name, choice)
+        latency -= _share(name, choice) * _LATENCY[name.split("/")[0]]
+        size -= _share(name, choice) * _SIZE[name.split("/")[0]]
+    ratio, size = max(latency, 0.05), max(size, 0.02)
+    metrics = {
+        "accuracy": Measurement(accuracy, accuracy - 0.005, accuracy + 0.005, 2000, "fraction"),
+        "latency_ratio": Measurement(ratio, 0.99 * ratio, 1.01 * ratio, 64, "x"),
+        "latency_ms": Measurement.exact(2 * ratio, "ms"),
+        "size_bytes": Measurement.exact(1e6 * size, "bytes"),
+    }
+    return Candidate(policy, metrics)
+
+
+def probed(objectives: Collection[str]) -> Sensitivity:
+    """What each choice does alone: its divergence, and what it saves of those objectives that are costs."""
+    space = formula_space()
+
+    def saves(shares: dict[str, float]) -> dict[str, tuple[float, ...]]:
+        return {k.name: tuple(_share(k.name, c) * shares[k.compressor] for c in k.choices) for k in space}
+
+    wanted = {metric_key(name) for name in objectives}
+    tables = {key: table for key, table in (("latency_ratio", _LATENCY), ("size_bytes", _SIZE)) if key in wanted}
+    return Sensitivity(
+        space,
+        base={knob.name: knob.neutral for knob in space},
+        divergence={knob.name: tuple(_loss(knob.name, choice) for choice in knob.choices) for knob in space},
+        base_costs=dict.fromkeys(tables, 1.0),
+        savings={cost: saves(table) for cost, table in tables.items()},
+    )
+
+
+def _loss(name: str, choice: Choice) -> float:
+    """Accuracy that a choice loses, more in later blocks."""
+    return (1 + int(name.split("block")[-1][0])) * _share(name, choice) * _LOSS[name.split("/")[0]]
+
+
+def _share(name: str, choice: Choice) -> float:
+    """How much of a knob's greatest effect a choice has; a prune ratio of 1 would have all of it."""
+    return float(choice) if name.startswith("prune_channels") else float(choice not in (False, 32))
