@@ -41,6 +41,9 @@ class AmcSampler(BaseSampler):
     - A policy that has been tried is not evaluated again: the walk is repeated, up to five times.
     - Trials without a measurement (infeasible, failed) teach nothing.
 
+    On synthetic networks of 32 knobs it is no better than random at 80 trials, and at 300 better on most of them; how
+    much it learns from so few episodes is for every search to see beside its controls, ``random`` and ``bisect``.
+
     What the agent has learned is a function of the seed and of the finished trials up to the first unfinished one: a
     process that goes on with a search learns it again, trial by trial.
     """

@@ -38,19 +38,21 @@ class LoggingEvaluator(SyntheticEvaluator):
         return candidate
 
 
-def session(path: Path, sabotage: Callable[[], None] | None = None) -> None:
+def session(path: Path, sabotage: Callable[[], None] | None = None, sampler: str = "auto") -> None:
     """What the command does: open or create the run, and search."""
     if sabotage is not None:
         sabotage()
-    config = {"search": {"sampler": "auto", "trials": TRIALS, "seed": 3}}
+    config = {"search": {"sampler": sampler, "trials": TRIALS, "seed": 3}}
     evaluator = LoggingEvaluator(blocks=5, noise=0.01)
     evaluator.log = path.with_suffix(".evaluated")
     search(Run.resume_or_create(path, config), evaluator, raise_errors=True)
 
 
-def run_and_kill(path: Path, after: float | None, sabotage: Callable[[], None] | None = None) -> int:
+def run_and_kill(
+    path: Path, after: float | None, sabotage: Callable[[], None] | None = None, sampler: str = "auto"
+) -> int:
     """Search in a process of its own, killed ``after`` seconds; returns its exit code."""
-    process = multiprocessing.get_context("fork").Process(target=session, args=(path, sabotage))
+    process = multiprocessing.get_context("fork").Process(target=session, args=(path, sabotage, sampler))
     process.start()
     process.join(after)
     process.kill()
@@ -150,6 +152,16 @@ def test_killed_at_its_weakest_moments(
     assert end_state(path) == whole
     evaluated = path.with_suffix(".evaluated").read_text().split()
     assert len(evaluated) <= len(set(evaluated)) + 1
+
+
+@pytest.mark.parametrize("sampler", ["amc", "cmaes", "nsga3"])
+def test_samplers_that_learn_go_on_as_if_they_had_not_been_killed(sampler: str, tmp_path: Path) -> None:
+    straight, path = tmp_path / "whole" / "demo", tmp_path / "killed" / "demo"
+    assert run_and_kill(straight, None, sampler=sampler) == 0
+    for owner, method, call in ((RunStudy, "tell", 15), (Run, "write_record", 6)):
+        assert run_and_kill(path, None, kill_when(owner, method, call), sampler) == -signal.SIGKILL
+    assert run_and_kill(path, None, sampler=sampler) == 0
+    assert end_state(path) == end_state(straight)
 
 
 @pytest.fixture(scope="module")
