@@ -129,11 +129,14 @@ def metric_score(metric: Metric, outputs: Array, targets: Array, unit: str = "sc
     return Measurement(value, value - half, value + half, n, unit)
 
 
-def split_inputs(dataset: Dataset[Any], limit: int | None = None, seed: int = 0) -> tuple[Array, Array]:
+def split_inputs(
+    dataset: Dataset[Any], limit: int | None = None, seed: int = 0, shuffled: bool = False
+) -> tuple[Array, Array]:
     """The inputs `(n, …)` and targets `(n, …)` of a map-style dataset of `(input, target)`, stacked once.
 
-    At most `limit` samples, drawn without replacement by `seed`, in the dataset's order. A `TensorDataset`, or a
-    `Subset` of one, is indexed as a whole instead of item by item.
+    At most `limit` samples, drawn without replacement by `seed`, in the dataset's order, or where `shuffled` the same
+    ones in an order that `seed` draws too. A `TensorDataset`, or a `Subset` of one, is indexed as a whole instead of
+    item by item.
     """
     length = len(dataset)  # type: ignore[arg-type]  # a map-style dataset has one; torch's base class does not say so
     if length == 0:
@@ -141,6 +144,8 @@ def split_inputs(dataset: Dataset[Any], limit: int | None = None, seed: int = 0)
     indices = np.arange(length)
     if limit is not None and limit < length:
         indices = np.sort(np.random.default_rng(seed).choice(length, limit, replace=False))
+    if shuffled:
+        indices = np.random.default_rng(seed).permutation(indices)
     return _stacked(dataset, indices)
 
 

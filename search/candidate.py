@@ -6,12 +6,17 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..evaluators import Measurement
 from ..spaces import ConfigError, Layer, ParefrontError, Policy, SearchSpace
 from .atomic import write_bytes, write_text
 
+if TYPE_CHECKING:
+    from .front import Front
+
+STOPPED = "stopped early"
+"""How the note of a candidate begins whose measuring was stopped, since one of the front dominates it."""
 HIGHER_IS_BETTER = frozenset({"accuracy", "test_accuracy", "accuracy_change", "test_accuracy_change"})
 """Metrics to maximise; all others (latency, size, MACs …) are minimised."""
 
@@ -28,7 +33,7 @@ class Candidate:
         artifact: the ONNX file.
         sha256: of the artefact's bytes.
         timings: seconds by step (``apply``, ``emit``, ``session``, ``accuracy``, ``latency``, …, ``total``).
-        notes: what a reader of the number should know, e.g. ``"emitted by full export"``.
+        notes: what a reader of the number should know, e.g. ``"emitted by full export"``, ``"stopped early: …"``.
         trial: number of the trial that measured it; set by the controller, ``None`` for the uncompressed model.
     """
 
@@ -39,6 +44,11 @@ class Candidate:
     timings: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     trial: int | None = None
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether it was measured only until it was clear that another one dominates it."""
+        return any(note.startswith(STOPPED) for note in self.notes)
 
     @property
     def label(self) -> str:
@@ -97,11 +107,17 @@ class Evaluator(Protocol):
         """The uncompressed model, emitted into the folder ``artifacts`` and measured."""
         ...
 
-    def evaluate(self, policy: Policy, artifact: Path) -> Candidate:
+    def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
         """Apply, emit to the path ``artifact`` and measure.
 
+        Args:
+            policy: what to do to the network.
+            artifact: where the ONNX file goes.
+            rivals: the front so far, with objectives and budgets. Given one, the evaluator may stop as soon as the
+                candidate is dominated, and note it (:data:`STOPPED`); without, it measures in full.
+
         Raises:
-            Infeasible: where the policy has no model.
+            Infeasible: where the policy has no model, or is beyond a budget before anything is measured.
         """
         ...
 

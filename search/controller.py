@@ -149,7 +149,7 @@ class _Session:
         if any(record.number == trial.number for record in self.records.values()):
             study.skip(trial)
             return
-        record = self._evaluate(trial, policy, started)
+        record = self._evaluate(trial, policy, self._front(baseline), started)
         self.run.write_record(record)
         self.records[policy.digest] = record
         study.tell(trial, policy, record)
@@ -161,12 +161,12 @@ class _Session:
         self.emit(Finished(record, self.done, self.run.settings.trials, front, best))
         self._give_up_if_nothing_works(record)
 
-    def _evaluate(self, trial: Trial, policy: Policy, started: float) -> TrialRecord:
+    def _evaluate(self, trial: Trial, policy: Policy, rivals: Front, started: float) -> TrialRecord:
         asked = time.perf_counter() - started
         outcome, candidate, reason = Outcome.COMPLETE, None, ""
         self.kept.add(policy.digest)
         try:
-            candidate = self.evaluator.evaluate(policy, self.run.artifact(policy.digest))
+            candidate = self.evaluator.evaluate(policy, self.run.artifact(policy.digest), rivals)
             candidate = replace(candidate, trial=trial.number, timings={"ask": asked, **candidate.timings})
             for name in self.run.settings.objectives:
                 value_of(candidate, name)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..spaces import Infeasible, Layer, Policy
 from .candidate import Candidate
 from .episode import Episode
-from .metrics import higher_is_better, minimised
+from .metrics import higher_is_better, metric_key, minimised
 from .rewards import REWARDS, scores
 from .route import Route
 from .sensitivity import Sensitivity
@@ -69,7 +69,7 @@ def compression_environment(
     loss = next((i for i, name in enumerate(objectives) if higher_is_better(name)), 0)
     cost = next((i for i in range(len(objectives)) if i != loss), 0)
     before = tuple(minimised(baseline, name) for name in objectives)
-    route = Route.of(sensitivity, objectives[cost])
+    route = Route.of(sensitivity, metric_key(objectives[cost]))
     states = States(route, layers or {})
 
     class CompressionEnvironment(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):

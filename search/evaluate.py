@@ -20,14 +20,12 @@ from ..evaluators import (
     Device,
     DeviceOptions,
     DeviceProfile,
-    Latency,
     LatencyProtocol,
     Measurement,
     ParityError,
     check_parity,
     cost_of,
     emit,
-    measure,
     open_session,
     prove,
     split_inputs,
@@ -35,18 +33,19 @@ from ..evaluators import (
 from ..evaluators.emit import EXPORTED
 from ..evaluators.errors import RequestRefused
 from ..spaces import Infeasible, Layer, Policy, SearchSpace, Task, TaskError, trace
-from .anchors import Anchors
-from .candidate import Candidate
+from .candidate import STOPPED, Candidate
+from .front import Front
 from .quick_look import QuickLook
+from .race import race
 from .split import Split
+from .standing import Standing, refuse_beyond_budget
 from .stopwatch import Stopwatch
+from .timer import Timer
 from .uniform import uniform_choices
 
 BASELINE = "baseline.onnx"
 CALIBRATION_LIMIT = 512
 PARITY_IMAGES = 4
-NOISY_RETRIES = 2
-"""A noisy reading misleads the search more than it costs to read again."""
 
 
 class TaskEvaluator:
@@ -60,6 +59,7 @@ class TaskEvaluator:
         seed: which images those are.
         latency: the protocol for candidates; the final step uses a longer one.
         memory: whether to measure every candidate's peak memory (0.4 s each), not only the front's.
+        racing: whether to stop measuring candidates that are dominated; for top-1 accuracy only.
         on_phase: told what goes on while the evaluator is made.
 
     Raises:
@@ -77,18 +77,18 @@ class TaskEvaluator:
         seed: int = 0,
         latency: LatencyProtocol | None = None,
         memory: bool = False,
+        racing: bool = True,
         on_phase: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._protocol = latency or LatencyProtocol()
-        self._final_protocol = longer(self._protocol)
-        self._probe_protocol = shorter(self._protocol)
         self._quick: QuickLook | None = None
         self._methods = compress
         self._memory = memory
+        self._racing = racing and isinstance(task.metric, str)
         self._on_phase = on_phase
         self._metric, self._test_data = task.metric, task.test
         self._test: Split | None = None
         self._device = Device(device)
+        self._timer = Timer(self._device, latency or LatencyProtocol())
         with ExitStack() as on_error:
             on_error.callback(self._device.close)
             self._prepare(task, compress, images, seed)
@@ -125,7 +125,7 @@ class TaskEvaluator:
 
     @property
     def bases(self) -> list[Policy]:
-        return self._anchors.policies
+        return self._timer.anchors.policies
 
     @property
     def environment(self) -> Mapping[str, Any]:
@@ -148,38 +148,35 @@ class TaskEvaluator:
         path = artifacts / BASELINE
         candidate, session = self._make(Policy(), path)
         scores = self._search.score_reference(session)
-        timed = self._time(path, path, self._final_protocol)
-        latency = {"latency_ms": timed.latency_ms, "latency_ratio": timed.ratio}
+        latency = self._timer.start(self._space, path, self._alike)
         memory = {"memory_bytes": self._device.memory(path)}
-        self._anchors = Anchors(
-            self._space,
-            path,
-            timed.latency_ms,
-            lambda one, other: self._time(one, other, self._final_protocol).ratio,
-            self._alike,
-        )
         for policy in self._anchor_policies():
             anchor = artifacts / f"anchor-{policy.digest}.onnx"
             with suppress(Infeasible, ParityError, RequestRefused):
                 self._make(policy, anchor)
-                self._anchors.add(policy, anchor)
+                self._timer.anchors.add(policy, anchor)
         metrics = {**scores, **latency, **candidate.metrics, **memory}
         self._known_costs = {key: measured.value for key, measured in metrics.items()}
         return replace(candidate, metrics=metrics)
 
-    def evaluate(self, policy: Policy, artifact: Path) -> Candidate:
+    def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
         watch = Stopwatch()
-        made, session = self._make(policy, artifact, watch)
-        with watch.step("accuracy"):
-            scores = self._search.score(session)
-        with watch.step("latency"):
-            latency = self._latency(policy, artifact, self._protocol)
-        memory: dict[str, Measurement] = {}
+        made, session = self._make(policy, artifact, watch, rivals)
+        looks = self._timer.looks(policy, artifact)
+        known = dict(made.metrics)
         if self._memory:
             with watch.step("memory"):
-                memory["memory_bytes"] = self._device.memory(artifact, repeats=1)
-        metrics = {**scores, **latency, **made.metrics, **memory}
-        return replace(made, metrics=metrics, timings=watch.total())
+                known["memory_bytes"] = self._device.memory(artifact, repeats=1)
+        if rivals is not None and self._racing:
+            raced = race(self._search, session, known, looks, Standing(rivals, self._search.looks), watch)
+            notes = (*made.notes, f"{STOPPED}: {raced.why}") if raced.why else made.notes
+            return replace(made, metrics=raced.metrics, timings=watch.total(), notes=notes)
+        with watch.step("accuracy"):
+            known |= self._search.score(session)
+        with watch.step("latency"):
+            while (seen := looks.full()) is not None:
+                known |= seen
+        return replace(made, metrics=known, timings=watch.total())
 
     def probe_divergence(self, policy: Policy) -> float:
         if self._quick is None:
@@ -192,7 +189,7 @@ class TaskEvaluator:
             made, _ = self._make(policy, artifact)
             metrics = dict(made.metrics)
             if "latency_ratio" in keys:
-                metrics |= self._latency(policy, artifact, self._probe_protocol)
+                metrics |= self._timer.looks(policy, artifact).closer() or {}
             if "memory_bytes" in keys:
                 metrics["memory_bytes"] = self._device.memory(artifact, repeats=1)
         except (ParityError, RequestRefused) as error:
@@ -205,43 +202,17 @@ class TaskEvaluator:
         assert candidate.artifact is not None
         if self._test is None:
             self._test = Split.of("test_", self._test_data, self._metric)
-            self._test.score_reference(open_session(self._anchors.uncompressed))
-        self._anchors.settle()
+            self._test.score_reference(open_session(self._timer.anchors.uncompressed))
+        self._timer.anchors.settle()
         watch = Stopwatch()
         with watch.step("test_accuracy"):
             scores = self._test.score(open_session(candidate.artifact))
         with watch.step("final_latency"):
-            latency = self._latency(candidate.policy, candidate.artifact, self._final_protocol, final=True)
+            latency = self._timer.measure_finally(candidate.policy, candidate.artifact)
         with watch.step("memory"):
             memory = self._device.memory(candidate.artifact, repeats=1)
         metrics = {**candidate.metrics, **scores, **latency, "memory_bytes": memory}
         return replace(candidate, metrics=metrics, timings={**candidate.timings, **watch.seconds})
-
-    def _latency(
-        self, policy: Policy, artifact: Path, protocol: LatencyProtocol, final: bool = False
-    ) -> dict[str, Measurement]:
-        """Against the nearest anchor, and through it against the uncompressed model.
-
-        The interval is that of the comparison with the anchor, by which candidates are ranked; in the ``final`` step
-        the uncertainty of the anchor itself, which all of them share, is added.
-        """
-        anchor = self._anchors.nearest(policy)
-        timed = self._time(artifact, anchor.artifact, protocol)
-        known, reference_ms = anchor.ratio, self._anchors.latency_ms
-        if not final:
-            known, reference_ms = (Measurement.exact(m.value, m.unit) for m in (known, reference_ms))
-        ratio = timed.ratio.times(known, "x")
-        return {"latency_ms": ratio.times(reference_ms, "ms"), "latency_ratio": ratio}
-
-    def _time(self, artifact: Path, reference: Path, protocol: LatencyProtocol) -> Latency:
-        """One artefact against another; what is noisy is measured again, and the steadiest reading counts."""
-        timed = measure(self._device, artifact, reference, protocol)
-        for _ in range(NOISY_RETRIES):
-            if not timed.ratio.noisy:
-                break
-            again = measure(self._device, artifact, reference, protocol)
-            timed = min(timed, again, key=lambda t: (t.ratio.noisy, t.ratio.half_width / t.ratio.value))
-        return timed
 
     def _anchor_policies(self) -> list[Policy]:
         """For every method that changes the arithmetic, its middle choice everywhere."""
@@ -265,7 +236,7 @@ class TaskEvaluator:
         self._device.close()
 
     def _make(
-        self, policy: Policy, path: Path, watch: Stopwatch | None = None
+        self, policy: Policy, path: Path, watch: Stopwatch | None = None, rivals: Front | None = None
     ) -> tuple[Candidate, ort.InferenceSession]:
         """Apply, emit, count and check: a candidate with its exact costs, and a session on its artefact."""
         watch = watch or Stopwatch()
@@ -277,29 +248,17 @@ class TaskEvaluator:
         watch.seconds["apply"] -= watch.seconds["apply_forward"]
         with watch.step("emit"):
             artifact = emit(net, path, example)
+        with watch.step("count"):
+            metrics = {**_size(artifact), **cost_of(net, example).measurements()}
+        notes = (f"emitted by {EXPORTED}",) if artifact.made_by == EXPORTED else ()
+        made = Candidate(policy, metrics, artifact.path, artifact.sha256, notes=notes)
+        if rivals is not None:
+            refuse_beyond_budget(made, rivals)
         with watch.step("session"):
             session = open_session(path)
         with watch.step("parity"):
             check_parity(session, net, example)
-            cost = cost_of(net, example)
-        metrics = {**_size(artifact), **cost.measurements()}
-        notes = (f"emitted by {EXPORTED}",) if artifact.made_by == EXPORTED else ()
-        return Candidate(policy, metrics, artifact.path, artifact.sha256, watch.total(), notes), session
-
-
-def longer(protocol: LatencyProtocol) -> LatencyProtocol:
-    """The protocol of the final step: three times as long, for half the interval."""
-    return replace(
-        protocol,
-        min_seconds=3 * protocol.min_seconds,
-        max_seconds=3 * protocol.max_seconds,
-        half_width=protocol.half_width / 2,
-    )
-
-
-def shorter(protocol: LatencyProtocol) -> LatencyProtocol:
-    """The protocol of probes: half as long, since alike knobs are changed together and their savings stand out."""
-    return replace(protocol, min_seconds=protocol.min_seconds / 2, max_seconds=protocol.max_seconds / 2)
+        return replace(made, timings=watch.total()), session
 
 
 def _pair(inputs: torch.Tensor) -> torch.Tensor:

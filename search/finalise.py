@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from dataclasses import replace
 
 from ..spaces import ParefrontError
 from .candidate import Candidate, Evaluator
@@ -48,8 +49,11 @@ def finalise(run: Run, evaluator: Evaluator, front: Front, emit: OnEvent, raise_
 
 def _measure_again(run: Run, evaluator: Evaluator, candidate: Candidate, raise_errors: bool) -> Candidate | None:
     started = time.perf_counter()
+    path = run.artifact(candidate.policy.digest)
     try:
         _make_sure_of_artifact(run, evaluator, candidate)
+        if candidate.stopped_early:
+            candidate = replace(evaluator.evaluate(candidate.policy, path), trial=candidate.trial)
         again = evaluator.finalise(candidate)
     except ParefrontError:
         raise

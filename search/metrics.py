@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..evaluators import Measurement
 from ..spaces import ConfigError
 from ..spaces.messages import did_you_mean
 from .candidate import HIGHER_IS_BETTER, Candidate
@@ -38,8 +39,8 @@ def higher_is_better(name: str) -> bool:
     return metric_key(name) in HIGHER_IS_BETTER
 
 
-def value_of(candidate: Candidate, name: str) -> float:
-    """The measured value of a metric, in its own unit and direction.
+def measurement_of(candidate: Candidate, name: str) -> Measurement:
+    """The measurement of a metric, in its own unit and direction.
 
     Raises:
         ConfigError: where the candidate has no such measurement.
@@ -47,7 +48,12 @@ def value_of(candidate: Candidate, name: str) -> float:
     key = metric_key(name)
     if key not in candidate.metrics:
         raise ConfigError(f"{name!r} was not measured for {candidate.label}; measured: {', '.join(candidate.metrics)}")
-    return candidate.metrics[key].value
+    return candidate.metrics[key]
+
+
+def value_of(candidate: Candidate, name: str) -> float:
+    """The measured value of a metric, as :func:`measurement_of` finds it."""
+    return measurement_of(candidate, name).value
 
 
 def minimised(candidate: Candidate, name: str) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,10 +22,16 @@ from ..evaluators import (
 )
 from ..spaces import Dataset
 
+FIRST_LOOK = 128
+"""Images of the first look; every further one has twice as many. A multiple of the batch, so that looking changes no
+output."""
+
 
 @dataclass(eq=False)
 class Split:
     """Inputs ``(n, …)`` and targets ``(n, …)`` of one split, and how they are scored.
+
+    Their order is random, so that any first part of them is a fair sample of all.
 
     Attributes:
         name: prefix of its metrics: ``""`` for the search split, ``"test_"`` for the test split.
@@ -35,41 +43,89 @@ class Split:
     inputs: np.ndarray
     targets: np.ndarray
     metric: Any
-    reference: np.ndarray | None = None
+    reference: np.ndarray | None = field(default=None, init=False)
 
     @classmethod
     def of(cls, name: str, dataset: Dataset, metric: Any, limit: int | None = None, seed: int = 0) -> Split:
-        """Stack at most ``limit`` samples, drawn by ``seed``."""
-        inputs, targets = split_inputs(dataset, limit, seed)  # type: ignore[arg-type]
+        """Stack at most ``limit`` samples; which, and in which order, is drawn by ``seed``."""
+        inputs, targets = split_inputs(dataset, limit, seed, shuffled=True)  # type: ignore[arg-type]
         return cls(name, np.ascontiguousarray(inputs, np.float32), targets, metric)
 
-    def score(self, session: ort.InferenceSession) -> dict[str, Measurement]:
-        """The metrics of an artefact: ``accuracy`` and, once the uncompressed model was scored, what compares the two.
+    def __len__(self) -> int:
+        return len(self.inputs)
 
-        These are ``accuracy_change`` (for top-1 accuracy) and ``divergence`` (where all outputs are finite).
-        """
-        outputs, before = run_outputs(session, self.inputs), self.reference
-        right = self._right(outputs)
-        scores = {f"{self.name}accuracy": self._accuracy(outputs, right)}
-        if before is None:
-            return scores
-        reference = self._right(before)
-        if right is not None and reference is not None:
-            scores[f"{self.name}accuracy_change"] = paired_difference(right, reference)
-        if np.isfinite(outputs).all():
-            scores[f"{self.name}divergence"] = divergence(outputs, before, classes=right is not None)
-        return scores
+    @property
+    def is_top1(self) -> bool:
+        """Whether each image is right or wrong, so that a part of them bounds the accuracy on all."""
+        return isinstance(self.metric, str)
+
+    @property
+    def looks(self) -> int:
+        """How many times :meth:`growing` stops to look."""
+        return len(_ends(len(self)))
+
+    def growing(self, session: ort.InferenceSession) -> Iterator[np.ndarray]:
+        """The outputs of an artefact on a first part of the split, shape ``(m, …)``; m doubles until it is n."""
+        ends = _ends(len(self))
+        parts: list[np.ndarray] = []
+        for start, end in zip([0, *ends], ends, strict=False):
+            parts.append(run_outputs(session, self.inputs[start:end]))
+            yield np.concatenate(parts)
+
+    def score(self, session: ort.InferenceSession) -> dict[str, Measurement]:
+        """The scores of an artefact on all of the split."""
+        return self.scores(run_outputs(session, self.inputs))
 
     def score_reference(self, session: ort.InferenceSession) -> dict[str, Measurement]:
         """Score the uncompressed model, and remember its outputs."""
-        self.reference = run_outputs(session, self.inputs)
-        return {f"{self.name}accuracy": self._accuracy(self.reference, self._right(self.reference))}
+        self.reference = None
+        outputs = run_outputs(session, self.inputs)
+        scores = self.accuracy(outputs)
+        self.reference = outputs
+        return scores
 
-    def _right(self, outputs: np.ndarray) -> np.ndarray | None:
-        """Which samples are right, shape ``(n,)``; None where the metric is the user's own."""
-        return correct(outputs, self.targets) if isinstance(self.metric, str) else None
+    def scores(self, outputs: np.ndarray) -> dict[str, Measurement]:
+        """The metrics of outputs on the first m samples: :meth:`accuracy`, and once the uncompressed model was scored
+        ``divergence``, where all are finite."""
+        scores = self.accuracy(outputs)
+        if self.reference is not None and np.isfinite(outputs).all():
+            before = self.reference[: len(outputs)]
+            scores[f"{self.name}divergence"] = divergence(outputs, before, classes=self.is_top1)
+        return scores
 
-    def _accuracy(self, outputs: np.ndarray, right: np.ndarray | None) -> Measurement:
-        if right is None:
-            return metric_score(self.metric, outputs, self.targets)
-        return proportion(int(right.sum()), right.size)
+    def accuracy(self, outputs: np.ndarray) -> dict[str, Measurement]:
+        """``accuracy`` on the first m samples and, for top-1 accuracy, its paired ``accuracy_change``.
+
+        Of a part of the split it is the uncompressed model's accuracy on all of it plus the change on that part, n is
+        m: whether the part is easier than the rest then makes no difference.
+        """
+        count = len(outputs)
+        if not self.is_top1:
+            return {f"{self.name}accuracy": metric_score(self.metric, outputs, self.targets[:count])}
+        right = correct(outputs, self.targets[:count])
+        measured = proportion(int(right.sum()), count)
+        if self.reference is None:
+            return {f"{self.name}accuracy": measured}
+        reference = correct(self.reference, self.targets)
+        change = paired_difference(right, reference[:count])
+        if count < len(self):
+            measured = _sum(proportion(int(reference.sum()), len(self)), change)
+        return {f"{self.name}accuracy": measured, f"{self.name}accuracy_change": change}
+
+
+def _ends(count: int) -> list[int]:
+    """Where the looks at ``count`` samples end: 128, 256, …, all; the last one has a quarter of them at least."""
+    ends = []
+    end = FIRST_LOOK
+    while 4 * end <= 3 * count:
+        ends.append(end)
+        end *= 2
+    return [*ends, count]
+
+
+def _sum(accuracy: Measurement, change: Measurement) -> Measurement:
+    """An accuracy after a change of it, within [0, 1]; errors add in quadrature, n is the change's."""
+    value = min(1.0, max(0.0, accuracy.value + change.value))
+    below = math.hypot(accuracy.value - accuracy.low, change.value - change.low)
+    above = math.hypot(accuracy.high - accuracy.value, change.high - change.value)
+    return Measurement(value, max(0.0, value - below), min(1.0, value + above), change.n, accuracy.unit)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Stopwatch:
@@ -26,6 +29,16 @@ class Stopwatch:
             yield
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
+
+    def each(self, name: str, items: Iterator[T]) -> Iterator[T]:
+        """The items, with the time that each takes to come as ``name``."""
+        while True:
+            with self.step(name):
+                try:
+                    item = next(items)
+                except StopIteration:
+                    return
+            yield item
 
     def total(self) -> dict[str, float]:
         """All steps, with ``total`` since the stopwatch was made."""

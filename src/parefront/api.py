@@ -42,7 +42,8 @@ def compress(
         objectives: two or more metrics.
         compress: options by compressor name; by default all three methods with their defaults.
         device: where latency is measured, e.g. ``{"threads": 4}``; by default this machine, one thread.
-        search: further settings of the section of that name: ``sampler``, ``seed``, ``images``, ``keep_artifacts``.
+        search: further settings of the section of that name: ``sampler``, ``seed``, ``images``, ``racing``,
+            ``keep_artifacts``.
         latency: for how long it is measured, e.g. ``{"min_seconds": 1.0}``.
         run: name under ``runs/``, or a path; by default the name of the model's class.
         progress: whether to show what is going on.

@@ -109,6 +109,7 @@ class SearchConfig(Section):
         trials: different policies to evaluate, infeasible and failed ones included.
         seed: of the sampler.
         images: at most this many of the search split score a candidate; by default all.
+        racing: whether a candidate is measured only until it is clear that another one dominates it.
         storage: URL of an Optuna storage; by default ``study.db`` in the run's folder.
         keep_artifacts: ``"front"``, or ``"all"`` candidates' ONNX files.
         warm_start: name or path of a run of the same model, whose probes are taken over.
@@ -119,6 +120,7 @@ class SearchConfig(Section):
     trials: Positive = 150
     seed: Natural = 0
     images: Positive | None = None
+    racing: bool = True
     storage: str | None = None
     keep_artifacts: Literal["front", "all"] = "front"
     warm_start: str | None = None

@@ -100,6 +100,7 @@ def make_evaluator(config: Config, task: Task, on_phase: OnPhase) -> TaskEvaluat
         seed=config.search.seed,
         latency=config.latency.protocol(),
         memory=needs_memory(config),
+        racing=config.search.racing,
         on_phase=on_phase,
     )
 

@@ -16,7 +16,7 @@ from torch.utils.data import TensorDataset
 
 from parefront import cli, session
 from parefront.evaluators import Measurement
-from parefront.search import Candidate
+from parefront.search import Candidate, Front
 from parefront.spaces import (
     ChannelGroup,
     Exclusion,
@@ -107,7 +107,7 @@ class FormulaEvaluator:
     def baseline(self, artifacts: Path) -> Candidate:
         return self._measured(Policy(), artifacts / "baseline.onnx")
 
-    def evaluate(self, policy: Policy, artifact: Path) -> Candidate:
+    def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
         self.evaluations += 1
         self.before(self.evaluations)
         return self._measured(policy, artifact)

@@ -18,6 +18,7 @@ def test_defaults_fill_what_is_left_out() -> None:
     assert config.objectives == ["accuracy", "latency"]
     assert config.search.trials == 150
     assert config.search.sampler == "auto"
+    assert config.search.racing
     assert set(config.compress) == {"prune_channels", "drop_blocks", "quantize"}
     assert config.device.options().threads == 1
 
@@ -55,6 +56,7 @@ def test_short_spellings_are_understood(given: dict[str, Any], expected: object)
         ({"search": {"trials": 0}}, "search.trials: expected a number greater than or equal to 1, got 0"),
         ({"search": {"trials": "many"}}, "search.trials: expected a valid integer, got 'many'"),
         ({"search": {"trials": True}}, "search.trials: expected a valid integer, got True"),
+        ({"search": {"racing": 3}}, "search.racing: expected"),
         ({"search": {"keep_artifacts": "some"}}, "search.keep_artifacts: expected 'front' or 'all', got 'some'"),
         ({"search": [1]}, "search.yaml: search: expected a mapping, got [1]"),
         ({"search": {"sampler": "unifrm"}}, "search.sampler: no sampler 'unifrm'; did you mean 'uniform'?"),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from parefront.evaluators import Measurement
-from parefront.search import Candidate
+from parefront.search import Candidate, Front
 from parefront.spaces import Infeasible, Knob, Layer, Policy, SearchSpace
 
 RATIOS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75)
@@ -80,7 +80,7 @@ class SyntheticEvaluator:
     def baseline(self, artifacts: Path) -> Candidate:
         return self._measure(Policy(), artifacts / "baseline.onnx", self.noise)
 
-    def evaluate(self, policy: Policy, artifact: Path) -> Candidate:
+    def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
         self.evaluated.append(policy)
         if len(policy.of("drop_blocks")) == self.blocks:
             raise Infeasible("no block is left")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from parefront.search import Budget
-from parefront.spaces import ConfigError
+from parefront.evaluators import Measurement
+from parefront.search import Budget, Candidate
+from parefront.spaces import ConfigError, Policy
 
 from .conftest import MakeCandidate
 
@@ -86,6 +87,39 @@ def test_a_change_of_accuracy_is_the_paired_one_where_there_is_one(make_candidat
 def test_a_share_of_another_cost_is_of_the_uncompressed_models(make_candidate: MakeCandidate) -> None:
     baseline, candidate = make_candidate(size_bytes=1000), make_candidate(1, size_bytes=300)
     assert Budget.parse("size <= 0.25x").violation(candidate, baseline) == pytest.approx(0.2)
+
+
+def with_interval(key: str, value: float, low: float, high: float, unit: str) -> Candidate:
+    return Candidate(Policy(), {key: Measurement(value, low, high, 64, unit)}, trial=1)
+
+
+@pytest.mark.parametrize(
+    ("high", "met", "shown"),
+    [(0.499, True, "latency up to 0.499x"), (0.51, False, "latency up to 0.51x (needs 0.5x)")],
+)
+def test_a_cost_is_judged_by_its_upper_bound(make_candidate: MakeCandidate, high: float, met: bool, shown: str) -> None:
+    budget, baseline = Budget.parse("latency <= 0.5x"), make_candidate(latency_ratio=1.0)
+    candidate = with_interval("latency_ratio", 0.49, 0.48, high, "x")
+    assert budget.met(candidate, baseline) is met
+    assert budget.violation(candidate, baseline) == pytest.approx((high - 0.5) / 0.5)
+    assert budget.describe(candidate, baseline) == shown
+
+
+def test_a_share_of_a_sampled_cost_is_its_upper_bound_over_the_uncompressed_models_value(
+    make_candidate: MakeCandidate,
+) -> None:
+    budget, baseline = Budget.parse("memory <= 0.5x"), make_candidate(memory_bytes=1000)
+    candidate = with_interval("memory_bytes", 480, 470, 520, "bytes")
+    assert budget.measured(candidate, baseline) == pytest.approx(0.52)
+    assert budget.describe(candidate, baseline) == "memory up to 0.52x (needs 0.5x)"
+
+
+def test_accuracy_is_judged_by_its_value(make_candidate: MakeCandidate) -> None:
+    baseline = make_candidate(accuracy=0.93)
+    change = with_interval("accuracy_change", -0.009, -0.014, -0.004, "fraction")
+    assert Budget.parse("accuracy >= -1.0pt").met(change, baseline)
+    assert Budget.parse("accuracy >= -1.0pt").describe(change, baseline) == "accuracy -0.90 pt"
+    assert Budget.parse("accuracy >= 0.9").met(with_interval("accuracy", 0.901, 0.89, 0.91, "fraction"), baseline)
 
 
 def test_violations_of_two_metrics_can_be_compared(make_candidate: MakeCandidate) -> None:

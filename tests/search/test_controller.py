@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import optuna
@@ -22,6 +24,7 @@ from parefront.search import (
     Started,
     search,
 )
+from parefront.search.candidate import STOPPED
 from parefront.search.uniform import uniform_policies
 from parefront.spaces import ConfigError, ParefrontError, Policy
 
@@ -39,17 +42,17 @@ class FailingEvaluator(SyntheticEvaluator):
 
     error: Exception = RuntimeError("shapes do not match\nat all")
 
-    def evaluate(self, policy: Policy, artifact: Path) -> Candidate:
+    def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
         artifact.write_bytes(b"half a mod")
         if "quantize/block0.conv1" in policy:
             raise self.error
-        return super().evaluate(policy, artifact)
+        return super().evaluate(policy, artifact, rivals)
 
 
 class BrokenEvaluator(SyntheticEvaluator):
     """Fails always."""
 
-    def evaluate(self, policy: Policy, artifact: Path) -> Candidate:
+    def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
         raise RuntimeError("nothing works")
 
 
@@ -201,7 +204,7 @@ def test_budgets_are_constraints_of_the_study(search_in: SearchIn) -> None:
         if trial.state == optuna.trial.TrialState.COMPLETE:
             assert trial.constraints["latency <= 0.4x"] == pytest.approx((trial.values[1] - 0.4) / 0.4)
             assert set(trial.constraints) == set(budget)
-    assert front.select().metrics["latency_ratio"].value <= 0.4
+    assert front.select().metrics["latency_ratio"].high <= 0.4
 
 
 def test_events_tell_the_whole_story(search_in: SearchIn) -> None:
@@ -261,8 +264,8 @@ def test_the_study_may_be_in_another_storage_but_not_be_another_runs(search_in: 
 
 def test_a_number_that_is_not_finite_makes_a_trial_fail(search_in: SearchIn) -> None:
     class Nan(SyntheticEvaluator):
-        def evaluate(self, policy: Policy, artifact: Path) -> Candidate:
-            candidate = super().evaluate(policy, artifact)
+        def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
+            candidate = super().evaluate(policy, artifact, rivals)
             if "quantize/block0.conv1" in policy:
                 Measurement.exact(float("nan"), "x")
             return candidate
@@ -312,3 +315,47 @@ def test_search_takes_a_run_that_was_created_apart(tmp_path: Path) -> None:
 
 def test_uniform_policies_of_the_tiny_space_are_few() -> None:
     assert len({p.digest for p in uniform_policies(tiny().space)}) == 5
+
+
+class StoppingEvaluator(SyntheticEvaluator):
+    """Says of every candidate that it was stopped, and keeps the fronts that it was handed."""
+
+    fronts: ClassVar[list[Front]] = []
+
+    def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
+        candidate = super().evaluate(policy, artifact, rivals)
+        if rivals is None:
+            return candidate
+        self.fronts.append(rivals)
+        return replace(candidate, notes=(f"{STOPPED}: as the test wants it",))
+
+
+def test_the_evaluator_is_handed_the_front_of_the_trials_before(search_in: SearchIn) -> None:
+    evaluator = StoppingEvaluator(blocks=3)
+    evaluator.fronts.clear()
+    run, _ = search_in(evaluator, trials=10, budget=["latency <= 0.9x"])
+    complete = {record.number: record.candidate for record in run.trials}
+    for record, front in zip((r for r in run.trials if r.outcome is Outcome.COMPLETE), evaluator.fronts, strict=True):
+        before = [c for number, c in complete.items() if number < record.number and c is not None]
+        settings = run.settings
+        expected = Front.of(before, settings.objectives, run.search_baseline, settings.budgets)
+        assert [c.trial for c in front] == [c.trial for c in expected]
+        assert (front.objectives, front.budgets, front.baseline) == (
+            settings.objectives,
+            settings.budgets,
+            run.search_baseline,
+        )
+
+
+def test_a_stopped_candidate_that_is_on_the_front_all_the_same_is_measured_in_full_at_the_end(
+    search_in: SearchIn,
+) -> None:
+    evaluator = StoppingEvaluator(blocks=3)
+    run, front = search_in(evaluator, trials=20)
+    stopped = {r.number for r in run.trials if r.candidate is not None and r.candidate.stopped_early}
+    again = [c for c in run.finalised.values() if c.trial in stopped]
+    assert again
+    for candidate in again:
+        assert not candidate.stopped_early
+        assert evaluator.evaluated.count(candidate.policy) == 2
+    assert not any(c.stopped_early for c in front)

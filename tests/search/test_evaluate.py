@@ -15,15 +15,15 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from parefront.evaluators import DeviceOptions, DeviceProfile, LatencyProtocol
-from parefront.search import Candidate
-from parefront.search.evaluate import TaskEvaluator, _pair, _target, longer
-from parefront.spaces import ConfigError, Policy, Task, TaskError
+from parefront.evaluators import DeviceOptions, DeviceProfile, LatencyProtocol, Measurement
+from parefront.search import Budget, Candidate, Front
+from parefront.search.evaluate import TaskEvaluator, _pair, _target
+from parefront.spaces import ConfigError, Infeasible, Policy, Task, TaskError
 from parefront.testing import plain
 
 QUICK = LatencyProtocol(min_samples=8, min_seconds=0.02, max_seconds=0.1, warmup_seconds=0.01)
 SCORES = {"accuracy", "latency_ms", "latency_ratio", "size_bytes", "macs", "params"}
-STEPS = {"apply", "apply_forward", "emit", "session", "parity", "accuracy", "latency", "total"}
+STEPS = {"apply", "apply_forward", "emit", "count", "session", "parity", "accuracy", "latency", "total"}
 
 
 def split(count: int, seed: int) -> TensorDataset:
@@ -140,6 +140,38 @@ def test_all_the_time_of_a_candidate_is_accounted_for(evaluator: TaskEvaluator, 
     assert all(seconds >= 0 for seconds in timings.values())
 
 
+def rivals(baseline: Candidate, **metrics: Measurement) -> Front:
+    """A front of one: the uncompressed model with other metrics."""
+    rival = replace(baseline, metrics={**baseline.metrics, **metrics}, trial=7)
+    return Front.of([rival], ("accuracy", "latency"), baseline, [Budget.parse("params <= 0.9x")])
+
+
+def test_a_dominated_candidate_is_stopped_and_says_so(
+    evaluator: TaskEvaluator, baseline: Candidate, tmp_path: Path
+) -> None:
+    policy = evaluator.space.uniform({"prune_channels": 0.75})
+    best = {"accuracy_change": Measurement.exact(1.0, "fraction"), "latency_ratio": Measurement.exact(1e-3, "x")}
+    few = {"params": Measurement.exact(1, "count")}
+    stopped = evaluator.evaluate(policy, tmp_path / "candidate.onnx", rivals(baseline, **best, **few))
+    assert stopped.stopped_early
+    assert stopped.notes == ("stopped early: after 100 of 100 images, dominated by trial 7",)
+    assert stopped.metrics.keys() == SCORES | {"accuracy_change", "divergence"}
+    assert stopped.timings.keys() == STEPS
+    in_full = evaluator.evaluate(policy, tmp_path / "candidate.onnx")
+    assert not in_full.stopped_early
+    undominated = rivals(baseline, accuracy_change=Measurement.exact(-0.9, "fraction"), **few)
+    assert not evaluator.evaluate(policy, tmp_path / "candidate.onnx", undominated).stopped_early
+
+
+def test_beyond_a_counted_budget_nothing_is_run_once_something_fits(
+    evaluator: TaskEvaluator, baseline: Candidate, tmp_path: Path
+) -> None:
+    policy = Policy({"quantize/2.0": 8})
+    with pytest.raises(Infeasible, match=r"params 1x \(needs 0.9x\)"):
+        evaluator.evaluate(policy, tmp_path / "a.onnx", rivals(baseline, params=Measurement.exact(1, "count")))
+    assert evaluator.evaluate(policy, tmp_path / "b.onnx", rivals(baseline)).metrics["params"].value > 0
+
+
 @pytest.mark.usefixtures("baseline")
 def test_the_same_policy_gives_the_same_artefact_and_the_same_accuracy(
     evaluator: TaskEvaluator, tmp_path: Path
@@ -237,11 +269,6 @@ def test_the_device_decides_how_is_quantised(
     profile = DeviceProfile.from_json({**evaluator.environment["device"], "machine": machine, "flags": flags})
     target = _target(profile)
     assert (target.signed_activations, target.full_range_weights, target.vector_width) == (signed, full_range, width)
-
-
-def test_the_final_protocol_is_longer_and_narrower() -> None:
-    assert longer(QUICK).min_seconds > QUICK.min_seconds
-    assert longer(QUICK).half_width < QUICK.half_width
 
 
 def test_one_calibration_image_is_enough_to_trace() -> None:

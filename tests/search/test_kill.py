@@ -15,7 +15,7 @@ from typing import Any
 import optuna
 import pytest
 
-from parefront.search import Candidate, Run, search
+from parefront.search import Candidate, Front, Run, search
 from parefront.search.study import RunStudy
 from parefront.spaces import Policy
 
@@ -30,8 +30,8 @@ class LoggingEvaluator(SyntheticEvaluator):
 
     log: Path
 
-    def evaluate(self, policy: Policy, artifact: Path) -> Candidate:
-        candidate = super().evaluate(policy, artifact)
+    def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
+        candidate = super().evaluate(policy, artifact, rivals)
         time.sleep(0.005)
         with self.log.open("a") as stream:
             stream.write(policy.digest + "\n")

@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import TensorDataset
 from torchmetrics.classification import MulticlassAccuracy
 
-from parefront.evaluators import emit, open_session, paired_difference
+from parefront.evaluators import emit, open_session, paired_difference, run_outputs, split_inputs
 from parefront.search.split import Split
 
 from ..flat import chain, op
@@ -86,3 +86,25 @@ def test_a_limited_split_is_the_same_for_the_same_seed(dataset: TensorDataset) -
     assert first.inputs.shape == (30, 4)
     assert (first.inputs == same.inputs).all()
     assert (first.inputs != other.inputs).any()
+
+
+def test_a_part_has_the_accuracy_of_the_whole_plus_its_own_change(
+    sessions: tuple[ort.InferenceSession, ...], dataset: TensorDataset
+) -> None:
+    split = Split.of("", dataset, "accuracy")
+    split.score_reference(sessions[0])
+    outputs = run_outputs(sessions[1], split.inputs[:20])
+    scores = split.scores(outputs)
+    right = outputs.argmax(1) == split.targets[:20]
+    before = split.inputs[:20].argmax(1) == split.targets[:20]
+    assert scores["accuracy_change"] == paired_difference(right, before)
+    assert scores["accuracy"].value == pytest.approx(0.95 + right.mean() - before.mean())
+    assert scores["accuracy"].half_width > scores["accuracy_change"].half_width
+    assert {m.n for m in scores.values()} == {20}
+
+
+def test_the_order_is_random_and_the_samples_are_those_of_the_limit(dataset: TensorDataset) -> None:
+    split, whole = Split.of("", dataset, "accuracy", 30), Split.of("", dataset, "accuracy")
+    assert (whole.targets != dataset.tensors[1].numpy()).any()
+    ordered, _ = split_inputs(dataset, 30)
+    assert sorted(map(tuple, split.inputs)) == sorted(map(tuple, ordered.astype(np.float32)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -33,3 +34,18 @@ def test_a_step_that_fails_is_counted() -> None:
     with pytest.raises(ValueError, match="no"), watch.step("session"):
         raise ValueError("no")
     assert watch.seconds["session"] >= 0
+
+
+def test_what_each_item_takes_to_come_is_counted_and_what_is_done_with_it_is_not() -> None:
+    def slow() -> Iterator[int]:
+        for item in (1, 2):
+            time.sleep(0.01)
+            yield item
+
+    watch = Stopwatch()
+    seen = []
+    for item in watch.each("accuracy", slow()):
+        seen.append(item)
+        time.sleep(0.05)
+    assert seen == [1, 2]
+    assert 0.02 <= watch.seconds["accuracy"] < 0.1

@@ -1,0 +1,78 @@
+"""Racing: a candidate is measured only until it is clear that one of the front dominates it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import onnxruntime as ort
+
+from .split import Split
+from .standing import Known, Standing
+from .stopwatch import Stopwatch
+
+
+class Looks(Protocol):
+    """Looks at a candidate's latency; each gives the metrics as known by then, or None where there is no finer one."""
+
+    def closer(self) -> Known | None:
+        """The next look, the first of which is short."""
+        ...
+
+    def full(self) -> Known | None:
+        """The next look that is not short."""
+        ...
+
+
+@dataclass(frozen=True)
+class Raced:
+    """How far a candidate has come.
+
+    Attributes:
+        metrics: all that is known of it.
+        why: why it was stopped, for ``Candidate.notes``; empty where it was measured in full.
+    """
+
+    metrics: Known
+    why: str = ""
+
+
+def race(
+    split: Split, session: ort.InferenceSession, counted: Known, looks: Looks, standing: Standing, watch: Stopwatch
+) -> Raced:
+    """Measure a candidate on growing blocks of images, with ever finer looks at its latency; stop once it is dominated.
+
+    Latency is looked at only where that may decide: a candidate that is accurate enough for the front whatever its
+    latency is timed once, in full. What is told of a stopped candidate is dominated in its values too, so that
+    neither the front nor a sampler takes it for a good one.
+
+    Args:
+        split: the search split; its metric is top-1 accuracy, and the uncompressed model is scored.
+        session: of the artefact.
+        counted: what is known before.
+        looks: at latency.
+        standing: against the front.
+        watch: where the seconds of ``accuracy`` and ``latency`` go.
+    """
+    known = dict(counted)
+
+    def look(closer: Callable[[], Known | None]) -> bool:
+        with watch.step("latency"):
+            seen = closer()
+        known.update(seen or {})
+        return seen is not None
+
+    for outputs in watch.each("accuracy", split.growing(session)):
+        known |= split.accuracy(outputs)
+        rival = standing.dominated_by(known)
+        while rival is None and standing.is_close(known) and look(looks.closer):
+            rival = standing.dominated_by(known)
+        if rival is not None:
+            break
+    while rival is None and look(looks.full):
+        rival = standing.dominated_by(known)
+    with watch.step("accuracy"):
+        known |= split.scores(outputs)
+    why = f"after {len(outputs)} of {len(split)} images, dominated by {rival.label}" if rival is not None else ""
+    return Raced(known, why)

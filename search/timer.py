@@ -1,0 +1,126 @@
+"""Latency of candidates against their nearest anchor: a short look, the protocol in full, or the longer final one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from ..evaluators import Device, Latency, LatencyProtocol, Measurement, measure
+from ..spaces import Policy, SearchSpace
+from .anchors import Anchor, Anchors
+
+NOISY_RETRIES = 2
+"""A noisy reading misleads the search more than it costs to read again."""
+
+
+class Timer:
+    """Times artefacts on one device; :meth:`start` comes first.
+
+    Attributes:
+        anchors: what candidates are timed against.
+    """
+
+    anchors: Anchors
+
+    def __init__(self, device: Device, protocol: LatencyProtocol) -> None:
+        self._device, self._protocol, self._final = device, protocol, longer(protocol)
+
+    def start(
+        self, space: SearchSpace, uncompressed: Path, alike: Callable[[Policy], Policy]
+    ) -> dict[str, Measurement]:
+        """Time the uncompressed model against itself, by the final protocol, and make it the first anchor.
+
+        ``alike`` gives a policy whose choices are the plainest that run in the same arithmetic.
+        """
+        timed = self._time(uncompressed, uncompressed, self._final)
+        self.anchors = Anchors(space, uncompressed, timed.latency_ms, self._compare, alike)
+        return {"latency_ms": timed.latency_ms, "latency_ratio": timed.ratio}
+
+    def looks(self, policy: Policy, artifact: Path) -> Looks:
+        """Looks at a candidate, one finer than the other."""
+        anchor = self.anchors.nearest(policy)
+        read = partial(measure, self._device, artifact, anchor.artifact)
+        return Looks(read, self._protocol, partial(self._through, anchor))
+
+    def measure_finally(self, policy: Policy, artifact: Path) -> dict[str, Measurement]:
+        """By the longer protocol; the uncertainty of the anchor itself, which all share, is added to the interval."""
+        anchor = self.anchors.nearest(policy)
+        ratio = self._time(artifact, anchor.artifact, self._final).ratio.times(anchor.ratio, "x")
+        return {"latency_ms": ratio.times(self.anchors.latency_ms, "ms"), "latency_ratio": ratio}
+
+    def _through(self, anchor: Anchor, timed: Latency) -> dict[str, Measurement]:
+        """``latency_ms`` and ``latency_ratio``, through the anchor against the uncompressed model.
+
+        The interval is that of the comparison with the anchor, by which candidates are ranked.
+        """
+        ratio = timed.ratio.times(Measurement.exact(anchor.ratio.value, "x"), "x")
+        reference_ms = Measurement.exact(self.anchors.latency_ms.value, "ms")
+        return {"latency_ms": ratio.times(reference_ms, "ms"), "latency_ratio": ratio}
+
+    def _compare(self, one: Path, other: Path) -> Measurement:
+        return self._time(one, other, self._final).ratio
+
+    def _time(self, artifact: Path, reference: Path, protocol: LatencyProtocol) -> Latency:
+        *_, timed = readings(partial(measure, self._device, artifact, reference), protocol)
+        return timed
+
+
+class Looks:
+    """Looks at the latency of one artefact, one finer than the other: a short one, then the protocol in full."""
+
+    def __init__(
+        self,
+        read: Callable[[LatencyProtocol], Latency],
+        protocol: LatencyProtocol,
+        metrics: Callable[[Latency], dict[str, Measurement]],
+    ) -> None:
+        self._taken = 0
+        self._short = partial(read, shorter(protocol))
+        self._full = readings(read, protocol)
+        self._metrics = metrics
+
+    def closer(self) -> dict[str, Measurement] | None:
+        """``latency_ms`` and ``latency_ratio`` by the next look; None where there is no finer one."""
+        self._taken += 1
+        return self._metrics(self._short()) if self._taken == 1 else self.full()
+
+    def full(self) -> dict[str, Measurement] | None:
+        """As :meth:`closer`, without a short look."""
+        self._taken += 1
+        timed = next(self._full, None)
+        return None if timed is None else self._metrics(timed)
+
+
+def readings(read: Callable[[LatencyProtocol], Latency], protocol: LatencyProtocol) -> Iterator[Latency]:
+    """What is noisy is measured again; each time the steadiest reading so far."""
+    timed = read(protocol)
+    yield timed
+    for _ in range(NOISY_RETRIES):
+        if not timed.ratio.noisy:
+            return
+        timed = min(timed, read(protocol), key=lambda t: (t.ratio.noisy, t.ratio.half_width / t.ratio.value))
+        yield timed
+
+
+def longer(protocol: LatencyProtocol) -> LatencyProtocol:
+    """The protocol of the final step: three times as long, for half the interval."""
+    return replace(
+        protocol,
+        min_seconds=3 * protocol.min_seconds,
+        max_seconds=3 * protocol.max_seconds,
+        half_width=protocol.half_width / 2,
+    )
+
+
+def shorter(protocol: LatencyProtocol) -> LatencyProtocol:
+    """The protocol of the short look: a quarter as long, warming up included, for twice the interval."""
+    return replace(
+        protocol,
+        min_samples=max(1, protocol.min_samples // 4),
+        min_seconds=protocol.min_seconds / 4,
+        max_seconds=protocol.max_seconds / 4,
+        warmup_seconds=protocol.warmup_seconds / 4,
+        half_width=2 * protocol.half_width,
+    )

@@ -1,0 +1,74 @@
+"""Looks at latency: short first, then in full, again where it is noisy; the steadiest reading counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from parefront.evaluators import Latency, LatencyProtocol, Measurement
+from parefront.search.timer import Looks, longer, readings, shorter
+
+PROTOCOL = LatencyProtocol()
+
+
+@dataclass
+class Clock:
+    """Gives one reading after the other: ratio and half of its interval; wide ones are noisy."""
+
+    given: list[tuple[float, float]]
+    asked: list[LatencyProtocol] = field(default_factory=list)
+
+    def read(self, protocol: LatencyProtocol) -> Latency:
+        value, half = self.given[len(self.asked)]
+        self.asked.append(protocol)
+        ratio = Measurement(value, value - half, value + half, 40, "x", noisy=half > 0.03)
+        ms = replace(ratio, unit="ms")
+        return Latency(ms, ms, ratio, value, value, value, 400, 0, ratio.noisy, "wall", 0.5, 0.01)
+
+
+def looks_of(clock: Clock) -> Looks:
+    return Looks(clock.read, PROTOCOL, lambda timed: {"latency_ratio": timed.ratio})
+
+
+def ratios(looks: list[dict[str, Measurement] | None]) -> list[float | None]:
+    return [None if look is None else look["latency_ratio"].value for look in looks]
+
+
+def test_the_first_look_is_short_the_next_by_the_protocol() -> None:
+    clock = Clock([(0.5, 0.02), (0.51, 0.01)])
+    looks = looks_of(clock)
+    assert ratios([looks.closer(), looks.closer(), looks.closer()]) == [0.5, 0.51, None]
+    assert clock.asked == [shorter(PROTOCOL), PROTOCOL]
+
+
+def test_who_wants_it_in_full_gets_no_short_look() -> None:
+    clock = Clock([(0.5, 0.01)])
+    looks = looks_of(clock)
+    assert ratios([looks.full(), looks.full(), looks.closer()]) == [0.5, None, None]
+    assert clock.asked == [PROTOCOL]
+
+
+def test_a_noisy_reading_is_taken_again_and_the_steadiest_counts() -> None:
+    clock = Clock([(0.6, 0.05), (0.5, 0.04), (0.7, 0.09)])
+    assert [timed.ratio.value for timed in readings(clock.read, PROTOCOL)] == [0.6, 0.5, 0.5]
+    steady = Clock([(0.6, 0.05), (0.5, 0.01)])
+    assert [timed.ratio.value for timed in readings(steady.read, PROTOCOL)] == [0.6, 0.5]
+
+
+def test_a_short_look_is_never_taken_again_for_noise() -> None:
+    clock = Clock([(0.5, 0.2), (0.51, 0.01)])
+    looks = looks_of(clock)
+    assert ratios([looks.closer(), looks.full(), looks.full()]) == [0.5, 0.51, None]
+
+
+def test_the_final_protocol_is_longer_and_narrower() -> None:
+    assert longer(PROTOCOL).min_seconds > PROTOCOL.min_seconds
+    assert longer(PROTOCOL).half_width < PROTOCOL.half_width
+
+
+def test_the_short_look_takes_a_quarter_warming_up_included() -> None:
+    short = shorter(PROTOCOL)
+    assert short.max_seconds == pytest.approx(PROTOCOL.max_seconds / 4)
+    assert short.warmup_seconds == pytest.approx(PROTOCOL.warmup_seconds / 4)
+    assert shorter(LatencyProtocol(min_samples=1)).min_samples == 1
