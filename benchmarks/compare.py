@@ -85,12 +85,12 @@ def control(task: Task, evaluator: TaskEvaluator, run: Run) -> dict[str, Any]:
     path = plain_int8(source, run.path / "artifacts" / "plain_int8.onnx", images)
     evaluator.baseline(run.path / "artifacts")
     everything = evaluator.space.uniform({"quantize": 8})
-    ratio = evaluator._latency(everything, path, evaluator._final_protocol, final=True)["latency_ratio"]
+    ratio = evaluator._timer.measure_finally(everything, path)["latency_ratio"]
     test = Split.of("test_", task.test, task.metric)
     test.score_reference(open_session(source))
     scores = test.score(open_session(path))
     return {
-        "ratio": ratio.to_json(), "of_anchor": ratio.value / evaluator._anchors.nearest(everything).ratio.value,
+        "ratio": ratio.to_json(), "of_anchor": ratio.value / evaluator._timer.anchors.nearest(everything).ratio.value,
         "size_bytes": path.stat().st_size,
         **{name: value.to_json() for name, value in scores.items()},
     }  # fmt: skip

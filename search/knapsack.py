@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,13 +78,14 @@ class Knapsack:
         if not self._columns:
             return None if any(bound < 0 for _, bound in at_most) else self._base.copy()
         constraints = [self._rules, *(LinearConstraint(row[None, :], -np.inf, bound) for row, bound in at_most)]
-        found = milp(
-            goal,
-            integrality=np.ones(len(goal)),
-            bounds=Bounds(0, 1),
-            constraints=constraints,
-            options={"mip_rel_gap": GAP, "time_limit": SECONDS},
-        )
+        with _quiet():
+            found = milp(
+                goal,
+                integrality=np.ones(len(goal)),
+                bounds=Bounds(0, 1),
+                constraints=constraints,
+                options={"mip_rel_gap": GAP, "time_limit": SECONDS},
+            )
         if found.x is None:
             return None
         return self._row(np.asarray(found.x) > 0.5)
@@ -107,3 +110,16 @@ class Knapsack:
         at = ([row for row, _ in where], [column for _, column in where])
         matrix = coo_array((np.ones(len(where)), at), shape=(len(rows), len(self._columns))).tocsr()
         return LinearConstraint(matrix, -np.inf, 1)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Standard output goes nowhere: HiGHS leaves a debugging line there at times, whatever it is told."""
+    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)

@@ -52,7 +52,7 @@ def test_policies_cost_what_their_trials_were_allowed(tmp_path: Path) -> None:
     agent, sensitivity = Agent(context, AmcOptions()), probe(evaluator)
     candidates = searched("amc", evaluator, context, tmp_path)
     rows = sensitivity.indices([context.space.encode(candidate.policy) for candidate in candidates])
-    costs = sensitivity.base_costs["latency"] - sensitivity.saved("latency", rows).sum(axis=1)
+    costs = sensitivity.base_costs["latency_ratio"] - sensitivity.saved("latency_ratio", rows).sum(axis=1)
     numbers = [candidate.trial for candidate in candidates]
     for number, cost in zip(numbers, costs, strict=True):
         assert number is not None
