@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial
 
 from ..spaces import Choice, ConfigError, Policy, SearchSpace
 from .context import SamplerContext
-from .evolve import child, rank
+from .evolve import children, rank
 from .front import ACCURACY_FLOOR
 from .history import History, Tried
 from .improvement import expected_improvement
@@ -29,6 +29,8 @@ MOST_MOVED = 0.4
 """Nats at which the ladder ends: some ten points of accuracy."""
 _OPTIMA, _CHILDREN, _POPULATION, _DRAWS = 120, 80, 16, 24
 _WIDEST_PRICE = 1e3
+_SPARE = (0.97, 0.92)
+"""Shares of the user's budgets that are aimed at first: the model errs."""
 
 
 class KnapsackSampler(BaseSampler):
@@ -74,7 +76,7 @@ class KnapsackSampler(BaseSampler):
         tried = list(history.tried)
         outlook = Outlook(sensitivity, self._baseline, tried, self._loss, self._keys)
         if len(known) <= self._seeds + 1:
-            for params in self._start(sensitivity, outlook):
+            for params in self._start(sensitivity, outlook, len(known) - 1):
                 if self._digest(params) not in known:
                     return dict(params)
         return self._refine(sensitivity, outlook, tried, known)
@@ -89,17 +91,18 @@ class KnapsackSampler(BaseSampler):
         """Trials for step 2."""
         return min(16, max(3, self._context.trials // 6))
 
-    def _start(self, sensitivity: Sensitivity, outlook: Outlook) -> Iterator[Mapping[str, Choice]]:
-        """Step 2, lazily; the corrections of the moment are in it."""
+    def _start(self, sensitivity: Sensitivity, outlook: Outlook, done: int) -> Iterator[Mapping[str, Choice]]:
+        """Step 2, lazily; the corrections of the moment are in it. With ``done`` trials the ladder is so far down."""
         yield sensitivity.base
         knapsack = self._knapsack(sensitivity, outlook)
-        yield from self._within_budgets(sensitivity, outlook, knapsack)
+        if done <= len(_SPARE):
+            yield from self._within_budgets(sensitivity, knapsack)
         costs = sensitivity.costs
         least = {
             cost: float(sensitivity.expected_cost(cost, knapsack.least_cost(cost, MOST_MOVED)[None])[0])
             for cost in costs
         }
-        for step in range(3 * self._seeds):
+        for step in range(max(0, done - 1 - len(_SPARE)), 3 * self._seeds):
             share = _van_der_corput(step // len(costs) + 1)
             cost = costs[step % len(costs)]
             bound = sensitivity.base_costs[cost] + share * (least[cost] - sensitivity.base_costs[cost])
@@ -107,11 +110,9 @@ class KnapsackSampler(BaseSampler):
             if row is not None:
                 yield sensitivity.params(row)
 
-    def _within_budgets(
-        self, sensitivity: Sensitivity, outlook: Outlook, knapsack: Knapsack
-    ) -> Iterator[Mapping[str, Choice]]:
+    def _within_budgets(self, sensitivity: Sensitivity, knapsack: Knapsack) -> Iterator[Mapping[str, Choice]]:
         """The least loss within the user's budgets on costs, with a little to spare."""
-        for spare in (0.97, 0.92):
+        for spare in _SPARE:
             bounds: dict[str, float] = {}
             for budget in self._context.budgets:
                 key = metric_key(budget.metric)
@@ -123,8 +124,8 @@ class KnapsackSampler(BaseSampler):
                 yield sensitivity.params(row)
 
     def _knapsack(self, sensitivity: Sensitivity, outlook: Outlook) -> Knapsack:
-        scale = {"": outlook.divergence.factors()}
-        scale |= {self._keys[index]: correction.factors() for index, correction in outlook.costs.items()}
+        scale = {"": outlook.divergence.factors}
+        scale |= {self._keys[index]: correction.factors for index, correction in outlook.costs.items()}
         return Knapsack(sensitivity, scale)
 
     def _refine(
@@ -148,25 +149,21 @@ class KnapsackSampler(BaseSampler):
 
     def _optima(self, sensitivity: Sensitivity, outlook: Outlook) -> Indices:
         """Optimal for prices drawn at random, under corrections drawn from what they may be."""
-        centre = {cost: reference_price(sensitivity, cost) for cost in sensitivity.costs}
-        factors = {self._keys[index]: correction for index, correction in outlook.costs.items()}
-        ones = np.ones(len(self._space))
-        rows = []
-        for _ in range(_OPTIMA):
-            prices = {
-                cost: float(price * _WIDEST_PRICE ** self._generator.uniform(-1, 1)) for cost, price in centre.items()
-            }
-            savings = {c: factors[c].factors(self._generator) if c in factors else ones for c in sensitivity.costs}
-            rows.append(priced_optima(sensitivity, outlook.divergence.factors(self._generator), savings, prices))
-        return np.array(rows)
+        draw, corrections = self._generator, {self._keys[index]: c for index, c in outlook.costs.items()}
+        prices, savings = {}, {}
+        for cost in sensitivity.costs:
+            prices[cost] = reference_price(sensitivity, cost) * _WIDEST_PRICE ** draw.uniform(-1, 1, _OPTIMA)
+            known = corrections.get(cost)
+            savings[cost] = known.draw_factors(draw, _OPTIMA) if known else np.ones((_OPTIMA, len(self._space)))
+        return priced_optima(sensitivity, outlook.divergence.draw_factors(draw, _OPTIMA), savings, prices)
 
     def _children(self, sensitivity: Sensitivity, tried: list[Tried]) -> Indices:
         """Bred from the best of what was tried, by crossover and mutation."""
         useful = [t for t in [self._baseline, *tried] if self._loss is None or t.costs[self._loss] <= self._floor]
         if self._context.budgets and all(t.violation for t in useful):
             useful = [self._baseline, *tried]
-        parents = [useful[index] for index in rank(useful)[:_POPULATION]]
-        return sensitivity.indices([child(self._space, parents, self._generator) for _ in range(_CHILDREN)])
+        parents = sensitivity.indices([useful[index].params for index in rank(useful)[:_POPULATION]])
+        return children(self._space, parents, self._generator, _CHILDREN)
 
     @property
     def _floor(self) -> float:

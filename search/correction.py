@@ -66,16 +66,19 @@ class Correction:
     def predict(self, parts: Floats, expected: Floats) -> tuple[Floats, Floats]:
         """Mean and standard deviation of the logarithm of what will be measured, both ``(policies,)``."""
         features = _features(parts, expected, self.centre)
-        variance = np.einsum("pi,ij,pj->p", features, self.covariance, features)
+        variance = ((features @ self.covariance) * features).sum(axis=1)
         return np.log(expected) + features @ self.mean, np.sqrt(np.maximum(variance, 0.0) + self.noise)
 
-    def factors(self, generator: np.random.Generator | None = None) -> Floats:
-        """By how much to multiply each knob's entries, ``(knobs,)``: the most likely, or a draw of what may be."""
-        weights = self.mean
-        if generator is not None:
-            deviation = np.sqrt(np.maximum(np.diag(self.covariance), 0.0))
-            weights = weights + deviation * generator.normal(size=len(weights))
-        return np.asarray(np.exp(np.clip(weights[:-2], -3, 3)))
+    @property
+    def factors(self) -> Floats:
+        """By how much to multiply each knob's entries, most likely, ``(knobs,)``."""
+        return np.asarray(np.exp(np.clip(self.mean[:-2], -3, 3)))
+
+    def draw_factors(self, generator: np.random.Generator, count: int) -> Floats:
+        """What the factors may be, ``(count, knobs)``."""
+        deviation = np.sqrt(np.maximum(np.diag(self.covariance), 0.0))
+        weights = self.mean + deviation * generator.normal(size=(count, len(self.mean)))
+        return np.asarray(np.exp(np.clip(weights[:, :-2], -3, 3)))
 
 
 def _features(parts: Floats, expected: Floats, centre: float) -> Floats:

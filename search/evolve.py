@@ -8,12 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..spaces import Choice, Knob, SearchSpace
+from ..spaces import SearchSpace
 from .history import Tried
 
 
-def child(space: SearchSpace, parents: Sequence[Tried], generator: np.random.Generator) -> dict[str, Choice]:
-    """A choice for every knob, bred from two of ``parents`` (Deb et al. 2002, sections III–V).
+def children(
+    space: SearchSpace, parents: NDArray[np.int64], generator: np.random.Generator, count: int
+) -> NDArray[np.int64]:
+    """``count`` policies bred from pairs of ``parents`` (Deb et al. 2002, sections III–V).
 
     Deviations from the paper: the parents are the best of *all* trials and are chosen anew after every one, since each
     costs seconds; mutation mostly steps to a neighbouring choice, since choices are in their natural order, and changes
@@ -21,25 +23,23 @@ def child(space: SearchSpace, parents: Sequence[Tried], generator: np.random.Gen
 
     Args:
         space: the knobs.
-        parents: at least one, the best first, as :func:`rank` orders them.
+        parents: places among the choices, ``(parents, knobs)``, the best first, as :func:`rank` orders them.
         generator: the source of chance.
+        count: of children.
+
+    Returns:
+        Places among the choices, ``(count, knobs)``.
     """
-
-    def parent() -> Tried:
-        first, second = (int(i) for i in generator.integers(len(parents), size=2))
-        return parents[min(first, second)]
-
-    mother, father = parent(), parent()
-    crossed = generator.random(len(space)) < 0.5 if generator.random() < 0.9 else np.zeros(len(space), dtype=bool)
-    params = {k.name: (father if c else mother).params[k.name] for k, c in zip(space, crossed, strict=True)}
-    counts = Counter(knob.compressor for knob in space)
-    mutated = generator.random(len(space)) < [1.0 / (len(counts) * counts[knob.compressor]) for knob in space]
-    if not mutated.any() and params == mother.params:
-        mutated[generator.integers(len(space))] = True
-    for knob, changes in zip(space, mutated, strict=True):
-        if changes:
-            params[knob.name] = _mutate(knob, params[knob.name], generator)
-    return params
+    mothers, fathers = (parents[generator.integers(len(parents), size=(count, 2)).min(axis=1)] for _ in range(2))
+    crossed = (generator.random((count, len(space))) < 0.5) & (generator.random((count, 1)) < 0.9)
+    bred = np.where(crossed, fathers, mothers)
+    members = Counter(knob.compressor for knob in space)
+    rates = np.array([1.0 / (len(members) * members[knob.compressor]) for knob in space])
+    mutated = generator.random(bred.shape) < rates
+    same = np.flatnonzero(~mutated.any(axis=1) & (bred == mothers).all(axis=1))
+    mutated[same, generator.integers(len(space), size=len(same))] = True
+    choices = np.array([len(knob.choices) for knob in space])
+    return np.where(mutated & (choices > 1), _mutated(bred, np.maximum(choices, 2), generator), bred)
 
 
 def rank(tried: Sequence[Tried]) -> list[int]:
@@ -77,12 +77,11 @@ def _crowding(costs: NDArray[np.float64]) -> NDArray[np.float64]:
     return distance
 
 
-def _mutate(knob: Knob, choice: Choice, generator: np.random.Generator) -> Choice:
+def _mutated(
+    places: NDArray[np.int64], choices: NDArray[np.int64], generator: np.random.Generator
+) -> NDArray[np.int64]:
     """A neighbouring choice three times out of four, else any other one."""
-    count, index = len(knob.choices), knob.choices.index(choice)
-    if count == 1:
-        return choice
-    if generator.random() < 0.75:
-        beside = [i for i in (index - 1, index + 1) if 0 <= i < count]
-        return knob.choices[beside[int(generator.integers(len(beside)))]]
-    return knob.choices[(index + 1 + int(generator.integers(count - 1))) % count]
+    step = np.where(generator.random(places.shape) < 0.5, 1, -1)
+    step = np.where(places + step < 0, 1, np.where(places + step >= choices, -1, step))
+    other = (places + 1 + (generator.random(places.shape) * (choices - 1)).astype(np.int64)) % choices
+    return np.where(generator.random(places.shape) < 0.75, places + step, other)

@@ -1,4 +1,4 @@
-"""Policies worth a look: optimal for some price of every cost under what the model may be, and children of the best."""
+"""Policies worth a look: optimal for some price of every cost, under what the additive model may be."""
 
 from __future__ import annotations
 
@@ -10,38 +10,37 @@ from .sensitivity import Floats, Indices, Sensitivity
 
 
 def priced_optima(
-    sensitivity: Sensitivity, losses: Floats, savings: Mapping[str, Floats], prices: Mapping[str, float]
+    sensitivity: Sensitivity, losses: Floats, savings: Mapping[str, Floats], prices: Mapping[str, Floats]
 ) -> Indices:
-    """The policy of least Σ loss − price · saving: the knapsack's Lagrangian (Everett 1963), solved knob by knob.
+    """The policies of least Σ loss − price · saving: the knapsack's Lagrangian (Everett 1963), solved knob by knob.
 
     A knob that voids others is chosen where that is better than the best of all it voids.
 
     Args:
         sensitivity: the knobs.
-        losses, by cost savings: for every knob a factor for its entries, ``(knobs,)``.
-        prices: of each cost, in loss.
+        losses, by cost savings: for every policy wanted and every knob a factor for its entries, ``(policies, knobs)``.
+        prices: of each cost, in loss, ``(policies,)``.
 
     Returns:
-        Places among the choices, ``(knobs,)``.
+        Places among the choices, ``(policies, knobs)``.
     """
     base = sensitivity.indices([sensitivity.base])[0]
-    values = sensitivity.table(sensitivity.divergence) * losses[:, None]
+    values = sensitivity.loss_table * losses[:, :, None]
     for cost, price in prices.items():
-        saved = sensitivity.table(sensitivity.savings[cost])
-        values = values - price * np.where(np.isfinite(saved), saved * savings[cost][:, None], 0.0)
-    chosen = np.asarray(values.argmin(axis=1), dtype=np.int64)
-    best = values.min(axis=1)
+        saved = np.where(np.isfinite(values[0]), sensitivity.saving_tables[cost], 0.0)
+        values = values - price[:, None, None] * saved * savings[cost][:, :, None]
+    chosen = np.asarray(values.argmin(axis=2), dtype=np.int64)
+    best = values.min(axis=2)
     for knob, void in sensitivity.voids.items():
-        neutral = sensitivity.neutral[knob]
-        others = np.delete(values[knob], neutral)
-        kept = values[knob, neutral] + best[void].sum()
-        if others.min() < kept:
-            place = int(others.argmin())
-            chosen[knob] = place + (place >= neutral)
-            chosen[void] = base[void]
-            best[void] = 0.0
-        else:
-            chosen[knob] = neutral
+        neutral = int(sensitivity.neutral[knob])
+        of_knob = values[:, knob].copy()
+        kept = of_knob[:, neutral] + best[:, void].sum(axis=1)
+        of_knob[:, neutral] = np.inf
+        taken = of_knob.min(axis=1) < kept
+        chosen[:, knob] = np.where(taken, of_knob.argmin(axis=1), neutral)
+        rows = np.flatnonzero(taken)
+        chosen[rows[:, None], void] = base[void]
+        best[rows[:, None], void] = 0.0
     return chosen
 
 

@@ -45,7 +45,7 @@ class Sensitivity:
     def indices(self, policies: Sequence[Mapping[str, Choice]]) -> Indices:
         """Each knob's choice as its place among the choices, shape ``(policies, knobs)``."""
         places = self._places
-        return np.array([[places[k.name][params[k.name]] for k in self.space] for params in policies], dtype=np.int64)
+        return np.array([[of[params[name]] for name, of in places.items()] for params in policies], dtype=np.int64)
 
     def params(self, row: Sequence[int] | Indices) -> dict[str, Choice]:
         """A choice for every knob from places among the choices, shape ``(knobs,)``."""
@@ -53,11 +53,11 @@ class Sensitivity:
 
     def losses(self, rows: Indices) -> Floats:
         """The divergence that every knob contributes, shape ``(policies, knobs)``; void knobs none."""
-        return np.where(self.void(rows), 0.0, self._taken(self.table(self.divergence), rows))
+        return np.where(self.void(rows), 0.0, self._taken(self.loss_table, rows))
 
     def saved(self, cost: str, rows: Indices) -> Floats:
         """The share of the uncompressed model's ``cost`` that every knob saves, ``(policies, knobs)``; void: none."""
-        return np.where(self.void(rows), 0.0, self._taken(self.table(self.savings[cost]), rows))
+        return np.where(self.void(rows), 0.0, self._taken(self.saving_tables[cost], rows))
 
     def expected_divergence(self, rows: Indices) -> Floats:
         """Sum of what the knobs contribute, shape ``(policies,)``."""
@@ -102,8 +102,17 @@ class Sensitivity:
     def _places(self) -> dict[str, dict[Choice, int]]:
         return {knob.name: {choice: place for place, choice in enumerate(knob.choices)} for knob in self.space}
 
-    def table(self, values: Mapping[str, Sequence[float]]) -> Floats:
-        """Values by knob and choice as an array, filled up with infinity, shape ``(knobs, most choices)``."""
+    @cached_property
+    def loss_table(self) -> Floats:
+        """Divergence by knob and choice, infinite where a knob has fewer choices, ``(knobs, most choices)``."""
+        return self._table(self.divergence)
+
+    @cached_property
+    def saving_tables(self) -> dict[str, Floats]:
+        """By cost, the same of savings."""
+        return {cost: self._table(by_knob) for cost, by_knob in self.savings.items()}
+
+    def _table(self, values: Mapping[str, Sequence[float]]) -> Floats:
         most = max(len(knob.choices) for knob in self.space)
         rows = [[*values[knob.name], *[np.inf] * (most - len(knob.choices))] for knob in self.space]
         return np.array(rows, dtype=float)

@@ -6,9 +6,9 @@ import moocore
 import numpy as np
 import pytest
 
-from parefront.search.evolve import child, rank
+from parefront.search.evolve import children, rank
 from parefront.search.history import Tried
-from parefront.spaces import Choice, Policy
+from parefront.spaces import Choice
 
 from .synthetic import SyntheticEvaluator
 
@@ -39,19 +39,24 @@ def test_what_meets_the_budgets_comes_before_what_does_not() -> None:
 
 def test_children_offer_valid_choices_and_differ_little_from_their_parents() -> None:
     space = SyntheticEvaluator(blocks=10).space
-    generator = np.random.default_rng(0)
-    mild, strong = space.encode(Policy()), space.encode(space.uniform({"quantize": 8, "prune_channels": 0.5}))
-    parents = [tried([0.0, 1.0], params=mild), tried([1.0, 0.0], params=strong)]
-    differences = []
-    for _ in range(200):
-        params = child(space, parents, generator)
-        space.validate(Policy(params))
-        differences.append(sum(params[name] not in (mild[name], strong[name]) or params == mild for name in params))
-    assert np.mean(differences) < 2
+    choices = np.array([len(knob.choices) for knob in space])
+    mild, strong = np.zeros(len(space), dtype=np.int64), choices - 1
+    bred = children(space, np.array([mild, strong]), np.random.default_rng(0), 200)
+    assert bred.shape == (200, len(space))
+    assert ((bred >= 0) & (bred < choices)).all()
+    assert ((bred != mild) & (bred != strong)).sum(axis=1).mean() < 2
+    assert (bred != mild).any(axis=1).mean() > 0.95
 
 
 def test_a_child_of_one_parent_is_not_its_parent() -> None:
     space = SyntheticEvaluator(blocks=3).space
-    generator = np.random.default_rng(0)
-    parent = tried([0.0, 1.0], params=space.encode(Policy()))
-    assert all(child(space, [parent], generator) != parent.params for _ in range(50))
+    parent = np.zeros(len(space), dtype=np.int64)
+    assert (children(space, parent[None], np.random.default_rng(0), 50) != parent).any(axis=1).all()
+
+
+def test_mutation_mostly_steps_to_a_neighbour() -> None:
+    space = SyntheticEvaluator(blocks=3).space
+    parent = np.array([3 if knob.compressor == "prune_channels" else 0 for knob in space])
+    bred = children(space, parent[None], np.random.default_rng(0), 2000)
+    steps = np.abs(bred - parent)[:, [knob.compressor == "prune_channels" for knob in space]]
+    assert 0.7 < (steps[steps > 0] == 1).mean() < 0.95
