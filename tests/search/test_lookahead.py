@@ -1,0 +1,92 @@
+"""Before the first trial: budgets out of reach are refused, and another run's probes are taken over."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parefront.search import Candidate, Front, NoCandidate, Probing, Run, search
+from parefront.search.probe_store import ProbeStore
+from parefront.spaces import ConfigError, Policy
+
+from .synthetic import SyntheticEvaluator
+
+
+def run_of(folder: Path, name: str, trials: int = 30, search: dict[str, Any] | None = None, **more: Any) -> Run:
+    return Run.create(folder / name, {"search": {"trials": trials, "seed": 0, **(search or {})}, **more})
+
+
+def test_a_budget_out_of_reach_is_refused_before_any_trial(tmp_path: Path) -> None:
+    evaluator = SyntheticEvaluator(blocks=4)
+    run = run_of(tmp_path, "impossible", budget=["latency <= 0.001x"])
+    with pytest.raises(
+        NoCandidate, match=r"latency <= 0.001x cannot be met: the least .* is latency 0\.\d+x"
+    ) as refused:
+        search(run, evaluator)
+    assert refused.value.exit_code == 4
+    assert "prune_channels" in str(refused.value)
+    assert evaluator.evaluated == []
+
+
+def test_a_budget_within_reach_is_met_by_the_upper_bound(tmp_path: Path) -> None:
+    evaluator = SyntheticEvaluator(blocks=6, noise=0.01)
+    front = search(run_of(tmp_path, "possible", budget=["latency <= 0.35x"]), evaluator)
+    assert front.select("latency <= 0.35x").metrics["latency_ratio"].high <= 0.35
+
+
+def test_probing_is_told_of(tmp_path: Path) -> None:
+    events: list[object] = []
+    search(run_of(tmp_path, "told"), SyntheticEvaluator(blocks=3), events.append)
+    told = [event for event in events if isinstance(event, Probing)]
+    assert [event.done for event in told] == [*range(told[-1].total + 1)]
+
+
+def test_a_search_starts_warm_from_another_run_s_probes(tmp_path: Path) -> None:
+    search(run_of(tmp_path, "first"), SyntheticEvaluator(blocks=4))
+    cold, warm = SyntheticEvaluator(blocks=4), SyntheticEvaluator(blocks=4)
+    asked: list[Policy] = []
+    warm.probe_divergence = lambda policy: asked.append(policy) or 0.0  # type: ignore[method-assign,func-returns-value]
+    expected = search(run_of(tmp_path, "cold"), cold)
+    got = search(run_of(tmp_path, "warm", search={"warm_start": str(tmp_path / "first")}), warm)
+    assert asked == []
+    assert [c.policy for c in got] == [c.policy for c in expected]
+
+
+def test_probes_of_other_methods_are_refused(tmp_path: Path) -> None:
+    search(run_of(tmp_path, "first", compress={"quantize": {}}), SyntheticEvaluator(blocks=3))
+    other = run_of(tmp_path, "second", compress={"prune_channels": {}}, search={"warm_start": str(tmp_path / "first")})
+    with pytest.raises(ConfigError, match="other methods; its probes tell nothing here"):
+        search(other, SyntheticEvaluator(blocks=3))
+
+
+def test_probe_seconds_count(tmp_path: Path) -> None:
+    run = run_of(tmp_path, "counted")
+    search(run, SyntheticEvaluator(blocks=3))
+    assert 0 < ProbeStore(run.path).seconds < run.seconds
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_sixty_evaluations_find_nearly_all_of_a_space_that_can_be_enumerated(seed: int, tmp_path: Path) -> None:
+    evaluator = SyntheticEvaluator(blocks=2, seed=seed, noise=0.002)
+    space, truth = evaluator.space, SyntheticEvaluator(blocks=2, seed=seed)
+    every = {space.decode(dict(zip([k.name for k in space], c, strict=True)))
+             for c in itertools.product(*(k.choices for k in space))}  # fmt: skip
+    assert len(every) >= 500
+    baseline = truth.baseline(tmp_path)
+
+    def volume(policies: set[Policy]) -> float:
+        candidates: list[Candidate] = []
+        for policy in policies:
+            if len(policy.of("drop_blocks")) < 2:
+                candidates.append(truth.evaluate(policy, tmp_path / "one.onnx"))
+        return Front.of(candidates, ("accuracy", "latency"), baseline).hypervolume()
+
+    run = run_of(tmp_path, "small", trials=60, search={"seed": seed})
+    search(run, evaluator)
+    share = volume({record.policy for record in run.trials}) / volume(every)
+    assert share > 0.95
+    assert np.isfinite(share)

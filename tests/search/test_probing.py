@@ -1,0 +1,104 @@
+"""Probes of the synthetic network: what they find is the formula's, what is known is not measured again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from parefront.search.probe_store import ProbeStore
+from parefront.search.probing import Prober
+from parefront.spaces import Infeasible, Policy
+
+from .synthetic import SyntheticEvaluator
+
+
+class CountingEvaluator(SyntheticEvaluator):
+    """Counts its probes, and may be told to stop after so many."""
+
+    losses = costs = 0
+    limit = 10**9
+
+    def probe_divergence(self, policy: Policy) -> float:
+        self.losses += 1
+        if self.losses + self.costs > self.limit:
+            raise KeyboardInterrupt
+        return super().probe_divergence(policy)
+
+    def probe_costs(self, policy: Policy, artifact: Path, keys: object) -> dict[str, float]:
+        self.costs += 1
+        if self.losses + self.costs > self.limit:
+            raise KeyboardInterrupt
+        return super().probe_costs(policy, artifact, ["latency_ratio"])
+
+
+def prober(evaluator: SyntheticEvaluator, folder: Path, trials: int = 60) -> Prober:
+    return Prober(evaluator, ProbeStore(folder), folder, ["latency"], trials)
+
+
+def test_the_base_is_int8_where_that_pays(tmp_path: Path) -> None:
+    evaluator = SyntheticEvaluator(blocks=6)
+    found = prober(evaluator, tmp_path).measure()
+    assert found.base == evaluator.space.encode(evaluator.space.uniform({"quantize": 8}))
+    everything = evaluator.space.uniform({"quantize": 8})
+    assert found.base_costs["latency_ratio"] == pytest.approx(evaluator.exact(everything)[1])
+
+
+def test_losses_rank_policies_as_the_formula_does(tmp_path: Path) -> None:
+    evaluator = SyntheticEvaluator(blocks=8, seed=3)
+    found = prober(evaluator, tmp_path).measure()
+    policies = [evaluator.space.sample(np.random.default_rng(seed)) for seed in range(60)]
+    rows = found.indices([evaluator.space.encode(policy) for policy in policies])
+    exact = [-evaluator.exact(policy)[0] for policy in policies]
+    assert spearmanr(found.expected_divergence(rows), exact).statistic > 0.9
+
+
+def test_losses_never_fall_along_a_knob_and_are_nothing_where_it_is_left(tmp_path: Path) -> None:
+    found = prober(SyntheticEvaluator(blocks=5), tmp_path).measure()
+    for knob in found.space:
+        losses = found.divergence[knob.name]
+        assert losses[knob.choices.index(knob.neutral)] == 0.0
+        assert list(losses) == sorted(losses)
+
+
+def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
+    evaluator = CountingEvaluator(blocks=6)
+    first = prober(evaluator, tmp_path).measure()
+    spent = evaluator.losses + evaluator.costs
+    assert prober(evaluator, tmp_path).measure().divergence == first.divergence
+    assert evaluator.losses + evaluator.costs == spent
+
+
+def test_probes_go_on_where_they_were_stopped(tmp_path: Path) -> None:
+    whole = CountingEvaluator(blocks=6)
+    (tmp_path / "whole").mkdir()
+    expected = prober(whole, tmp_path / "whole").measure()
+    broken = CountingEvaluator(blocks=6)
+    broken.limit = 15
+    with pytest.raises(KeyboardInterrupt):
+        prober(broken, tmp_path).measure()
+    held = ProbeStore(tmp_path)
+    assert len(held.divergences) + len(held.costs) == 15
+    broken.limit = 10**9
+    found = prober(broken, tmp_path).measure()
+    assert (found.divergence, found.savings) == (expected.divergence, expected.savings)
+    assert broken.losses + broken.costs == whole.losses + whole.costs + 1, "but for the one that was stopped"
+
+
+def test_what_has_no_model_is_no_one_s_choice(tmp_path: Path) -> None:
+    class Refusing(SyntheticEvaluator):
+        def probe_divergence(self, policy: Policy) -> float:
+            if "drop_blocks/block2" in policy:
+                raise Infeasible("no")
+            return super().probe_divergence(policy)
+
+    found = prober(Refusing(blocks=6), tmp_path).measure()
+    others = [found.divergence[f"drop_blocks/block{block}"][1] for block in range(6) if block != 2]
+    assert found.divergence["drop_blocks/block2"][1] >= 5 * np.median(others)
+
+
+def test_no_artefact_is_left(tmp_path: Path) -> None:
+    prober(SyntheticEvaluator(blocks=3), tmp_path).measure()
+    assert [path.name for path in tmp_path.iterdir()] == ["probes.json"]
