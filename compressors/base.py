@@ -116,6 +116,11 @@ class Compressor(ABC):
         """How layers behind a change are repaired once all structure is decided: a name in ``compensate.METHODS``."""
         return "none"
 
+    @property
+    def quick_compensation(self) -> str:
+        """A repair nearly as good that needs no forward pass, for probes; where there is none, the same."""
+        return self.compensation
+
     def compress(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
         """A compressed copy of ``net``; see :meth:`carry_out`."""
         return self.carry_out(copy.deepcopy(net), choices, calibration)

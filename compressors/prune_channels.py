@@ -57,6 +57,10 @@ class PruneChannels(Compressor):
     def compensation(self) -> str:
         return self.options.compensate
 
+    @property
+    def quick_compensation(self) -> str:
+        return "covariance" if self.compensation == "least_squares" else self.compensation
+
     def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
         kept: list[tuple[ChannelGroup, list[int]]] = []
         for name, ratio in choices.items():

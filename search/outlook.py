@@ -11,7 +11,7 @@ from .history import Tried
 from .sensitivity import Floats, Indices, Sensitivity
 
 SATURATED = 0.8
-"""Beyond so many nats the outputs tell little more about the knobs, and losses no longer rise in a straight line."""
+"""Beyond so many nats losses no longer rise in a straight line."""
 TYPICAL_SLOPE = 0.2
 """Accuracy lost for a nat, as a fraction, before trials tell: 0.13 to 0.3 on three networks of CIFAR-10 and MNIST."""
 _WEIGHT = 3.0
@@ -41,10 +41,9 @@ class Outlook:
         moved = np.array([self._moved(t) for t in tried])
         self._line = self._fit_line(moved, tried)
         rows = sensitivity.indices([t.params for t in tried]) if tried else np.zeros((0, len(sensitivity.space)), int)
-        useful = moved < SATURATED if len(moved) else np.zeros(0, bool)
-        expected = self._expected_divergence(rows[useful])
-        parts = sensitivity.losses(rows[useful]) / expected[:, None]
-        self.divergence = Correction.fit(parts, expected, np.maximum(moved[useful], _TINY))
+        expected = self._expected_divergence(rows)
+        parts = sensitivity.losses(rows) / expected[:, None]
+        self.divergence = Correction.fit(parts, expected, np.maximum(moved, _TINY))
         self.costs = {
             index: self._cost_correction(key, rows, np.array([t.costs[index] for t in tried]) / baseline.costs[index])
             for index, key in enumerate(keys)

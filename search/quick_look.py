@@ -22,8 +22,8 @@ BATCH = 32
 class QuickLook:
     """Compresses in torch and compares the outputs with the uncompressed model's.
 
-    Differs from a trial in three ways: the images are few, layers behind a change are re-solved from covariances that
-    are taken once a run (see ``compensate.covariance``), and int8 is simulated.
+    Differs from a trial in three ways: the images are few, layers that read pruned channels are re-solved from
+    covariances that are taken once a run (see ``compensate.covariance``), and int8 is simulated.
 
     Args:
         traced: the uncompressed network.
@@ -70,6 +70,6 @@ class QuickLook:
 
 def _quick(compressor: Compressor, options: Mapping[str, Any], target: Target) -> Compressor:
     """The same with the quick repair in place of the thorough one."""
-    if compressor.compensation != "least_squares":
+    if compressor.quick_compensation == compressor.compensation:
         return compressor
-    return create(compressor.name, {**options, "compensate": "covariance"}, target)
+    return create(compressor.name, {**options, "compensate": compressor.quick_compensation}, target)
