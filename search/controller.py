@@ -110,7 +110,7 @@ class _Session:
         message = ""
         try:
             while self.done < settings.trials:
-                self._step(study, baseline)
+                self._step(study, baseline, ahead)
         except SpaceExhausted as end:
             message = str(end)
         finally:
@@ -138,9 +138,10 @@ class _Session:
             budget.measured(baseline, baseline)
         return baseline
 
-    def _step(self, study: RunStudy, baseline: Candidate) -> None:
-        started = time.perf_counter()
+    def _step(self, study: RunStudy, baseline: Candidate, ahead: Lookahead) -> None:
+        started, probed = time.perf_counter(), ahead.seconds
         trial = study.ask()
+        started += ahead.seconds - probed  # the first to ask waits for the probes, which are counted by themselves
         policy = self.evaluator.space.suggest(trial)
         known = self.records.get(policy.digest)
         if known is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 
 from ..evaluators import Measurement
@@ -24,6 +25,9 @@ SPARE = 1.02
 class Lookahead:
     """Probes once a run, when a sampler first asks.
 
+    Attributes:
+        seconds: that this took in this session; what is in the store already takes none.
+
     Args:
         run: where probes are kept; its settings may name another run to take them over from.
         evaluator: measures.
@@ -34,6 +38,7 @@ class Lookahead:
     def __init__(self, run: Run, evaluator: Evaluator, baseline: Candidate, emit: OnEvent) -> None:
         self._run, self._evaluator, self._baseline, self._emit = run, evaluator, baseline, emit
         self._held: Sensitivity | None = None
+        self.seconds = 0.0
 
     def sensitivity(self) -> Sensitivity:
         """What every knob does alone.
@@ -43,6 +48,7 @@ class Lookahead:
             ConfigError: where the run to start from is of another model or other methods.
         """
         if self._held is None:
+            started = time.perf_counter()
             settings = self._run.settings
             store = ProbeStore(self._run.path)
             if settings.warm_start and not store.divergences:
@@ -59,6 +65,7 @@ class Lookahead:
                 if budget.at_most:
                     self._refuse_out_of_reach(budget, held, prober)
             self._held = held
+            self.seconds = time.perf_counter() - started
         return self._held
 
     def _take_over(self, store: ProbeStore, name: str) -> None:
