@@ -64,7 +64,7 @@ def test_probes_of_other_methods_are_refused(tmp_path: Path) -> None:
         search(other, SyntheticEvaluator(blocks=3))
 
 
-def test_probe_seconds_count_once(tmp_path: Path) -> None:
+def test_probe_seconds_count(tmp_path: Path) -> None:
     class Slow(SyntheticEvaluator):
         def probe_divergence(self, policy: Policy) -> float:
             time.sleep(0.02)
@@ -72,9 +72,7 @@ def test_probe_seconds_count_once(tmp_path: Path) -> None:
 
     run = run_of(tmp_path, "counted", trials=10)
     search(run, Slow(blocks=3))
-    probes = ProbeStore(run.path).seconds
-    assert 0.2 < probes < run.seconds
-    assert run.trials[0].seconds < probes / 2
+    assert 0.2 < ProbeStore(run.path).seconds < run.seconds
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
