@@ -29,6 +29,8 @@ MOST_MOVED = 0.4
 """Nats at which the ladder ends: some ten points of accuracy."""
 _OPTIMA, _CHILDREN, _POPULATION, _DRAWS = 120, 80, 16, 24
 _WIDEST_PRICE = 1e3
+_BEYOND = 1e-3
+"""What an improvement is worth in a policy that is expected to miss a budget."""
 _SPARE = (0.97, 0.92)
 """Shares of the user's budgets that are aimed at first: the model errs."""
 
@@ -97,7 +99,7 @@ class KnapsackSampler(BaseSampler):
         knapsack = self._knapsack(sensitivity, outlook)
         if done <= len(_SPARE):
             yield from self._within_budgets(sensitivity, knapsack)
-        costs = sensitivity.costs
+        costs = self._objective_costs(sensitivity)
         least = {
             cost: float(sensitivity.expected_cost(cost, knapsack.least_cost(cost, MOST_MOVED)[None])[0])
             for cost in costs
@@ -112,16 +114,25 @@ class KnapsackSampler(BaseSampler):
 
     def _within_budgets(self, sensitivity: Sensitivity, knapsack: Knapsack) -> Iterator[Mapping[str, Choice]]:
         """The least loss within the user's budgets on costs, with a little to spare."""
-        for spare in _SPARE:
-            bounds: dict[str, float] = {}
-            for budget in self._context.budgets:
-                key = metric_key(budget.metric)
-                if budget.at_most and key in sensitivity.base_costs:
-                    bound = budget.share_of(self._context.baseline) * spare
-                    bounds[key] = min(bound, bounds.get(key, bound))
-            row = knapsack.least_loss(bounds) if bounds else None
+        bounds = self._bounds(sensitivity)
+        for spare in _SPARE if bounds else ():
+            row = knapsack.least_loss({cost: spare * bound for cost, bound in bounds.items()})
             if row is not None:
                 yield sensitivity.params(row)
+
+    def _bounds(self, sensitivity: Sensitivity) -> dict[str, float]:
+        """What the user's budgets allow of the uncompressed model's costs, by cost."""
+        bounds: dict[str, float] = {}
+        for budget in self._context.budgets:
+            key = metric_key(budget.metric)
+            if budget.at_most and key in sensitivity.base_costs:
+                bound = budget.share_of(self._context.baseline)
+                bounds[key] = min(bound, bounds.get(key, bound))
+        return bounds
+
+    def _objective_costs(self, sensitivity: Sensitivity) -> list[str]:
+        """The costs that are objectives; others have budgets only."""
+        return [cost for cost in sensitivity.costs if cost in self._keys]
 
     def _knapsack(self, sensitivity: Sensitivity, outlook: Outlook) -> Knapsack:
         scale = {"": outlook.divergence.factors}
@@ -137,6 +148,8 @@ class KnapsackSampler(BaseSampler):
         draws = self._generator.normal(size=(_DRAWS, len(self._keys)))
         front = np.vstack([outlook.believed(), np.array([self._baseline.costs])])
         gain = expected_improvement(front, means, deviations, self._corner(), draws)
+        for cost, bound in self._bounds(sensitivity).items():
+            gain = np.where(sensitivity.expected_cost(cost, rows) <= bound, gain, _BEYOND * gain)
         for index in np.argsort(-gain, kind="stable"):
             params = sensitivity.params(rows[index])
             if gain[index] > 0 and self._digest(params) not in known:
@@ -151,10 +164,9 @@ class KnapsackSampler(BaseSampler):
         """Optimal for prices drawn at random, under corrections drawn from what they may be."""
         draw, corrections = self._generator, {self._keys[index]: c for index, c in outlook.costs.items()}
         prices, savings = {}, {}
-        for cost in sensitivity.costs:
+        for cost in self._objective_costs(sensitivity):
             prices[cost] = reference_price(sensitivity, cost) * _WIDEST_PRICE ** draw.uniform(-1, 1, _OPTIMA)
-            known = corrections.get(cost)
-            savings[cost] = known.draw_factors(draw, _OPTIMA) if known else np.ones((_OPTIMA, len(self._space)))
+            savings[cost] = corrections[cost].draw_factors(draw, _OPTIMA)
         return priced_optima(sensitivity, outlook.divergence.draw_factors(draw, _OPTIMA), savings, prices)
 
     def _children(self, sensitivity: Sensitivity, tried: list[Tried]) -> Indices:

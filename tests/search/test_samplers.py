@@ -14,10 +14,12 @@ from parefront.search import (
     Budget,
     Candidate,
     Front,
+    Run,
     SamplerContext,
     SpaceExhausted,
     make_sampler,
     sampler_names,
+    search,
 )
 from parefront.search.record import Outcome, TrialRecord
 from parefront.search.repeatable import MAX_REPEATS
@@ -223,3 +225,12 @@ def test_a_sampler_registers_by_entry_point(tmp_path: Path) -> None:
     assert isinstance(make_sampler("randomly", context), optuna.samplers.BaseSampler)
     with pytest.raises(ConfigError, match=r"expected an optuna\.samplers\.BaseSampler, got int"):
         make_sampler("broken", context)
+
+
+def test_auto_keeps_a_budget_on_what_is_no_objective(tmp_path: Path) -> None:
+    evaluator = SyntheticEvaluator(blocks=6)
+    run = Run.create(tmp_path / "run", {"budget": ["size <= 0.7x"], "search": {"trials": 40}})
+    search(run, evaluator)
+    late = [record.candidate for record in run.trials[20:] if record.candidate]
+    met = [c for c in late if run.settings.budgets[0].met(c, run.baseline)]
+    assert len(met) > len(late) / 2
