@@ -56,6 +56,8 @@ class AmcOptions:
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
                 raise ConfigError(f"sampler_options.{name}: expected a number of 0 or more, got {value!r}")
+        if self.decay > 1 or self.sigma > 10:
+            raise ConfigError("sampler_options: expected a decay of at most 1 and a sigma of at most 10")
 
 
 class Agent:

@@ -58,6 +58,8 @@ class AmcSampler(BaseSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
+        if self._context.probe is not None:
+            self._context.probe()
         with one_thread():
             agent = self._agent(study)
             known = tried_digests(study)

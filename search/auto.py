@@ -149,7 +149,8 @@ class KnapsackSampler(BaseSampler):
         front = np.vstack([outlook.believed(), np.array([self._baseline.costs])])
         gain = expected_improvement(front, means, deviations, self._corner(), draws)
         for cost, bound in self._bounds(sensitivity).items():
-            gain = np.where(sensitivity.expected_cost(cost, rows) <= bound, gain, _BEYOND * gain)
+            if cost not in self._keys:
+                gain = np.where(sensitivity.expected_cost(cost, rows) <= bound, gain, _BEYOND * gain)
         for index in np.argsort(-gain, kind="stable"):
             params = sensitivity.params(rows[index])
             if gain[index] > 0 and self._digest(params) not in known:
@@ -189,8 +190,12 @@ class KnapsackSampler(BaseSampler):
             corner[self._loss] = self._floor
         for budget in self._context.budgets:
             for index, key in enumerate(self._keys):
-                if metric_key(budget.metric) == key and budget.at_most:
-                    corner[index] = min(corner[index], budget.share_of(self._context.baseline) * corner[index])
+                if metric_key(budget.metric) == key:
+                    before = self._baseline.costs[index]
+                    allowed = budget.share_of(self._context.baseline) * before if budget.at_most else -budget.amount
+                    if budget.relative and not budget.at_most:
+                        allowed += before
+                    corner[index] = min(corner[index], allowed)
         return corner
 
     def _digest(self, params: Mapping[str, Choice]) -> str:

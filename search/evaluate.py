@@ -38,7 +38,7 @@ from .front import Front
 from .quick_look import QuickLook
 from .race import race
 from .split import Split
-from .standing import Standing, refuse_beyond_budget
+from .standing import TIMED, Standing, refuse_beyond_budget
 from .stopwatch import Stopwatch
 from .timer import Timer
 from .uniform import uniform_choices
@@ -188,7 +188,7 @@ class TaskEvaluator:
         try:
             made, _ = self._make(policy, artifact)
             metrics = dict(made.metrics)
-            if "latency_ratio" in keys:
+            if TIMED & set(keys):
                 metrics |= self._timer.looks(policy, artifact).closer() or {}
             if "memory_bytes" in keys:
                 metrics["memory_bytes"] = self._device.memory(artifact, repeats=1)

@@ -36,14 +36,16 @@ class Outlook:
         self, sensitivity: Sensitivity, baseline: Tried, tried: Sequence[Tried], loss: int | None, keys: Sequence[str]
     ) -> None:
         self._sensitivity, self._baseline, self._loss, self._keys = sensitivity, baseline, loss, keys
-        self._smooth = all(t.divergence is not None for t in tried)
+        self._smooth = not tried or any(t.divergence is not None for t in tried)
         self._tried = tried
-        moved = np.array([self._moved(t) for t in tried])
-        self._line = self._fit_line(moved, tried)
-        rows = sensitivity.indices([t.params for t in tried]) if tried else np.zeros((0, len(sensitivity.space)), int)
+        teaching = [t for t in tried if t.divergence is not None or not self._smooth]
+        moved = np.array([self._moved(t) for t in teaching])
+        self._line = self._fit_line(moved, teaching)
+        rows = self._rows(teaching)
         expected = self._expected_divergence(rows)
         parts = sensitivity.losses(rows) / expected[:, None]
         self.divergence = Correction.fit(parts, expected, np.maximum(moved, _TINY))
+        rows = self._rows(tried)
         self.costs = {
             index: self._cost_correction(key, rows, np.array([t.costs[index] for t in tried]) / baseline.costs[index])
             for index, key in enumerate(keys)
@@ -71,8 +73,14 @@ class Outlook:
         known = np.array([t.costs for t in self._tried]).reshape(-1, len(self._keys))
         if self._smooth and len(known) and self._loss is not None:
             intercept, slope = self._line
-            known[:, self._loss] = intercept + slope * np.array([self._moved(t) for t in self._tried])
+            measured = np.array([t.divergence is not None for t in self._tried])
+            moved = np.array([self._moved(t) for t in self._tried])
+            known[:, self._loss] = np.where(measured, intercept + slope * moved, known[:, self._loss])
         return known
+
+    def _rows(self, tried: Sequence[Tried]) -> Indices:
+        empty: Indices = np.zeros((0, len(self._sensitivity.space)), dtype=np.int64)
+        return self._sensitivity.indices([t.params for t in tried]) if tried else empty
 
     def _moved(self, tried: Tried) -> float:
         if tried.divergence is not None:

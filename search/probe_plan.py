@@ -55,8 +55,8 @@ def cost_changes(
     return changes
 
 
-def loss_changes(space: SearchSpace, at_most: int) -> list[Change]:
-    """Changes of the uncompressed model that tell what every knob loses: each alone, a middle choice first.
+def loss_changes(space: SearchSpace, base: Mapping[str, Choice], at_most: int) -> list[Change]:
+    """Changes of the uncompressed model that tell what every knob loses: each alone, to the base's or a middle choice.
 
     The strongest choice too, for as many knobs as ``at_most`` leaves room for, spread over the network; knobs that
     follow each other are changed together where even one measurement for each is too many.
@@ -68,11 +68,13 @@ def loss_changes(space: SearchSpace, at_most: int) -> list[Change]:
     total = sum(map(len, by_compressor.values()))
     share = min(1.0, at_most / max(1, total))
     middles, ends = [], []
-    for knobs in by_compressor.values():
-        for together in _runs(knobs, max(1, int(len(knobs) * share))):
-            middle, *strongest = reversed(_changes(tuple(together), lambda knob: knob.neutral))
-            middles.append(middle)
-            ends += strongest
+    for members in by_compressor.values():
+        for together in _runs(members, max(1, int(len(members) * share))):
+            knobs = tuple(together)
+            middles.append(Change(knobs, tuple(_first_look(knob, base[knob.name]) for knob in knobs)))
+            last = tuple(knob.choices[-1] for knob in knobs)
+            if last != middles[-1].choices:
+                ends.append(Change(knobs, last))
     left = max(at_most - len(middles), min(len(ends), 3 * len(by_compressor)))
     step = max(1.0, len(ends) / max(1, left))
     return [*middles, *(ends[int(index * step)] for index in range(int(len(ends) / step)))]
@@ -86,6 +88,11 @@ def points(knob: Knob, start: Choice) -> list[Choice]:
     place = knob.choices.index(start)
     milder, stronger = knob.choices[:place], knob.choices[place + 1 :]
     return list(dict.fromkeys([*stronger[-1:], *stronger[(len(stronger) - 1) // 2 :][:1], *milder[:1]]))
+
+
+def _first_look(knob: Knob, base: Choice) -> Choice:
+    """The choice whose loss is to be known best: the base's, or the middle one where that is neutral."""
+    return base if base != knob.neutral else points(knob, knob.neutral)[min(1, len(knob.choices) - 2)]
 
 
 def _changes(knobs: tuple[Knob, ...], start: Callable[[Knob], Choice]) -> list[Change]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from ..spaces import Choice, Infeasible, Knob, Layer, Policy, SearchSpace
+from ..evaluators.errors import DeviceError
+from ..spaces import Choice, Infeasible, Knob, Layer, ParefrontError, Policy, SearchSpace
 from .candidate import Evaluator
 from .metrics import metric_key
 from .probe_plan import Change, cost_changes, loss_changes
@@ -26,7 +27,11 @@ UNKNOWN = 10.0
 LOSS_PER_DIVERGENCE = 1.5
 """Shares of the uncompressed model's cost that one nat of divergence is as dear as, when the base is chosen."""
 
+MOST_TO_END = 100.0
+"""A strongest choice that was not probed is taken to lose at most so many times what a milder one does."""
+
 OnProbe = Callable[[int, int], None]
+OnFailure = Callable[[Policy, Exception], None]
 
 
 class Prober:
@@ -44,7 +49,8 @@ class Prober:
         folder: for artefacts, each deleted once it is measured.
         costs: names of the cost objectives (and of budgets on costs).
         trials: of the search; the number of probes goes by it.
-        on_probe: told how many of how many are done.
+        on_probe: told how many of how many are done, while there are any to take.
+        on_failure: told of what a probe has raised; it then counts as one without a model.
     """
 
     def __init__(
@@ -55,10 +61,11 @@ class Prober:
         costs: Sequence[str],
         trials: int,
         on_probe: OnProbe = lambda done, total: None,
+        on_failure: OnFailure = lambda policy, error: None,
     ) -> None:
         self._evaluator, self._store, self._folder = evaluator, store, folder
         self._keys = tuple(dict.fromkeys(metric_key(name) for name in costs))
-        self._trials, self._on_probe = trials, on_probe
+        self._trials, self._on_probe, self._on_failure = trials, on_probe, on_failure
         self._space: SearchSpace = evaluator.space
         self._layers: Mapping[str, Layer] = evaluator.layers
 
@@ -66,29 +73,34 @@ class Prober:
         """All probes that are not in the store yet, and what they tell."""
         base = self._best_base()
         chosen = self._space.encode(base)
-        losses = loss_changes(self._space, max(1, int(LOSS_PROBES * self._trials)))
+        losses = loss_changes(self._space, chosen, max(1, int(LOSS_PROBES * self._trials)))
         costs = cost_changes(self._space, chosen, self._layers, max(1, int(COST_PROBES * self._trials)))
-        total = len(losses) + len(costs)
+        total, spent = len(losses) + len(costs), self._store.seconds
         lost: list[tuple[Change, float]] = []
         for done, change in enumerate(losses):
-            self._on_probe(done, total)
-            value = self.divergence(self._space.decode(change.params))
+            policy = self._space.decode(change.params)
+            if policy.digest not in self._store.divergences:
+                self._on_probe(done, total)
+            value = self.divergence(policy)
             if value is not None:
                 lost.append((change, value))
         base_costs = self.costs(base) or {}
-        saved: list[tuple[Change, dict[str, float]]] = []
+        saved: list[tuple[Change, Change, dict[str, float]]] = []
         for done, change in enumerate(costs, start=len(losses)):
-            self._on_probe(done, total)
-            values = self.costs(self._space.decode({**chosen, **change.params}))
-            if values is not None:
-                saved.append((change, {key: base_costs[key] - values[key] for key in self._keys}))
-        self._on_probe(total, total)
+            if self._space.decode({**chosen, **change.params}).digest not in self._store.costs:
+                self._on_probe(done, total)
+            found = self._largest_with_a_model(chosen, change)
+            if found is not None:
+                part, values = found
+                saved += [(change, part, {key: base_costs[key] - values[key] for key in self._keys})]
+        if self._store.seconds > spent:
+            self._on_probe(total, total)
         return Sensitivity(
             self._space,
             chosen,
             _losses(self._space, lost),
             base_costs,
-            {key: self._savings(chosen, [(c, v[key]) for c, v in saved]) for key in self._keys},
+            {key: self._savings(chosen, [(c, p, v[key]) for c, p, v in saved]) for key in self._keys},
         )
 
     def divergence(self, policy: Policy) -> float | None:
@@ -97,7 +109,7 @@ class Prober:
         if policy.digest not in held:
             started = time.perf_counter()
             value: float | None = None
-            with suppress(Infeasible):
+            with self._or_none(policy):
                 value = self._evaluator.probe_divergence(policy)
             finite = value is not None and np.isfinite(value)
             self._store.add_divergence(policy.digest, value if finite else None, time.perf_counter() - started)
@@ -111,11 +123,37 @@ class Prober:
             started = time.perf_counter()
             artifact = self._folder / f"probe-{policy.digest}.onnx"
             values: dict[str, float] | None = None
-            with suppress(Infeasible):
-                values = dict(self._evaluator.probe_costs(policy, artifact, self._keys))
-            artifact.unlink(missing_ok=True)
+            try:
+                with self._or_none(policy):
+                    values = dict(self._evaluator.probe_costs(policy, artifact, self._keys))
+            finally:
+                artifact.unlink(missing_ok=True)
             self._store.add_costs(policy.digest, values, time.perf_counter() - started)
-        return held[policy.digest]
+        found = held[policy.digest]
+        return None if found is None else {key: found[key] for key in self._keys}
+
+    @contextmanager
+    def _or_none(self, policy: Policy) -> Iterator[None]:
+        """Go on after what has no model, or fails: like a trial, a probe may. What a search cannot mend is raised."""
+        try:
+            yield
+        except Infeasible:
+            pass
+        except (ParefrontError, DeviceError):
+            raise
+        except Exception as error:
+            self._on_failure(policy, error)
+
+    def _largest_with_a_model(
+        self, base: Mapping[str, Choice], change: Change
+    ) -> tuple[Change, dict[str, float]] | None:
+        """The change and its costs, or of its first half, quarter … where all of it together has no model."""
+        while (values := self.costs(self._space.decode({**base, **change.params}))) is None:
+            half = len(change.knobs) // 2
+            if not half:
+                return None
+            change = Change(change.knobs[:half], change.choices[:half])
+        return change, values
 
     def _best_base(self) -> Policy:
         """Of the uncompressed model and all of it in other arithmetic the best, a nat being as dear as 1.5 models."""
@@ -129,14 +167,14 @@ class Prober:
         return min([Policy(), *self._evaluator.bases], key=price)
 
     def _savings(
-        self, base: Mapping[str, Choice], measured: Sequence[tuple[Change, float]]
+        self, base: Mapping[str, Choice], measured: Sequence[tuple[Change, Change, float]]
     ) -> dict[str, tuple[float, ...]]:
-        """By knob, for each choice; zero where nothing was measured."""
+        """By knob and choice, from changes and the parts of them that were measured; zero where nothing was."""
         known: dict[str, dict[Choice, float]] = {knob.name: {base[knob.name]: 0.0} for knob in self._space}
-        for change, saving in measured:
-            work = np.array([self._work(knob) for knob in change.knobs])
-            for knob, choice, part in zip(change.knobs, change.choices, work / work.sum(), strict=True):
-                known[knob.name][choice] = saving * float(part)
+        for whole, change, saving in measured:
+            each = saving / sum(self._work(knob) for knob in change.knobs)
+            for knob, choice in zip(whole.knobs, whole.choices, strict=True):
+                known[knob.name][choice] = each * self._work(knob)
         return {knob.name: _interpolated(knob, known[knob.name]) for knob in self._space}
 
     def _work(self, knob: Knob) -> float:
@@ -168,7 +206,9 @@ def _losses(space: SearchSpace, measured: Sequence[tuple[Change, float]]) -> dic
         if not held:
             held[end] = UNKNOWN * float(np.median(strongest.get(knob.compressor, [1.0])))
         elif end not in held:
-            held[end] = max(1.0, float(np.median(ratios.get(knob.compressor, [4.0])))) * max(held.values())
+            held[end] = max(1.0, min(MOST_TO_END, float(np.median(ratios.get(knob.compressor, [4.0]))))) * max(
+                held.values()
+            )
         held[knob.neutral] = 0.0
         losses[knob.name] = _never_falling(knob, _interpolated(knob, held, root=True))
     return losses

@@ -31,7 +31,7 @@ def priced_optima(
         values = values - price[:, None, None] * saved * savings[cost][:, :, None]
     chosen = np.asarray(values.argmin(axis=2), dtype=np.int64)
     best = values.min(axis=2)
-    for knob, void in sensitivity.voids.items():
+    for knob, void in sorted(sensitivity.voids.items(), key=lambda item: len(item[1])):  # inner ones first
         neutral = int(sensitivity.neutral[knob])
         of_knob = values[:, knob].copy()
         kept = of_knob[:, neutral] + best[:, void].sum(axis=1)
@@ -41,6 +41,7 @@ def priced_optima(
         rows = np.flatnonzero(taken)
         chosen[rows[:, None], void] = base[void]
         best[rows[:, None], void] = 0.0
+        best[:, knob] = np.where(taken, of_knob.min(axis=1), values[:, knob, neutral])
     return chosen
 
 

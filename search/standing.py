@@ -45,11 +45,14 @@ class Standing:
     looks: int
 
     def dominated_by(self, known: Known) -> Candidate | None:
-        """A member that dominates the candidate, all but surely; None where there is none, or an objective is unknown.
+        """A member that dominates the candidate, all but surely; None where there is none.
+
+        None, too, while an objective or what a budget is about is unknown: both are told of every candidate.
 
         Where the candidate may yet meet the budgets, only a member that meets them is enough.
         """
-        if any(metric_key(name) not in known for name in self.front.objectives):
+        names = [*self.front.objectives, *(budget.metric for budget in self.front.budgets)]
+        if any(metric_key(name) not in known for name in names):
             return None
         return next((m for m in self._rivals(known) if _dominates(self._leads(m, known, self._stretch))), None)
 

@@ -92,6 +92,8 @@ class SyntheticEvaluator:
         return self._loss(policy)
 
     def probe_costs(self, policy: Policy, artifact: Path, keys: Collection[str]) -> dict[str, float]:
+        if len(policy.of("drop_blocks")) == self.blocks:
+            raise Infeasible("no block is left")
         made = self._measure(policy, artifact, self.noise)
         known = self._measure(Policy(), artifact, 0.0)
         return {key: made.metrics[key].value / known.metrics[key].value for key in keys}

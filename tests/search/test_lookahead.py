@@ -25,12 +25,12 @@ def test_a_budget_out_of_reach_is_refused_before_any_trial(tmp_path: Path) -> No
     evaluator = SyntheticEvaluator(blocks=4)
     run = run_of(tmp_path, "impossible", budget=["latency <= 0.001x"])
     with pytest.raises(
-        NoCandidate, match=r"latency <= 0.001x cannot be met: the least .* is latency 0\.\d+x"
+        NoCandidate, match=r"latency <= 0.001x cannot be met: the least that was found is latency 0\.\d+x"
     ) as refused:
         search(run, evaluator)
     assert refused.value.exit_code == 4
     assert "prune_channels" in str(refused.value)
-    assert evaluator.evaluated == []
+    assert not run.trials
 
 
 def test_a_budget_within_reach_is_met_by_the_upper_bound(tmp_path: Path) -> None:
@@ -43,7 +43,11 @@ def test_probing_is_told_of(tmp_path: Path) -> None:
     events: list[object] = []
     search(run_of(tmp_path, "told"), SyntheticEvaluator(blocks=3), events.append)
     told = [event for event in events if isinstance(event, Probing)]
-    assert [event.done for event in told] == [*range(told[-1].total + 1)]
+    done = [event.done for event in told]
+    assert len(done) > 10
+    assert done == sorted(set(done))
+    assert done[0] == 0
+    assert done[-1] == told[-1].total
 
 
 def test_a_search_starts_warm_from_another_run_s_probes(tmp_path: Path) -> None:

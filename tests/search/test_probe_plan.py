@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from parefront.search.probe_plan import cost_changes, loss_changes, points
-from parefront.spaces import Choice, Knob, Layer, SearchSpace
+from parefront.spaces import Choice, Knob, Layer, Policy, SearchSpace
 
 RATIOS = (0.0, 0.25, 0.5, 0.75)
 
@@ -60,7 +60,7 @@ def test_where_few_are_allowed_shapes_are_put_together() -> None:
 
 def test_every_knob_is_changed_alone_for_losses() -> None:
     space, _ = network()
-    changes = loss_changes(space, 100)
+    changes = loss_changes(space, space.encode(Policy()), 100)
     assert all(len(change.knobs) == 1 for change in changes)
     asked = Counter((change.knobs[0].name, change.choices[0]) for change in changes)
     assert set(asked.values()) == {1}
@@ -70,7 +70,7 @@ def test_every_knob_is_changed_alone_for_losses() -> None:
 
 def test_where_fewer_are_allowed_strongest_choices_are_left_out_first() -> None:
     space, _ = network(12)
-    changes = loss_changes(space, 30)
+    changes = loss_changes(space, space.encode(Policy()), 30)
     alone = {change.knobs[0].name for change in changes if len(change.knobs) == 1}
     assert len(alone) == 24
     assert len(changes) == 30
@@ -79,7 +79,14 @@ def test_where_fewer_are_allowed_strongest_choices_are_left_out_first() -> None:
 
 def test_where_fewer_than_knobs_are_allowed_neighbours_are_changed_together() -> None:
     space, _ = network(12)
-    changes = loss_changes(space, 8)
+    changes = loss_changes(space, space.encode(Policy()), 8)
     covered = [knob.name for change in changes for knob in change.knobs if 0.75 not in change.choices]
     assert sorted(covered) == sorted(knob.name for knob in space)
     assert len(changes) <= 8 + 6
+
+
+def test_the_loss_of_the_base_s_choice_is_always_probed() -> None:
+    layers = [f"b{block}" for block in range(4)]
+    space = SearchSpace.of([Knob("quantize", n, (32, 8, 4, 2), 32, frozenset({n}), i) for i, n in enumerate(layers)])
+    changes = loss_changes(space, space.encode(space.uniform({"quantize": 8})), 100)
+    assert Counter(change.choices[0] for change in changes) == {8: 4, 2: 4}

@@ -102,3 +102,38 @@ def test_what_has_no_model_is_no_one_s_choice(tmp_path: Path) -> None:
 def test_no_artefact_is_left(tmp_path: Path) -> None:
     prober(SyntheticEvaluator(blocks=3), tmp_path).measure()
     assert [path.name for path in tmp_path.iterdir()] == ["probes.json"]
+
+
+def test_a_probe_that_fails_is_told_of_and_does_not_end_the_search(tmp_path: Path) -> None:
+    class Breaking(SyntheticEvaluator):
+        def probe_divergence(self, policy: Policy) -> float:
+            if "drop_blocks/block1" in policy:
+                raise ValueError("singular")
+            return super().probe_divergence(policy)
+
+    evaluator, told = Breaking(blocks=4), []
+    found = Prober(
+        evaluator,
+        ProbeStore(tmp_path),
+        tmp_path,
+        ["latency"],
+        60,
+        on_failure=lambda p, e: told.append((dict(p), str(e))),
+    ).measure()
+    assert told == [({"drop_blocks/block1": True}, "singular")]
+    assert found.divergence["drop_blocks/block1"][1] > found.divergence["drop_blocks/block0"][1]
+
+
+def test_where_alike_knobs_have_no_model_together_half_of_them_tell(tmp_path: Path) -> None:
+    evaluator = SyntheticEvaluator(blocks=6)
+    found = prober(evaluator, tmp_path).measure()
+    everything = evaluator.space.uniform({"drop_blocks": True})
+    assert ProbeStore(tmp_path).costs[everything.digest] is None
+    for block in range(6):
+        assert found.savings["latency_ratio"][f"drop_blocks/block{block}"][1] > 0
+
+
+def test_more_costs_than_were_asked_for_are_left_out(tmp_path: Path) -> None:
+    evaluator = SyntheticEvaluator(blocks=3)
+    Prober(evaluator, ProbeStore(tmp_path), tmp_path, ["latency", "size"], 60).measure()
+    assert prober(evaluator, tmp_path).measure().costs == ("latency_ratio",)
