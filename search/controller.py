@@ -141,8 +141,8 @@ class _Session:
     def _step(self, study: RunStudy, baseline: Candidate, ahead: Lookahead) -> None:
         started, probed = time.perf_counter(), ahead.seconds
         trial = study.ask()
-        started += ahead.seconds - probed  # the first to ask waits for the probes, which are counted by themselves
         policy = self.evaluator.space.suggest(trial)
+        started += ahead.seconds - probed  # the first to ask waits for the probes, which are counted by themselves
         known = self.records.get(policy.digest)
         if known is not None:
             study.tell(trial, policy, known)

@@ -71,12 +71,16 @@ def test_probes_of_other_methods_are_refused(tmp_path: Path) -> None:
 def test_probe_seconds_count(tmp_path: Path) -> None:
     class Slow(SyntheticEvaluator):
         def probe_divergence(self, policy: Policy) -> float:
-            time.sleep(0.02)
+            time.sleep(0.1)
             return super().probe_divergence(policy)
 
-    run = run_of(tmp_path, "counted", trials=10)
-    search(run, Slow(blocks=3))
-    assert 0.2 < ProbeStore(run.path).seconds < run.seconds
+    run = run_of(tmp_path, "counted", trials=20)
+    search(run, Slow(blocks=4))
+    probes = ProbeStore(run.path).seconds
+    assert 1.5 < probes < run.seconds
+    first = run.trials[0].candidate
+    assert first is not None
+    assert first.timings["ask"] < probes
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
