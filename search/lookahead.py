@@ -93,10 +93,9 @@ class Lookahead:
         The cheaper of them is measured once more, as a trial is, and refused by its lower bound.
         """
         key, bound = metric_key(budget.metric), budget.share_of(self._baseline)
-        row = Knapsack(sensitivity).least_cost(key)
-        if float(sensitivity.expected_cost(key, row[None])[0]) < bound / 2:
+        if prober.least_measured(key) <= bound:
             return
-        space = self._evaluator.space
+        space, row = self._evaluator.space, Knapsack(sensitivity).least_cost(key)
         ends = space.decode({knob.name: knob.choices[-1] for knob in space})
         cheapest = next((p for p in self._from_the_cheapest(sensitivity, row) if prober.costs(p) is not None), None)
         if cheapest is None:

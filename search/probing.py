@@ -144,6 +144,11 @@ class Prober:
         except Exception as error:
             self._on_failure(policy, error)
 
+    def least_measured(self, key: str) -> float:
+        """The least share of a cost that any probe has found."""
+        found = [values[key] for values in self._store.costs.values() if values is not None and key in values]
+        return min(found, default=1.0)
+
     def _largest_with_a_model(
         self, base: Mapping[str, Choice], change: Change
     ) -> tuple[Change, dict[str, float]] | None:
