@@ -66,7 +66,7 @@ class Knapsack:
         Returns:
             Places among the choices, shape ``(knobs,)``, or None where no choices meet the budgets.
         """
-        spare = [(-self._saving[cost], bound - self._sensitivity.base_costs[cost]) for cost, bound in budgets.items()]
+        spare = [(-self._saving[cost], -self._sensitivity.saving_to(cost, bound)) for cost, bound in budgets.items()]
         return self._solve(self._loss, spare)
 
     def least_cost(self, cost: str, loss: float | None = None) -> Indices:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .correction import Correction
 from .history import Tried
-from .sensitivity import Floats, Indices, Sensitivity
+from .sensitivity import BEND, Floats, Indices, Sensitivity
 
 SATURATED = 0.8
 """Beyond so many nats losses no longer rise in a straight line."""
@@ -112,6 +112,7 @@ class Outlook:
         return Correction.fit(parts, expected, measured, least_noise=0.005)
 
     def _cost_parts(self, key: str, rows: Indices) -> tuple[Floats, Floats]:
-        """What a cost is expected to be, and by how much of it each knob's saving lowers it, negative."""
+        """What a cost is expected to be, and by how much each knob's saving lowers its logarithm, negative."""
         expected = self._sensitivity.expected_cost(key, rows)
-        return expected, -self._sensitivity.saved(key, rows) / expected[:, None]
+        scale = np.maximum(expected, (1 - BEND) * self._sensitivity.base_costs[key])
+        return expected, -self._sensitivity.saved(key, rows) / scale[:, None]

@@ -14,6 +14,9 @@ from ..spaces import Choice, SearchSpace
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
+BEND = 0.6
+"""The share of the base's cost up to which savings are taken to add up."""
+
 
 @dataclass(frozen=True, eq=False)
 class Sensitivity:
@@ -64,9 +67,21 @@ class Sensitivity:
         return np.asarray(self.losses(rows).sum(axis=1))
 
     def expected_cost(self, cost: str, rows: Indices) -> Floats:
-        """Share of the uncompressed model's cost, shape ``(policies,)``; at least a hundredth of the base's."""
+        """Share of the uncompressed model's cost, shape ``(policies,)``.
+
+        The base's less what the knobs save. Beyond ``BEND`` of the base's, where savings overlap (two cuts of one
+        layer's inputs and outputs), each further one saves a share of what is left: the cost stays above zero.
+        """
         base = self.base_costs[cost]
-        return np.asarray(np.maximum(base - self.saved(cost, rows).sum(axis=1), 0.01 * base))
+        saved = self.saved(cost, rows).sum(axis=1) / base
+        left = (1 - BEND) * np.exp(-np.maximum(saved - BEND, 0.0) / (1 - BEND))
+        return np.asarray(base * np.where(saved <= BEND, 1 - saved, left))
+
+    def saving_to(self, cost: str, bound: float) -> float:
+        """What the knobs have to save in sum for the expected cost to be ``bound``, which is above zero."""
+        share = bound / self.base_costs[cost]
+        saved = 1 - share if share >= 1 - BEND else BEND + (1 - BEND) * np.log((1 - BEND) / share)
+        return float(self.base_costs[cost] * saved)
 
     def void(self, rows: Indices) -> NDArray[np.bool_]:
         """Which knobs have no effect, as another one removes their layers or overrules them, ``(policies, knobs)``."""

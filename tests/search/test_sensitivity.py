@@ -48,11 +48,12 @@ def test_what_is_overruled_is_void() -> None:
     assert given.expected_divergence(both)[0] == pytest.approx(0.1)
 
 
-def test_a_cost_never_falls_below_a_hundredth_of_the_base_s() -> None:
+@pytest.mark.parametrize("share", [1.2, 1.0, 0.7, 0.41, 0.39, 0.1, 0.01])
+def test_costs_stay_above_zero_and_savings_can_be_asked_for(share: float) -> None:
     given = sensitivity()
-    everything = Sensitivity(
-        given.space, given.base, given.divergence, given.base_costs,
-        {cost: {k.name: tuple(0.5 for _ in k.choices) for k in given.space} for cost in given.costs},
-    )  # fmt: skip
-    row = everything.indices([everything.base])
-    assert everything.expected_cost("latency_ratio", row)[0] == pytest.approx(0.006)
+    bound = share * given.base_costs["latency_ratio"]
+    saving = given.saving_to("latency_ratio", bound)
+    only = given.space.knobs[0].name
+    one = {k.name: tuple(saving if k.name == only else 0.0 for _ in k.choices) for k in given.space}
+    saved = Sensitivity(given.space, given.base, given.divergence, given.base_costs, dict.fromkeys(given.costs, one))
+    assert saved.expected_cost("latency_ratio", saved.indices([saved.base]))[0] == pytest.approx(bound)
