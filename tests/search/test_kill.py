@@ -154,7 +154,7 @@ def test_killed_at_its_weakest_moments(
     assert len(evaluated) <= len(set(evaluated)) + 1
 
 
-@pytest.mark.parametrize("sampler", ["amc", "cmaes", "nsga3"])
+@pytest.mark.parametrize("sampler", ["cmaes", "nsga3"])
 def test_samplers_that_learn_go_on_as_if_they_had_not_been_killed(sampler: str, tmp_path: Path) -> None:
     straight, path = tmp_path / "whole" / "demo", tmp_path / "killed" / "demo"
     assert run_and_kill(straight, None, sampler=sampler) == 0
