@@ -185,7 +185,7 @@ def test_an_objective_that_is_not_measured_is_refused_before_any_trial(search_in
 
 def test_the_final_step_measures_again_and_drops_what_was_there_by_luck(search_in: SearchIn) -> None:
     evaluator = SyntheticEvaluator(noise=0.02)
-    run, front = search_in(evaluator, trials=40, sampler="auto")
+    run, front = search_in(evaluator, trials=40, sampler="nsga2")
     lucky = Front.of([r.candidate for r in run.trials if r.candidate], ("accuracy", "latency"), run.search_baseline)
     assert set(evaluator.finalised) == {Policy()} | {c.policy for c in lucky}
     assert 0 < len(front) < len(lucky)
