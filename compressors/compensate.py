@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from ..spaces import WEIGHTED, norm_of, origin_of
-from .base import CompressorOptions, one_of
+from .base import Compressor, CompressorOptions, one_of
 from .calibration import Calibration
 from .covariance import from_covariances
 from .sampling import aim_of, at_rows, closing, module_of, output_width, patches
@@ -77,6 +77,16 @@ class CompensatedOptions(CompressorOptions):
     """Options of a method that changes structure: how what lies behind is repaired."""
 
     compensate: Annotated[str, one_of(METHODS)] = "least_squares"
+
+
+class Repaired(Compressor):
+    """A method whose options say how what it leaves behind is repaired."""
+
+    options: CompensatedOptions
+
+    @property
+    def compensation(self) -> str:
+        return self.options.compensate
 
 
 Mend = Callable[["_Repair", fx.Node, nn.Module, bool], None]

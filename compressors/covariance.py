@@ -11,6 +11,7 @@ from ..spaces import input_origin_of, origin_of, reads_as
 from ..spaces.layers import INPUT_ORIGIN
 from .calibration import Calibration
 from .sampling import is_dense, module_of, reads_of
+from .spectrum import moments_of
 
 LIMIT = 4608
 """Most weights to an output whose inputs' covariance is held; 85 MB."""
@@ -36,9 +37,7 @@ def patch_moments(calibration: Calibration) -> dict[str, PatchMoments]:
         flat = read.transpose(1, 2).flatten(1)
         if flat.shape[1] > LIMIT:
             return None
-        mean = flat.mean(0)
-        centred = flat - mean
-        return PatchMoments(mean, centred.T @ centred / len(flat))
+        return PatchMoments(*moments_of(flat))
 
     found = reads_of(calibration.net, calibration.compensation_inputs, calibration.targets, moments)
     return {name: held for name, held in found.items() if held is not None}

@@ -8,10 +8,10 @@ from typing import ClassVar
 from torch import fx
 
 from ..spaces import Choice, Knob, ModelGraph, Op, labels_of, tidy
-from .base import Compressor, CompressorOptions, Stage
+from .base import CompressorOptions, Stage
 from .blocks import Block, find_blocks
 from .calibration import Calibration
-from .compensate import CompensatedOptions
+from .compensate import CompensatedOptions, Repaired
 from .sampling import module_of
 
 IDEMPOTENT = frozenset({"Relu", "Clip"})
@@ -22,7 +22,7 @@ class DropOptions(CompensatedOptions):
     """Options of ``drop_blocks``."""
 
 
-class DropBlocks(Compressor):
+class DropBlocks(Repaired):
     """Drops whole residual branches. A knob per block: False keeps it, True leaves only the identity."""
 
     name = "drop_blocks"
@@ -42,10 +42,6 @@ class DropBlocks(Compressor):
 
     def removes(self, target: str, graph: ModelGraph) -> frozenset[str]:
         return frozenset(self._blocks[target].layers)
-
-    @property
-    def compensation(self) -> str:
-        return self.options.compensate
 
     def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
         nodes = {label: node for node, label in labels_of(net).items()}

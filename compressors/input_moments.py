@@ -8,7 +8,7 @@ from torch import Tensor, fx, nn
 
 from ..spaces import watching
 from .sampling import is_dense
-from .spectrum import Spectrum
+from .spectrum import Spectrum, moments_of
 
 ROWS = 8192
 """Most places of a layer's input that are looked at."""
@@ -38,9 +38,8 @@ def input_moments(net: fx.GraphModule, inputs: Tensor) -> dict[str, InputMoments
         rows = source.movedim(1, -1) if isinstance(module, nn.Conv2d) else source
         rows = rows.reshape(-1, rows.shape[-1])
         rows = rows[:: max(1, len(rows) // ROWS)]
-        mean = rows.mean(0)
-        centred = rows - mean
-        found[name] = InputMoments(mean, Spectrum(centred.T @ centred / len(rows)))
+        mean, covariance = moments_of(rows)
+        found[name] = InputMoments(mean, Spectrum(covariance))
 
     with watching(
         module.register_forward_pre_hook(lambda m, given, name=name: watch(name, m, given[0]))

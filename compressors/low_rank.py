@@ -10,13 +10,13 @@ from pydantic import Field, field_validator, model_validator
 from torch import Tensor, fx, nn
 
 from ..spaces import Choice, Knob, Layer, ModelGraph, input_origin_of, origin_of, reads_as, replace_layer
-from .base import Compressor, CompressorOptions, RoundTo, Stage, one_of, step_of
+from .base import CompressorOptions, RoundTo, Stage, one_of, step_of
 from .calibration import Calibration
 from .chains import SCHEMES, Chain, Dense, Ranks, Scheme, scheme_for, weights_of
-from .compensate import CompensatedOptions
+from .compensate import CompensatedOptions, Repaired
 from .input_moments import InputMoments
 from .sampling import is_dense
-from .spectrum import Spectrum
+from .spectrum import Spectrum, moments_of
 
 FULL = 1.0
 
@@ -51,7 +51,7 @@ class LowRankOptions(CompensatedOptions):
         return self
 
 
-class LowRank(Compressor):
+class LowRank(Repaired):
     """Factorises convolutions and linear layers. A knob per layer: the share of the full rank (or of the energy) kept.
 
     With more than one scheme a choice also names it, as in ``"tucker2 0.5"``. Ranks that would not reduce the layer's
@@ -78,10 +78,6 @@ class LowRank(Compressor):
             if len(choices) > 1:
                 knobs.append(Knob(self.name, layer.name, choices, FULL, frozenset({layer.name}), layer.position))
         return knobs
-
-    @property
-    def compensation(self) -> str:
-        return self.options.compensate
 
     def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
         calls = {str(node.target): node for node in net.graph.nodes if node.op == "call_module"}
@@ -180,12 +176,8 @@ def _outputs(layer: nn.Module, calibration: Calibration, node: str) -> Spectrum 
     target = calibration.targets.get(node)
     if target is None:
         return None
-
-    def compute() -> Spectrum:
-        centred = target.outputs - target.outputs.mean(0)
-        return Spectrum(centred.T @ centred / len(centred))
-
-    return calibration.once(("output covariance", node), compute).of(origin_of(layer))
+    spectrum = calibration.once(("output covariance", node), lambda: Spectrum(moments_of(target.outputs)[1]))
+    return spectrum.of(origin_of(layer))
 
 
 def _settle(chain: Chain, layer: nn.Module, mean: Tensor) -> None:

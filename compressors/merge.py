@@ -10,9 +10,9 @@ from typing import ClassVar
 from torch import fx, nn
 
 from ..spaces import Choice, Knob, ModelGraph, Op, join_layers, labels_of, tidy
-from .base import Compressor, CompressorOptions, Stage
+from .base import CompressorOptions, Stage
 from .calibration import Calibration
-from .compensate import CompensatedOptions
+from .compensate import CompensatedOptions, Repaired
 from .fuse import fuse, fused_size
 from .neighbours import layer_before, pools_behind
 from .sampling import aim
@@ -22,7 +22,7 @@ class MergeOptions(CompensatedOptions):
     """Options of ``merge``."""
 
 
-class Merge(Compressor):
+class Merge(Repaired):
     """Fewer layers. A boolean knob for each layer that can be one with the layer before, and for each pool.
 
     *Two layers in one.* Kim, El Halabi, Ji, Song 2024, "LayerMerge: Neural Network Depth Compression through Layer
@@ -61,10 +61,6 @@ class Merge(Compressor):
 
     def removes(self, target: str, graph: ModelGraph) -> frozenset[str]:
         return frozenset({self._first[target]} if target in self._first else ())
-
-    @property
-    def compensation(self) -> str:
-        return self.options.compensate
 
     def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
         nodes = {label: node for node, label in labels_of(net).items()}

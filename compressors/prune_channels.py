@@ -12,9 +12,9 @@ from pydantic import Field, field_validator
 from torch import fx
 
 from ..spaces import ChannelGroup, Choice, Infeasible, Knob, ModelGraph, cut, slices_left
-from .base import Compressor, CompressorOptions, RoundTo, Stage, one_of, step_of
+from .base import CompressorOptions, RoundTo, Stage, one_of, step_of
 from .calibration import Calibration
-from .compensate import CompensatedOptions
+from .compensate import CompensatedOptions, Repaired
 from .criteria import CRITERIA, importance, most_important
 
 
@@ -34,7 +34,7 @@ class PruneOptions(CompensatedOptions):
         return tuple(sorted({0.0, *map(float, value)}))
 
 
-class PruneChannels(Compressor):
+class PruneChannels(Repaired):
     """Removes whole channels. A knob per group; a choice is the fraction removed, after rounding to ``round_to``."""
 
     name = "prune_channels"
@@ -52,10 +52,6 @@ class PruneChannels(Compressor):
                 layers = frozenset({s.layer for s in group.writers if s.layer in graph.by_name})
                 knobs.append(Knob(self.name, group.name, choices, 0.0, layers, group.position))
         return knobs
-
-    @property
-    def compensation(self) -> str:
-        return self.options.compensate
 
     @property
     def quick_compensation(self) -> str:

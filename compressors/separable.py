@@ -10,9 +10,9 @@ from pydantic import field_validator
 from torch import fx, nn
 
 from ..spaces import Choice, Knob, ModelGraph, replace_layer
-from .base import Compressor, CompressorOptions, Stage
+from .base import CompressorOptions, Stage
 from .calibration import Calibration
-from .compensate import CompensatedOptions
+from .compensate import CompensatedOptions, Repaired
 from .grouping import grouped, shuffle
 from .moments import Moments
 from .rank_one import depthwise_separable
@@ -34,7 +34,7 @@ class SeparableOptions(CompensatedOptions):
         return value
 
 
-class Separable(Compressor):
+class Separable(Repaired):
     """Replaces dense k × k convolutions, k > 1. A knob per layer; choices by falling multiply-accumulates.
 
     ``depthwise``: k × k within each channel, then 1 × 1 across channels; see :func:`depthwise_separable`.
@@ -60,10 +60,6 @@ class Separable(Compressor):
             if len(choices) > 1:
                 knobs.append(Knob(self.name, layer.name, choices, DENSE, frozenset({layer.name}), layer.position))
         return knobs
-
-    @property
-    def compensation(self) -> str:
-        return self.options.compensate
 
     def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
         calls = {str(node.target): node for node in net.graph.nodes if node.op == "call_module"}

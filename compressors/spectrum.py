@@ -14,6 +14,13 @@ SINGLE = 512
 """From so many channels on eigenvectors are computed in single precision: they take a third of the time."""
 
 
+def moments_of(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean ``(n,)`` and covariance ``(n, n)`` of rows ``(samples, n)``."""
+    mean = rows.mean(0)
+    centred = rows - mean
+    return mean, centred.T @ centred / len(rows)
+
+
 class Spectrum:
     """The eigendecomposition of a symmetric ``matrix`` ``(n, n)`` without negative eigenvalues."""
 
