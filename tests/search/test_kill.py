@@ -154,8 +154,19 @@ def test_killed_at_its_weakest_moments(
     assert len(evaluated) <= len(set(evaluated)) + 1
 
 
-@pytest.mark.parametrize("sampler", ["cmaes", "nsga3"])
-def test_samplers_that_learn_go_on_as_if_they_had_not_been_killed(sampler: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("sampler", ["amc", "cmaes", "nsga3"])
+def test_samplers_that_learn_go_on_as_if_they_had_not_been_killed(
+    sampler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a fresh process, since torch cannot differentiate in the fork of one that has."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
+    fresh = multiprocessing.get_context("spawn").Process(target=kill_and_go_on, args=(sampler, tmp_path))
+    fresh.start()
+    fresh.join()
+    assert fresh.exitcode == 0
+
+
+def kill_and_go_on(sampler: str, tmp_path: Path) -> None:
     straight, path = tmp_path / "whole" / "demo", tmp_path / "killed" / "demo"
     assert run_and_kill(straight, None, sampler=sampler) == 0
     for owner, method, call in ((RunStudy, "tell", 15), (Run, "write_record", 6)):
