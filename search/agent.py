@@ -16,8 +16,8 @@ from .context import SamplerContext
 from .ddpg import Ddpg, Floats, Replay
 from .episode import Episode
 from .history import Tried
-from .metrics import higher_is_better, metric_key, minimised
-from .rewards import REWARDS, scores
+from .metrics import costs_of, metric_key
+from .rewards import REWARDS, error_and_cost, scores
 from .route import Route
 from .states import States
 
@@ -66,9 +66,8 @@ class Agent:
     def __init__(self, context: SamplerContext, options: AmcOptions) -> None:
         self._context, self._options = context, options
         names = context.objectives
-        self._loss = next((i for i, name in enumerate(names) if higher_is_better(name)), 0)
-        self._cost = next((i for i in range(len(names)) if i != self._loss), 0)
-        self._before = tuple(minimised(context.baseline, name) for name in names)
+        self._loss, self._cost = error_and_cost(names)
+        self._before = costs_of(context.baseline, names)
         sensitivity = context.probe() if context.probe is not None else None
         cost = metric_key(names[self._cost])
         if sensitivity is None or cost not in sensitivity.costs:
@@ -121,9 +120,9 @@ class Agent:
 
     def _limits(self) -> list[float]:
         """The search's own budgets on the cost, as shares of the uncompressed model's."""
-        baseline, key = self._context.baseline, metric_key(self._context.objectives[self._cost])
+        key = metric_key(self._context.objectives[self._cost])
         budgets = [b for b in self._context.budgets if b.at_most and metric_key(b.metric) == key]
-        return [budget.amount / budget.measured(baseline, baseline) for budget in budgets]
+        return [budget.share_of(self._context.baseline) for budget in budgets]
 
     def _episode(self, number: int) -> Episode:
         budget = self.budget(number)

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from optuna import Study
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
 from .agent import Agent, AmcOptions
@@ -15,13 +14,14 @@ from .context import SamplerContext
 from .ddpg import one_thread
 from .history import tried_digests
 from .options import read_options
+from .together import TogetherSampler
 
 WALKS = 5
 """Walks for a trial, before a policy that has been tried is suggested again."""
 _WALKING = 3
 
 
-class AmcSampler(BaseSampler):
+class AmcSampler(TogetherSampler):
     """He, Lin, Liu, Wang, Li, Han 2018, "AMC: AutoML for Model Compression and Acceleration on Mobile Devices".
 
     A DDPG agent (see :class:`Ddpg`) meets the knobs in execution order (see :class:`States`); its action, between 0
@@ -49,11 +49,8 @@ class AmcSampler(BaseSampler):
     """
 
     def __init__(self, context: SamplerContext) -> None:
-        self._context = context
+        super().__init__(context)
         self._options = read_options(AmcOptions, context.options, "amc")
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return dict(self._context.space.distributions)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -69,11 +66,6 @@ class AmcSampler(BaseSampler):
                 if self._context.space.decode(params).digest not in known:
                     break
         return params
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        raise AssertionError(f"all knobs are sampled together, {param_name} was asked for alone")
 
     def _agent(self, study: Study) -> Agent:
         """The agent, with all that there is to learn learned; made anew for another study than the last one."""

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from optuna import Study
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
 from ..spaces import Choice, ConfigError, Policy, SearchSpace
@@ -18,12 +17,12 @@ from .front import ACCURACY_FLOOR
 from .history import History, Tried
 from .improvement import expected_improvement
 from .knapsack import Knapsack
-from .metrics import higher_is_better, metric_key, minimised
+from .metrics import costs_of, metric_key, quality_of
 from .novel import draw_new
 from .outlook import Outlook
 from .proposals import priced_optima, reference_price
 from .sensitivity import Floats, Indices, Sensitivity
-from .study import noise_of
+from .together import TogetherSampler
 
 MOST_MOVED = 0.4
 """Nats at which the ladder ends: some ten points of accuracy."""
@@ -35,7 +34,7 @@ _SPARE = (0.97, 0.92)
 """Shares of the user's budgets that are aimed at first: the model errs."""
 
 
-class KnapsackSampler(BaseSampler):
+class KnapsackSampler(TogetherSampler):
     """Knows what every knob does before the first trial, and spends the trials on what the sum of it does not tell.
 
     1. *Probe*: the loss and the saving of each knob's choices alone (see ``Prober``), once a run.
@@ -52,22 +51,19 @@ class KnapsackSampler(BaseSampler):
         if context.probe is None:
             raise ConfigError("this sampler needs an evaluator that can probe; use nsga2, tpe or random")
         self._space: SearchSpace = context.space
-        self._context, self._probe = context, context.probe
+        super().__init__(context)
+        self._probe = context.probe
         names = context.objectives
-        self._loss = next((i for i, name in enumerate(names) if higher_is_better(name)), None)
+        self._loss = quality_of(names)
         self._keys = [metric_key(name) for name in names]
         self._baseline = Tried(
             params=context.space.encode(Policy()),
             digest=Policy().digest,
-            costs=tuple(minimised(context.baseline, name) for name in names),
-            noise=tuple(noise_of(context.baseline, name) for name in names),
+            costs=costs_of(context.baseline, names),
             violation=sum(max(0.0, budget.violation(context.baseline, context.baseline)) for budget in context.budgets),
             divergence=0.0,
         )
         self._generator = np.random.default_rng(context.seed)
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return dict(self._space.distributions)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -82,11 +78,6 @@ class KnapsackSampler(BaseSampler):
                 if self._digest(params) not in known:
                     return dict(params)
         return self._refine(sensitivity, outlook, tried, known)
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        raise AssertionError(f"all knobs are sampled together, {param_name} was asked for alone")
 
     @property
     def _seeds(self) -> int:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from optuna import Study
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
 from ..spaces import Choice, ConfigError, Policy
@@ -17,10 +16,11 @@ from .context import SamplerContext
 from .errors import SpaceExhausted
 from .front import ACCURACY_FLOOR
 from .history import History, Tried
-from .metrics import higher_is_better, minimised
+from .metrics import costs_of, quality_of
+from .together import TogetherSampler
 
 
-class BisectSampler(BaseSampler):
+class BisectSampler(TogetherSampler):
     """Each knob takes the strongest choice whose divergence, alone, is at most a threshold.
 
     So do the per-layer searches of NVIDIA's FastNAS and Qualcomm's AIMET. Each threshold that a probe has seen gives
@@ -38,13 +38,10 @@ class BisectSampler(BaseSampler):
                 "search.sampler: 'bisect' needs probes of what each knob does alone, which this evaluator does not "
                 "offer; choose another, e.g. uniform"
             )
-        self._context, self._probe = context, context.probe
-        names = context.objectives
-        self._loss = next((i for i, name in enumerate(names) if higher_is_better(name)), None)
-        self._before = tuple(minimised(context.baseline, name) for name in names)
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return dict(self._context.space.distributions)
+        super().__init__(context)
+        self._probe = context.probe
+        self._loss = quality_of(context.objectives)
+        self._before = costs_of(context.baseline, context.objectives)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -61,11 +58,6 @@ class BisectSampler(BaseSampler):
         costs = {rung: self._costs(history.by_digest(ladder[rung].digest), rung) for rung in seen}
         low, high = max(gaps, key=lambda gap: self._width(costs[gap[0]], costs[gap[1]], gap[1] - gap[0]))
         return self._context.space.encode(ladder[(low + high) // 2])
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        raise AssertionError(f"all knobs are sampled together, {param_name} was asked for alone")
 
     def _ladder(self) -> list[Policy]:
         """The uncompressed model, then the different policies of all thresholds, mildest first."""

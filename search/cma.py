@@ -7,21 +7,21 @@ from typing import Any
 import numpy as np
 from optuna import Study
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
 from .context import SamplerContext
 from .front import ACCURACY_FLOOR
 from .history import History, Tried
-from .metrics import higher_is_better, minimised
+from .metrics import costs_of, higher_is_better
 from .places import nearest, position
+from .together import TogetherSampler
 
 SIGMA = 0.3
 PENALTY = 10.0
 """Price of missing a budget by its own amount; that of the whole uncompressed model is 1."""
 
 
-class CmaSampler(BaseSampler):
+class CmaSampler(TogetherSampler):
     """CMA-ES (Hansen & Ostermeier 2001), by the package ``cmaes``, with an initial step of 0.3 from the middle.
 
     A number means the nearest of a knob's choices. Each generation minimises a sum of the objectives with weights of
@@ -34,12 +34,9 @@ class CmaSampler(BaseSampler):
     """
 
     def __init__(self, context: SamplerContext) -> None:
-        self._context = context
+        super().__init__(context)
         self._loss = [higher_is_better(name) for name in context.objectives]
-        self._before = np.array([minimised(context.baseline, name) for name in context.objectives])
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return dict(self._context.space.distributions)
+        self._before = np.array(costs_of(context.baseline, context.objectives))
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ..spaces import Infeasible, Layer, Policy
 from .candidate import Candidate
 from .episode import Episode
-from .metrics import higher_is_better, metric_key, minimised
-from .rewards import REWARDS, scores
+from .metrics import costs_of, metric_key
+from .rewards import REWARDS, error_and_cost, scores
 from .route import Route
 from .sensitivity import Sensitivity
 from .states import States
@@ -66,9 +66,8 @@ def compression_environment(
     except ImportError as error:
         raise ImportError("the environment needs gymnasium: pip install 'parefront[rl]'") from error
 
-    loss = next((i for i, name in enumerate(objectives) if higher_is_better(name)), 0)
-    cost = next((i for i in range(len(objectives)) if i != loss), 0)
-    before = tuple(minimised(baseline, name) for name in objectives)
+    loss, cost = error_and_cost(objectives)
+    before = costs_of(baseline, objectives)
     route = Route.of(sensitivity, metric_key(objectives[cost]))
     states = States(route, layers or {})
 
@@ -103,7 +102,7 @@ def compression_environment(
                 candidate = info["candidate"] = evaluate(policy)
             except Infeasible:
                 return INFEASIBLE
-            costs = tuple(minimised(candidate, name) for name in objectives)
+            costs = costs_of(candidate, objectives)
             return REWARDS[reward](scores(costs, before, objectives, loss, cost, self._episode.high))
 
     return CompressionEnvironment()

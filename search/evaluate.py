@@ -35,6 +35,7 @@ from ..evaluators.errors import RequestRefused
 from ..spaces import Infeasible, Layer, Policy, SearchSpace, Task, TaskError, trace
 from .candidate import STOPPED, Candidate
 from .front import Front
+from .metrics import whole_of
 from .quick_look import QuickLook
 from .race import race
 from .split import Split
@@ -156,8 +157,8 @@ class TaskEvaluator:
                 self._make(policy, anchor)
                 self._timer.anchors.add(policy, anchor)
         metrics = {**scores, **latency, **candidate.metrics, **memory}
-        self._known_costs = {key: measured.value for key, measured in metrics.items()}
-        return replace(candidate, metrics=metrics)
+        self._uncompressed = replace(candidate, metrics=metrics)
+        return self._uncompressed
 
     def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
         watch = Stopwatch()
@@ -194,8 +195,7 @@ class TaskEvaluator:
                 metrics["memory_bytes"] = self._device.memory(artifact, repeats=1)
         except (ParityError, RequestRefused) as error:
             raise Infeasible(str(error)) from error
-        known = self._known_costs
-        return {key: metrics[key].value / (1.0 if key == "latency_ratio" else known[key]) for key in keys}
+        return {key: metrics[key].value / whole_of(self._uncompressed, key) for key in keys}
 
     def finalise(self, candidate: Candidate) -> Candidate:
         """Time the artefact again, with the longer protocol, and score it on the test split."""

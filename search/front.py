@@ -18,7 +18,7 @@ from .budget import Budget
 from .candidate import Candidate
 from .errors import NoCandidate
 from .hypervolume import hypervolume
-from .metrics import higher_is_better, metric_key, minimised, value_of
+from .metrics import costs_of, higher_is_better, metric_key, value_of
 
 ACCURACY_FLOOR = 0.10
 """Accuracy lost, at which the default reference of the hypervolume stands: what is worse is of no use to anyone."""
@@ -61,7 +61,7 @@ class Front:
         fitting = [c for c in given if all(b.met(c, baseline) for b in budgets)] if budgets else []
         members = _non_dominated(given, objectives)
         members += [c for c in _non_dominated(fitting, objectives) if not any(c is m for m in members)]
-        members.sort(key=lambda candidate: [minimised(candidate, name) for name in objectives])
+        members.sort(key=lambda candidate: costs_of(candidate, objectives))
         return cls(tuple(members), tuple(objectives), baseline, tuple(budgets), folder)
 
     def __len__(self) -> int:
@@ -89,7 +89,7 @@ class Front:
         fitting = [c for c in self.candidates if all(b.met(c, self.baseline) for b in budgets)]
         if not fitting:
             raise self._none_meets(budgets)
-        return min(fitting, key=lambda c: [minimised(c, by), *(minimised(c, name) for name in self.objectives)])
+        return min(fitting, key=lambda c: costs_of(c, [by, *self.objectives]))
 
     def knee(self) -> Candidate:
         """The candidate farthest from the chord between the front's extremes, where more of one costs most of another.
@@ -185,7 +185,7 @@ class Front:
 
 def _costs(candidates: Sequence[Candidate], objectives: Sequence[str]) -> NDArray[np.float64]:
     """Objective values of shape ``(candidates, objectives)``, all minimised."""
-    rows = [[minimised(candidate, name) for name in objectives] for candidate in candidates]
+    rows = [costs_of(candidate, objectives) for candidate in candidates]
     return np.array(rows, dtype=float).reshape(len(candidates), len(objectives))
 
 

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import optuna
 from optuna import Study
 from optuna.distributions import BaseDistribution, FloatDistribution
-from optuna.samplers import BaseSampler, GPSampler
+from optuna.samplers import GPSampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from ..spaces import ConfigError, Knob, SearchSpace
 from .context import SamplerContext
 from .places import mean_position, nearest
+from .stretches import stretches
+from .together import TogetherSampler
 
 MOST_GROUPS = 15
 """A Gaussian process takes seconds a trial, and more with every dimension."""
 
 
-class GroupedSampler(BaseSampler):
+class GroupedSampler(TogetherSampler):
     """Optuna's Gaussian processes (expected hypervolume improvement) on at most fifteen numbers.
 
     All knobs of one compressor in one stage of the network are one number between 0 and 1, for each of them the nearest
@@ -31,12 +32,9 @@ class GroupedSampler(BaseSampler):
     """
 
     def __init__(self, context: SamplerContext) -> None:
-        self._context = context
+        super().__init__(context)
         self._groups = grouped(context.space)
         self._space = {f"{knobs[0].name}…": FloatDistribution(0.0, 1.0) for knobs in self._groups}
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return dict(self._context.space.distributions)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -51,11 +49,6 @@ class GroupedSampler(BaseSampler):
             for knobs, number in zip(self._groups, (numbers[name] for name in self._space), strict=True)
             for knob in knobs
         }
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        raise AssertionError(f"all knobs are sampled together, {param_name} was asked for alone")
 
     def _grouped(self, trial: FrozenTrial) -> FrozenTrial:
         """A trial of the search in numbers for the groups."""
@@ -85,7 +78,5 @@ def grouped(space: SearchSpace) -> list[tuple[Knob, ...]]:
         )
     groups = []
     for knobs in compressors.values():
-        parts = min(stages, len(knobs))
-        edges = [len(knobs) * part // parts for part in range(parts + 1)]
-        groups += [tuple(knobs[a:b]) for a, b in itertools.pairwise(edges)]
+        groups += [tuple(together) for together in stretches(knobs, stages)]
     return groups

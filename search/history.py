@@ -1,4 +1,4 @@
-"""What a search has found so far, as samplers need it: parameters, costs, noise, violation of the budgets."""
+"""What a search has found so far, as samplers need it: parameters, costs, violation of the budgets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from ..spaces import Choice
-from .study import DIGEST, DIVERGENCE, NOISE, REPEATS
+from .study import DIGEST, DIVERGENCE, REPEATS
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,6 @@ class Tried:
         params: a choice for every knob.
         digest: of the policy.
         costs: the objectives, all minimised (accuracy with its sign turned).
-        noise: half the 95 % interval of each.
         violation: sum over the budgets of what they are missed by; zero where all are met.
         divergence: of the outputs from the uncompressed model's; None where it was not measured.
     """
@@ -29,7 +28,6 @@ class Tried:
     params: Mapping[str, Choice]
     digest: str
     costs: tuple[float, ...]
-    noise: tuple[float, ...]
     violation: float
     divergence: float | None = None
 
@@ -40,7 +38,7 @@ class Tried:
         costs = tuple(sign * value for sign, value in zip(signs, trial.values, strict=True))
         violation = sum(max(0.0, missed) for missed in trial.constraints.values())
         seen = trial.user_attrs
-        return cls(trial.params, seen[DIGEST], costs, tuple(seen[NOISE]), violation, seen.get(DIVERGENCE))
+        return cls(trial.params, seen[DIGEST], costs, violation, seen.get(DIVERGENCE))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from .candidate import Candidate, Evaluator
 from .errors import NoCandidate
 from .events import OnEvent, Probing
 from .knapsack import Knapsack
-from .metrics import higher_is_better, metric_key, value_of
+from .metrics import higher_is_better, metric_key, whole_of
 from .probe_store import ProbeStore
 from .probing import Prober
 from .run import Run
@@ -51,30 +51,33 @@ class Lookahead:
         """
         if self._held is None:
             started = time.perf_counter()
-            settings = self._run.settings
-            store = ProbeStore(self._run.path)
-            if settings.warm_start and not store.divergences:
-                self._take_over(store, settings.warm_start)
-            names = [name for name in settings.objectives if not higher_is_better(name)]
-            names += [budget.metric for budget in settings.budgets if budget.at_most]
-            folder, trials = self._run.path / "artifacts", settings.trials
-            prober = Prober(
-                self._evaluator,
-                store,
-                folder,
-                names,
-                trials,
-                on_probe=lambda done, total: self._emit(Probing(done, total)),
-                on_failure=lambda policy, error: self._run.log(f"the probe of {dict(policy)} failed: {error}"),
-            )
-            held = prober.measure()
-            self._run.log(f"probes: {len(store.divergences)} losses, {len(store.costs)} costs, {store.seconds:.1f} s")
-            for budget in settings.budgets:
-                if budget.at_most:
-                    self._refuse_out_of_reach(budget, held, prober)
-            self._held = held
+            self._held = self._look()
             self.seconds = time.perf_counter() - started
         return self._held
+
+    def _look(self) -> Sensitivity:
+        settings = self._run.settings
+        store = ProbeStore(self._run.path)
+        if settings.warm_start and not store.divergences:
+            self._take_over(store, settings.warm_start)
+        names = [name for name in settings.objectives if not higher_is_better(name)]
+        names += [budget.metric for budget in settings.budgets if budget.at_most]
+        folder, trials = self._run.path / "artifacts", settings.trials
+        prober = Prober(
+            self._evaluator,
+            store,
+            folder,
+            names,
+            trials,
+            on_probe=lambda done, total: self._emit(Probing(done, total)),
+            on_failure=lambda policy, error: self._run.log(f"the probe of {dict(policy)} failed: {error}"),
+        )
+        held = prober.measure()
+        self._run.log(f"probes: {len(store.divergences)} losses, {len(store.costs)} costs, {store.seconds:.1f} s")
+        for budget in settings.budgets:
+            if budget.at_most:
+                self._refuse_out_of_reach(budget, held, prober)
+        return held
 
     def _take_over(self, store: ProbeStore, name: str) -> None:
         other = Run.open(name, self._run.path.parent)
@@ -109,7 +112,7 @@ class Lookahead:
             measured = self._evaluator.evaluate(policy, artifact).metrics[key]
         finally:
             artifact.unlink(missing_ok=True)
-        least = measured.low / (1.0 if key == "latency_ratio" else value_of(self._baseline, key))
+        least = measured.low / whole_of(self._baseline, key)
         if least <= bound:
             return
         raise NoCandidate(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..evaluators import Measurement
 from ..spaces import ConfigError
 from ..spaces.messages import did_you_mean
@@ -39,6 +41,11 @@ def higher_is_better(name: str) -> bool:
     return metric_key(name) in HIGHER_IS_BETTER
 
 
+def quality_of(names: Sequence[str]) -> int | None:
+    """Which of these metrics is a quality, higher being better; the first, or None where all are costs."""
+    return next((index for index, name in enumerate(names) if higher_is_better(name)), None)
+
+
 def measurement_of(candidate: Candidate, name: str) -> Measurement:
     """The measurement of a metric, in its own unit and direction.
 
@@ -56,7 +63,17 @@ def value_of(candidate: Candidate, name: str) -> float:
     return measurement_of(candidate, name).value
 
 
+def whole_of(uncompressed: Candidate, key: str) -> float:
+    """What shares of a cost are of: the uncompressed model's value, or 1 where the metric is such a share already."""
+    return 1.0 if key == METRIC_KEYS["latency"] else value_of(uncompressed, key)
+
+
 def minimised(candidate: Candidate, name: str) -> float:
     """The value of a metric with its sign turned where higher is better, so that lower is always better."""
     value = value_of(candidate, name)
     return -value if higher_is_better(name) else value
+
+
+def costs_of(candidate: Candidate, names: Sequence[str]) -> tuple[float, ...]:
+    """The values of several metrics, all minimised."""
+    return tuple(minimised(candidate, name) for name in names)

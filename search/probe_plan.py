@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 from ..spaces import Choice, Knob, Layer, SearchSpace
-
-Item = TypeVar("Item")
+from .stretches import stretches
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ def cost_changes(
     changes = []
     for found in by_compressor.values():
         parts = max(1, int(len(found) * share))
-        for together in _runs(found, parts):
+        for together in stretches(found, parts):
             knobs = tuple(knob for members in together for knob in members)
             changes += _changes(knobs, lambda knob: base[knob.name])
     return changes
@@ -69,7 +66,7 @@ def loss_changes(space: SearchSpace, base: Mapping[str, Choice], at_most: int) -
     share = min(1.0, at_most / max(1, total))
     middles, ends = [], []
     for members in by_compressor.values():
-        for together in _runs(members, max(1, int(len(members) * share))):
+        for together in stretches(members, max(1, int(len(members) * share))):
             knobs = tuple(together)
             middles.append(Change(knobs, tuple(_first_look(knob, base[knob.name]) for knob in knobs)))
             last = tuple(knob.choices[-1] for knob in knobs)
@@ -107,10 +104,3 @@ def _structure(knob: Knob, layers: Mapping[str, Layer]) -> Hashable:
     known = [layers[name] for name in knob.layers if name in layers]
     shapes = sorted((x.kind, x.in_shape, x.out_shape, x.kernel, x.stride, x.groups) for x in known)
     return (knob.compressor, knob.choices, tuple(shapes))
-
-
-def _runs(items: Sequence[Item], parts: int) -> list[Sequence[Item]]:
-    """``items`` cut into at most ``parts`` runs of neighbours."""
-    count = min(len(items), parts)
-    edges = [len(items) * part // max(1, count) for part in range(count + 1)]
-    return [items[a:b] for a, b in itertools.pairwise(edges)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .metrics import higher_is_better
+from .metrics import higher_is_better, quality_of
 
 HINGE_WEIGHT = 3.0
 
@@ -53,6 +53,12 @@ def hinge(scores: Scores) -> float:
 
 
 REWARDS: Mapping[str, Reward] = {"error": error, "error_log_cost": error_log_cost, "hinge": hinge}
+
+
+def error_and_cost(objectives: Sequence[str]) -> tuple[int, int]:
+    """The objective that the error is of, the first one where none is a quality, and the first of the others."""
+    loss = quality_of(objectives) or 0
+    return loss, next((index for index in range(len(objectives)) if index != loss), 0)
 
 
 def scores(

@@ -8,23 +8,21 @@ from typing import Any
 
 from optuna import Study
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
 from ..spaces import Choice, Policy, SearchSpace
 from .context import SamplerContext
 from .errors import SpaceExhausted
 from .history import tried_digests
+from .together import TogetherSampler
 
 
-class UniformSampler(BaseSampler):
+class UniformSampler(TogetherSampler):
     """Walks through all combinations of uniform choices, mildest first, and ends the search when there are no more."""
 
     def __init__(self, context: SamplerContext) -> None:
+        super().__init__(context)
         self._space = context.space
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return dict(self._space.distributions)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -35,11 +33,6 @@ class UniformSampler(BaseSampler):
             if policy.digest not in tried:
                 return self._space.encode(policy)
         raise SpaceExhausted(f"all {len(tried) - 1} uniform policies have been tried")
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        raise AssertionError(f"all knobs are sampled together, {param_name} was asked for alone")
 
 
 def uniform_policies(space: SearchSpace) -> Iterator[Policy]:

@@ -14,7 +14,7 @@ from .synthetic import SyntheticEvaluator
 
 
 def tried(costs: list[float], violation: float = 0.0, params: dict[str, Choice] | None = None) -> Tried:
-    return Tried(params or {}, str(costs), tuple(costs), (0.0,) * len(costs), violation)
+    return Tried(params or {}, str(costs), tuple(costs), violation)
 
 
 @pytest.mark.parametrize("objectives", [2, 3])

@@ -23,7 +23,7 @@ def probed(evaluator: SyntheticEvaluator, folder: Path) -> Sensitivity:
 
 def tried(evaluator: SyntheticEvaluator, policy: Policy) -> Tried:
     accuracy, ratio = evaluator.exact(policy)
-    return Tried(evaluator.space.encode(policy), policy.digest, (-accuracy, ratio), (0.0, 0.0), 0.0, 0.93 - accuracy)
+    return Tried(evaluator.space.encode(policy), policy.digest, (-accuracy, ratio), 0.0, 0.93 - accuracy)
 
 
 def policies(evaluator: SyntheticEvaluator, count: int) -> list[Policy]:
@@ -76,10 +76,10 @@ def test_three_objectives_have_a_cost_each(tmp_path: Path) -> None:
     evaluator = SyntheticEvaluator(blocks=4)
     sensitivity = Prober(evaluator, ProbeStore(tmp_path), tmp_path, ["latency", "size"], 60).measure()
     seen = [
-        Tried(t.params, t.digest, (*t.costs, 800.0), (0.0,) * 3, 0.0, t.divergence)
+        Tried(t.params, t.digest, (*t.costs, 800.0), 0.0, t.divergence)
         for t in (tried(evaluator, policy) for policy in policies(evaluator, 10))
     ]
-    start = Tried(evaluator.space.encode(Policy()), "", (-0.93, 1.0, 1000.0), (0.0,) * 3, 0.0, 0.0)
+    start = Tried(evaluator.space.encode(Policy()), "", (-0.93, 1.0, 1000.0), 0.0, 0.0)
     means, _ = Outlook(sensitivity, start, seen, 0, ["accuracy", "latency_ratio", "size_bytes"]).predict(
         sensitivity.indices([seen[0].params])
     )
