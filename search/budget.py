@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..spaces import ConfigError
 from .candidate import Candidate
-from .metrics import METRIC_KEYS, higher_is_better, measurement_of, metric_key, value_of
+from .metrics import METRIC_KEYS, higher_is_better, measurement_of, metric_key, value_of, whole_of
 
 FORMS = (
     "latency <= 0.5x, latency <= 2.5ms, size <= 300KB, accuracy >= -1.0pt, accuracy >= 0.9, macs <= 40M, params <= 1M, "
@@ -137,7 +137,7 @@ class Budget:
 
     def _unit(self, baseline: Candidate) -> float:
         """What ``amount`` counts in: the uncompressed model's value for a share; latency is measured as one."""
-        return value_of(baseline, self.metric) if self.relative and self.metric != "latency" else 1.0
+        return whole_of(baseline, self._key) if self.relative else 1.0
 
     @property
     def _absolute_key(self) -> str:
