@@ -20,6 +20,7 @@ _CHUNK = 1 << 16
 _MAX_ANSWER_BYTES = 1 << 28
 _MAX_LEADING_NOISE_BYTES = 1 << 16
 _STDERR_TAIL_BYTES = 4096
+_SILENCE_SECONDS = 15 * worker.BEAT_SECONDS
 
 
 class Channel:
@@ -44,8 +45,9 @@ class Channel:
     def request(self, fields: Mapping[str, Any], payload: bytes = b"", *, seconds: float) -> dict[str, Any]:
         """Send one request and return its answer.
 
-        Raises `RequestRefused` with the worker's own words, `WorkerDied` where it ended or its stream is broken, and
-        `DeviceError` after `seconds` without an answer. After the last two the process is gone.
+        Raises `RequestRefused` with the worker's own words, `WorkerDied` where it ended, its stream is broken or it
+        gave no sign of life for half a minute (a cut cable is not told otherwise), and `DeviceError` after `seconds`
+        without an answer. After the last two the process is gone.
         """
         request_id = next(self._ids)
         header: dict[str, Any] = {**fields, "version": worker.VERSION, "id": request_id}
@@ -102,9 +104,13 @@ class Channel:
             selector.register(self._stdout, selectors.EVENT_READ)
             selector.register(self._stderr, selectors.EVENT_READ)
             while True:
-                events = selector.select(max(0.0, deadline - time.monotonic()))
-                if not events:
+                silence = _SILENCE_SECONDS if self._answered else float("inf")  # the first start may take its time
+                left = deadline - time.monotonic()
+                if left <= 0:
                     raise TimeoutError
+                events = selector.select(min(left, silence))
+                if not events and left > silence:
+                    raise WorkerDied(f"no sign of life for {silence:.0f} s{self._last_words()}")
                 for key, _ in events:
                     if key.fileobj is self._stdin:
                         outgoing = self._send(outgoing)
@@ -136,6 +142,10 @@ class Channel:
                 del self._received[:start]
             elif start < 0 and len(self._received) < _MAX_LEADING_NOISE_BYTES:
                 return None
+        return self._parse()
+
+    def _parse(self) -> dict[str, Any] | None:
+        """The first answer in what was received, signs of life skipped; None where it is not there yet."""
         if len(self._received) < worker.PREFIX.size:
             return None
         magic, length = worker.PREFIX.unpack_from(self._received)
@@ -152,7 +162,7 @@ class Channel:
             raise WorkerDied(f"the worker's answer is not JSON: {error}") from error
         if not isinstance(answer, dict):
             raise WorkerDied(f"the worker's answer is not a JSON object: {body[:60]!r}")
-        return answer
+        return self._parse() if answer.get("beat") else answer
 
     def _listen(self) -> bool:
         chunk = os.read(self._stderr.fileno(), _CHUNK)

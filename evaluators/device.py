@@ -7,7 +7,7 @@ import shlex
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -17,6 +17,7 @@ from .device_profile import DeviceProfile
 from .errors import DeviceError, RequestRefused, WorkerDied
 from .lock import exclusive
 from .measurement import Measurement
+from .operator import Operator
 from .timing import Timing
 
 T = TypeVar("T")
@@ -43,13 +44,15 @@ class DeviceOptions:
     `threads` are onnxruntime's intra-op threads. `spinning` lets idle ones burn CPU while they wait for work; it is
     off, since the threads of one model would spin into the runs of the other. `optimisation` is a graph optimisation
     level (`disable_all`, `enable_basic`, `enable_extended`, `enable_layout`, `enable_all`). `core` pins the worker to
-    a CPU core (one thread, Linux only); by default the system decides. Raises `ValueError` on nonsense.
+    a CPU core (one thread, Linux only); by default the system decides. `providers` are tried in their order, the first
+    one has to start; `provider_options` are onnxruntime's own, by provider. Raises `ValueError` on nonsense.
     """
 
     command: tuple[str, ...] = ()
     threads: int = 1
     spinning: bool = False
     providers: tuple[str, ...] = ("CPUExecutionProvider",)
+    provider_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     python: str | None = None
     optimisation: str = "enable_all"
     core: int | None = None
@@ -63,6 +66,8 @@ class DeviceOptions:
             raise ValueError(f"a core is for one thread, got threads={self.threads} and core={self.core}")
         if not self.providers:
             raise ValueError("at least one provider is needed, such as CPUExecutionProvider")
+        if unknown := set(self.provider_options).difference(self.providers):
+            raise ValueError(f"provider_options for {', '.join(sorted(unknown))}, which is not among the providers")
         if self.deadline_seconds <= 0:
             raise ValueError(f"deadline_seconds must be positive, got {self.deadline_seconds}")
 
@@ -70,7 +75,8 @@ class DeviceOptions:
     def session(self) -> dict[str, Any]:
         """What of it decides how a session runs, as the worker takes it."""
         chosen = {"threads": self.threads, "spinning": self.spinning, "optimisation": self.optimisation}
-        return {**chosen, "providers": list(self.providers)}
+        own = {name: dict(options) for name, options in self.provider_options.items()}
+        return {**chosen, "providers": list(self.providers), "provider_options": own}
 
 
 class Device:
@@ -113,17 +119,18 @@ class Device:
         measures on this device. The same file may be given twice: the two get a session each.
         """
 
-        def timed(channel: Channel, profile: DeviceProfile) -> Timing:
-            artifacts = {"candidate": candidate, "reference": reference}
-            for slot, artifact in artifacts.items():
-                self._load(channel, artifact, slot)
-            models = {slot: {"digest": self._digest(artifact), "slot": slot} for slot, artifact in artifacts.items()}
-            fields = {**models, "protocol": dict(protocol), "shapes": _plain(shapes)}
-            with exclusive(self.name):
-                answer = self._ask(channel, "measure", b"", **fields)
-            return Timing.from_json(answer)
+        return Timing.from_json(self._asked_of_both("measure", candidate, reference, shapes, protocol=dict(protocol)))
 
-        return self._served(timed)
+    def operators(
+        self, candidate: Path, reference: Path, shapes: Shapes | None = None, rounds: int = 8
+    ) -> tuple[list[Operator], list[Operator]]:
+        """What each operator of the two artefacts takes, in the order in which they run; profiled by turns.
+
+        `rounds` blocks of ten runs of each are profiled, after one that warms up.
+        """
+        answer = self._asked_of_both("operators", candidate, reference, shapes, rounds=rounds)
+        both = [[Operator.from_json(o) for o in answer[role]["operators"]] for role in ("candidate", "reference")]
+        return both[0], both[1]
 
     def memory(self, artifact: Path, shapes: Shapes | None = None, repeats: int = 3) -> Measurement:
         """Bytes by which resident memory peaks while a session is created and run, each time in a fresh process.
@@ -148,6 +155,21 @@ class Device:
             if self._connection is not None:
                 self._connection[0].close()
                 self._connection = None
+
+    def _asked_of_both(
+        self, op: str, candidate: Path, reference: Path, shapes: Shapes | None, **fields: Any
+    ) -> dict[str, Any]:
+        """A request about two artefacts, which are loaded first; waits while others measure on this device."""
+
+        def asked(channel: Channel, profile: DeviceProfile) -> dict[str, Any]:
+            artifacts = {"candidate": candidate, "reference": reference}
+            for slot, artifact in artifacts.items():
+                self._load(channel, artifact, slot)
+            models = {slot: {"digest": self._digest(artifact), "slot": slot} for slot, artifact in artifacts.items()}
+            with exclusive(self.name):
+                return self._ask(channel, op, b"", **models, shapes=_plain(shapes), **fields)
+
+        return self._served(asked)
 
     def _served(self, action: Callable[[Channel, DeviceProfile], T]) -> T:
         with self._mutex:

@@ -18,7 +18,8 @@ class DeviceProfile:
     """A device as its worker sees it. Strings are empty and numbers zero where it does not tell.
 
     `flags` are those of the CPU's that decide how fast convolutions are; `cores` those this process may use; `load`
-    the number of running processes over the last minute, when the profile was taken.
+    the number of running processes over the last minute and `temperature_celsius` that of the hottest zone, when the
+    profile was taken.
     """
 
     cpu: str
@@ -33,6 +34,7 @@ class DeviceProfile:
     providers: tuple[str, ...]
     governor: str
     frequency_mhz: float
+    temperature_celsius: float
     load: float
     cpu_clock_step_ns: int
 
@@ -52,6 +54,7 @@ class DeviceProfile:
             providers=tuple(fields["providers"]),
             governor=str(fields["governor"]),
             frequency_mhz=float(fields["frequency_mhz"]),
+            temperature_celsius=float(fields.get("temperature_celsius", 0.0)),
             load=float(fields["load"]),
             cpu_clock_step_ns=int(fields["cpu_clock_step_ns"]),
         )

@@ -1,16 +1,19 @@
 """Times ONNX models on the device that it runs on: framed requests on stdin, framed JSON answers on stdout.
 
 One file for any Python >= 3.9 with numpy and onnxruntime: it is run as a script, or streamed over stdin to a device
-that has nothing of ours installed. It therefore imports nothing of parefront, and writes no file.
+that has nothing of ours installed. It therefore imports nothing of parefront, and leaves no file behind: only
+onnxruntime's own profiles are written, into a temporary folder that goes with the request.
 
 A frame is `PFW1`, the header's length (4 bytes, big endian), the header (a JSON object), then `payload_bytes` bytes
 whose SHA-256 is `payload_sha256`, where the header announces any. Requests carry `version`, `id`, `op`; each gets
-one frame without payload: `{"id": …, "ok": true, …}` or `{"id": …, "ok": false, "code": …, "error": …}`.
-After a frame that cannot be understood the stream is out of step: the worker answers, and ends with status 2.
+one frame without payload: `{"id": …, "ok": true, …}` or `{"id": …, "ok": false, "code": …, "error": …}`, preceded by
+`{"id": …, "beat": true}` every `BEAT_SECONDS` while it is served. After a frame that cannot be understood the stream
+is out of step: the worker answers, and ends with status 2. It also ends once nobody reads its beats.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import hashlib
@@ -22,18 +25,22 @@ import signal
 import statistics
 import struct
 import sys
+import tempfile
+import threading
 import time
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO
 
-VERSION = 1
+VERSION = 2
 MAGIC = b"PFW1"
 PREFIX = struct.Struct(">4sI")
 MAX_HEADER_BYTES = 1 << 20
 MAX_PAYLOAD_BYTES = 1 << 31
 MAX_SESSIONS = 4
+MAX_CACHED_BYTES = 1 << 28
+BEAT_SECONDS = 2.0
 
 RUNS_PER_BLOCK = 10
 BLOCK_SECONDS = 0.03
@@ -63,7 +70,11 @@ def main() -> int:
     """Serve requests until `bye`, the end of stdin, or a frame that cannot be understood; the exit status."""
     source, sink = sys.stdin.buffer, claim_stdout()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started us; we end when stdin does
-    worker = Worker()
+    return serve(source, sink, Worker())
+
+
+def serve(source: BinaryIO, sink: BinaryIO, worker: Worker) -> int:
+    """What `main` does, on any two streams."""
     while True:
         header: Header = {}
         try:
@@ -71,7 +82,8 @@ def main() -> int:
             if frame is None:
                 return 0
             header, payload = frame
-            answer = worker.answer(header, payload)
+            with beating(sink, header.get("id")):
+                answer = worker.answer(header, payload)
         except StreamError as error:
             write_frame(sink, {"id": None, "ok": False, "code": "stream", "error": str(error)})
             return 2
@@ -133,16 +145,39 @@ def write_frame(sink: BinaryIO, answer: Header) -> None:
     sink.flush()
 
 
+@contextlib.contextmanager
+def beating(sink: BinaryIO, request: Any) -> Iterator[None]:
+    """Signs of life while a request is served; where nobody is left to read them, the process ends."""
+    done = threading.Event()
+
+    def beat() -> None:
+        while not done.wait(BEAT_SECONDS):
+            try:
+                write_frame(sink, {"id": request, "beat": True})
+            except OSError:
+                os._exit(1)
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
 class Worker:
-    """The requests, and the sessions kept between them (the `MAX_SESSIONS` most recently used)."""
+    """The requests, and what is kept between them: models, and the `MAX_SESSIONS` most recently used sessions."""
 
     def __init__(self) -> None:
+        self.models = Models()
         self.sessions: OrderedDict[tuple[str, str, str], Loaded] = OrderedDict()
         self.fresh = True
         self.operations: dict[str, Callable[[Header, bytes], Header]] = {
             "hello": self.hello,
             "load": self.load,
             "measure": self.measure,
+            "operators": self.operators,
             "memory": self.memory,
             "bye": lambda header, payload: {},
         }
@@ -163,24 +198,22 @@ class Worker:
         return {"profile": profile()}
 
     def load(self, header: Header, payload: bytes) -> Header:
-        """Create the session of a model under a slot, or find it; without the bytes only what is loaded is found.
+        """Create the session of a model under a slot, or find it; without the bytes, of a model that came before.
 
         Two slots of one digest are two sessions, so that a model can honestly be timed against itself.
         """
         key = session_key(header, header.get("slot", ""))
         found = key in self.sessions
         if not found:
-            if not payload:
-                raise RequestError("unknown_model", f"model {key[0][:12]} is not loaded; send its bytes")
-            if hashlib.sha256(payload).hexdigest() != key[0]:
-                raise RequestError("digest", f"the model's SHA-256 is not {key[0]}")
+            model = self.models.take(key[0], payload)
             self.fresh = False
-            self.sessions[key] = Loaded(payload, header["options"])
+            self.sessions[key] = Loaded(model, header["options"])
             while len(self.sessions) > MAX_SESSIONS:
                 self.sessions.popitem(last=False)
         loaded = self.sessions[key]
         self.sessions.move_to_end(key)
-        return {"session_seconds": loaded.seconds, "found": found, "inputs": loaded.inputs()}
+        used = {"providers": loaded.session.get_providers(), "model_bytes": loaded.model_bytes}
+        return {"session_seconds": loaded.seconds, "found": found, "inputs": loaded.inputs(), **used}
 
     def measure(self, header: Header, payload: bytes) -> Header:
         """Time `candidate` and `reference` (slots of loaded models) against each other; see `time_pairs`."""
@@ -196,6 +229,31 @@ class Worker:
         drops = header["options"]["threads"] == 1 and cpu_clock_step_ns() <= COARSE_CLOCK_NS
         answer = time_pairs(runs[0], runs[1], protocol, drops)
         return {**answer, "session_seconds": loaded[0].seconds}
+
+    def operators(self, header: Header, payload: bytes) -> Header:
+        """What each operator of `candidate` and `reference`, both loaded before, takes: onnxruntime's own profiles.
+
+        Blocks of runs of the two in turn; those of the first round, which warm up, do not count.
+        """
+        shapes, rounds = header.get("shapes") or {}, int(header["rounds"])
+        with tempfile.TemporaryDirectory(prefix="parefront-") as folder:
+            profiled = {}
+            for role in ("candidate", "reference"):
+                model = self.models.take(str(header[role]["digest"]), b"")
+                profiled[role] = Loaded(model, header["options"], os.path.join(folder, role))
+            runs = {role: loaded.bind(shapes, 0) for role, loaded in profiled.items()}
+            counts = dict.fromkeys(runs, 1)  # `bind` has run each once
+            for _round in range(1 + rounds):
+                for role, run in runs.items():
+                    for _run in range(RUNS_PER_BLOCK):
+                        run()
+                    counts[role] += RUNS_PER_BLOCK
+            files = {role: loaded.session.end_profiling() for role, loaded in profiled.items()}
+            warm = 1 + RUNS_PER_BLOCK
+            return {
+                role: {"operators": operator_times(file, counts[role], warm, wiring(profiled[role].optimised))}
+                for role, file in files.items()
+            }
 
     def memory(self, header: Header, payload: bytes) -> Header:
         """Bytes by which resident memory peaks while a session is created from bytes and run three times.
@@ -219,10 +277,34 @@ def session_key(header: Header, slot: str) -> tuple[str, str, str]:
     return str(header["digest"]), str(header.get("slot", slot)), json.dumps(header["options"], sort_keys=True)
 
 
-class Loaded:
-    """An inference session, made from bytes, and the seconds that this took."""
+class Models:
+    """The bytes of models by SHA-256: what was sent once need not be sent again, as far as `MAX_CACHED_BYTES` go."""
 
-    def __init__(self, model: bytes, options: Header) -> None:
+    def __init__(self) -> None:
+        self.kept: OrderedDict[str, bytes] = OrderedDict()
+
+    def take(self, digest: str, payload: bytes) -> bytes:
+        """The model of that digest, out of the payload or out of what is kept."""
+        if not payload:
+            if digest not in self.kept:
+                raise RequestError("unknown_model", f"model {digest[:12]} is not here; send its bytes")
+            self.kept.move_to_end(digest)
+            return self.kept[digest]
+        if hashlib.sha256(payload).hexdigest() != digest:
+            raise RequestError("digest", f"the model's SHA-256 is not {digest}")
+        self.kept[digest] = payload
+        while len(self.kept) > 1 and sum(map(len, self.kept.values())) > MAX_CACHED_BYTES:
+            self.kept.popitem(last=False)
+        return payload
+
+
+class Loaded:
+    """An inference session, made from bytes, and the seconds that this took; `profile` is a prefix of files."""
+
+    def __init__(self, model: bytes, options: Header, profile: str = "") -> None:
+        if has_external_data(memoryview(model)):  # older releases of onnxruntime would read any file it names
+            raise RequestError("model", "the model keeps weights in other files (external data); send a single file")
+        self.model_bytes = len(model)
         ort = runtime()
         missing = set(options["providers"]).difference(ort.get_available_providers())
         if missing:  # onnxruntime would take another one in silence
@@ -236,12 +318,21 @@ class Loaded:
         )
         settings.log_severity_level = 3
         settings.add_session_config_entry("session.intra_op.allow_spinning", "1" if options.get("spinning") else "0")
+        self.optimised = profile + "-optimised.onnx"
+        if profile:
+            settings.enable_profiling, settings.profile_file_prefix = True, profile
+            settings.optimized_model_filepath = self.optimised
+        own = options.get("provider_options") or {}
+        providers = [(name, {k: str(v) for k, v in own.get(name, {}).items()}) for name in options["providers"]]
         started = time.perf_counter()
         try:
-            self.session = ort.InferenceSession(model, settings, providers=list(options["providers"]))
+            self.session = ort.InferenceSession(model, settings, providers=providers)
         except Exception as error:  # onnxruntime's exceptions share no base class but this one
             raise RequestError("model", f"onnxruntime {ort.__version__} rejects the model: {error}") from error
         self.seconds = time.perf_counter() - started
+        if self.session.get_providers()[0] != options["providers"][0]:  # it fell back, in silence
+            ran = ", ".join(self.session.get_providers())
+            raise RequestError("provider", f"{options['providers'][0]} could not be started; {ran} would run instead")
 
     def inputs(self) -> list[Header]:
         return [{"name": i.name, "shape": list(i.shape), "type": i.type} for i in self.session.get_inputs()]
@@ -314,6 +405,101 @@ def random_input(generator: Any, shape: Sequence[int], kind: str) -> Any:
     if name == "bool" or name.lstrip("u") in ("int8", "int16", "int32", "int64"):
         return generator.integers(0, 2, shape).astype(np.dtype(name))
     raise RequestError("type", f"inputs of type {kind} cannot be made up")
+
+
+def operator_times(file: str, runs: int, warm: int, wires: dict[str, Header]) -> list[Header]:
+    """Each operator's name, type, provider, shapes, wires and microseconds a run, in the order in which they run.
+
+    The microseconds are the mean of the middle half of the runs after the first `warm`; a profile counts in whole ones.
+    """
+    with open(file, encoding="utf-8") as lines:
+        events = json.load(lines)
+    found: dict[tuple[str, str], list[Header]] = {}
+    for event in events:
+        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
+            key = event["name"][: -len("_kernel_time")], str(event["args"].get("node_index"))
+            found.setdefault(key, []).append(event)
+    answers = []
+    for (name, _), calls in found.items():
+        each = len(calls) // runs or 1  # more than one where the operator stands in a loop
+        times = sorted(sum(c["dur"] for c in calls[i : i + each]) for i in range(warm * each, len(calls), each))
+        middle = times[len(times) // 4 : len(times) - len(times) // 4] or [0]
+        arguments = calls[0]["args"]
+        answers.append({
+            "name": name, "op": arguments.get("op_name", ""), "provider": arguments.get("provider", ""),
+            "inputs": arguments.get("input_type_shape", []), "outputs": arguments.get("output_type_shape", []),
+            "us": sum(middle) / len(middle),
+            **wires.get(name, {"reads": [], "writes": [], "domain": ""}),
+        })  # fmt: skip
+    return answers
+
+
+def wiring(file: str) -> dict[str, Header]:
+    """What each named node of an ONNX file reads and writes, and the domain of its operator."""
+    with open(file, "rb") as model:
+        data = memoryview(model.read())
+    nodes = {}
+    for _, graph in ((f, v) for f, v in fields_of(data) if f == 7):
+        for _, node in ((f, v) for f, v in fields_of(graph) if f == 1):
+            texts: dict[int, list[str]] = {1: [], 2: [], 3: [""], 7: [""]}
+            for field, value in fields_of(node):
+                if field in texts:
+                    texts[field].append(bytes(value).decode(errors="replace"))
+            nodes[texts[3][-1]] = {"reads": texts[1], "writes": texts[2], "domain": texts[7][-1]}
+    return nodes
+
+
+# Where tensors can lie in an ONNX model: by message, the fields that lead to other messages (onnx.proto).
+FIELDS = {
+    "model": {7: "graph", 25: "function"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "function": {7: "node"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+    "tensor": {13: "external"},
+}
+
+
+def has_external_data(data: memoryview, message: str = "model", depth: int = 0) -> bool:
+    """Whether a tensor of the model says that it lies in another file; nonsense is left for onnxruntime to refuse."""
+    for field, value in fields_of(data):
+        inner = FIELDS[message].get(field)
+        if inner == "external":
+            return True
+        if inner is not None and depth < 100 and has_external_data(value, inner, depth + 1):
+            return True
+    return False
+
+
+def fields_of(data: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """The fields of a protobuf message that have a length, by number; ends where it is not understood."""
+    position = 0
+    while position < len(data):
+        key, position = varint(data, position)
+        kind, size = key & 7, {1: 8, 5: 4}.get(key & 7, 0)
+        if kind in (0, 2):
+            number, position = varint(data, position)
+            size = number if kind == 2 else 0
+        elif not size:
+            return
+        if kind == 2:
+            yield key >> 3, data[position : position + size]
+        position += size
+
+
+def varint(data: memoryview, position: int) -> tuple[int, int]:
+    """The base-128 number at a position (protobuf's encoding), and the position behind it."""
+    number = 0
+    for shift in range(0, 70, 7):
+        if position >= len(data):
+            break
+        byte = data[position]
+        position += 1
+        number |= (byte & 127) << shift
+        if byte < 128:
+            break
+    return number, position
 
 
 def time_pairs(
@@ -486,9 +672,20 @@ def profile() -> Header:
         "providers": list(ort.get_available_providers()),
         "governor": read_text(scaling + "scaling_governor"),
         "frequency_mhz": float(khz) / 1000 if khz.isdigit() else float(fields.get("cpu MHz", 0)),
+        "temperature_celsius": temperature(),
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0,
         "cpu_clock_step_ns": cpu_clock_step_ns(),
     }
+
+
+def temperature() -> float:
+    """Of the hottest thermal zone, in degrees Celsius; 0 where none can be read."""
+    found = [0.0]
+    for zone in range(32):
+        reading = read_text(f"/sys/class/thermal/thermal_zone{zone}/temp")
+        if reading.lstrip("-").isdigit():
+            found.append(int(reading) / 1000)
+    return max(found)
 
 
 def cpuinfo() -> dict[str, str]:
