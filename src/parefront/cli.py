@@ -44,6 +44,13 @@ Where = Annotated[
     list[str] | None,
     typer.Option(metavar="BUDGET", help='Only candidates within it, e.g. "latency <= 0.5x"; may be repeated.'),
 ]
+Device = Annotated[
+    list[str] | None,
+    typer.Option(metavar="KEY=VALUE", help="E.g. threads=4, or a config file to take it from; may be repeated."),
+]
+Shape = Annotated[
+    list[str] | None, typer.Option(metavar="NAME=1x3x224x224", help="Of an input with free axes; may be repeated.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Set = Annotated[
     list[str] | None,
@@ -65,14 +72,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        message, code = explain(error)
+        message, code = message_of(error)
         colour = ("\033[1;31m", "\033[0m") if sys.stderr.isatty() else ("", "")
         print(f"{colour[0]}error:{colour[1]} {message}", file=sys.stderr)
         return code
     return result if isinstance(result, int) else 0
 
 
-def explain(error: Exception) -> tuple[str, int]:
+def message_of(error: Exception) -> tuple[str, int]:
     """The message and the exit code of an error."""
     from .evaluators.errors import DeviceError
     from .spaces.errors import ParefrontError
@@ -190,19 +197,28 @@ def measure(
     against: Annotated[
         Path | None, typer.Option(metavar="OTHER.onnx", help="By default the model itself: that shows the noise.")
     ] = None,
-    device: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="E.g. threads=4, or a config file to take it from; may be repeated."),
-    ] = None,
-    shape: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=1x3x224x224", help="Of an input with free axes; may be repeated.")
-    ] = None,
+    device: Device = None,
+    shape: Shape = None,
     json: Json = False,
 ) -> None:
     """Measure the latency of an ONNX file, interleaved with another one, with 95 % intervals."""
     from .measuring import show_latency
 
     show_latency(model, against or model, list(device or ()), list(shape or ()), json)
+
+
+@app.command(short_help="Show why an ONNX file is, or is not, faster.")
+def explain(
+    model: ModelFile,
+    against: Annotated[Path, typer.Option(metavar="BASE.onnx", help="What it was made from.", show_default=False)],
+    device: Device = None,
+    shape: Shape = None,
+    json: Json = False,
+) -> None:
+    """Profile an ONNX file and its original, layer by layer, and say what costs time and what would mend it."""
+    from .explaining import show_explanation
+
+    show_explanation(model, against, list(device or ()), list(shape or ()), json)
 
 
 @app.command(short_help="Make an ONNX file smaller to keep or send.")

@@ -30,7 +30,7 @@ def show_latency(model: Path, against: Path, device: Sequence[str], shapes: Sequ
     for path in (model, against):
         check_model(path)
     options = read_device(device).options()
-    free = dict(map(_shape, shapes))
+    free = read_shapes(shapes)
     with Device(options) as place:
         try:
             latency = measure(place, model, against, PROTOCOL, free)
@@ -80,6 +80,11 @@ def check_model(path: Path) -> None:
         raise ConfigError(f"{path} is not an ONNX model: {first_line(error)}") from None
     if nodes == 0:
         raise ConfigError(f"{path} is not an ONNX model, or an empty one: its graph has no nodes")
+
+
+def read_shapes(texts: Sequence[str]) -> dict[str, list[int]]:
+    """Shapes by the input's name from ``name=1x3x224x224``; ``ConfigError`` for anything else."""
+    return dict(map(_shape, texts))
 
 
 def _shape(text: str) -> tuple[str, list[int]]:
