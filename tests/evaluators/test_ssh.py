@@ -1,0 +1,113 @@
+"""A device behind OpenSSH, in its own network namespace: reached, cut off, hung; nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from parefront.evaluators import Device, DeviceError, DeviceOptions, LatencyProtocol, channel, measure
+from parefront.testing.devices import DeviceConformance
+
+from ..remote import PYTHON, Host, another_host
+
+QUICK = LatencyProtocol(min_samples=32, min_seconds=0.1, max_seconds=0.3, warmup_seconds=0.05)
+LONG = LatencyProtocol(min_samples=10**9, min_seconds=5.0, max_seconds=10.0)
+
+ConvNet = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    with another_host(tmp_path_factory.mktemp("host")) as board:
+        yield board
+
+
+@pytest.fixture
+def options(host: Host) -> DeviceOptions:
+    return DeviceOptions(command=host.command, python=PYTHON)
+
+
+class TestOverSsh(DeviceConformance):
+    @pytest.fixture
+    def device(self, options: DeviceOptions) -> Iterator[Device]:
+        with Device(options) as board:
+            yield board
+
+
+def test_nothing_is_left_behind(options: DeviceOptions, conv_net: ConvNet, tmp_path: Path) -> None:
+    mark = "parefront-test-nothing-is-left"
+    with Device(replace(options, command=(*options.command, "env", f"MARK={mark}"), quote=True)) as board:
+        measure(board, conv_net(), conv_net(), QUICK)
+        assert _processes(mark)
+    deadline = time.monotonic() + 5
+    while _processes(mark) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _processes(mark)
+
+
+def test_a_killed_connection_is_made_again_in_mid_measurement(
+    host: Host, options: DeviceOptions, conv_net: ConvNet
+) -> None:
+    with Device(options) as board:
+        _ = board.profile
+        killer = threading.Timer(1.0, lambda: subprocess.run(["pkill", "-f", f"ssh -F {host.config}"], check=True))
+        killer.start()
+        latency = measure(board, conv_net(), conv_net(), replace(LONG, min_seconds=2.0, max_seconds=2.0))
+        killer.join()
+    assert 0.67 < latency.ratio.value < 1.5
+
+
+def test_a_pulled_cable_is_noticed_and_the_device_given_up(
+    host: Host, options: DeviceOptions, conv_net: ConvNet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channel, "_SILENCE_SECONDS", 5.0)
+    with Device(options) as board:
+        _ = board.profile
+        timer = threading.Timer(1.0, host.unplug)
+        timer.start()
+        started = time.monotonic()
+        try:
+            with pytest.raises(DeviceError, match="cannot reach ssh"):
+                measure(board, conv_net(), conv_net(), LONG)
+        finally:
+            timer.join()
+            host.plug()
+        assert time.monotonic() - started < 30
+        assert measure(board, conv_net(), conv_net(), QUICK).ratio.value > 0
+
+
+def test_a_worker_that_hangs_is_ended_at_its_deadline(options: DeviceOptions, conv_net: ConvNet) -> None:
+    mark = "parefront-test-hangs"
+    hanging = replace(options, command=(*options.command, "env", f"MARK={mark}"), quote=True, deadline_seconds=4.0)
+    with Device(hanging) as board:
+        _ = board.profile
+        timer = threading.Timer(0.5, lambda: _send(mark, signal.SIGSTOP))
+        timer.start()
+        with pytest.raises(DeviceError, match="no answer to 'measure' within 4 s"):
+            measure(board, conv_net(), conv_net(), LONG)
+    _send(mark, signal.SIGKILL)
+
+
+def _send(mark: str, number: signal.Signals) -> None:
+    for process in _processes(mark):
+        os.kill(process, number)
+
+
+def _processes(mark: str) -> list[int]:
+    """Processes whose environment has ``mark``."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (folder / "environ").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
