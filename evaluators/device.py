@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 
 from .channel import Channel
 from .device_profile import DeviceProfile
-from .errors import DeviceError, RequestRefused, WorkerDied
+from .errors import DeviceError, DeviceUnreachable, RequestRefused, WorkerDied
 from .lock import exclusive
 from .measurement import Measurement
 from .operator import Operator
@@ -189,7 +189,7 @@ class Device:
                 answer = self._ask(channel, "hello", core=self.options.core)
                 self._connection = channel, DeviceProfile.from_json(answer["profile"])
             except WorkerDied as died:
-                raise DeviceError(f"cannot reach {self.name}: {died}") from died
+                raise DeviceUnreachable(f"cannot reach {self.name}: {died}") from died
             except BaseException:
                 channel.close()
                 raise

@@ -7,6 +7,10 @@ class DeviceError(RuntimeError):
     """The device cannot be reached, does not answer, or answers nonsense; the first line says what to mend."""
 
 
+class DeviceUnreachable(DeviceError):
+    """No worker could be started there: whatever was to be measured is not at fault."""
+
+
 class WorkerDied(DeviceError):
     """The worker's process ended, or its stream broke, before it had answered; a fresh worker may do better."""
 

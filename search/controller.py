@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from optuna.trial import Trial
 
-from ..evaluators.errors import DeviceError, RequestRefused
+from ..evaluators.errors import DeviceError, DeviceUnreachable, RequestRefused
 from ..spaces import Infeasible, ParefrontError, Policy
 from ..spaces.messages import one_line
 from .candidate import Candidate, Evaluator
@@ -175,7 +175,7 @@ class _Session:
                 budget.measured(candidate, candidate)
         except Infeasible as error:
             outcome, candidate, reason = Outcome.INFEASIBLE, None, str(error)
-        except ParefrontError:
+        except (ParefrontError, DeviceUnreachable):
             raise
         except Exception as error:
             if self.raise_errors:
