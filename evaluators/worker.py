@@ -18,6 +18,7 @@ import functools
 import gc
 import hashlib
 import json
+import math
 import os
 import platform
 import random
@@ -41,6 +42,8 @@ MAX_PAYLOAD_BYTES = 1 << 31
 MAX_SESSIONS = 4
 MAX_CACHED_BYTES = 1 << 28
 BEAT_SECONDS = 2.0
+MAX_THREADS, MAX_INPUT_VALUES = 1024, 1 << 28
+MAX_PROTOCOL = {"max_seconds": 3600.0, "warmup_seconds": 600.0, "rounds": 1000.0}
 
 RUNS_PER_BLOCK = 10
 BLOCK_SECONDS = 0.03
@@ -224,7 +227,7 @@ class Worker:
                 raise RequestError("unknown_model", f"the {role} {key[0][:12]} is not loaded")
             self.sessions.move_to_end(key)
             loaded.append(self.sessions[key])
-        protocol, shapes = header["protocol"], header.get("shapes") or {}
+        protocol, shapes = bounded(header["protocol"]), header.get("shapes") or {}
         runs = [model.bind(shapes, int(protocol["seed"])) for model in loaded]
         drops = header["options"]["threads"] == 1 and cpu_clock_step_ns() <= COARSE_CLOCK_NS
         answer = time_pairs(runs[0], runs[1], protocol, drops)
@@ -235,7 +238,7 @@ class Worker:
 
         Blocks of runs of the two in turn; those of the first round, which warm up, do not count.
         """
-        shapes, rounds = header.get("shapes") or {}, int(header["rounds"])
+        shapes, rounds = header.get("shapes") or {}, int(bounded(header)["rounds"])
         with tempfile.TemporaryDirectory(prefix="parefront-") as folder:
             profiled = {}
             for role in ("candidate", "reference"):
@@ -271,6 +274,14 @@ class Worker:
         for _run in range(3):
             run()
         return {"peak_bytes": max(0, peak_bytes() - before)}
+
+
+def bounded(terms: Header) -> Header:
+    """The terms, where what decides how long a request takes is a number within `MAX_PROTOCOL`."""
+    for name, most in MAX_PROTOCOL.items():
+        if name in terms and not (isinstance(terms[name], (int, float)) and 0 <= terms[name] <= most):
+            raise RequestError("bounds", f"{name} must be a number from 0 to {most:.0f}, got {terms[name]!r:.60}")
+    return terms
 
 
 def session_key(header: Header, slot: str) -> tuple[str, str, str]:
@@ -309,8 +320,11 @@ class Loaded:
         missing = set(options["providers"]).difference(ort.get_available_providers())
         if missing:  # onnxruntime would take another one in silence
             raise RequestError("provider", f"{sorted(missing)} not in {ort.get_available_providers()}")
+        threads = options["threads"]
+        if type(threads) is not int or not 0 < threads <= MAX_THREADS:
+            raise RequestError("bounds", f"threads must be an integer from 1 to {MAX_THREADS}, got {threads!r:.60}")
         settings = ort.SessionOptions()
-        settings.intra_op_num_threads = int(options["threads"])
+        settings.intra_op_num_threads = threads
         settings.inter_op_num_threads = 1
         settings.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
         settings.graph_optimization_level = getattr(
@@ -349,7 +363,12 @@ class Loaded:
         binding = self.session.io_binding()
         inputs = []  # an OrtValue on the CPU borrows numpy's memory, and the binding does not keep it alive
         for spec in self.session.get_inputs():
-            value = random_input(generator, fixed_shape(spec.name, spec.shape, shapes.get(spec.name)), spec.type)
+            shape = fixed_shape(spec.name, spec.shape, shapes.get(spec.name))
+            if min(shape, default=1) < 0 or math.prod(shape) > MAX_INPUT_VALUES:
+                raise RequestError(
+                    "bounds", f"input {spec.name!r} of shape {shape} has too many values, or negative ones"
+                )
+            value = random_input(generator, shape, spec.type)
             inputs.append(ort.OrtValue.ortvalue_from_numpy(value))
             binding.bind_ortvalue_input(spec.name, inputs[-1])
         names = [spec.name for spec in self.session.get_outputs()]
@@ -371,6 +390,7 @@ def _run(run: Callable[[Any], object], binding: Any, inputs: list[Any]) -> None:
 
 
 def runtime() -> Any:
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # official builds would send, and leave files where they run
     try:
         import onnxruntime
     except ImportError as error:

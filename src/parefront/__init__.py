@@ -17,6 +17,8 @@ __version__ = "0.1.0"
 # Threads of torch that wait for each other burn the core that the others need, unless told not to; on a machine with
 # other work a candidate took six times as long. Read by the OpenMP runtime when torch is first imported.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+# Official builds of onnxruntime would send what models they run; whoever wants that sets it to 0.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = [
     "Budget",
