@@ -4,12 +4,14 @@ from .budget import Budget
 from .candidate import HIGHER_IS_BETTER, Candidate, Evaluator
 from .context import SamplerContext
 from .controller import search
+from .earlier import Earlier
 from .errors import EveryTrialFailed, NoCandidate, RunBusy, RunNotFound, SpaceExhausted
 from .events import Done, Event, Finalising, Finished, OnEvent, Probing, Started
 from .front import Front
 from .hypervolume import hypervolume
 from .metrics import METRIC_KEYS, metric_key, value_of
 from .record import Outcome, TrialRecord
+from .replay import replayed
 from .run import Run
 from .samplers import SAMPLERS, SamplerFactory, make_sampler, sampler_names
 from .settings import SearchSettings
@@ -21,6 +23,7 @@ __all__ = [
     "Budget",
     "Candidate",
     "Done",
+    "Earlier",
     "Evaluator",
     "Event",
     "EveryTrialFailed",
@@ -43,6 +46,7 @@ __all__ = [
     "hypervolume",
     "make_sampler",
     "metric_key",
+    "replayed",
     "sampler_names",
     "search",
     "value_of",

@@ -34,10 +34,11 @@ from ..evaluators.emit import EXPORTED
 from ..evaluators.errors import RequestRefused
 from ..spaces import Infeasible, Layer, Policy, SearchSpace, Task, TaskError, trace
 from .candidate import STOPPED, Candidate
+from .earlier import BUILT_FOR, Earlier
 from .front import Front
 from .metrics import whole_of
 from .quick_look import QuickLook
-from .race import race
+from .race import Raced, race, time_only
 from .split import Split
 from .standing import TIMED, Standing, refuse_beyond_budget
 from .stopwatch import Stopwatch
@@ -61,6 +62,8 @@ class TaskEvaluator:
         latency: the protocol for candidates; the final step uses a longer one.
         memory: whether to measure every candidate's peak memory (0.4 s each), not only the front's.
         racing: whether to stop measuring candidates that are dominated; for top-1 accuracy only.
+        earlier: a run of the same task on another device, whose scores are taken over, and for whose device artefacts
+            are built.
         on_phase: told what goes on while the evaluator is made.
 
     Raises:
@@ -79,12 +82,14 @@ class TaskEvaluator:
         latency: LatencyProtocol | None = None,
         memory: bool = False,
         racing: bool = True,
+        earlier: Earlier | None = None,
         on_phase: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._quick: QuickLook | None = None
         self._methods = compress
         self._memory = memory
         self._racing = racing and isinstance(task.metric, str)
+        self._earlier = earlier
         self._on_phase = on_phase
         self._metric, self._test_data = task.metric, task.test
         self._test: Split | None = None
@@ -99,7 +104,7 @@ class TaskEvaluator:
         """All that is made once a run."""
         self._on_phase("starting the device")
         self._profile = self._device.profile
-        self._target = _target(self._profile)
+        self._target = _target(self._earlier.profile if self._earlier else self._profile)
         self._compressors = [create(name, options, self._target) for name, options in compress.items()]
         self._on_phase("tracing the model and proving its channel groups")
         inputs, labels = split_inputs(task.calibration, CALIBRATION_LIMIT, seed)  # type: ignore[arg-type]
@@ -131,7 +136,9 @@ class TaskEvaluator:
     @property
     def environment(self) -> Mapping[str, Any]:
         packages = ("parefront", "torch", "onnxruntime", "onnx", "onnx-ir", "optuna", "torch-pruning", "numpy")
+        earlier = self._earlier
         return {
+            **({"scores_of": earlier.run, BUILT_FOR: earlier.profile.to_json()} if earlier else {}),
             "versions": {"python": platform.python_version(), **{name: _version(name) for name in packages}},
             "device": self._profile.to_json(),
             "model_sha256": _digest(self.traced.net),
@@ -148,7 +155,7 @@ class TaskEvaluator:
         artifacts.mkdir(parents=True, exist_ok=True)
         path = artifacts / BASELINE
         candidate, session = self._make(Policy(), path)
-        scores = self._search.score_reference(session)
+        scores = self._scored(candidate.policy) or self._search.score_reference(session)
         latency = self._timer.start(self._space, path, self._alike)
         memory = {"memory_bytes": self._device.memory(path)}
         for policy in self._anchor_policies():
@@ -168,16 +175,34 @@ class TaskEvaluator:
         if self._memory:
             with watch.step("memory"):
                 known["memory_bytes"] = self._device.memory(artifact, repeats=1)
+        scores = self._scored(policy)
+        if scores is not None:
+            raced = time_only(
+                {**known, **scores}, looks, Standing(rivals, 1) if rivals and self._racing else None, watch
+            )
+            return self._raced(replace(made, notes=(*made.notes, *self._rebuilt(made))), raced, watch)
         if rivals is not None and self._racing:
             raced = race(self._search, session, known, looks, Standing(rivals, self._search.looks), watch)
-            notes = (*made.notes, f"{STOPPED}: {raced.why}") if raced.why else made.notes
-            return replace(made, metrics=raced.metrics, timings=watch.total(), notes=notes)
+            return self._raced(made, raced, watch)
         with watch.step("accuracy"):
             known |= self._search.score(session)
         with watch.step("latency"):
             while (seen := looks.full()) is not None:
                 known |= seen
         return replace(made, metrics=known, timings=watch.total())
+
+    def _scored(self, policy: Policy, prefix: str = "") -> dict[str, Measurement] | None:
+        return self._earlier.scores(policy, prefix) if self._earlier else None
+
+    def _raced(self, made: Candidate, raced: Raced, watch: Stopwatch) -> Candidate:
+        notes = (*made.notes, f"{STOPPED}: {raced.why}") if raced.why else made.notes
+        return replace(made, metrics=raced.metrics, timings=watch.total(), notes=notes)
+
+    def _rebuilt(self, made: Candidate) -> tuple[str, ...]:
+        """A note where this is not byte for byte the file that was scored."""
+        assert self._earlier is not None
+        same = self._earlier.candidates[made.policy.digest].sha256 == made.sha256
+        return () if same else ("rebuilt: other bytes than the file that was scored",)
 
     def probe_divergence(self, policy: Policy) -> float:
         if self._quick is None:
@@ -200,19 +225,22 @@ class TaskEvaluator:
     def finalise(self, candidate: Candidate) -> Candidate:
         """Time the artefact again, with the longer protocol, and score it on the test split."""
         assert candidate.artifact is not None
-        if self._test is None:
-            self._test = Split.of("test_", self._test_data, self._metric)
-            self._test.score_reference(open_session(self._timer.anchors.uncompressed))
         self._timer.anchors.settle()
         watch = Stopwatch()
         with watch.step("test_accuracy"):
-            scores = self._test.score(open_session(candidate.artifact))
+            scores = self._scored(candidate.policy, "test_") or self._score_on_test(candidate.artifact)
         with watch.step("final_latency"):
             latency = self._timer.measure_finally(candidate.policy, candidate.artifact)
         with watch.step("memory"):
             memory = self._device.memory(candidate.artifact, repeats=1)
         metrics = {**candidate.metrics, **scores, **latency, "memory_bytes": memory}
         return replace(candidate, metrics=metrics, timings={**candidate.timings, **watch.seconds})
+
+    def _score_on_test(self, artifact: Path) -> dict[str, Measurement]:
+        if self._test is None:
+            self._test = Split.of("test_", self._test_data, self._metric)
+            self._test.score_reference(open_session(self._timer.anchors.uncompressed))
+        return self._test.score(open_session(artifact))
 
     def _anchor_policies(self) -> list[Policy]:
         """For every method that changes the arithmetic, its middle choice everywhere."""

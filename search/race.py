@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import onnxruntime as ort
 
+from ..evaluators import Measurement
 from .split import Split
 from .standing import Known, Standing
 from .stopwatch import Stopwatch
@@ -56,13 +58,7 @@ def race(
         watch: where the seconds of ``accuracy`` and ``latency`` go.
     """
     known = dict(counted)
-
-    def look(closer: Callable[[], Known | None]) -> bool:
-        with watch.step("latency"):
-            seen = closer()
-        known.update(seen or {})
-        return seen is not None
-
+    look = partial(_look, known, watch)
     for outputs in watch.each("accuracy", split.growing(session)):
         known |= split.accuracy(outputs)
         rival = standing.dominated_by(known)
@@ -76,3 +72,22 @@ def race(
         known |= split.scores(outputs)
     why = f"after {len(outputs)} of {len(split)} images, dominated by {rival.label}" if rival is not None else ""
     return Raced(known, why)
+
+
+def time_only(scored: Known, looks: Looks, standing: Standing | None, watch: Stopwatch) -> Raced:
+    """As :func:`race`, of a candidate whose accuracy is known; without a standing its latency is measured in full."""
+    known, rival = dict(scored), None
+    look = partial(_look, known, watch)
+    if standing is not None and look(looks.closer):
+        rival = standing.dominated_by(known)
+    while rival is None and look(looks.full):
+        rival = standing.dominated_by(known) if standing is not None else None
+    return Raced(known, f"dominated by {rival.label}" if rival is not None else "")
+
+
+def _look(known: dict[str, Measurement], watch: Stopwatch, closer: Callable[[], Known | None]) -> bool:
+    """Take a look into ``known``; whether there was one left."""
+    with watch.step("latency"):
+        seen = closer()
+    known.update(seen or {})
+    return seen is not None

@@ -24,6 +24,7 @@ from .context import SamplerContext
 from .grouped import GroupedSampler
 from .options import read_options, refuse_unknown
 from .repeatable import RepeatableSampler
+from .replay import ReplayOptions, ReplaySampler
 from .uniform import UniformSampler
 
 GROUP = "parefront.samplers"
@@ -62,11 +63,12 @@ SAMPLERS: dict[str, SamplerFactory] = {
     "nsga2": nsga2,
     "nsga3": nsga3,
     "random": random,
+    "replay": ReplaySampler,
     "tpe": tpe,
     "uniform": UniformSampler,
 }
 
-OPTIONS: dict[str, type] = {"amc": AmcOptions}
+OPTIONS: dict[str, type] = {"amc": AmcOptions, "replay": ReplayOptions}
 """Dataclasses of the options of those samplers of ours that have any."""
 
 

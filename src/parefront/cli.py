@@ -182,6 +182,24 @@ def export(
     export_model(run, output, tuple(where or ()), trial, by)
 
 
+@app.command(short_help="Measure a run's candidates on another device.")
+def retarget(
+    run: RunName,
+    device: Device = None,
+    name: Annotated[
+        str | None, typer.Option("--run", metavar="NAME", help="Of the new run; by default named after the device.")
+    ] = None,
+    promising: Annotated[
+        bool, typer.Option("--promising", help="Only those that a quarter less of their time would put on the front.")
+    ] = False,
+) -> None:
+    """Measure the candidates of a run on another device; their accuracies are taken over, not measured again."""
+    with _starting():
+        from .retargeting import run_retarget
+    code = run_retarget(run, list(device or ()), name, promising)
+    raise typer.Exit(code)
+
+
 @app.command(short_help="Show layers, groups and knobs of a model.")
 def profile(config: ConfigFile, set_: Set = None, json: Json = False) -> None:
     """Show the model's layers, its coupled channels, the knobs, and what is excluded and why. Writes nothing."""

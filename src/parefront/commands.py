@@ -22,13 +22,17 @@ from .units import duration, plural
 
 
 def run_search(path: Path, name: str | None, overrides: list[str]) -> int:
+    """Search as a config says; see :func:`drive`."""
+    return drive(Job.from_file(load_config(path, overrides), path, name))
+
+
+def drive(job: Job) -> int:
     """Search, show the front and where it was written; return the exit code.
 
     Raises:
         NoCandidate: where the front is shown, but nobody on it meets the budget.
     """
-    _quiet()
-    job = Job.from_file(load_config(path, overrides), path, name)
+    quiet()
     console = Console(highlight=False)
     before = len(list(job.run.glob("trials/*.json")))
     try:
@@ -72,7 +76,7 @@ def export_model(name: str, output: Path, where: tuple[str, ...], trial: int | N
 
 def show_profile(path: Path, overrides: list[str], as_json: bool) -> None:
     """Print what tracing finds in the model of a config."""
-    _quiet()
+    quiet()
     job = Job.from_file(load_config(path, overrides), path, None)
     with view_for(Console(stderr=True, quiet=as_json), path.name) as view, job.evaluator(view.phase) as evaluator:
         graph, space = evaluator.traced.graph, evaluator.space
@@ -132,7 +136,7 @@ def _argument(run: Run) -> str:
     return run.name if run.path == (Path("runs") / run.name).resolve() else str(_short(run.path))
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Warnings of the libraries below are for developers; they would tear the live view."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")

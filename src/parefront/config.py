@@ -113,6 +113,8 @@ class SearchConfig(Section):
         storage: URL of an Optuna storage; by default ``study.db`` in the run's folder.
         keep_artifacts: ``"front"``, or ``"all"`` candidates' ONNX files.
         warm_start: name or path of a run of the same model, whose probes are taken over.
+        reuse_scores: name or path of a run of the same model on another device, whose artefacts are built again and
+            whose accuracies are taken over, since those do not depend on the device.
     """
 
     sampler: str = "auto"
@@ -124,6 +126,7 @@ class SearchConfig(Section):
     storage: str | None = None
     keep_artifacts: Literal["front", "all"] = "front"
     warm_start: str | None = None
+    reuse_scores: str | None = None
 
 
 class Config(Section):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .config import Config
 from .load import load_task
-from .search import Budget, Front, OnEvent, Run, metric_key, search
+from .search import Budget, Earlier, Front, OnEvent, Run, metric_key, search
 from .spaces import ConfigError, Task
 from .validate import check_task
 
@@ -92,6 +92,7 @@ def make_evaluator(config: Config, task: Task, on_phase: OnPhase) -> TaskEvaluat
     """What turns policies into measured candidates."""
     from .search.evaluate import TaskEvaluator
 
+    scores = config.search.reuse_scores
     return TaskEvaluator(
         task,
         config.compress,
@@ -101,6 +102,7 @@ def make_evaluator(config: Config, task: Task, on_phase: OnPhase) -> TaskEvaluat
         latency=config.latency.protocol(),
         memory=needs_memory(config),
         racing=config.search.racing,
+        earlier=Earlier.of(Run.open(scores)) if scores else None,
         on_phase=on_phase,
     )
 

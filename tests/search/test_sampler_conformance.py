@@ -10,10 +10,12 @@ from parefront.testing import SamplerConformance
 
 SLOW = ("gp",)
 """A second a trial, from the eleventh on."""
+REPLAYING = ("replay",)
+"""Suggests nothing of its own; see ``tests/parefront/test_retarget_command.py``."""
 
 
 class TestSamplers(SamplerConformance):
-    @pytest.fixture(params=[name for name in SAMPLERS if name not in SLOW])
+    @pytest.fixture(params=[name for name in SAMPLERS if name not in SLOW + REPLAYING])
     def sampler(self, request: pytest.FixtureRequest) -> SamplerFactory:
         return SAMPLERS[request.param]
 

@@ -1,0 +1,55 @@
+"""What an earlier run knows of its candidates whatever the device: how accurate they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..evaluators import DeviceProfile, Measurement
+from ..spaces import ConfigError, Policy
+from .candidate import Candidate
+from .run import Run
+
+BUILT_FOR = "built_for"
+"""In a run's environment: the profile of the device whose artefacts it measures, where that is another one."""
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The scores of a run.
+
+    Attributes:
+        run: its name.
+        profile: the device that its artefacts were built for: vector width, signedness.
+        model_sha256: of the weights it started from.
+        candidates: by digest of the policy; those of the final front with their test accuracy.
+    """
+
+    run: str
+    profile: DeviceProfile
+    model_sha256: str
+    candidates: Mapping[str, Candidate]
+
+    @classmethod
+    def of(cls, run: Run) -> Earlier:
+        """What is on disk.
+
+        Raises:
+            ConfigError: where the run has measured nothing.
+        """
+        environment = run.environment
+        if not environment or not run.has_baseline:
+            raise ConfigError(f"run {run.name} has measured nothing yet, so there are no scores to take over")
+        measured = [record.candidate for record in run.trials if record.candidate is not None]
+        complete = {c.policy.digest: c for c in measured if not c.stopped_early}
+        final = {candidate.policy.digest: candidate for candidate in run.finalised.values()}
+        profile = DeviceProfile.from_json(environment.get(BUILT_FOR) or environment["device"])
+        known = {**complete, **final, Policy().digest: run.baseline}
+        return cls(run.name, profile, str(environment["model_sha256"]), known)
+
+    def scores(self, policy: Policy, prefix: str = "") -> dict[str, Measurement] | None:
+        """``accuracy`` and ``accuracy_change`` as measured then; of the test split with the prefix ``"test_"``."""
+        known = self.candidates.get(policy.digest)
+        names = (f"{prefix}accuracy", f"{prefix}accuracy_change")
+        found = {name: known.metrics[name] for name in names if known is not None and name in known.metrics}
+        return found or None

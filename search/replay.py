@@ -1,0 +1,77 @@
+"""The replay sampler: the policies of an earlier run once more, in their order; for another device, say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from optuna import Study
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial
+
+from ..evaluators import Measurement
+from ..spaces import ConfigError, Policy
+from .candidate import Candidate
+from .context import SamplerContext
+from .errors import SpaceExhausted
+from .front import Front
+from .history import tried_digests
+from .options import read_options
+from .run import Run
+from .together import TogetherSampler
+
+CREDIT = 0.75
+"""What a candidate's time is multiplied by to see whether it might be on the front of another device."""
+
+
+@dataclass(frozen=True)
+class ReplayOptions:
+    """Attributes:
+    run: name under ``runs/``, or path, of the earlier run.
+    promising: leave out what other candidates would dominate even if it took a quarter less of the time.
+    """
+
+    run: str = ""
+    promising: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.run, str) or not self.run:
+            raise ConfigError("sampler_options: 'replay' needs the run whose policies it takes: {run: RUN}")
+
+
+class ReplaySampler(TogetherSampler):
+    """Suggests what an earlier run has measured in full, and ends the search when there is no more."""
+
+    def __init__(self, context: SamplerContext) -> None:
+        super().__init__(context)
+        self._space = context.space
+        options = read_options(ReplayOptions, context.options, "replay")
+        self._policies = replayed(Run.open(options.run), options.promising)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        tried = tried_digests(study)
+        for policy in self._policies:
+            if policy.digest not in tried:
+                return self._space.encode(policy)
+        raise SpaceExhausted(f"all {len(self._policies)} policies have been replayed")
+
+
+def replayed(run: Run, promising: bool = False) -> list[Policy]:
+    """The policies of a run that were measured in full, in the order of its trials."""
+    candidates = [record.candidate for record in run.trials if record.candidate is not None]
+    candidates = [candidate for candidate in candidates if not candidate.stopped_early]
+    if promising:
+        candidates = [candidate for candidate in candidates if _promising(candidate, candidates, run)]
+    return [candidate.policy for candidate in candidates]
+
+
+def _promising(candidate: Candidate, others: list[Candidate], run: Run) -> bool:
+    """Whether it would be on the front if its latency were lower by a quarter."""
+    ratio = candidate.metrics["latency_ratio"]
+    credited = Measurement.exact(CREDIT * ratio.value, ratio.unit)
+    faster = replace(candidate, metrics={**candidate.metrics, "latency_ratio": credited})
+    rest = [other for other in others if other is not candidate]
+    front = Front.of([*rest, faster], run.settings.objectives, run.search_baseline, (), run.path)
+    return any(member is faster for member in front)

@@ -1,0 +1,49 @@
+"""``parefront retarget``: the candidates of a finished run on another device, with no accuracy run repeated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .commands import drive
+from .config import parse_config
+from .measuring import read_device
+from .search import Run, replayed
+from .session import Job, run_folder
+from .spaces import ConfigError
+
+
+def run_retarget(name: str, device: Sequence[str], new: str | None, promising: bool) -> int:
+    """Measure, show the front there and where it was written; return the exit code.
+
+    The new run is an ordinary one: killed, the same command goes on with it, and ``front`` and ``export`` read it.
+
+    Raises:
+        ConfigError: where nothing can be taken from the run.
+        NoCandidate: where the front is shown, but nobody on it meets the budget.
+    """
+    source = Run.open(name)
+    policies = replayed(source, promising)
+    if not policies:
+        raise ConfigError(f"run {source.name} has no candidate that was measured in full; go on with its search first")
+    place = read_device(device).model_dump(mode="json")
+    if not device or place == source.config.get("device"):
+        raise ConfigError(f"--device: expected another device than that of run {source.name}, e.g. --device threads=2")
+    config = parse_config(retargeted(source, place, len(policies), promising), source.name)
+    folder = run_folder(new, Path("runs")) if new else source.path.with_name(f"{source.name}-on-{_slug(device)}")
+    return drive(Job.from_file(config, source.path / "config.yaml", folder))
+
+
+def retargeted(source: Run, device: dict[str, Any], trials: int, promising: bool) -> dict[str, Any]:
+    """The config of a run that measures ``source``'s candidates on another device."""
+    path = str(source.path)
+    search = {**source.config.get("search", {}), "sampler": "replay", "trials": trials, "reuse_scores": path}
+    search |= {"sampler_options": {"run": path, "promising": promising}, "storage": None, "warm_start": None}
+    return {**source.config, "device": device, "search": search}
+
+
+def _slug(device: Sequence[str]) -> str:
+    """``threads-2`` for ``threads=2``."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", "-".join(device)).strip("-").lower()[:40]

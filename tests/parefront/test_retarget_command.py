@@ -1,0 +1,117 @@
+"""``parefront retarget``: a run's candidates on another device, their accuracies taken over."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from parefront.search import Candidate, Run, split
+from parefront.search.evaluate import TaskEvaluator
+
+from .conftest import Command
+
+SEARCH = ("search", "demo/search.yaml")
+CONFIG: dict[str, Any] = {
+    "task": "task.py:task",
+    "compress": {"prune_channels": {"round_to": 4}, "quantize": {}},
+    "latency": {"min_samples": 16, "min_seconds": 0.05, "max_seconds": 0.1, "warmup_seconds": 0.02},
+    "search": {"trials": 6, "sampler": "random", "seed": 3, "racing": False},
+}
+
+
+@pytest.fixture
+def source(project: Path, run: Command) -> Run:
+    """A finished run, ``demo``."""
+    (project / "demo" / "search.yaml").write_text(yaml.safe_dump(CONFIG))
+    assert run(*SEARCH).code == 0
+    return Run.open("demo")
+
+
+def no_accuracy_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: Any) -> None:
+        raise AssertionError("an accuracy run")
+
+    monkeypatch.setattr(split, "run_outputs", fail)
+
+
+def test_candidates_are_timed_anew_and_their_scores_taken_over(
+    source: Run, run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = {member.policy.digest for member in source.front}
+    for path in source.path.glob("final/0*.json"):  # all have been tested, so that none has to be now
+        assert "test_accuracy" in json.loads(path.read_text())["metrics"]
+    for trial in source.trials:
+        if trial.candidate is not None and trial.candidate.policy.digest not in members:
+            (source.path / "trials" / f"{trial.number:06d}.json").unlink()
+    no_accuracy_runs(monkeypatch)
+
+    outcome = run("retarget", "demo", "--device", "threads=2")
+
+    assert outcome.code == 0, outcome.err
+    there = Run.open("demo-on-threads-2")
+    assert there.finished
+    assert there.config["device"]["threads"] == 2
+    known = {member.policy.digest: member for member in source.front}
+    assert {record.policy.digest for record in there.trials} == members
+    for record in there.trials:
+        assert record.candidate is not None
+        before = known[record.policy.digest]
+        assert record.candidate.sha256 == before.sha256
+        assert record.candidate.notes == ()
+        assert record.candidate.metrics["accuracy"] == before.metrics["accuracy"]
+        assert record.candidate.metrics["latency_ms"] != before.metrics["latency_ms"]
+    for member in there.front:
+        assert member.metrics["test_accuracy"] == known[member.policy.digest].metrics["test_accuracy"]
+
+
+def test_every_policy_is_replayed_in_order_and_the_same_command_goes_on(
+    source: Run, run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = [record.policy for record in source.trials if record.candidate is not None]
+    retarget = ("retarget", "demo", "--device", "threads=2", "--run", "two")
+    evaluate = TaskEvaluator.evaluate
+
+    def interrupted(self: TaskEvaluator, *arguments: Any) -> Candidate:
+        if len(Run.open("two").trials) == 2:
+            raise KeyboardInterrupt
+        return evaluate(self, *arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TaskEvaluator, "evaluate", interrupted)
+        assert run(*retarget).code == 130
+    assert [record.policy for record in Run.open("two").trials] == wanted[:2]
+
+    outcome = run(*retarget)
+
+    assert outcome.code == 0, outcome.err
+    assert [record.policy for record in Run.open("two").trials] == wanted
+
+
+def test_the_run_it_makes_can_be_retargeted_in_turn(source: Run, run: Command) -> None:
+    assert run("retarget", "demo", "--device", "threads=2", "--run", "two").code == 0
+    outcome = run("retarget", "two", "--device", "optimisation=enable_basic", "--run", "basic")
+    assert outcome.code == 0, outcome.err
+    assert Run.open("basic").environment["built_for"] == source.environment["device"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("nowhere", "--device", "threads=2"), "no run 'nowhere'"),
+        (("demo",), "--device: expected another device than that of run demo"),
+        (("demo", "--device", "threads=1"), "--device: expected another device than that of run demo"),
+        (("demo", "--device", "thread=2"), "did you mean 'threads'"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    source: Run, run: Command, arguments: tuple[str, ...], says: str
+) -> None:
+    outcome = run("retarget", *arguments)
+    assert outcome.code == 2
+    assert says in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+    assert [path.name for path in source.path.parent.iterdir()] == ["demo"]
