@@ -73,7 +73,7 @@ def trace_of(run: Run, evaluator: TaskEvaluator, anchor: float) -> dict[str, Any
 
 
 def rebased(candidate: Candidate, evaluator: TaskEvaluator, scale: float) -> float:
-    nearest = evaluator._timer.anchors.nearest(candidate.policy)
+    nearest = evaluator.timers.main.anchors.nearest(candidate.policy)
     return candidate.metrics["latency_ratio"].value * (scale if nearest.policy else 1.0)
 
 
@@ -132,7 +132,7 @@ def main() -> None:
     for name in arguments.tasks:
         job = job_of(name)
         evaluator = TaskEvaluator(job.task, job.compress, DeviceOptions(), images=job.images, on_phase=print)
-        results |= {"machine": describe(evaluator._profile), "trials": TRIALS}
+        results |= {"machine": describe(evaluator.timers.first.profile), "trials": TRIALS}
         of_task = results["tasks"].setdefault(name, {"runs": {}})
         for seed in [seed for seed in TASKS[name] if seed in arguments.seeds]:
             for sampler in arguments.samplers:

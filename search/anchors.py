@@ -32,7 +32,7 @@ class Anchors:
     within minutes, with intervals of a few per cent each time; that of two int8 networks, one a block shorter, stayed
     between 0.94 and 0.96. So a candidate is timed against its like, and the anchor's own ratio leads to the original.
 
-    The ratios are measured once a run and kept in ``anchors.json``: all candidates of all sessions share them.
+    The ratios are measured once a run and kept in a file: all candidates of all sessions share them.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class Anchors:
         latency_ms: Measurement,
         compare: Compare,
         alike: Callable[[Policy], Policy] = lambda policy: policy,
+        file: Path | None = None,
     ) -> None:
         """With the uncompressed model as the one anchor, which takes ``latency_ms`` (as first measured in this run).
 
@@ -49,7 +50,7 @@ class Anchors:
         """
         self._space, self._compare, self._alike = space, compare, alike
         self._anchors = [Anchor(Policy(), uncompressed, Measurement.exact(1.0, "x"))]
-        self._file = uncompressed.with_name("anchors.json")
+        self._file = file or uncompressed.with_name("anchors.json")
         self._known = read_json(self._file) if self._file.is_file() else {}
         if "uncompressed_ms" not in self._known:
             self._remember("uncompressed_ms", latency_ms)

@@ -7,11 +7,21 @@ from dataclasses import dataclass
 
 from ..spaces import ConfigError
 from .candidate import Candidate
-from .metrics import METRIC_KEYS, higher_is_better, measurement_of, metric_key, value_of, whole_of
+from .metrics import (
+    METRIC_KEYS,
+    device_of,
+    higher_is_better,
+    is_timed,
+    measurement_of,
+    metric_key,
+    on_device,
+    value_of,
+    whole_of,
+)
 
 FORMS = (
     "latency <= 0.5x, latency <= 2.5ms, size <= 300KB, accuracy >= -1.0pt, accuracy >= 0.9, macs <= 40M, params <= 1M, "
-    "memory <= 10MB"
+    "memory <= 10MB, latency@pi <= 30ms"
 )
 
 _UNITS: dict[str, dict[str, float]] = {
@@ -23,7 +33,7 @@ _UNITS: dict[str, dict[str, float]] = {
 }
 _UNITS["memory_bytes"] = _UNITS["size_bytes"]
 _PATTERN = re.compile(
-    r"\s*(?P<metric>\w+)\s*(?P<comparator><=|>=|≤|≥|<|>|==|=)\s*"
+    r"\s*(?P<metric>\w+(?:@[\w-]+)?)\s*(?P<comparator><=|>=|≤|≥|<|>|==|=)\s*"
     r"(?P<sign>[+-]?)(?P<amount>[0-9]*\.?[0-9]+(?:e[+-]?\d+)?)\s*(?P<unit>[a-z%]*)\s*",
     re.IGNORECASE,
 )
@@ -70,9 +80,10 @@ class Budget:
         if match is None:
             raise ConfigError(f"budget {text!r} does not parse; accepted forms: {FORMS}")
         metric, comparator, sign, digits, unit = match.groups()
-        metric, unit, amount = metric.lower(), unit.lower(), float(sign + digits)
-        if metric not in METRIC_KEYS:
-            metric_key(metric)
+        name, at, device = metric.partition("@")
+        metric, unit, amount = name.lower() + at + device, unit.lower(), float(sign + digits)
+        metric_key(metric)
+        if name.lower() not in METRIC_KEYS:
             raise ConfigError(f"budget {text!r}: no budgets on {metric!r}; accepted forms: {FORMS}")
         at_most = not higher_is_better(metric)
         wanted = "<=" if at_most else ">="
@@ -133,7 +144,7 @@ class Budget:
     @property
     def _key(self) -> str:
         """The measurement that a cost is judged by."""
-        return "latency_ratio" if self.metric == "latency" and self.relative else self._absolute_key
+        return metric_key(self.metric) if self.relative else self._absolute_key
 
     def _unit(self, baseline: Candidate) -> float:
         """What ``amount`` counts in: the uncompressed model's value for a share; latency is measured as one."""
@@ -141,18 +152,23 @@ class Budget:
 
     @property
     def _absolute_key(self) -> str:
-        return "latency_ms" if self.metric == "latency" else metric_key(self.metric)
+        return _absolute(self.metric)
 
     def _show(self, amount: float) -> str:
         if self.relative:
             return f"{amount:.3g}x" if self.at_most else f"{amount / _POINT:+.2f} pt"
         if not self.at_most:
             return f"{amount:.4g}"
-        unit, size = _readable(amount, _UNITS[self._absolute_key])
+        unit, size = _readable(amount, _UNITS[self._absolute_key.partition("@")[0]])
         return f"{amount / size:.4g} {unit}".rstrip()
 
     def __str__(self) -> str:
         return self.text
+
+
+def _absolute(metric: str) -> str:
+    """The key of a metric in its own unit, where budgets on a share of it are judged by another one."""
+    return on_device("latency_ms", device_of(metric)) if is_timed(metric_key(metric)) else metric_key(metric)
 
 
 def _cost(text: str, metric: str, amount: float, unit: str) -> tuple[float, bool]:
@@ -162,7 +178,7 @@ def _cost(text: str, metric: str, amount: float, unit: str) -> tuple[float, bool
         return amount, True
     if unit == "%":
         return amount / 100, True
-    units = _UNITS["latency_ms" if metric == "latency" else metric_key(metric)]
+    units = _UNITS[_absolute(metric).partition("@")[0]]
     if unit not in units:
         known = ", ".join(repr(name) for name in units if name)
         what = f"unit {unit!r} for {metric}" if unit else f"a unit for {metric}"

@@ -17,7 +17,6 @@ import torch
 from ..compressors import Calibration, Stage, Target, compress, create, space_of
 from ..evaluators import (
     Artifact,
-    Device,
     DeviceOptions,
     DeviceProfile,
     LatencyProtocol,
@@ -36,13 +35,13 @@ from ..spaces import Infeasible, Layer, Policy, SearchSpace, Task, TaskError, tr
 from .candidate import STOPPED, Candidate
 from .earlier import BUILT_FOR, Earlier
 from .front import Front
-from .metrics import whole_of
+from .metrics import is_timed, whole_of
 from .quick_look import QuickLook
 from .race import Raced, race, time_only
 from .split import Split
-from .standing import TIMED, Standing, refuse_beyond_budget
+from .standing import Standing, refuse_beyond_budget
 from .stopwatch import Stopwatch
-from .timer import Timer
+from .timers import Timers
 from .uniform import uniform_choices
 
 BASELINE = "baseline.onnx"
@@ -56,7 +55,7 @@ class TaskEvaluator:
     Args:
         task: model, data, metric; already checked.
         compress: options by compressor name.
-        device: where latency is measured.
+        devices: where latency is measured: one, or several by name. Candidates are built for the first.
         images: most search images to score a candidate on; all of them where None.
         seed: which images those are.
         latency: the protocol for candidates; the final step uses a longer one.
@@ -76,7 +75,7 @@ class TaskEvaluator:
         self,
         task: Task,
         compress: Mapping[str, Mapping[str, Any]],
-        device: DeviceOptions,
+        devices: DeviceOptions | Mapping[str, DeviceOptions],
         images: int | None = None,
         seed: int = 0,
         latency: LatencyProtocol | None = None,
@@ -93,18 +92,18 @@ class TaskEvaluator:
         self._on_phase = on_phase
         self._metric, self._test_data = task.metric, task.test
         self._test: Split | None = None
-        self._device = Device(device)
-        self._timer = Timer(self._device, latency or LatencyProtocol())
+        places = {"": devices} if isinstance(devices, DeviceOptions) else devices
+        self.timers = Timers(places, latency or LatencyProtocol())
         with ExitStack() as on_error:
-            on_error.callback(self._device.close)
+            on_error.callback(self.timers.close)
             self._prepare(task, compress, images, seed)
             on_error.pop_all()
 
     def _prepare(self, task: Task, compress: Mapping[str, Mapping[str, Any]], images: int | None, seed: int) -> None:
         """All that is made once a run."""
-        self._on_phase("starting the device")
-        self._profile = self._device.profile
-        self._target = _target(self._earlier.profile if self._earlier else self._profile)
+        self._on_phase("starting the device" if len(self.timers.devices) == 1 else "starting the devices")
+        self._profiles = self.timers.profiles
+        self._target = _target(self._earlier.profile if self._earlier else self.timers.first.profile)
         self._compressors = [create(name, options, self._target) for name, options in compress.items()]
         self._on_phase("tracing the model and proving its channel groups")
         inputs, labels = split_inputs(task.calibration, CALIBRATION_LIMIT, seed)  # type: ignore[arg-type]
@@ -131,16 +130,18 @@ class TaskEvaluator:
 
     @property
     def bases(self) -> list[Policy]:
-        return self._timer.anchors.policies
+        return self.timers.main.anchors.policies
 
     @property
     def environment(self) -> Mapping[str, Any]:
         packages = ("parefront", "torch", "onnxruntime", "onnx", "onnx-ir", "optuna", "torch-pruning", "numpy")
         earlier = self._earlier
+        named = {name: profile.to_json() for name, profile in self._profiles.items() if name}
         return {
             **({"scores_of": earlier.run, BUILT_FOR: earlier.profile.to_json()} if earlier else {}),
             "versions": {"python": platform.python_version(), **{name: _version(name) for name in packages}},
-            "device": self._profile.to_json(),
+            "device": self.timers.first.profile.to_json(),
+            **({"devices": named} if named else {}),
             "model_sha256": _digest(self.traced.net),
             "model": {
                 "layers": len(self.traced.graph.layers),
@@ -156,13 +157,13 @@ class TaskEvaluator:
         path = artifacts / BASELINE
         candidate, session = self._make(Policy(), path)
         scores = self._scored(candidate.policy) or self._search.score_reference(session)
-        latency = self._timer.start(self._space, path, self._alike)
-        memory = {"memory_bytes": self._device.memory(path)}
+        latency = self.timers.start(self._space, path, self._alike)
+        memory = {"memory_bytes": self.timers.first.memory(path)}
         for policy in self._anchor_policies():
             anchor = artifacts / f"anchor-{policy.digest}.onnx"
             with suppress(Infeasible, ParityError, RequestRefused):
                 self._make(policy, anchor)
-                self._timer.anchors.add(policy, anchor)
+                self.timers.add_anchor(policy, anchor)
         metrics = {**scores, **latency, **candidate.metrics, **memory}
         self._uncompressed = replace(candidate, metrics=metrics)
         return self._uncompressed
@@ -170,11 +171,11 @@ class TaskEvaluator:
     def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
         watch = Stopwatch()
         made, session = self._make(policy, artifact, watch, rivals)
-        looks = self._timer.looks(policy, artifact)
+        looks = self.timers.looks(policy, artifact)
         known = dict(made.metrics)
         if self._memory:
             with watch.step("memory"):
-                known["memory_bytes"] = self._device.memory(artifact, repeats=1)
+                known["memory_bytes"] = self.timers.first.memory(artifact, repeats=1)
         scores = self._scored(policy)
         if scores is not None:
             raced = time_only(
@@ -214,10 +215,10 @@ class TaskEvaluator:
         try:
             made, _ = self._make(policy, artifact)
             metrics = dict(made.metrics)
-            if TIMED & set(keys):
-                metrics |= self._timer.looks(policy, artifact).closer() or {}
+            if any(map(is_timed, keys)):
+                metrics |= self.timers.looks(policy, artifact).closer() or {}
             if "memory_bytes" in keys:
-                metrics["memory_bytes"] = self._device.memory(artifact, repeats=1)
+                metrics["memory_bytes"] = self.timers.first.memory(artifact, repeats=1)
         except (ParityError, RequestRefused) as error:
             raise Infeasible(str(error)) from error
         return {key: metrics[key].value / whole_of(self._uncompressed, key) for key in keys}
@@ -225,21 +226,21 @@ class TaskEvaluator:
     def finalise(self, candidate: Candidate) -> Candidate:
         """Time the artefact again, with the longer protocol, and score it on the test split."""
         assert candidate.artifact is not None
-        self._timer.anchors.settle()
+        self.timers.settle()
         watch = Stopwatch()
         with watch.step("test_accuracy"):
             scores = self._scored(candidate.policy, "test_") or self._score_on_test(candidate.artifact)
         with watch.step("final_latency"):
-            latency = self._timer.measure_finally(candidate.policy, candidate.artifact)
+            latency = self.timers.measure_finally(candidate.policy, candidate.artifact)
         with watch.step("memory"):
-            memory = self._device.memory(candidate.artifact, repeats=1)
+            memory = self.timers.first.memory(candidate.artifact, repeats=1)
         metrics = {**candidate.metrics, **scores, **latency, "memory_bytes": memory}
         return replace(candidate, metrics=metrics, timings={**candidate.timings, **watch.seconds})
 
     def _score_on_test(self, artifact: Path) -> dict[str, Measurement]:
         if self._test is None:
             self._test = Split.of("test_", self._test_data, self._metric)
-            self._test.score_reference(open_session(self._timer.anchors.uncompressed))
+            self._test.score_reference(open_session(self.timers.main.anchors.uncompressed))
         return self._test.score(open_session(artifact))
 
     def _anchor_policies(self) -> list[Policy]:
@@ -261,7 +262,7 @@ class TaskEvaluator:
         return Policy({name: choice for name, choice in plain.items() if choice != knobs[name].neutral})
 
     def close(self) -> None:
-        self._device.close()
+        self.timers.close()
 
     def _make(
         self, policy: Policy, path: Path, watch: Stopwatch | None = None, rivals: Front | None = None

@@ -21,20 +21,42 @@ METRIC_KEYS = {
 """Key in ``Candidate.metrics`` by the name that users write. Latency is judged by its ratio to the uncompressed model,
 measured interleaved with it: unlike milliseconds it does not drift with the machine's load and clock."""
 
+TIMED = frozenset({"latency_ratio", "latency_ms"})
+"""Keys of metrics that a device measures, one look better than the other."""
+
 _OTHER_KEYS = ("accuracy_change", "latency_ms", "test_accuracy", "test_accuracy_change")
 
 
 def metric_key(name: str) -> str:
     """The key in ``Candidate.metrics`` of a metric; keys themselves (``latency_ms``) are accepted too.
 
+    ``latency@pi`` is the latency on the device that the config calls ``pi``; without a name it is the first one's.
+
     Raises:
         ConfigError: where there is no such metric, naming the nearest.
     """
-    if name in METRIC_KEYS:
-        return METRIC_KEYS[name]
-    if name in METRIC_KEYS.values() or name in _OTHER_KEYS:
-        return name
-    raise ConfigError(f"no metric {name!r}{did_you_mean(name, METRIC_KEYS)}")
+    base, at, device = name.partition("@")
+    key = METRIC_KEYS.get(base, base)
+    if key not in METRIC_KEYS.values() and key not in _OTHER_KEYS:
+        raise ConfigError(f"no metric {name!r}{did_you_mean(base, METRIC_KEYS)}")
+    if at and key not in TIMED:
+        raise ConfigError(f"metric {name!r}: {base} does not depend on the device; write {base}")
+    return on_device(key, device)
+
+
+def on_device(key: str, device: str) -> str:
+    """The key of what a device of that name measures; ``""`` is the only or the first one."""
+    return f"{key}@{device}" if device else key
+
+
+def device_of(name: str) -> str:
+    """The device that the name or key of a metric is about; ``""`` where it names none."""
+    return name.partition("@")[2]
+
+
+def is_timed(key: str) -> bool:
+    """Whether a device measures it, so that another look knows better."""
+    return key.partition("@")[0] in TIMED
 
 
 def higher_is_better(name: str) -> bool:
@@ -65,7 +87,7 @@ def value_of(candidate: Candidate, name: str) -> float:
 
 def whole_of(uncompressed: Candidate, key: str) -> float:
     """What shares of a cost are of: the uncompressed model's value, or 1 where the metric is such a share already."""
-    return 1.0 if key == METRIC_KEYS["latency"] else value_of(uncompressed, key)
+    return 1.0 if key.partition("@")[0] == METRIC_KEYS["latency"] else value_of(uncompressed, key)
 
 
 def minimised(candidate: Candidate, name: str) -> float:

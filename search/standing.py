@@ -12,14 +12,12 @@ from ..evaluators.measurement import Z_95
 from ..spaces import Infeasible, Policy
 from .candidate import HIGHER_IS_BETTER, Candidate
 from .front import Front
-from .metrics import METRIC_KEYS, metric_key
+from .metrics import is_timed, metric_key
 
 CONFIDENCE = 0.99
 """That what is called dominated is: all bounds that this rests on hold together at least this often."""
 FEWEST = 6
 """Samples below which the interval of a median is Student's or none, and tells nothing of its tails."""
-TIMED = frozenset({"latency_ratio", "latency_ms"})
-"""Metrics that another look knows better."""
 COUNTED = frozenset({"size", "macs", "params"})
 """Metrics that are counted, not sampled, and known before anything is run."""
 
@@ -73,7 +71,7 @@ class Standing:
     def _rivals(self, known: Known) -> list[Candidate]:
         best = Candidate(Policy(), {key: self._at_best(key, measured) for key, measured in known.items()})
         may_fit = all(
-            METRIC_KEYS[budget.metric] not in known or budget.met(best, self.front.baseline)
+            metric_key(budget.metric) not in known or budget.met(best, self.front.baseline)
             for budget in self.front.budgets
         )
         return [member for member in self.front if not may_fit or _fits(member, self.front)]
@@ -90,7 +88,7 @@ class Standing:
         leads = {}
         for name in self.front.objectives:
             key = metric_key(name)
-            if key not in known or (timed and key not in TIMED):
+            if key not in known or (timed and not is_timed(key)):
                 continue
             paired = f"{key}_change"
             key = paired if paired in known and paired in member.metrics else key

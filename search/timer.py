@@ -28,14 +28,15 @@ class Timer:
         self._device, self._protocol, self._final = device, protocol, longer(protocol)
 
     def start(
-        self, space: SearchSpace, uncompressed: Path, alike: Callable[[Policy], Policy]
+        self, space: SearchSpace, uncompressed: Path, alike: Callable[[Policy], Policy], file: Path | None = None
     ) -> dict[str, Measurement]:
         """Time the uncompressed model against itself, by the final protocol, and make it the first anchor.
 
-        ``alike`` gives a policy whose choices are the plainest that run in the same arithmetic.
+        ``alike`` gives a policy whose choices are the plainest that run in the same arithmetic; ``file`` is where the
+        anchors are kept, ``anchors.json`` beside the uncompressed model by default.
         """
         timed = self._time(uncompressed, uncompressed, self._final)
-        self.anchors = Anchors(space, uncompressed, timed.latency_ms, self._compare, alike)
+        self.anchors = Anchors(space, uncompressed, timed.latency_ms, self._compare, alike, file)
         return {"latency_ms": timed.latency_ms, "latency_ratio": timed.ratio}
 
     def looks(self, policy: Policy, artifact: Path) -> Looks:

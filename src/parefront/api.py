@@ -26,6 +26,7 @@ def compress(
     objectives: Sequence[str] = ("accuracy", "latency"),
     compress: Mapping[str, Mapping[str, Any]] | None = None,
     device: Mapping[str, Any] | None = None,
+    devices: Mapping[str, Mapping[str, Any]] | None = None,
     search: Mapping[str, Any] | None = None,
     latency: Mapping[str, Any] | None = None,
     run: str | Path | None = None,
@@ -42,6 +43,7 @@ def compress(
         objectives: two or more metrics.
         compress: options by compressor name; by default all three methods with their defaults.
         device: where latency is measured, e.g. ``{"threads": 4}``; by default this machine, one thread.
+        devices: or several such, by name, for objectives and budgets on ``latency@name``.
         search: further settings of the section of that name: ``sampler``, ``seed``, ``images``, ``racing``,
             ``keep_artifacts``.
         latency: for how long it is measured, e.g. ``{"min_seconds": 1.0}``.
@@ -53,7 +55,7 @@ def compress(
         TaskError: where model, data and metric do not fit together.
         EveryTrialFailed: where no candidate could be measured.
     """
-    sections = {"compress": compress, "device": device, "latency": latency}
+    sections = {"compress": compress, "device": device, "devices": devices, "latency": latency}
     mapping: dict[str, Any] = {
         "task": IN_PYTHON,
         "objectives": list(objectives),

@@ -14,7 +14,8 @@ from .compressors.registry import find
 from .evaluators.device import DeviceOptions
 from .evaluators.latency import LatencyProtocol
 from .invalid import explain
-from .search import SearchSettings, sampler_names
+from .search import Budget, SearchSettings, sampler_names
+from .search.metrics import device_of
 from .search.samplers import check_options
 from .spaces import ConfigError
 from .spaces.messages import did_you_mean
@@ -41,6 +42,7 @@ def _with_options(value: Any) -> Any:
 Positive = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
+DeviceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 Texts = Annotated[list[str], BeforeValidator(_listed)]
 Command = Annotated[list[str], BeforeValidator(_split)]
 Compressors = Annotated[dict[str, dict[str, Any]], BeforeValidator(_with_options)]
@@ -138,6 +140,8 @@ class Config(Section):
         budget: constraints such as ``"latency <= 0.5x"``.
         compress: options by compressor name; each compressor checks its own.
         device: where latency is measured.
+        devices: or several such, by name; then ``latency@name`` is the latency on one of them, and ``latency`` that
+            on the first, which candidates are built for.
         latency: for how long.
         search: which candidates to try, and how many.
     """
@@ -147,8 +151,17 @@ class Config(Section):
     budget: Texts = []
     compress: Compressors = {name: {} for name in DEFAULT_COMPRESSORS}
     device: DeviceConfig = DeviceConfig()
+    devices: dict[DeviceName, DeviceConfig] = {}
     latency: LatencyConfig = LatencyConfig()
     search: SearchConfig = SearchConfig()
+
+    def places(self) -> dict[str, DeviceOptions]:
+        """The devices by name; the only one of a config that names none is called ``""``.
+
+        Raises:
+            ConfigError: where values do not fit together.
+        """
+        return {name: device.options() for name, device in self.devices.items()} or {"": self.device.options()}
 
     def resolved(self) -> dict[str, Any]:
         """Every setting, defaults included, as plain values for YAML."""
@@ -210,6 +223,7 @@ def _unknown_names(config: Config) -> Iterator[tuple[str, str]]:
         "objectives": lambda: SearchSettings(objectives=tuple(config.objectives)),
         "budget": lambda: SearchSettings.from_config({"budget": config.budget}),
         "device": config.device.options,
+        "devices": lambda: _check_devices(config),
         "latency": config.latency.protocol,
         "search.sampler": lambda: _check_sampler(config.search.sampler),
         "search.sampler_options": lambda: check_options(config.search.sampler, config.search.sampler_options),
@@ -221,6 +235,16 @@ def _unknown_names(config: Config) -> Iterator[tuple[str, str]]:
             check()
         except ConfigError as error:
             yield key, str(error)
+
+
+def _check_devices(config: Config) -> None:
+    if config.devices and config.device != DeviceConfig():
+        raise ConfigError("devices: expected either device or devices, got both")
+    config.places()
+    for name in [*config.objectives, *(Budget.parse(text).metric for text in config.budget)]:
+        if device_of(name) and device_of(name) not in config.devices:
+            known = did_you_mean(device_of(name), list(config.devices)) or "; devices: {NAME: {…}} names some"
+            raise ConfigError(f"{name}: no device {device_of(name)!r}{known}")
 
 
 def _check_sampler(name: str) -> None:

@@ -37,12 +37,18 @@ def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") ->
 
 def _known(model: type[BaseModel], path: Sequence[str]) -> list[str]:
     """The keys that the model, or the model in it at ``path``, has."""
+    annotation: Any = model
     for part in path:
-        field = model.model_fields.get(part)
-        inner = _model_in(field.annotation) if field else None
-        if inner is None:
-            return []
-        model = inner
+        inner = _model_in(annotation)
+        if inner is not None:
+            field = inner.model_fields.get(part)
+            annotation = field.annotation if field else None
+        else:  # the name of an entry of a mapping, which may be any
+            annotation = typing.get_args(annotation)[1] if typing.get_origin(annotation) is dict else None
+    found = _model_in(annotation)
+    if found is None:
+        return []
+    model = found
     return [field.alias or name for name, field in model.model_fields.items()]
 
 

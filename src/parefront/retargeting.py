@@ -41,7 +41,7 @@ def retargeted(source: Run, device: dict[str, Any], trials: int, promising: bool
     path = str(source.path)
     search = {**source.config.get("search", {}), "sampler": "replay", "trials": trials, "reuse_scores": path}
     search |= {"sampler_options": {"run": path, "promising": promising}, "storage": None, "warm_start": None}
-    return {**source.config, "device": device, "search": search}
+    return {**source.config, "device": device, "devices": {}, "search": search}
 
 
 def _slug(device: Sequence[str]) -> str:

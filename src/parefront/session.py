@@ -96,7 +96,7 @@ def make_evaluator(config: Config, task: Task, on_phase: OnPhase) -> TaskEvaluat
     return TaskEvaluator(
         task,
         config.compress,
-        config.device.options(),
+        config.places(),
         images=config.search.images,
         seed=config.search.seed,
         latency=config.latency.protocol(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from rich import box
@@ -11,6 +12,7 @@ from rich.text import Text
 from .evaluators import Measurement
 from .scatter import Axis, Series, scatter
 from .search import Budget, Candidate, Front, metric_key
+from .search.metrics import device_of, is_timed, on_device
 from .units import count, milliseconds, percent, ratio, size
 
 WIDE = 115
@@ -34,7 +36,10 @@ def front_table(front: Front, width: int, *, ascii_only: bool = False) -> Table:
     wide = width >= WIDE
     table = Table(box=box.ASCII if ascii_only else box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("trial", justify="right", no_wrap=True)
-    for heading in ("accuracy %", "change pt", "latency x", "ms", "size"):
+    devices = _devices(front.baseline)
+    with_ms = wide or len(devices) < 2
+    latencies = [[f"{name} x", "ms"][: 1 + with_ms] for name in devices] or [["latency x", "ms"]]
+    for heading in ("accuracy %", "change pt", *itertools.chain(*latencies), "size"):
         table.add_column(heading, justify="right", no_wrap=True)
     if wide:
         table.add_column("MACs", justify="right", no_wrap=True)
@@ -44,7 +49,7 @@ def front_table(front: Front, width: int, *, ascii_only: bool = False) -> Table:
         table.add_column("change pt", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     for candidate in (front.baseline, *front):
-        cells = _row(candidate, front, wide, finalised)
+        cells = _row(candidate, front, devices, wide, finalised)
         if ascii_only:
             cells = [str(cell).translate(ASCII) for cell in cells]
         table.add_row(*cells, style="" if _fits(candidate, front) else "dim")
@@ -97,17 +102,25 @@ def is_noisy(candidate: Candidate) -> bool:
     return any(measurement.noisy for measurement in candidate.metrics.values())
 
 
-def _row(candidate: Candidate, front: Front, wide: bool, finalised: bool) -> list[str | Text]:
+def _devices(candidate: Candidate) -> list[str]:
+    """The named devices it was measured on."""
+    return list(dict.fromkeys(device_of(key) for key in candidate.metrics if device_of(key)))
+
+
+def _row(candidate: Candidate, front: Front, devices: Sequence[str], wide: bool, finalised: bool) -> list[str | Text]:
     m = candidate.metrics
     is_base = candidate is front.baseline
     row: list[str | Text] = [
         "base" if is_base else str(candidate.trial),
         _plus_minus(m.get("accuracy"), 100, 2 if wide else 1),
         MISSING if is_base else _signed(m.get("accuracy_change"), wide),
-        _latency(m.get("latency_ratio"), wide),
-        milliseconds(m["latency_ms"].value) if "latency_ms" in m else MISSING,
-        size(m["size_bytes"].value) if "size_bytes" in m else MISSING,
     ]
+    for name in devices or [""]:
+        ratio_key, ms_key = (on_device(key, name) for key in ("latency_ratio", "latency_ms"))
+        row.append(_latency(m.get(ratio_key), wide and len(devices) < 2))
+        if wide or len(devices) < 2:
+            row.append(milliseconds(m[ms_key].value) if ms_key in m else MISSING)
+    row.append(size(m["size_bytes"].value) if "size_bytes" in m else MISSING)
     if wide:
         row.append(count(m["macs"].value) if "macs" in m else MISSING)
     if finalised:
@@ -163,8 +176,9 @@ def _axis(name: str, front: Front) -> Axis:
     key = metric_key(name)
     if key in ("accuracy", "test_accuracy"):
         return Axis(name, percent, lines)
-    if key == "latency_ratio":
-        return Axis("latency, x of the uncompressed model", lambda value: f"{value:.2f}x", lines)
+    if is_timed(key) and key.startswith("latency_ratio"):
+        where = f" on {device_of(name)}" if device_of(name) else ""
+        return Axis(f"latency{where}, x of the uncompressed model", lambda value: f"{value:.2f}x", lines)
     if key in ("size_bytes", "memory_bytes"):
         return Axis(name, size, lines)
     return Axis(name, count, lines)
@@ -172,8 +186,8 @@ def _axis(name: str, front: Front) -> Axis:
 
 def _line(budget: Budget, baseline: Candidate) -> float:
     """Where a budget lies on its metric's axis; latency's is the ratio to the uncompressed model."""
-    if budget.metric == "latency":
-        return budget.amount if budget.relative else budget.amount / baseline.metrics["latency_ms"].value
+    if is_timed(metric_key(budget.metric)):
+        return budget.share_of(baseline)
     if not budget.relative:
         return budget.amount
     base = baseline.metrics[metric_key(budget.metric)].value

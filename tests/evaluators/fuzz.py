@@ -15,11 +15,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-sys.path.append(str(Path(__file__).resolve().parents[2] / "evaluators"))
-
-import worker
+if TYPE_CHECKING:
+    from parefront.evaluators import worker
+else:  # as on a device: the one file alone
+    sys.path.append(str(Path(__file__).resolve().parents[2] / "evaluators"))
+    import worker
 
 LONGEST_SECONDS = 10.0
 CODES = {"stream", "version", "op", "unknown_model", "digest", "model", "provider", "shape", "type", "run", "core"}
@@ -78,9 +80,9 @@ def conversation(chance: random.Random, model: bytes) -> bytes:
 
 def sane(payload: bytes) -> list[tuple[dict[str, Any], bytes]]:
     digest = hashlib.sha256(payload).hexdigest()
-    both = {role: {"digest": digest, "slot": role} for role in ("candidate", "reference")}
+    both: dict[str, Any] = {role: {"digest": digest, "slot": role} for role in ("candidate", "reference")}
     common = {"version": worker.VERSION, "options": OPTIONS}
-    headers = [
+    headers: list[dict[str, Any]] = [
         {"op": "load", "digest": digest, "slot": "candidate"},
         {"op": "load", "digest": digest, "slot": "reference"},
         {"op": "measure", **both, "protocol": {**PROTOCOL, "seed": 0}, "shapes": {}},
