@@ -30,6 +30,9 @@ _OPTIMA, _CHILDREN, _POPULATION, _DRAWS = 120, 80, 16, 24
 _WIDEST_PRICE = 1e3
 _BEYOND = 1e-3
 """What an improvement is worth in a policy that is expected to miss a budget."""
+_SCALES = (1.0, 0.2, 1.0, 3.0)
+"""What the floor of accuracy is multiplied by, from trial to trial: the hypervolume alone would leave both the small
+losses, which most users want, and the great ones, which the smallest devices need, to chance."""
 _SPARE = (0.97, 0.92)
 """Shares of the user's budgets that are aimed at first: the model errs."""
 
@@ -42,7 +45,7 @@ class KnapsackSampler(TogetherSampler):
        at a ladder of costs, from the base's down to where outputs are too far gone, middle first.
     3. *Refine*: everything tried corrects the additive model (``Correction``). Hundreds of policies are looked at: the
        knapsack's optima for prices and corrections drawn at random, and children of the best; the one that is expected
-       to add most to the hypervolume is tried.
+       to add most to the hypervolume is tried; in turn above a loss of ten points, of two, of ten and of thirty.
 
     It keeps nothing but the probes, which are on disk: each step is worked out from the study's history.
     """
@@ -64,6 +67,7 @@ class KnapsackSampler(TogetherSampler):
             divergence=0.0,
         )
         self._generator = np.random.default_rng(context.seed)
+        self._scale = 1.0
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -77,6 +81,7 @@ class KnapsackSampler(TogetherSampler):
             for params in self._start(sensitivity, outlook, len(known) - 1):
                 if self._digest(params) not in known:
                     return dict(params)
+        self._scale = _SCALES[len(known) % len(_SCALES)]
         return self._refine(sensitivity, outlook, tried, known)
 
     @property
@@ -172,10 +177,10 @@ class KnapsackSampler(TogetherSampler):
     @property
     def _floor(self) -> float:
         assert self._loss is not None
-        return self._baseline.costs[self._loss] + ACCURACY_FLOOR
+        return self._baseline.costs[self._loss] + self._scale * ACCURACY_FLOOR
 
     def _corner(self) -> Floats:
-        """The worst that is of use: what the uncompressed model costs, or the budgets allow, and ten points of loss."""
+        """The worst that is of use: what the uncompressed model costs, or the budgets allow; the floor of accuracy."""
         corner = np.array(self._baseline.costs)
         if self._loss is not None:
             corner[self._loss] = self._floor
