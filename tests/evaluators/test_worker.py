@@ -182,7 +182,22 @@ def test_only_the_most_recently_used_sessions_are_kept(model: bytes) -> None:
     asked = [frame({"op": "load", **named(model, slot)}) for slot in ("1", "0")]
     answers, _ = converse(b"".join(loads + asked))
     assert answers[-2]["found"] is True
-    assert answers[-1]["code"] == "unknown_model"
+    assert answers[-1]["found"] is False
+
+
+def test_a_model_that_was_sent_once_is_not_sent_again(model: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = worker.Models()
+    digest = hashlib.sha256(model).hexdigest()
+    with pytest.raises(worker.RequestError, match="is not here; send its bytes"):
+        models.take(digest, b"")
+    assert models.take(digest, model) is models.take(digest, b"")
+    monkeypatch.setattr(worker, "MAX_CACHED_BYTES", len(model) + 1)
+    other = model + b"\0"
+    models.take(hashlib.sha256(other).hexdigest(), other)
+    with pytest.raises(worker.RequestError, match="is not here"):
+        models.take(digest, b"")
+    with pytest.raises(worker.RequestError, match="SHA-256 is not"):
+        models.take(digest, other)
 
 
 def test_memory_is_measured_in_a_fresh_worker_only(model: bytes) -> None:
