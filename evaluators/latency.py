@@ -21,6 +21,8 @@ Clock = Literal["wall", "cpu"]
 _MANY_DROPPED = 0.25
 _NOISY_HALF_WIDTH = 0.03
 _NOISY_DRIFT = 0.05
+_FOREIGN_CORES = 0.5
+_FEWEST_PAIRS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ class LatencyProtocol:
 
     Ends when `min_samples` kept runs of each model and `min_seconds` are there and the interval of the ratio is
     within ±`half_width` (relative), or after `max_seconds`; six pairs of blocks are timed in any case, unless that
-    takes four times `max_seconds`. Up to `warmup_seconds` come before. `seed` makes the inputs and the order.
+    takes four times `max_seconds`. Up to `warmup_seconds` come before. `seed` makes the inputs and the order. A free
+    first axis becomes `batch`.
 
     `session_spread` is the standard deviation, relative, of the ratio of two sessions *of the same file*: where their
     weights and buffers come to lie in memory makes one faster than the other for as long as it lives, and no number
@@ -45,12 +48,15 @@ class LatencyProtocol:
     warmup_seconds: float = 0.3
     session_spread: float = 0.003
     seed: int = 0
+    batch: int = 1
 
     def __post_init__(self) -> None:
         if self.min_samples < 1 or not 0 < self.min_seconds <= self.max_seconds:
             raise ValueError(f"expected min_samples >= 1 and 0 < min_seconds <= max_seconds, got {self}")
         if self.half_width <= 0 or self.session_spread < 0 or self.warmup_seconds < 0:
             raise ValueError(f"expected half_width > 0, session_spread >= 0 and warmup_seconds >= 0, got {self}")
+        if self.batch < 1:
+            raise ValueError(f"batch must be at least 1, got {self.batch}")
 
     def for_worker(self) -> dict[str, float]:
         """The terms as the worker takes them; it knows nothing of `session_spread` and aims at what that leaves."""
@@ -68,9 +74,13 @@ class Latency:
     of the two latencies blocks. `p50_ms`, `p90_ms`, `p99_ms` are of the candidate's single kept runs, `runs` in number.
     `dropped` counts the runs of both models that were preempted; where they are more than a quarter, `clock` is "cpu"
     instead of "wall": the CPU times of all runs count. `session_seconds` is the creation of the candidate's session.
+    `energy_mj` is millijoules a run, None where the device does not tell. `foreign_cores` are the cores that other
+    programs kept busy on the average, None where that is unknown. Pairs during which they kept half a core more busy
+    than during the quietest one are left out, as long as six others remain.
 
-    Each measurement is `noisy` where more than a quarter of the runs were dropped, its interval is wider than ±3 %, or
-    it drifted by more than 5 % from the first half to the second. `noisy` says so of the candidate or the ratio.
+    Each measurement is `noisy` where more than a quarter of the runs were dropped, too few pairs were undisturbed, its
+    interval is wider than ±3 %, or it drifted by more than 5 % from the first half to the second. `noisy` says so of
+    the candidate or the ratio.
     """
 
     latency_ms: Measurement
@@ -85,6 +95,8 @@ class Latency:
     clock: Clock
     seconds: float
     session_seconds: float
+    energy_mj: Measurement | None = None
+    foreign_cores: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A plain dict of numbers and of measurements as dicts."""
@@ -106,23 +118,24 @@ def measure(
 
 def summarise(timing: Timing, protocol: LatencyProtocol) -> Latency:
     """The statistics of one timing. The intervals are bootstrapped over blocks, which are nearly independent."""
-    blocks = [*timing.candidate, *timing.reference]
-    total = sum(block.kept.size for block in blocks)
-    dropped = total - sum(int(block.kept.sum()) for block in blocks)
+    quiet, disturbed = _undisturbed(timing)
+    total, dropped = (sum(map(count, [b for pair in quiet for b in pair])) for count in (_runs, _dropped))
     many_dropped = dropped > _MANY_DROPPED * total
     clock: Clock = "cpu" if many_dropped else "wall"
-    medians = np.array([[_median_ms(c, clock), _median_ms(r, clock)] for c, r in _pairs(timing, clock)])
-    if len(medians) == 0:
+    pairs = [pair for pair in quiet if many_dropped or all(block.kept.any() for block in pair)]
+    if not pairs:
         raise DeviceError("no pair of blocks was timed without interruption; is the device busy?")
+    medians = np.array([[_median_ms(c, clock), _median_ms(r, clock)] for c, r in pairs])
 
     def estimate(samples: NDArray[np.float64], unit: str) -> Measurement:
         median = bootstrap_median(samples, unit, seed=protocol.seed)
         wide = median.noisy or median.half_width > _NOISY_HALF_WIDTH * median.value
-        noisy = wide or many_dropped or _drift(samples) > _NOISY_DRIFT
+        noisy = wide or many_dropped or disturbed or _drift(samples) > _NOISY_DRIFT
         return replace(_widened(median, protocol.session_spread), noisy=noisy)
 
     latency, ratio = estimate(medians[:, 0], "ms"), estimate(medians[:, 0] / medians[:, 1], "x")
-    runs = np.concatenate([_times_ms(block, clock) for block in timing.candidate])
+    runs = np.concatenate([_times_ms(candidate, clock) for candidate, _ in pairs])
+    energies = [candidate.energy_uj / 1000 for candidate, _ in pairs if candidate.energy_uj is not None]
     p50, p90, p99 = (float(quantile) for quantile in np.quantile(runs, [0.5, 0.9, 0.99]))
     return Latency(
         latency_ms=latency,
@@ -137,12 +150,30 @@ def summarise(timing: Timing, protocol: LatencyProtocol) -> Latency:
         clock=clock,
         seconds=timing.seconds + timing.warmup_seconds,
         session_seconds=timing.session_seconds,
+        energy_mj=bootstrap_median(np.array(energies), "mJ", seed=protocol.seed) if energies else None,
+        foreign_cores=float(np.mean(timing.foreign_cores)) if timing.foreign_cores else None,
     )
 
 
-def _pairs(timing: Timing, clock: Clock) -> list[tuple[Block, Block]]:
+def _undisturbed(timing: Timing) -> tuple[list[tuple[Block, Block]], bool]:
+    """The pairs timed while other programs did little more than at the quietest moment, or all, where those are few.
+
+    And whether they are: then it is not known what the load has done to the measurement.
+    """
     pairs = list(zip(timing.candidate, timing.reference, strict=True))
-    return [pair for pair in pairs if clock == "cpu" or all(block.kept.any() for block in pair)]
+    if len(timing.foreign_cores) != len(pairs):
+        return pairs, False
+    most = min(timing.foreign_cores) + _FOREIGN_CORES
+    quiet = [pair for pair, foreign in zip(pairs, timing.foreign_cores, strict=True) if foreign <= most]
+    return (quiet, False) if len(quiet) >= min(_FEWEST_PAIRS, len(pairs)) else (pairs, True)
+
+
+def _runs(block: Block) -> int:
+    return block.kept.size
+
+
+def _dropped(block: Block) -> int:
+    return block.kept.size - int(block.kept.sum())
 
 
 def _times_ms(block: Block, clock: Clock) -> NDArray[np.float64]:

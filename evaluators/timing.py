@@ -15,16 +15,19 @@ class Block:
     """Consecutive runs of one model; three arrays of shape `(runs,)`. The first run was dropped by the worker.
 
     `kept` is false where a run was preempted, so that its wall time says more of other programs than of the model.
+    `energy_uj` is microjoules a run, of all that the device's counters count; None where it has none.
     """
 
     wall_ns: NDArray[np.int64]
     cpu_ns: NDArray[np.int64]
     kept: NDArray[np.bool_]
+    energy_uj: float | None = None
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Block:
         wall, cpu = (np.asarray(fields[key], dtype=np.int64) for key in ("wall_ns", "cpu_ns"))
-        return cls(wall, cpu, np.asarray(fields["kept"], dtype=bool))
+        energy = fields.get("energy_uj")
+        return cls(wall, cpu, np.asarray(fields["kept"], dtype=bool), None if energy is None else float(energy))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +36,8 @@ class Timing:
 
     `seconds` is what the timed blocks took, after `warmup_seconds`; `session_seconds` is the creation of the
     candidate's session. `detects_preemption` is false where all runs are kept since none can be told from another:
-    with several threads, or on a CPU clock that is too coarse.
+    with several threads, or on a CPU clock that is too coarse. `foreign_cores` are the cores that other programs kept
+    busy during each pair; empty where the device does not tell.
     """
 
     candidate: tuple[Block, ...]
@@ -42,6 +46,7 @@ class Timing:
     warmup_seconds: float
     session_seconds: float
     detects_preemption: bool
+    foreign_cores: tuple[float, ...] = ()
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Timing:
@@ -52,4 +57,5 @@ class Timing:
             warmup_seconds=float(fields["warmup_seconds"]),
             session_seconds=float(fields["session_seconds"]),
             detects_preemption=bool(fields["drops"]),
+            foreign_cores=tuple(map(float, fields.get("foreign_cores", ()))),
         )

@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import glob
 import hashlib
 import json
 import math
@@ -43,7 +44,7 @@ MAX_SESSIONS = 4
 MAX_CACHED_BYTES = 1 << 28
 BEAT_SECONDS = 2.0
 MAX_THREADS, MAX_INPUT_VALUES = 1024, 1 << 28
-MAX_PROTOCOL = {"max_seconds": 3600.0, "warmup_seconds": 600.0, "rounds": 1000.0}
+MAX_PROTOCOL = {"max_seconds": 3600.0, "warmup_seconds": 600.0, "rounds": 1000.0, "batch": 65536.0}
 
 RUNS_PER_BLOCK = 10
 BLOCK_SECONDS = 0.03
@@ -228,7 +229,7 @@ class Worker:
             self.sessions.move_to_end(key)
             loaded.append(self.sessions[key])
         protocol, shapes = bounded(header["protocol"]), header.get("shapes") or {}
-        runs = [model.bind(shapes, int(protocol["seed"])) for model in loaded]
+        runs = [model.bind(shapes, int(protocol["seed"]), int(protocol.get("batch", 1))) for model in loaded]
         drops = header["options"]["threads"] == 1 and cpu_clock_step_ns() <= COARSE_CLOCK_NS
         answer = time_pairs(runs[0], runs[1], protocol, drops)
         return {**answer, "session_seconds": loaded[0].seconds}
@@ -351,10 +352,10 @@ class Loaded:
     def inputs(self) -> list[Header]:
         return [{"name": i.name, "shape": list(i.shape), "type": i.type} for i in self.session.get_inputs()]
 
-    def bind(self, shapes: dict[str, list[int]], seed: int) -> functools.partial[None]:
+    def bind(self, shapes: dict[str, list[int]], seed: int, batch: int = 1) -> functools.partial[None]:
         """A call that runs the model once on fixed random inputs, with every buffer bound beforehand.
 
-        The first axis is 1 where it is free; any other free axis must be given by `shapes`, per input name.
+        The first axis is `batch` where it is free; any other free axis must be given by `shapes`, per input name.
         """
         import numpy as np
 
@@ -363,7 +364,7 @@ class Loaded:
         binding = self.session.io_binding()
         inputs = []  # an OrtValue on the CPU borrows numpy's memory, and the binding does not keep it alive
         for spec in self.session.get_inputs():
-            shape = fixed_shape(spec.name, spec.shape, shapes.get(spec.name))
+            shape = fixed_shape(spec.name, spec.shape, shapes.get(spec.name), batch)
             if min(shape, default=1) < 0 or math.prod(shape) > MAX_INPUT_VALUES:
                 raise RequestError(
                     "bounds", f"input {spec.name!r} of shape {shape} has too many values, or negative ones"
@@ -399,14 +400,14 @@ def runtime() -> Any:
     return onnxruntime
 
 
-def fixed_shape(name: str, shape: list[Any], given: list[int] | None) -> list[int]:
+def fixed_shape(name: str, shape: list[Any], given: list[int] | None, batch: int) -> list[int]:
     sizes = [size if isinstance(size, int) and size > 0 else None for size in shape]
     if given is not None:
         if len(given) != len(sizes) or any(s not in (None, given[axis]) for axis, s in enumerate(sizes)):
             raise RequestError("shape", f"input {name!r} has shape {shape}, which {given} does not fit")
         return [int(size) for size in given]
     if sizes and sizes[0] is None:
-        sizes[0] = 1
+        sizes[0] = batch
     free = [str(shape[axis]) for axis, size in enumerate(sizes) if size is None]
     if free:
         raise RequestError("shape", f"input {name!r} of shape {shape} leaves {', '.join(free)} free; give its shape")
@@ -531,7 +532,8 @@ def time_pairs(
     kept runs of each model and `min_seconds` are there and the interval of the ratio is within ±`half_width`, or
     after `max_seconds`; yet not before `MIN_PAIRS`, nor (for models of seconds a run) after four times `max_seconds`.
 
-    Where `drops` is set, runs that were preempted are marked as not kept.
+    Where `drops` is set, runs that were preempted are marked as not kept. `foreign_cores` says, for every pair, how
+    many cores other programs kept busy meanwhile; it is empty where the system does not tell.
     """
     order = random.Random(int(protocol["seed"]))
     models = {"candidate": candidate, "reference": reference}
@@ -541,14 +543,21 @@ def time_pairs(
     try:
         lengths, warmup_seconds = warm_up(models, float(protocol["warmup_seconds"]))
         pairs: list[Header] = []
+        foreign: list[float] = []
+        counters = energy_counters()
         started = time.perf_counter()
+        others = others_seconds()
         while True:
             names = ["candidate", "reference"]
             order.shuffle(names)
-            pairs.append({name: time_block(models[name], lengths[name], clock, drops) for name in names})
-            seconds = time.perf_counter() - started
+            begun, before = time.perf_counter(), others
+            pairs.append({name: time_block(models[name], lengths[name], clock, drops, counters) for name in names})
+            seconds, others = time.perf_counter() - started, others_seconds()
+            if before is not None and others is not None:
+                foreign.append(max(0.0, others - before) / (time.perf_counter() - begun))
             if finished(pairs, seconds, protocol):
-                return {"pairs": pairs, "seconds": seconds, "warmup_seconds": warmup_seconds, "drops": drops}
+                spent = {"seconds": seconds, "warmup_seconds": warmup_seconds}
+                return {"pairs": pairs, **spent, "drops": drops, "foreign_cores": foreign}
     finally:
         gc.enable()
 
@@ -574,20 +583,25 @@ def warm_up(models: dict[str, Callable[[], object]], seconds: float) -> tuple[di
     return lengths, time.perf_counter() - started
 
 
-def time_block(run: Callable[[], object], length: int, clock: Callable[[], int], drops: bool) -> Header:
-    """Wall and CPU nanoseconds of each run but the first, and which runs were kept."""
+def time_block(
+    run: Callable[[], object], length: int, clock: Callable[[], int], drops: bool, counters: Sequence[str] = ()
+) -> Header:
+    """Wall and CPU nanoseconds of each run but the first, which runs were kept, and microjoules a run, or None."""
     wall, cpu = [0] * length, [0] * length
     now = time.perf_counter_ns
+    energy = microjoules(counters)
     for index in range(length):
         wall_start = now()
         cpu_start = clock()
         run()
         cpu[index] = clock() - cpu_start
         wall[index] = now() - wall_start
+    spent = microjoules(counters)
+    per_run = (spent - energy) / length if spent is not None and energy is not None and spent >= energy else None
     wall, cpu = wall[1:], cpu[1:]
     limit = [spent * (1 + MARGIN_SHARE) + MARGIN_NS for spent in cpu]
     kept = [int(not drops or wall[index] <= limit[index]) for index in range(length - 1)]
-    return {"wall_ns": wall, "cpu_ns": cpu, "kept": kept}
+    return {"wall_ns": wall, "cpu_ns": cpu, "kept": kept, "energy_uj": per_run}
 
 
 def finished(pairs: list[Header], seconds: float, protocol: Header) -> bool:
@@ -614,6 +628,29 @@ def block_median(block: Header) -> float:
     """Of the kept runs; where none was kept, of the CPU times."""
     kept = [wall for index, wall in enumerate(block["wall_ns"]) if block["kept"][index]]
     return float(statistics.median(kept or block["cpu_ns"]))
+
+
+def others_seconds() -> float | None:
+    """CPU seconds that all programs but this one have spent on all cores since the system started."""
+    fields = read_text("/proc/stat").split("\n", 1)[0].split()
+    if len(fields) < 9 or fields[0] != "cpu":
+        return None
+    user, nice, system, _idle, _waiting, interrupts, soft, stolen = map(int, fields[1:9])
+    busy = (user + nice + system + interrupts + soft + stolen) / os.sysconf("SC_CLK_TCK")
+    return busy - time.process_time()
+
+
+def energy_counters(root: str = "/sys") -> list[str]:
+    """Files that count microjoules: of the processor's packages (RAPL), else of the board's sensors; none for most."""
+    packages = glob.glob(os.path.join(root, "class/powercap/*-rapl:[0-9]/energy_uj"))
+    sensors = glob.glob(os.path.join(root, "class/hwmon/hwmon*/energy*_input"))
+    return [path for path in sorted(packages) or sorted(sensors) if read_text(path).isdigit()]
+
+
+def microjoules(counters: Sequence[str]) -> int | None:
+    """What the counters show together; None where there is none."""
+    readings = [read_text(path) for path in counters]
+    return sum(map(int, readings)) if readings and all(reading.isdigit() for reading in readings) else None
 
 
 def cpu_clock_step_ns() -> int:

@@ -11,7 +11,6 @@ from .metrics import (
     METRIC_KEYS,
     device_of,
     higher_is_better,
-    is_timed,
     measurement_of,
     metric_key,
     on_device,
@@ -29,6 +28,7 @@ _UNITS: dict[str, dict[str, float]] = {
     "size_bytes": {"b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 2**10, "mib": 2**20, "gib": 2**30},
     "macs": {"": 1, "k": 1e3, "m": 1e6, "g": 1e9},
     "params": {"": 1, "k": 1e3, "m": 1e6, "g": 1e9},
+    "load_ms": {"us": 1e-3, "ms": 1.0, "s": 1e3},
     "energy_mj": {"uj": 1e-3, "mj": 1.0, "j": 1e3},
 }
 _UNITS["memory_bytes"] = _UNITS["size_bytes"]
@@ -69,7 +69,7 @@ class Budget:
     def parse(cls, text: str) -> Budget:
         """Read a budget.
 
-        Costs (latency, size, memory, macs, params, energy) take ``<=`` and an amount with a unit (``us ms s``;
+        Costs (latency, load, size, memory, macs, params, energy) take ``<=`` and an amount with a unit (``us ms s``;
         ``B KB MB KiB MiB``; ``K M G``) or a share of the uncompressed model's (``0.5x``, ``50%``). Accuracy takes
         ``>=`` and a fraction (``0.9``, ``90%``) or a change in points with its sign (``-1.0pt``: at most one lost).
 
@@ -168,7 +168,8 @@ class Budget:
 
 def _absolute(metric: str) -> str:
     """The key of a metric in its own unit, where budgets on a share of it are judged by another one."""
-    return on_device("latency_ms", device_of(metric)) if is_timed(metric_key(metric)) else metric_key(metric)
+    key = metric_key(metric)
+    return on_device("latency_ms", device_of(metric)) if key.startswith("latency_ratio") else key
 
 
 def _cost(text: str, metric: str, amount: float, unit: str) -> tuple[float, bool]:

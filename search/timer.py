@@ -37,7 +37,7 @@ class Timer:
         """
         timed = self._time(uncompressed, uncompressed, self._final)
         self.anchors = Anchors(space, uncompressed, timed.latency_ms, self._compare, alike, file)
-        return {"latency_ms": timed.latency_ms, "latency_ratio": timed.ratio}
+        return {"latency_ms": timed.latency_ms, "latency_ratio": timed.ratio, **_beside(timed)}
 
     def looks(self, policy: Policy, artifact: Path) -> Looks:
         """Looks at a candidate, one finer than the other."""
@@ -48,8 +48,9 @@ class Timer:
     def measure_finally(self, policy: Policy, artifact: Path) -> dict[str, Measurement]:
         """By the longer protocol; the uncertainty of the anchor itself, which all share, is added to the interval."""
         anchor = self.anchors.nearest(policy)
-        ratio = self._time(artifact, anchor.artifact, self._final).ratio.times(anchor.ratio, "x")
-        return {"latency_ms": ratio.times(self.anchors.latency_ms, "ms"), "latency_ratio": ratio}
+        timed = self._time(artifact, anchor.artifact, self._final)
+        ratio = timed.ratio.times(anchor.ratio, "x")
+        return {"latency_ms": ratio.times(self.anchors.latency_ms, "ms"), "latency_ratio": ratio, **_beside(timed)}
 
     def _through(self, anchor: Anchor, timed: Latency) -> dict[str, Measurement]:
         """``latency_ms`` and ``latency_ratio``, through the anchor against the uncompressed model.
@@ -58,7 +59,7 @@ class Timer:
         """
         ratio = timed.ratio.times(Measurement.exact(anchor.ratio.value, "x"), "x")
         reference_ms = Measurement.exact(self.anchors.latency_ms.value, "ms")
-        return {"latency_ms": ratio.times(reference_ms, "ms"), "latency_ratio": ratio}
+        return {"latency_ms": ratio.times(reference_ms, "ms"), "latency_ratio": ratio, **_beside(timed)}
 
     def _compare(self, one: Path, other: Path) -> Measurement:
         return self._time(one, other, self._final).ratio
@@ -92,6 +93,12 @@ class Looks:
         self._taken += 1
         timed = next(self._full, None)
         return None if timed is None else self._metrics(timed)
+
+
+def _beside(timed: Latency) -> dict[str, Measurement]:
+    """What was measured along with the latency: the creation of the session, and energy where the device tells."""
+    energy = {} if timed.energy_mj is None else {"energy_mj": timed.energy_mj}
+    return {"load_ms": Measurement.exact(1000 * timed.session_seconds, "ms"), **energy}
 
 
 def readings(read: Callable[[LatencyProtocol], Latency], protocol: LatencyProtocol) -> Iterator[Latency]:

@@ -217,12 +217,13 @@ def measure(
     ] = None,
     device: Device = None,
     shape: Shape = None,
+    batch: Annotated[int, typer.Option(min=1, help="What a free first axis becomes.")] = 1,
     json: Json = False,
 ) -> None:
     """Measure the latency of an ONNX file, interleaved with another one, with 95 % intervals."""
     from .measuring import show_latency
 
-    show_latency(model, against or model, list(device or ()), list(shape or ()), json)
+    show_latency(model, against or model, list(device or ()), list(shape or ()), batch, json)
 
 
 @app.command(short_help="Show why an ONNX file is, or is not, faster.")

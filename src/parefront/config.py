@@ -88,6 +88,7 @@ class LatencyConfig(Section):
     max_seconds: PositiveFloat | None = None
     half_width: PositiveFloat = 0.015
     warmup_seconds: Annotated[float, Field(ge=0)] = 0.3
+    batch: Positive = 1
 
     def protocol(self) -> LatencyProtocol:
         """The same, for the evaluators; without ``max_seconds`` it is twice ``min_seconds``.

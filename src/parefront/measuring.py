@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -18,14 +19,16 @@ from .evaluators.latency import Latency, LatencyProtocol, measure
 from .spaces import ConfigError
 from .spaces.messages import first_line
 from .tables import NOISY_MEANS
-from .units import milliseconds, plural
+from .units import count, milliseconds, plural, size
 from .yaml_mapping import read_setting, read_yaml_mapping
 
 PROTOCOL = LatencyProtocol(min_samples=200, min_seconds=2.0, max_seconds=6.0)
 """Longer than for the candidates of a search: one measurement is all there is."""
 
 
-def show_latency(model: Path, against: Path, device: Sequence[str], shapes: Sequence[str], as_json: bool) -> None:
+def show_latency(
+    model: Path, against: Path, device: Sequence[str], shapes: Sequence[str], batch: int, as_json: bool
+) -> None:
     """Measure, and print a table or JSON."""
     for path in (model, against):
         check_model(path)
@@ -33,17 +36,20 @@ def show_latency(model: Path, against: Path, device: Sequence[str], shapes: Sequ
     free = read_shapes(shapes)
     with Device(options) as place:
         try:
-            latency = measure(place, model, against, PROTOCOL, free)
+            latency = measure(place, model, against, replace(PROTOCOL, batch=batch), free)
+            memory = place.memory(model, free)
         except RequestRefused as refusal:
             which = f"{model}" if model == against else f"{model} against {against}"
             raise ConfigError(f"{which}: {refusal}") from refusal
         profile = place.profile
     if as_json:
         head = {"model": str(model), "against": str(against), "device": {"name": place.name, **profile.to_json()}}
-        print(json.dumps({**head, **latency.to_json()}, indent=2))
+        beside = {"batch": batch, "throughput_per_s": _throughput(latency, batch), "memory_bytes": memory.to_json()}
+        print(json.dumps({**head, **latency.to_json(), **beside}, indent=2))
         return
     console = Console(highlight=False)
     console.print(_table(model, against, latency))
+    console.print(_beside(latency, batch, memory))
     threads = plural(options.threads, "thread")
     console.print(_remarks(latency, f"{place.name}: {profile.cpu}, onnxruntime {profile.onnxruntime}, {threads}"))
 
@@ -106,6 +112,20 @@ def _table(model: Path, against: Path, latency: Latency) -> Table:
     table.add_row(f"against {other}", *_cells(latency.reference_ms, "ms"))
     table.add_row(Text("ratio", style="bold"), *_cells(latency.ratio, "x"))
     return table
+
+
+def _throughput(latency: Latency, batch: int) -> float:
+    """Inputs a second, one batch behind the other."""
+    return 1000 * batch / latency.latency_ms.value
+
+
+def _beside(latency: Latency, batch: int, memory: Measurement) -> Text:
+    """What else a user has to pay for: loading, memory, energy; and how much comes through."""
+    energy = "unknown on this device" if latency.energy_mj is None else f"{latency.energy_mj.value:.3g} mJ"
+    return Text(
+        f"{count(_throughput(latency, batch))} inputs/s at batch {batch}; loads in "
+        f"{milliseconds(1000 * latency.session_seconds)} ms; peak memory {size(memory.value)}; energy a run {energy}"
+    )
 
 
 def _remarks(latency: Latency, where: str) -> Text:

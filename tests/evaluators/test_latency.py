@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,3 +128,39 @@ def test_a_net_is_as_fast_as_itself(measured: dict[str, Latency]) -> None:
 
 def test_the_creation_of_the_session_is_timed(measured: dict[str, Latency]) -> None:
     assert all(0 < latency.session_seconds < 10 for latency in measured.values())
+
+
+def beside_neighbours(of: list[float], foreign: list[float]) -> Timing:
+    """Pairs of blocks with the ratios ``of``, while others kept so many cores busy."""
+    candidate = [block(np.full(9, ratio)) for ratio in of]
+    reference = [block(np.full(9, 1.0)) for _ in of]
+    return replace(timing(candidate, reference), foreign_cores=tuple(foreign))
+
+
+def test_pairs_timed_beside_a_neighbour_are_left_out() -> None:
+    judged = summarise(beside_neighbours([0.5] * 10 + [0.9] * 10, [0.1] * 10 + [1.9] * 10), PROTOCOL)
+    assert judged.ratio.value == pytest.approx(0.5)
+    assert judged.ratio.n == 10
+    assert not judged.noisy
+    assert judged.foreign_cores == pytest.approx(1.0)
+
+
+def test_where_too_few_pairs_are_undisturbed_the_measurement_is_noisy() -> None:
+    assert not summarise(beside_neighbours([0.5] * 20, [0.1] * 20), PROTOCOL).noisy
+    judged = summarise(beside_neighbours([0.5] * 20, [0.1] * 3 + [1.9] * 17), PROTOCOL)
+    assert judged.noisy
+    assert judged.ratio.n == 20
+
+
+def test_a_neighbour_that_was_there_all_along_leaves_no_pair_out() -> None:
+    judged = summarise(beside_neighbours([0.5] * 20, [1.9] * 20), PROTOCOL)
+    assert (judged.ratio.n, judged.noisy) == (20, False)
+
+
+def test_energy_is_unknown_where_the_device_does_not_tell_and_never_zero() -> None:
+    silent = synthetic(0)
+    assert summarise(silent, PROTOCOL).energy_mj is None
+    counted = replace(silent, candidate=tuple(replace(block, energy_uj=2500.0) for block in silent.candidate))
+    energy = summarise(counted, PROTOCOL).energy_mj
+    assert energy is not None
+    assert (energy.value, energy.unit) == (2.5, "mJ")

@@ -7,6 +7,7 @@ import json
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -210,7 +211,6 @@ def test_memory_is_measured_in_a_fresh_worker_only(model: bytes) -> None:
 
 
 def test_a_preempted_run_is_told_by_its_clocks() -> None:
-    import time
 
     def interrupted() -> None:
         time.sleep(0.001)
@@ -222,7 +222,6 @@ def test_a_preempted_run_is_told_by_its_clocks() -> None:
 
 
 def test_slow_models_get_shorter_blocks_and_fewer_pairs() -> None:
-    import time
 
     def slow() -> None:
         time.sleep(0.012)
@@ -231,3 +230,43 @@ def test_slow_models_get_shorter_blocks_and_fewer_pairs() -> None:
     timed = worker.time_pairs(slow, slow, protocol, drops=False)
     assert len(timed["pairs"]) < worker.MIN_PAIRS
     assert {len(block["wall_ns"]) for pair in timed["pairs"] for block in pair.values()} == {2}
+
+
+def test_energy_is_counted_by_package_and_unknown_without_counters(tmp_path: Path) -> None:
+    for name, value in (("intel-rapl:0", 1000), ("intel-rapl:1", 20), ("intel-rapl:0:0", 999_999)):
+        folder = tmp_path / "class" / "powercap" / name
+        folder.mkdir(parents=True)
+        (folder / "energy_uj").write_text(f"{value}\n")
+    counters = worker.energy_counters(str(tmp_path))
+    assert [Path(path).parent.name for path in counters] == ["intel-rapl:0", "intel-rapl:1"]
+    assert worker.microjoules(counters) == 1020
+    assert worker.energy_counters(str(tmp_path / "none")) == []
+    assert worker.microjoules([]) is None
+
+
+def test_energy_of_a_run_is_the_block_s_by_its_runs(tmp_path: Path) -> None:
+    counter = tmp_path / "energy_uj"
+    counter.write_text("0")
+
+    def run() -> None:
+        counter.write_text(str(int(counter.read_text()) + 7))
+
+    assert worker.time_block(run, 5, time.thread_time_ns, False, [str(counter)])["energy_uj"] == 7
+    assert worker.time_block(run, 5, time.thread_time_ns, False)["energy_uj"] is None
+
+
+@pytest.mark.skipif(not Path("/proc/stat").exists(), reason="no /proc/stat here")
+def test_what_other_programs_do_is_told_from_what_this_one_does() -> None:
+    before, begun = worker.others_seconds(), time.process_time()
+    while time.process_time() - begun < 0.3:
+        pass
+    own = worker.others_seconds()
+    assert before is not None
+    assert own is not None
+    burner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    time.sleep(1.0)
+    burner.kill()
+    burner.wait()
+    others = worker.others_seconds()
+    assert others is not None
+    assert others - own > 0.3

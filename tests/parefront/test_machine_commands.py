@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -76,6 +78,59 @@ def test_the_table_names_both_models(tmp_path: Path, run: Command) -> None:
     assert "l.onnx" in out
     assert "ratio" in out
     assert "this machine: " in out
+
+
+def test_what_else_a_user_pays_for_is_told_and_what_is_unknown_is_not_zero(tmp_path: Path, run: Command) -> None:
+    model = str(conv_net(tmp_path / "net.onnx", 32))
+
+    one, eight = (json.loads(run("measure", model, "--batch", batch, "--json").out) for batch in ("1", "8"))
+    shown = run("measure", model).out
+
+    assert eight["latency_ms"]["value"] > 2 * one["latency_ms"]["value"]
+    assert eight["throughput_per_s"] == pytest.approx(8000 / eight["latency_ms"]["value"])
+    assert one["memory_bytes"]["value"] > 0
+    assert one["session_seconds"] > 0
+    assert one["energy_mj"] is None or one["energy_mj"]["value"] > 0
+    assert "inputs/s at batch 1; loads in " in shown
+    assert ("energy a run unknown on this device" in shown) == (one["energy_mj"] is None)
+
+
+def test_a_plain_loop_measures_the_same(tmp_path: Path, run: Command) -> None:
+    """With room, for a busy machine; ``benchmarks/agreement.py`` has the figures."""
+    model = conv_net(tmp_path / "net.onnx", 64)
+    ratios = []
+    for _ in range(3):
+        ours = json.loads(run("measure", str(model), "--json").out)["p50_ms"]
+        ratios.append(ours / plain_loop_ms(model))
+    assert 0.6 < float(np.median(ratios)) < 1.7
+
+
+def plain_loop_ms(model: Path, runs: int = 100) -> float:
+    """The median of single runs of a session with one thread, as anybody would time them."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    image = {"input": np.random.default_rng(0).normal(size=(1, 3, 16, 16)).astype(np.float32)}
+    times = []
+    for _ in range(runs):
+        started = time.perf_counter()
+        session.run(None, image)
+        times.append(1000 * (time.perf_counter() - started))
+    return float(np.median(times[10:]))
+
+
+def test_explain_names_layers_and_findings(tmp_path: Path, run: Command) -> None:
+    odd, even = str(conv_net(tmp_path / "odd.onnx", 17)), str(conv_net(tmp_path / "even.onnx", 64))
+
+    shown, told = run("explain", odd, "--against", even), run("explain", odd, "--against", even, "--json")
+
+    assert shown.code == told.code == 0, shown.err
+    assert " ms against " in shown.out
+    result = json.loads(told.out)
+    assert sum(layer["us"] or 0.0 for layer in result["layers"]) == pytest.approx(result["operators_us"]["model"])
+    assert all(finding["us"] > 0 and finding["text"] and finding["mend"] for finding in result["findings"])
+    missing = run("explain", str(tmp_path / "none.onnx"), "--against", even)
+    assert (missing.code, len(missing.err.splitlines())) == (2, 1)
 
 
 def test_the_device_may_come_from_a_config(project: Path, run: Command) -> None:

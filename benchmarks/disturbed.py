@@ -1,0 +1,88 @@
+"""A neighbour in mid-measurement: the ratio is as without it, or marked noisy, never wrong in silence.
+
+    python benchmarks/disturbed.py [--trials 20] [--burners 2]
+
+Times the quickstart's network in int8 against the original; in every trial processes that burn the CPU are started on
+all cores once the measurement is under way. The undisturbed ratio is measured before and after each trial, so that what
+the machine itself does meanwhile is not taken for the neighbours' doing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import statistics
+import tempfile
+import threading
+from pathlib import Path
+
+import torch
+import yaml
+from compare import REPOSITORY
+
+from parefront.compressors import Calibration, Target, compress, create, space_of
+from parefront.evaluators import Device, LatencyProtocol, Measurement, emit, measure, prove, split_inputs
+from parefront.load import load_task
+from parefront.search.timer import readings
+from parefront.spaces import trace
+
+PROTOCOL = LatencyProtocol(min_seconds=2.0, max_seconds=4.0)
+START_SECONDS = 1.2
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--burners", type=int, default=os.cpu_count())
+    arguments = parser.parse_args()
+    wrong = 0
+    with tempfile.TemporaryDirectory() as folder, Device() as device:
+        whole, int8 = models(Path(folder))
+
+        def ratio(protocol: LatencyProtocol = PROTOCOL) -> Measurement:
+            *_, last = readings(lambda terms: measure(device, int8, whole, terms), protocol)
+            return last.ratio
+
+        for trial in range(arguments.trials):
+            before = ratio().value
+            burners = [multiprocessing.Process(target=burn, daemon=True) for _ in range(arguments.burners)]
+            timer = threading.Timer(START_SECONDS, lambda started=burners: [burner.start() for burner in started])
+            timer.start()
+            disturbed = ratio()
+            timer.join()
+            for burner in burners:
+                burner.terminate()
+                burner.join()
+            truth = statistics.mean([before, ratio().value])
+            off = disturbed.value / truth - 1
+            silent = abs(off) > 0.03 and not disturbed.noisy
+            wrong += silent
+            print(
+                f"{trial:2d} undisturbed {truth:.4f}, disturbed {disturbed.value:.4f} ({off:+.1%})"
+                f"{' noisy' if disturbed.noisy else ''}{' WRONG' if silent else ''}", flush=True,
+            )  # fmt: skip
+    print(f"wrong in silence: {wrong} of {arguments.trials}, with {arguments.burners} burning processes")
+
+
+def models(folder: Path) -> tuple[Path, Path]:
+    """The quickstart's network, and the same in int8."""
+    example = REPOSITORY / "examples" / "fashion_mnist"
+    task = load_task(yaml.safe_load((example / "search.yaml").read_text())["task"], example)
+    images = torch.from_numpy(split_inputs(task.calibration, 64)[0]).float()  # type: ignore[arg-type]
+    traced = trace(task.model, images[:2], prove)
+    quantize = create("quantize", {}, Target(16, False, True))
+    space = space_of([quantize], traced.graph)
+    net = compress(traced.net, space.uniform({"quantize": 8}), [quantize], Calibration(traced.net, images))
+    files = (emit(n, folder / name, images[:2]).path for n, name in ((traced.net, "whole.onnx"), (net, "int8.onnx")))
+    whole, int8 = files
+    return whole, int8
+
+
+def burn() -> None:
+    while True:
+        pass
+
+
+if __name__ == "__main__":
+    main()
