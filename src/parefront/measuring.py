@@ -121,10 +121,10 @@ def _throughput(latency: Latency, batch: int) -> float:
 
 def _beside(latency: Latency, batch: int, memory: Measurement) -> Text:
     """What else a user has to pay for: loading, memory, energy; and how much comes through."""
-    energy = "unknown on this device" if latency.energy_mj is None else f"{latency.energy_mj.value:.3g} mJ"
+    energy = "unknown" if latency.energy_mj is None else f"{latency.energy_mj.value:.3g} mJ a run"
     return Text(
-        f"{count(_throughput(latency, batch))} inputs/s at batch {batch}; loads in "
-        f"{milliseconds(1000 * latency.session_seconds)} ms; peak memory {size(memory.value)}; energy a run {energy}"
+        f"{count(_throughput(latency, batch))} inputs/s at batch {batch}, loads in "
+        f"{milliseconds(1000 * latency.session_seconds)} ms, peak memory {size(memory.value)}, energy {energy}"
     )
 
 
