@@ -6,7 +6,7 @@ from .context import SamplerContext
 from .controller import search
 from .earlier import Earlier
 from .errors import EveryTrialFailed, NoCandidate, RunBusy, RunNotFound, SpaceExhausted
-from .events import Done, Event, Finalising, Finished, OnEvent, Probing, Started
+from .events import Done, Event, Finalising, Finished, OnEvent, Probed, Probing, Started
 from .front import Front
 from .hypervolume import hypervolume
 from .metrics import METRIC_KEYS, metric_key, value_of
@@ -33,6 +33,7 @@ __all__ = [
     "NoCandidate",
     "OnEvent",
     "Outcome",
+    "Probed",
     "Probing",
     "Run",
     "RunBusy",

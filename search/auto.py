@@ -23,6 +23,7 @@ from .outlook import Outlook
 from .proposals import priced_optima, reference_price
 from .sensitivity import Floats, Indices, Sensitivity
 from .together import TogetherSampler
+from .unpaying import replacements
 
 MOST_MOVED = 0.4
 """Nats at which the ladder ends: some ten points of accuracy."""
@@ -33,6 +34,7 @@ _BEYOND = 1e-3
 _SCALES = (1.0, 0.2, 1.0, 3.0)
 """What the floor of accuracy is multiplied by, from trial to trial: the hypervolume alone would leave both the small
 losses, which most users want, and the great ones, which the smallest devices need, to chance."""
+_PAYING = "choices that pay"
 _SPARE = (0.97, 0.92)
 """Shares of the user's budgets that are aimed at first: the model errs."""
 
@@ -139,7 +141,10 @@ class KnapsackSampler(TogetherSampler):
         self, sensitivity: Sensitivity, outlook: Outlook, tried: list[Tried], known: frozenset[str]
     ) -> dict[str, Choice]:
         """Step 3: of many policies the one that is expected to add most to the front."""
-        rows = np.unique(np.vstack([self._optima(sensitivity, outlook), self._children(sensitivity, tried)]), axis=0)
+        rows = np.vstack([self._optima(sensitivity, outlook), self._children(sensitivity, tried)])
+        if _PAYING not in self._context.memory:
+            self._context.memory[_PAYING] = replacements(sensitivity)
+        rows = np.unique(self._context.memory[_PAYING][np.arange(rows.shape[1]), rows], axis=0)
         means, deviations = outlook.predict(rows)
         draws = self._generator.normal(size=(_DRAWS, len(self._keys)))
         front = np.vstack([outlook.believed(), np.array([self._baseline.costs])])

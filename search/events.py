@@ -44,6 +44,17 @@ class Probing:
 
 
 @dataclass(frozen=True)
+class Probed:
+    """All probes are there.
+
+    Attributes:
+        unpaying: choices that never pay on the device, in words; the default sampler leaves them out.
+    """
+
+    unpaying: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Finished:
     """A trial is recorded on disk.
 
@@ -92,5 +103,5 @@ class Done:
     message: str = ""
 
 
-Event = Started | Probing | Finished | Finalising | Done
+Event = Started | Probing | Probed | Finished | Finalising | Done
 OnEvent = Callable[[Event], None]

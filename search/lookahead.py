@@ -12,13 +12,14 @@ from ..spaces import ConfigError, Policy
 from .budget import Budget
 from .candidate import Candidate, Evaluator
 from .errors import NoCandidate
-from .events import OnEvent, Probing
+from .events import OnEvent, Probed, Probing
 from .knapsack import Knapsack
 from .metrics import higher_is_better, metric_key, whole_of
 from .probe_store import ProbeStore
 from .probing import Prober
 from .run import Run
 from .sensitivity import Indices, Sensitivity
+from .unpaying import unpaying
 
 ATTEMPTS = 8
 """Policies that are tried, from the cheapest on, until one has a model."""
@@ -74,6 +75,10 @@ class Lookahead:
         )
         held = prober.measure()
         self._run.log(f"probes: {len(store.divergences)} losses, {len(store.costs)} costs, {store.seconds:.1f} s")
+        never = tuple(map(str, unpaying(held)))
+        if never:
+            self._run.log(f"never pays on this device, and is left out: {'; '.join(never)}")
+        self._emit(Probed(never))
         for budget in settings.budgets:
             if budget.at_most:
                 self._refuse_out_of_reach(budget, held, prober)

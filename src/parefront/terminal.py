@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Protocol, Self
@@ -18,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .search import Candidate, Front
-from .search.events import Done, Event, Finalising, Finished, Probing, Started
+from .search.events import Done, Event, Finalising, Finished, Probed, Probing, Started
 from .search.record import TrialRecord
 from .tables import describe, front_table
 from .units import duration, plural
@@ -109,6 +110,11 @@ def outcome(record: TrialRecord) -> str:
     return f"trial {record.number}: {describe(record.candidate)}"
 
 
+def never_pays(choices: Sequence[str]) -> str:
+    """What the probes say of choices that no objective wants."""
+    return f"never pays on this device, and is left out: {'; '.join(choices)}"
+
+
 class PlainView:
     """One line for every phase and every trial, for logs and pipes."""
 
@@ -136,6 +142,9 @@ class PlainView:
             case Probing(done=done, total=total):
                 if done * 10 // max(1, total) != (done - 1) * 10 // max(1, total):
                     self._say(f"probing every knob [{done}/{total}]; {self._progress.timing()}")
+            case Probed(unpaying=unpaying):
+                if unpaying:
+                    self._say(never_pays(unpaying))
             case Finished(record=record, done=done, total=total, best=best):
                 best_so_far = f"; best {describe(best)}" if best else ""
                 self._say(f"[{done}/{total}] {outcome(record)}{best_so_far}; {self._progress.timing()}")
@@ -196,6 +205,8 @@ class LiveView:
         self._progress.update(event)
         if isinstance(event, Started):
             self._console.print(Text.assemble(("uncompressed ", "dim"), describe(event.baseline)))
+        elif isinstance(event, Probed) and event.unpaying:
+            self._console.print(Text(never_pays(event.unpaying), style="yellow"))
         elif isinstance(event, Done) and event.message:
             self._console.print(Text(event.message, style="yellow"))
         self._live.refresh()

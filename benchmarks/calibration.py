@@ -1,0 +1,89 @@
+"""Whether the latency model knows how much it does not know: its 90 % intervals against later measurements.
+
+    python benchmarks/calibration.py
+
+For runs that ``quickstart.py`` and ``cifar10.py`` have left behind: the model is fitted to the first k trials, as the
+sampler fits it, and asked for the latency of the trials behind; what is counted is how many of those lie within.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+import numpy as np
+import yaml
+from cifar10 import SPACE
+from cifar10 import task as cifar10_task
+from compare import REPOSITORY, RUNS
+
+from parefront.evaluators import DeviceOptions
+from parefront.load import load_task
+from parefront.search import Run
+from parefront.search.evaluate import TaskEvaluator
+from parefront.search.history import Tried
+from parefront.search.metrics import costs_of, metric_key, quality_of
+from parefront.search.outlook import Outlook
+from parefront.search.probe_store import ProbeStore
+from parefront.search.probing import Prober
+from parefront.search.sensitivity import Sensitivity
+from parefront.spaces import Policy
+
+Z_90 = 1.645
+FITTED = (10, 20, 30, 40, 60, 80, 100, 120, 140)
+AHEAD = 20
+"""Trials behind those it was fitted to that it is asked for."""
+
+
+def main() -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    example = REPOSITORY / "examples" / "fashion_mnist"
+    config = yaml.safe_load((example / "search.yaml").read_text())
+    jobs = {
+        "bench-quickstart-auto-": (lambda: load_task(config["task"], example), config["compress"]),
+        "bench-cifar10-resnet56-auto-": (lambda: cifar10_task(56), SPACE),
+    }
+    for prefix, (task, compress) in jobs.items():
+        runs = sorted(RUNS.glob(f"{prefix}[0-9]"))
+        if runs:
+            evaluator = TaskEvaluator(task(), compress, DeviceOptions(), images=16)
+            for path in runs:
+                report(Run.open(path), evaluator)
+            evaluator.close()
+
+
+def report(run: Run, evaluator: TaskEvaluator) -> None:
+    names = run.settings.objectives
+    uncompressed = run.search_baseline
+    prober = Prober(evaluator, ProbeStore(run.path), run.path / "artifacts", ["latency"], run.settings.trials)
+    baseline = Tried(evaluator.space.encode(Policy()), Policy().digest, costs_of(uncompressed, names), 0.0, 0.0)
+    candidates = [record.candidate for record in run.trials if record.candidate is not None]
+    tried = [
+        Tried(
+            evaluator.space.encode(candidate.policy), candidate.policy.digest, costs_of(candidate, names), 0.0,
+            candidate.metrics["divergence"].value if "divergence" in candidate.metrics else None,
+        )
+        for candidate in candidates
+    ]  # fmt: skip
+    scores = standardised(prober.measure(), baseline, tried, names)
+    within = np.abs(scores) <= Z_90
+    print(f"{run.name}: {within.mean():.0%} of {len(scores)} later measurements within the 90 % intervals")
+
+
+def standardised(sensitivity: Sensitivity, baseline: Tried, tried: Sequence[Tried], names: Sequence[str]) -> np.ndarray:
+    """Errors of the logarithm of the latency, by the standard deviations that were predicted."""
+    latency, loss = [metric_key(name) for name in names].index("latency_ratio"), quality_of(names)
+    errors = []
+    for count in FITTED:
+        later = tried[count : count + AHEAD]
+        if not later:
+            break
+        outlook = Outlook(sensitivity, baseline, tried[:count], loss, [metric_key(name) for name in names])
+        means, deviations = outlook.predict(sensitivity.indices([t.params for t in later]))
+        measured = np.array([t.costs[latency] for t in later])
+        errors += list(np.log(measured / means[:, latency]) / (deviations[:, latency] / means[:, latency]))
+    return np.array(errors)
+
+
+if __name__ == "__main__":
+    main()
