@@ -8,11 +8,13 @@ from .divergence import divergence
 from .emit import Artifact, emit
 from .errors import DeviceError
 from .latency import Latency, LatencyProtocol, measure
+from .lock import THIS_MACHINE, shared
 from .measurement import Measurement, paired_difference, proportion
 from .parity import ParityError, check_parity, prove
 from .pfz import load_packed
 
 __all__ = [
+    "THIS_MACHINE",
     "Artifact",
     "Cost",
     "Device",
@@ -37,5 +39,6 @@ __all__ = [
     "proportion",
     "prove",
     "run_outputs",
+    "shared",
     "split_inputs",
 ]

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, Subset, TensorDataset
 
+from .lock import THIS_MACHINE, shared
 from .measurement import Measurement, proportion, student_half_width
 
 Array = NDArray[Any]
@@ -70,7 +71,8 @@ def run_outputs(artifact: Path | ort.InferenceSession, inputs: Array, batch: int
 def output_batches(session: ort.InferenceSession, inputs: Array, batch: int = 64) -> Iterator[Array]:
     """The first output, batch by batch, so that whoever asks can stop as soon as enough is known.
 
-    Where the artefact's batch axis is fixed, its size replaces `batch` and the last batch is filled up.
+    Where the artefact's batch axis is fixed, its size replaces `batch` and the last batch is filled up. Pauses while
+    somebody measures on this machine.
     """
     if len(inputs) == 0 or batch < 1:
         raise ValueError(f"expected inputs and a batch of at least one, got {len(inputs)} and {batch}")
@@ -82,7 +84,9 @@ def output_batches(session: ort.InferenceSession, inputs: Array, batch: int = 64
         count = len(images)
         if fixed and count < fixed:
             images = np.concatenate([images, np.repeat(images[-1:], fixed - count, axis=0)])
-        yield session.run([output], {spec.name: np.ascontiguousarray(images)})[0][:count]
+        with shared(THIS_MACHINE):
+            outputs = session.run([output], {spec.name: np.ascontiguousarray(images)})[0]
+        yield outputs[:count]
 
 
 def open_session(artifact: Path, threads: int | None = None) -> ort.InferenceSession:

@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 from .channel import Channel
 from .device_profile import DeviceProfile
 from .errors import DeviceError, DeviceUnreachable, RequestRefused, WorkerDied
-from .lock import exclusive
+from .lock import THIS_MACHINE, exclusive
 from .measurement import Measurement
 from .operator import Operator
 from .timing import Timing
@@ -103,7 +103,7 @@ class Device:
     @property
     def name(self) -> str:
         """The command that leads there, or "this machine"."""
-        return shlex.join(self.options.command) or "this machine"
+        return shlex.join(self.options.command) or THIS_MACHINE
 
     @property
     def profile(self) -> DeviceProfile:

@@ -1,4 +1,8 @@
-"""One process at a time on this host measures on a given device: a file lock that dies with its owner."""
+"""One process at a time on this host measures on a given device: a file lock that dies with its owner.
+
+What merely works on a device, such as the accuracy runs of another search, holds the lock too, but shares it: it pauses
+while somebody measures there, and the measurement waits until the step under way is done.
+"""
 
 from __future__ import annotations
 
@@ -13,21 +17,33 @@ from pathlib import Path
 
 from .errors import DeviceError
 
+THIS_MACHINE = "this machine"
+"""The name of the device that this program itself runs on."""
 
-@contextlib.contextmanager
-def exclusive(name: str, *, seconds: float = 600) -> Iterator[None]:
+
+def exclusive(name: str, *, seconds: float = 600) -> contextlib.AbstractContextManager[None]:
     """Hold the lock called `name`, after waiting for it; `DeviceError` where others hold it for `seconds`.
 
     Threads of one process exclude each other, too. The empty file in the temporary folder is left behind: removing
     it would let two processes hold locks of the same name.
     """
+    return _held(name, fcntl.LOCK_EX, seconds)
+
+
+def shared(name: str, *, seconds: float = 600) -> contextlib.AbstractContextManager[None]:
+    """As `exclusive`, beside others that share it: for work on the device while which nobody must measure."""
+    return _held(name, fcntl.LOCK_SH, seconds)
+
+
+@contextlib.contextmanager
+def _held(name: str, kind: int, seconds: float) -> Iterator[None]:
     path = _lock_path(name)
     descriptor = _open(path)
     try:
         deadline = time.monotonic() + seconds
         while True:
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:

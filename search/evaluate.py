@@ -16,6 +16,7 @@ import torch
 
 from ..compressors import Calibration, Stage, Target, compress, create, space_of
 from ..evaluators import (
+    THIS_MACHINE,
     Artifact,
     DeviceOptions,
     DeviceProfile,
@@ -27,6 +28,7 @@ from ..evaluators import (
     emit,
     open_session,
     prove,
+    shared,
     split_inputs,
 )
 from ..evaluators.emit import EXPORTED
@@ -209,7 +211,8 @@ class TaskEvaluator:
         if self._quick is None:
             inputs, classes = self._search.inputs, isinstance(self._metric, str)
             self._quick = QuickLook(self.traced, self._methods, self._target, self._calibration, inputs, classes)
-        return self._quick.divergence(policy)
+        with shared(THIS_MACHINE):
+            return self._quick.divergence(policy)
 
     def probe_costs(self, policy: Policy, artifact: Path, keys: Collection[str]) -> dict[str, float]:
         try:
@@ -271,7 +274,7 @@ class TaskEvaluator:
         watch = watch or Stopwatch()
         example = self._calibration.inputs[:PARITY_IMAGES]
         before = self._calibration.forward_seconds
-        with watch.step("apply"):
+        with watch.step("apply"), shared(THIS_MACHINE):
             net = compress(self.traced.net, policy, self._compressors, self._calibration)
         watch.seconds["apply_forward"] = self._calibration.forward_seconds - before
         watch.seconds["apply"] -= watch.seconds["apply_forward"]

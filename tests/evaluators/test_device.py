@@ -14,9 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from parefront.evaluators import lock
+from parefront.evaluators import lock, run_outputs
 from parefront.evaluators.device import Device, DeviceOptions
 from parefront.evaluators.device_profile import DeviceProfile
 from parefront.evaluators.errors import DeviceError, RequestRefused
@@ -225,6 +226,35 @@ def test_only_one_process_at_a_time_measures_on_a_device(monkeypatch: pytest.Mon
         pass
     with lock.exclusive("pi", seconds=0.05), lock.exclusive("other", seconds=0.05):
         pass
+
+
+def test_work_is_shared_but_waits_for_a_measurement(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with lock.shared("pi"), lock.shared("pi", seconds=0.05):
+        refused = pytest.raises(DeviceError, match="others have been measuring")
+        with refused, lock.exclusive("pi", seconds=0.05):
+            pass
+    with lock.exclusive("pi"), pytest.raises(DeviceError), lock.shared("pi", seconds=0.05):
+        pass
+
+
+def test_accuracy_runs_pause_while_somebody_measures_here(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, conv_net: ConvNet
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    images = np.zeros((4, 3, 8, 8), np.float32)
+    done = threading.Event()
+
+    def score() -> None:
+        run_outputs(conv_net(), images)
+        done.set()
+
+    with lock.exclusive(lock.THIS_MACHINE):
+        thread = threading.Thread(target=score)
+        thread.start()
+        assert not done.wait(0.5)
+    assert done.wait(10)
+    thread.join()
 
 
 def test_the_lock_is_held_while_measuring(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, conv_net: ConvNet) -> None:
