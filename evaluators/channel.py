@@ -90,6 +90,11 @@ class Channel:
         return self._stdin.closed
 
     def kill(self) -> None:
+        """End the process, after a moment in which it may clear up after itself."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.5)
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()

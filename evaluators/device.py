@@ -132,7 +132,7 @@ class Device:
         both = [[Operator.from_json(o) for o in answer[role]["operators"]] for role in ("candidate", "reference")]
         return both[0], both[1]
 
-    def memory(self, artifact: Path, shapes: Shapes | None = None, repeats: int = 3) -> Measurement:
+    def memory(self, artifact: Path, shapes: Shapes | None = None, repeats: int = 3, batch: int = 1) -> Measurement:
         """Bytes by which resident memory peaks while a session is created and run, each time in a fresh process.
 
         The value is the median, the interval the range of the `repeats`. Not counted: the interpreter, the runtime's
@@ -140,14 +140,25 @@ class Device:
         """
         model, peaks = artifact.read_bytes(), []
         for _ in range(repeats):
-            channel = self._start()
-            try:
-                answer = self._ask(channel, "memory", model, shapes=_plain(shapes))
-            finally:
-                channel.close()
-            peaks.append(float(answer["peak_bytes"]))
+            with exclusive(self.name):
+                peaks.append(self._peak(model, shapes, batch))
         peaks.sort()
         return Measurement(peaks[len(peaks) // 2], peaks[0], peaks[-1], len(peaks), "bytes")
+
+    def _peak(self, model: bytes, shapes: Shapes | None, batch: int) -> float:
+        """The peak of one fresh worker; another is started where the first one dies."""
+        for attempt in range(2):
+            try:
+                channel = self._start()
+                try:
+                    answer = self._ask(channel, "memory", model, shapes=_plain(shapes), batch=batch)
+                finally:
+                    channel.close()
+                return float(answer["peak_bytes"])
+            except WorkerDied as died:
+                if attempt:
+                    raise DeviceError(f"{self.name}: {died}; so did the one before it") from died
+        raise AssertionError
 
     def close(self) -> None:
         """End the worker; a later request starts another."""
@@ -163,10 +174,10 @@ class Device:
 
         def asked(channel: Channel, profile: DeviceProfile) -> dict[str, Any]:
             artifacts = {"candidate": candidate, "reference": reference}
-            for slot, artifact in artifacts.items():
-                self._load(channel, artifact, slot)
             models = {slot: {"digest": self._digest(artifact), "slot": slot} for slot, artifact in artifacts.items()}
-            with exclusive(self.name):
+            with exclusive(self.name):  # the creation of sessions would disturb others, too
+                for slot, artifact in artifacts.items():
+                    self._load(channel, artifact, slot)
                 return self._ask(channel, op, b"", **models, shapes=_plain(shapes), **fields)
 
         return self._served(asked)

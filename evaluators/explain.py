@@ -76,7 +76,7 @@ def explain(
     latency = measure(device, candidate, reference, protocol, shapes)
     ran, other = device.operators(candidate, reference, shapes)
     model, base = Executed(candidate, ran), Executed(reference, other)
-    found = findings(model, base, device.profile.vector_width)
+    found = findings(model, base, device.profile.vector_width, device.options.providers[0])
     return Explanation(latency, (model.us, base.us), tuple(_layers(model, base)), tuple(found))
 
 

@@ -68,7 +68,7 @@ class LatencyProtocol:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Milliseconds of one run (batch 1 where the batch axis is free), and their ratio; lower is better.
+    """Milliseconds of one run (of the protocol's batch, where that axis is free), and their ratio; lower is better.
 
     `ratio` is the median of candidate / reference over adjacent blocks, "x"; its `n` counts pairs of blocks, the `n`
     of the two latencies blocks. `p50_ms`, `p90_ms`, `p99_ms` are of the candidate's single kept runs, `runs` in number.

@@ -1,7 +1,8 @@
 """One process at a time on this host measures on a given device: a file lock that dies with its owner.
 
 What merely works on a device, such as the accuracy runs of another search, holds the lock too, but shares it: it pauses
-while somebody measures there, and the measurement waits until the step under way is done.
+while somebody measures there, and the measurement waits until the step under way is done. A second lock, the gate, lets
+a measurement that waits go before the next step: all pass it to get at the lock, and a measurement keeps it meanwhile.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from .errors import DeviceError
 
 THIS_MACHINE = "this machine"
 """The name of the device that this program itself runs on."""
+_GATE = " gate"
 
 
 def exclusive(name: str, *, seconds: float = 600) -> contextlib.AbstractContextManager[None]:
@@ -27,17 +29,30 @@ def exclusive(name: str, *, seconds: float = 600) -> contextlib.AbstractContextM
     Threads of one process exclude each other, too. The empty file in the temporary folder is left behind: removing
     it would let two processes hold locks of the same name.
     """
-    return _held(name, fcntl.LOCK_EX, seconds)
-
-
-def shared(name: str, *, seconds: float = 600) -> contextlib.AbstractContextManager[None]:
-    """As `exclusive`, beside others that share it: for work on the device while which nobody must measure."""
-    return _held(name, fcntl.LOCK_SH, seconds)
+    return _both(name, seconds)
 
 
 @contextlib.contextmanager
-def _held(name: str, kind: int, seconds: float) -> Iterator[None]:
-    path = _lock_path(name)
+def _both(name: str, seconds: float) -> Iterator[None]:
+    with _held(name, fcntl.LOCK_EX, seconds, _GATE), _held(name, fcntl.LOCK_EX, seconds):
+        yield
+
+
+@contextlib.contextmanager
+def shared(name: str, *, seconds: float = 600) -> Iterator[None]:
+    """As `exclusive`, beside others that share it: for work on the device while which nobody must measure.
+
+    Not to be nested: a measurement that waits in between would wait for the outer one, and the inner one for it.
+    """
+    with contextlib.ExitStack() as held:
+        with _held(name, fcntl.LOCK_EX, seconds, _GATE):
+            held.enter_context(_held(name, fcntl.LOCK_SH, seconds))
+        yield
+
+
+@contextlib.contextmanager
+def _held(name: str, kind: int, seconds: float, part: str = "") -> Iterator[None]:
+    path = _lock_path(name + part)
     descriptor = _open(path)
     try:
         deadline = time.monotonic() + seconds

@@ -51,16 +51,14 @@ def unpacked(model: Executed) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def elsewhere(model: Executed) -> Iterator[Finding]:
-    """Operators that the chosen provider does not run."""
-    providers = {operator.provider for operator in model.operators}
-    if len(providers) < 2:
+def elsewhere(model: Executed, chosen: str) -> Iterator[Finding]:
+    """Operators that the chosen provider leaves to others."""
+    others = [operator for operator in model.operators if operator.provider != chosen]
+    if not others:
         return
-    chosen = " and ".join(sorted(providers - {"CPUExecutionProvider"}))
-    others = [o for o in model.operators if o.provider == "CPUExecutionProvider"]
     kinds = dict.fromkeys(operator.kind for operator in others)
     yield Finding(
         "provider", tuple(operator.name for operator in others), sum(operator.us for operator in others),
-        f"{len(others)} of {len(model.operators)} operators run on the CPU ({listed(list(kinds))})",
-        f"{chosen} does not take them; leave their layers as they are",
+        f"{len(others)} of {len(model.operators)} operators do not run on {chosen} ({listed(list(kinds))})",
+        "it does not take them; leave their layers as they are",
     )  # fmt: skip

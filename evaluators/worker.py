@@ -13,6 +13,7 @@ is out of step: the worker answers, and ends with status 2. It also ends once no
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import gc
@@ -23,6 +24,7 @@ import math
 import os
 import platform
 import random
+import shutil
 import signal
 import statistics
 import struct
@@ -43,6 +45,7 @@ MAX_PAYLOAD_BYTES = 1 << 31
 MAX_SESSIONS = 4
 MAX_CACHED_BYTES = 1 << 28
 BEAT_SECONDS = 2.0
+LOAD_SECONDS = 0.2  # over which other programs' load is taken: the system counts it in ticks of 10 ms
 MAX_THREADS, MAX_INPUT_VALUES = 1024, 1 << 28
 MAX_PROTOCOL = {"max_seconds": 3600.0, "warmup_seconds": 600.0, "rounds": 1000.0, "batch": 65536.0}
 
@@ -74,6 +77,8 @@ def main() -> int:
     """Serve requests until `bye`, the end of stdin, or a frame that cannot be understood; the exit status."""
     source, sink = sys.stdin.buffer, claim_stdout()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started us; we end when stdin does
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    atexit.register(remove_scratch)
     return serve(source, sink, Worker())
 
 
@@ -149,6 +154,25 @@ def write_frame(sink: BinaryIO, answer: Header) -> None:
     sink.flush()
 
 
+SCRATCH: list[str] = []
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[str]:
+    """A temporary folder that goes with the block, and with the process, unless that is killed outright."""
+    folder = tempfile.mkdtemp(prefix="parefront-")
+    SCRATCH.append(folder)
+    try:
+        yield folder
+    finally:
+        remove_scratch()
+
+
+def remove_scratch() -> None:
+    while SCRATCH:
+        shutil.rmtree(SCRATCH.pop(), ignore_errors=True)
+
+
 @contextlib.contextmanager
 def beating(sink: BinaryIO, request: Any) -> Iterator[None]:
     """Signs of life while a request is served; where nobody is left to read them, the process ends."""
@@ -159,6 +183,7 @@ def beating(sink: BinaryIO, request: Any) -> Iterator[None]:
             try:
                 write_frame(sink, {"id": request, "beat": True})
             except OSError:
+                remove_scratch()
                 os._exit(1)
 
     thread = threading.Thread(target=beat, daemon=True)
@@ -216,23 +241,29 @@ class Worker:
                 self.sessions.popitem(last=False)
         loaded = self.sessions[key]
         self.sessions.move_to_end(key)
-        used = {"providers": loaded.session.get_providers(), "model_bytes": loaded.model_bytes}
+        used = {"providers": loaded.session.get_providers(), "model_bytes": len(loaded.model)}
         return {"session_seconds": loaded.seconds, "found": found, "inputs": loaded.inputs(), **used}
 
     def measure(self, header: Header, payload: bytes) -> Header:
         """Time `candidate` and `reference` (slots of loaded models) against each other; see `time_pairs`."""
-        loaded = []
+        loaded = self.loaded(header)
+        protocol, shapes = bounded(header["protocol"]), header.get("shapes") or {}
+        seed, batch = int(protocol["seed"]), int(protocol.get("batch", 1))
+        runs = [loaded[role].bind(shapes, seed, batch) for role in ("candidate", "reference")]
+        drops = header["options"]["threads"] == 1 and cpu_clock_step_ns() <= COARSE_CLOCK_NS
+        answer = time_pairs(runs[0], runs[1], protocol, drops)
+        return {**answer, "session_seconds": loaded["candidate"].seconds}
+
+    def loaded(self, header: Header) -> dict[str, Loaded]:
+        """The sessions that a request names, by role."""
+        found = {}
         for role in ("candidate", "reference"):
             key = session_key({**header, **header[role]}, role)
             if key not in self.sessions:
                 raise RequestError("unknown_model", f"the {role} {key[0][:12]} is not loaded")
             self.sessions.move_to_end(key)
-            loaded.append(self.sessions[key])
-        protocol, shapes = bounded(header["protocol"]), header.get("shapes") or {}
-        runs = [model.bind(shapes, int(protocol["seed"]), int(protocol.get("batch", 1))) for model in loaded]
-        drops = header["options"]["threads"] == 1 and cpu_clock_step_ns() <= COARSE_CLOCK_NS
-        answer = time_pairs(runs[0], runs[1], protocol, drops)
-        return {**answer, "session_seconds": loaded[0].seconds}
+            found[role] = self.sessions[key]
+        return found
 
     def operators(self, header: Header, payload: bytes) -> Header:
         """What each operator of `candidate` and `reference`, both loaded before, takes: onnxruntime's own profiles.
@@ -240,11 +271,10 @@ class Worker:
         Blocks of runs of the two in turn; those of the first round, which warm up, do not count.
         """
         shapes, rounds = header.get("shapes") or {}, int(bounded(header)["rounds"])
-        with tempfile.TemporaryDirectory(prefix="parefront-") as folder:
+        with scratch_folder() as folder:
             profiled = {}
-            for role in ("candidate", "reference"):
-                model = self.models.take(str(header[role]["digest"]), b"")
-                profiled[role] = Loaded(model, header["options"], os.path.join(folder, role))
+            for role, loaded in self.loaded(header).items():
+                profiled[role] = Loaded(loaded.model, header["options"], os.path.join(folder, role))
             runs = {role: loaded.bind(shapes, 0) for role, loaded in profiled.items()}
             counts = dict.fromkeys(runs, 1)  # `bind` has run each once
             for _round in range(1 + rounds):
@@ -271,7 +301,8 @@ class Worker:
         runtime()
         before = resident_bytes()
         reset_peak()
-        run = Loaded(payload, header["options"]).bind(header.get("shapes") or {}, 0)
+        batch = int(bounded({"batch": header.get("batch", 1)})["batch"])
+        run = Loaded(payload, header["options"]).bind(header.get("shapes") or {}, 0, batch)
         for _run in range(3):
             run()
         return {"peak_bytes": max(0, peak_bytes() - before)}
@@ -316,7 +347,7 @@ class Loaded:
     def __init__(self, model: bytes, options: Header, profile: str = "") -> None:
         if has_external_data(memoryview(model)):  # older releases of onnxruntime would read any file it names
             raise RequestError("model", "the model keeps weights in other files (external data); send a single file")
-        self.model_bytes = len(model)
+        self.model = model
         ort = runtime()
         missing = set(options["providers"]).difference(ort.get_available_providers())
         if missing:  # onnxruntime would take another one in silence
@@ -341,7 +372,13 @@ class Loaded:
         providers = [(name, {k: str(v) for k, v in own.get(name, {}).items()}) for name in options["providers"]]
         started = time.perf_counter()
         try:
-            self.session = ort.InferenceSession(model, settings, providers=providers)
+            try:
+                self.session = ort.InferenceSession(model, settings, providers=providers)
+            except Exception:
+                if not profile:
+                    raise
+                settings.optimized_model_filepath = ""  # some providers' graphs cannot be written down
+                self.session = ort.InferenceSession(model, settings, providers=providers)
         except Exception as error:  # onnxruntime's exceptions share no base class but this one
             raise RequestError("model", f"onnxruntime {ort.__version__} rejects the model: {error}") from error
         self.seconds = time.perf_counter() - started
@@ -402,6 +439,8 @@ def runtime() -> Any:
 
 def fixed_shape(name: str, shape: list[Any], given: list[int] | None, batch: int) -> list[int]:
     sizes = [size if isinstance(size, int) and size > 0 else None for size in shape]
+    if batch > 1 and (given is not None or not sizes or sizes[0] is not None):
+        raise RequestError("shape", f"a batch of {batch} needs a free first axis and no shape; {name!r} has {shape}")
     if given is not None:
         if len(given) != len(sizes) or any(s not in (None, given[axis]) for axis, s in enumerate(sizes)):
             raise RequestError("shape", f"input {name!r} has shape {shape}, which {given} does not fit")
@@ -456,7 +495,9 @@ def operator_times(file: str, runs: int, warm: int, wires: dict[str, Header]) ->
 
 
 def wiring(file: str) -> dict[str, Header]:
-    """What each named node of an ONNX file reads and writes, and the domain of its operator."""
+    """What each named node of an ONNX file reads and writes, and the domain of its operator; nothing without a file."""
+    if not os.path.exists(file):
+        return {}
     with open(file, "rb") as model:
         data = memoryview(model.read())
     nodes = {}
@@ -474,7 +515,7 @@ def wiring(file: str) -> dict[str, Header]:
 FIELDS = {
     "model": {7: "graph", 25: "function"},
     "graph": {1: "node", 5: "tensor", 15: "sparse"},
-    "function": {7: "node"},
+    "function": {7: "node", 11: "attribute"},
     "node": {5: "attribute"},
     "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
     "sparse": {1: "tensor", 2: "tensor"},
@@ -483,7 +524,10 @@ FIELDS = {
 
 
 def has_external_data(data: memoryview, message: str = "model", depth: int = 0) -> bool:
-    """Whether a tensor of the model says that it lies in another file; nonsense is left for onnxruntime to refuse."""
+    """Whether a tensor of the model says that it lies in another file.
+
+    `RequestError` for what is not understood, since other parsers might: groups, which ONNX never has, and truncation.
+    """
     for field, value in fields_of(data):
         inner = FIELDS[message].get(field)
         if inner == "external":
@@ -494,7 +538,7 @@ def has_external_data(data: memoryview, message: str = "model", depth: int = 0) 
 
 
 def fields_of(data: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """The fields of a protobuf message that have a length, by number; ends where it is not understood."""
+    """The fields of a protobuf message that have a length, by number."""
     position = 0
     while position < len(data):
         key, position = varint(data, position)
@@ -503,7 +547,9 @@ def fields_of(data: memoryview) -> Iterator[tuple[int, memoryview]]:
             number, position = varint(data, position)
             size = number if kind == 2 else 0
         elif not size:
-            return
+            raise RequestError("model", f"not an ONNX model: a field of wire type {kind}")
+        if position + size > len(data):
+            raise RequestError("model", "not an ONNX model: it ends in the middle of a field")
         if kind == 2:
             yield key >> 3, data[position : position + size]
         position += size
@@ -533,7 +579,7 @@ def time_pairs(
     after `max_seconds`; yet not before `MIN_PAIRS`, nor (for models of seconds a run) after four times `max_seconds`.
 
     Where `drops` is set, runs that were preempted are marked as not kept. `foreign_cores` says, for every pair, how
-    many cores other programs kept busy meanwhile; it is empty where the system does not tell.
+    many cores other programs kept busy about that time; it is empty where the system does not tell.
     """
     order = random.Random(int(protocol["seed"]))
     models = {"candidate": candidate, "reference": reference}
@@ -545,17 +591,24 @@ def time_pairs(
         pairs: list[Header] = []
         foreign: list[float] = []
         counters = energy_counters()
-        started = time.perf_counter()
+        started = opened = time.perf_counter()
         others = others_seconds()
         while True:
             names = ["candidate", "reference"]
             order.shuffle(names)
-            begun, before = time.perf_counter(), others
             pairs.append({name: time_block(models[name], lengths[name], clock, drops, counters) for name in names})
-            seconds, others = time.perf_counter() - started, others_seconds()
-            if before is not None and others is not None:
-                foreign.append(max(0.0, others - before) / (time.perf_counter() - begun))
-            if finished(pairs, seconds, protocol):
+            seconds = time.perf_counter() - started
+            done = finished(pairs, seconds, protocol)
+            window = time.perf_counter() - opened
+            if others is not None and (done or window >= LOAD_SECONDS):
+                before, others = others, others_seconds()
+                if window < LOAD_SECONDS and foreign:  # too short to tell: as in the window before
+                    load = foreign[-1]
+                else:
+                    load = max(0.0, (others or before) - before) / window
+                foreign += [load] * (len(pairs) - len(foreign))
+                opened = time.perf_counter()
+            if done:
                 spent = {"seconds": seconds, "warmup_seconds": warmup_seconds}
                 return {"pairs": pairs, **spent, "drops": drops, "foreign_cores": foreign}
     finally:
@@ -596,8 +649,8 @@ def time_block(
         run()
         cpu[index] = clock() - cpu_start
         wall[index] = now() - wall_start
-    spent = microjoules(counters)
-    per_run = (spent - energy) / length if spent is not None and energy is not None and spent >= energy else None
+    after = microjoules(counters)
+    per_run = (after - energy) / length if after is not None and energy is not None and after >= energy else None
     wall, cpu = wall[1:], cpu[1:]
     limit = [spent * (1 + MARGIN_SHARE) + MARGIN_NS for spent in cpu]
     kept = [int(not drops or wall[index] <= limit[index]) for index in range(length - 1)]
@@ -641,10 +694,10 @@ def others_seconds() -> float | None:
 
 
 def energy_counters(root: str = "/sys") -> list[str]:
-    """Files that count microjoules: of the processor's packages (RAPL), else of the board's sensors; none for most."""
-    packages = glob.glob(os.path.join(root, "class/powercap/*-rapl:[0-9]/energy_uj"))
-    sensors = glob.glob(os.path.join(root, "class/hwmon/hwmon*/energy*_input"))
-    return [path for path in sorted(packages) or sorted(sensors) if read_text(path).isdigit()]
+    """Files that count the microjoules of the processor's packages (RAPL); most devices have none, or hide them."""
+    zones = glob.glob(os.path.join(root, "class/powercap/*-rapl:*"))
+    packages = [os.path.join(z, "energy_uj") for z in zones if read_text(os.path.join(z, "name")).startswith("package")]
+    return [path for path in sorted(packages) if read_text(path).isdigit()]
 
 
 def microjoules(counters: Sequence[str]) -> int | None:

@@ -28,7 +28,6 @@ _UNITS: dict[str, dict[str, float]] = {
     "size_bytes": {"b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 2**10, "mib": 2**20, "gib": 2**30},
     "macs": {"": 1, "k": 1e3, "m": 1e6, "g": 1e9},
     "params": {"": 1, "k": 1e3, "m": 1e6, "g": 1e9},
-    "load_ms": {"us": 1e-3, "ms": 1.0, "s": 1e3},
     "energy_mj": {"uj": 1e-3, "mj": 1.0, "j": 1e3},
 }
 _UNITS["memory_bytes"] = _UNITS["size_bytes"]
@@ -69,7 +68,7 @@ class Budget:
     def parse(cls, text: str) -> Budget:
         """Read a budget.
 
-        Costs (latency, load, size, memory, macs, params, energy) take ``<=`` and an amount with a unit (``us ms s``;
+        Costs (latency, size, memory, macs, params, energy) take ``<=`` and an amount with a unit (``us ms s``;
         ``B KB MB KiB MiB``; ``K M G``) or a share of the uncompressed model's (``0.5x``, ``50%``). Accuracy takes
         ``>=`` and a fraction (``0.9``, ``90%``) or a change in points with its sign (``-1.0pt``: at most one lost).
 

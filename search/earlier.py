@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ..evaluators import DeviceProfile, Measurement
 from ..spaces import ConfigError, Policy
@@ -20,12 +21,14 @@ class Earlier:
 
     Attributes:
         run: its name.
+        config: what it was made with.
         profile: the device that its artefacts were built for: vector width, signedness.
         model_sha256: of the weights it started from.
         candidates: by digest of the policy; those of the final front with their test accuracy.
     """
 
     run: str
+    config: Mapping[str, Any]
     profile: DeviceProfile
     model_sha256: str
     candidates: Mapping[str, Candidate]
@@ -45,7 +48,22 @@ class Earlier:
         final = {candidate.policy.digest: candidate for candidate in run.finalised.values()}
         profile = DeviceProfile.from_json(environment.get(BUILT_FOR) or environment["device"])
         known = {**complete, **final, Policy().digest: run.baseline}
-        return cls(run.name, profile, str(environment["model_sha256"]), known)
+        return cls(run.name, run.config, profile, str(environment["model_sha256"]), known)
+
+    def check(self, model_sha256: str, config: Mapping[str, Any]) -> None:
+        """Raise ``ConfigError`` where scores would be taken over for other weights, methods or images."""
+        if model_sha256 != self.model_sha256:
+            there, here = self.model_sha256[:12], model_sha256[:12]
+            raise ConfigError(
+                f"run {self.run} was made with other weights (SHA-256 {there}… there, {here}… here); its scores tell "
+                "nothing of these"
+            )
+        searches = [c.get("search", {}) for c in (self.config, config)]
+        pairs = {f"search.{key}": tuple(search.get(key) for search in searches) for key in ("images", "seed")}
+        pairs["compress"] = self.config.get("compress"), config.get("compress")
+        for key, (there, here) in pairs.items():
+            if there != here:
+                raise ConfigError(f"run {self.run} was made with another {key} ({there!r} there, {here!r} here)")
 
     def scores(self, policy: Policy, prefix: str = "") -> dict[str, Measurement] | None:
         """``accuracy`` and ``accuracy_change`` as measured then; of the test split with the prefix ``"test_"``."""

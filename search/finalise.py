@@ -6,6 +6,7 @@ import time
 import traceback
 from dataclasses import replace
 
+from ..evaluators.errors import DeviceError, DeviceUnreachable, RequestRefused
 from ..spaces import ParefrontError
 from .candidate import Candidate, Evaluator
 from .errors import EveryTrialFailed
@@ -55,11 +56,13 @@ def _measure_again(run: Run, evaluator: Evaluator, candidate: Candidate, raise_e
         if candidate.stopped_early:
             candidate = replace(evaluator.evaluate(candidate.policy, path), trial=candidate.trial)
         again = evaluator.finalise(candidate)
-    except ParefrontError:
+    except (ParefrontError, DeviceUnreachable):
         raise
     except Exception as error:
         if raise_errors:
             raise
+        if isinstance(error, DeviceError) and not isinstance(error, RequestRefused):
+            evaluator.baseline(run.path / "artifacts")  # raises where it is the device that is at fault
         run.log(f"{candidate.label} could not be measured again: {error}\n{traceback.format_exc()}")
         return None
     run.write_finalised(again, time.perf_counter() - started)

@@ -77,7 +77,7 @@ class Lookahead:
         self._run.log(f"probes: {len(store.divergences)} losses, {len(store.costs)} costs, {store.seconds:.1f} s")
         never = tuple(map(str, unpaying(held)))
         if never:
-            self._run.log(f"never pays on this device, and is left out: {'; '.join(never)}")
+            self._run.log(f"never pays on this device: {'; '.join(never)}")
         self._emit(Probed(never))
         for budget in settings.budgets:
             if budget.at_most:

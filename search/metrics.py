@@ -17,12 +17,11 @@ METRIC_KEYS = {
     "params": "params",
     "memory": "memory_bytes",
     "energy": "energy_mj",
-    "load": "load_ms",
 }
 """Key in ``Candidate.metrics`` by the name that users write. Latency is judged by its ratio to the uncompressed model,
 measured interleaved with it: unlike milliseconds it does not drift with the machine's load and clock."""
 
-TIMED = frozenset({"latency_ratio", "latency_ms", "energy_mj", "load_ms"})
+TIMED = frozenset({"latency_ratio", "latency_ms", "energy_mj"})
 """Keys of metrics that a device measures, one look better than the other."""
 
 _OTHER_KEYS = ("accuracy_change", "latency_ms", "test_accuracy", "test_accuracy_change")

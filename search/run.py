@@ -91,9 +91,12 @@ class Run:
             return cls.create(name, config, root)
         run, wanted = cls.open(name, root), cls(path, _plain(config))
         before, after = _flat(run.config), _flat(wanted.config)
+        devices = [list(config.get("devices") or {}) for config in (run.config, wanted.config)]
+        before["order of devices"], after["order of devices"] = map(", ".join, devices)
         for key in sorted(before.keys() | after.keys()):
             there, here = before.get(key), after.get(key)
-            if there != here and key not in MAY_CHANGE:
+            absent = not key.startswith("compress.") and {} in (there, here) and None in (there, here)
+            if there != here and not absent and key not in MAY_CHANGE:
                 raise ConfigError(
                     f"run {run.name} was made with another config ({key}: {there!r} there, {here!r} here); "
                     "choose another name for the run"

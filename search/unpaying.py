@@ -9,9 +9,6 @@ import numpy as np
 from ..spaces import Choice
 from .sensitivity import Floats, Indices, Sensitivity
 
-TOLERANCE = 1e-3
-"""Shares of the uncompressed model's cost, for one knob, below which savings are taken for noise."""
-
 
 @dataclass(frozen=True)
 class Unpaying:
@@ -21,7 +18,7 @@ class Unpaying:
         compressor: the method.
         choice: what it offers.
         costs: by cost, what all knobs that offer it would add together, as a share of the uncompressed model's, against
-            the best milder choice of each; negative where they would save, within the noise.
+            the best milder choice of each.
     """
 
     compressor: str
@@ -34,7 +31,11 @@ class Unpaying:
 
 
 def unpaying(sensitivity: Sensitivity) -> list[Unpaying]:
-    """In the order of the knobs. Neutral choices and those of the base are never among them."""
+    """In the order of the knobs. Neutral choices and those of the base are never among them.
+
+    Nor is what any knob saves by, however little: it adds up over the knobs. Knobs that no probe has told of count as
+    if their choices paid.
+    """
     milder = _best_milder(sensitivity)
     found: dict[tuple[str, Choice], list[tuple[int, int]]] = {}
     for index, knob in enumerate(sensitivity.space):
@@ -73,7 +74,8 @@ def _best_milder(sensitivity: Sensitivity) -> Indices:
                 other
                 for other in range(place)
                 if losses[index, other] <= losses[index, place]
-                and all(table[index, other] >= table[index, place] - TOLERANCE for table in savings)
+                and any(table[index, place] for table in savings)
+                and all(table[index, other] >= table[index, place] for table in savings)
             ]
             if rivals:
                 best[index, place] = max(rivals, key=lambda other: sum(table[index, other] for table in savings))

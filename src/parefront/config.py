@@ -61,6 +61,7 @@ class DeviceConfig(Section):
     threads: Positive = 1
     spinning: bool = False
     providers: list[str] = ["CPUExecutionProvider"]
+    provider_options: dict[str, dict[str, Any]] = {}
     python: str | None = None
     optimisation: str = "enable_all"
     core: Natural | None = None
@@ -88,7 +89,7 @@ class LatencyConfig(Section):
     max_seconds: PositiveFloat | None = None
     half_width: PositiveFloat = 0.015
     warmup_seconds: Annotated[float, Field(ge=0)] = 0.3
-    batch: Positive = 1
+    batch: Positive | None = None
 
     def protocol(self) -> LatencyProtocol:
         """The same, for the evaluators; without ``max_seconds`` it is twice ``min_seconds``.
@@ -98,7 +99,7 @@ class LatencyConfig(Section):
         """
         longest = self.max_seconds or 2 * self.min_seconds
         try:
-            return LatencyProtocol(**self.model_dump() | {"max_seconds": longest})
+            return LatencyProtocol(**self.model_dump() | {"max_seconds": longest, "batch": self.batch or 1})
         except ValueError as error:
             raise ConfigError(f"latency: {error}") from None
 
@@ -227,6 +228,7 @@ def _unknown_names(config: Config) -> Iterator[tuple[str, str]]:
         "devices": lambda: _check_devices(config),
         "latency": config.latency.protocol,
         "search.sampler": lambda: _check_sampler(config.search.sampler),
+        "search.reuse_scores": lambda: _check_reuse(config.search),
         "search.sampler_options": lambda: check_options(config.search.sampler, config.search.sampler_options),
         "compress": lambda: _check_any(config.compress),
         **{f"compress.{name}": partial(_check_compressor, name, config) for name in config.compress},
@@ -252,6 +254,14 @@ def _check_sampler(name: str) -> None:
     if ":" not in name and name not in sampler_names():
         hint = did_you_mean(name, sampler_names())
         raise ConfigError(f"search.sampler: no sampler {name!r}{hint} (or package.module:Class of an Optuna sampler)")
+
+
+def _check_reuse(search: SearchConfig) -> None:
+    if search.reuse_scores and (search.sampler, search.sampler_options.get("run")) != ("replay", search.reuse_scores):
+        raise ConfigError(
+            f"search.reuse_scores: only policies of run {search.reuse_scores} have scores to take over; write "
+            f"sampler: replay and sampler_options: {{run: {search.reuse_scores}}}"
+        )
 
 
 def _check_any(compressors: Mapping[str, object]) -> None:

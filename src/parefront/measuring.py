@@ -37,7 +37,7 @@ def show_latency(
     with Device(options) as place:
         try:
             latency = measure(place, model, against, replace(PROTOCOL, batch=batch), free)
-            memory = place.memory(model, free)
+            memory = place.memory(model, free, batch=batch)
         except RequestRefused as refusal:
             which = f"{model}" if model == against else f"{model} against {against}"
             raise ConfigError(f"{which}: {refusal}") from refusal

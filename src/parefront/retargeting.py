@@ -29,7 +29,8 @@ def run_retarget(name: str, device: Sequence[str], new: str | None, promising: b
     if not policies:
         raise ConfigError(f"run {source.name} has no candidate that was measured in full; go on with its search first")
     place = read_device(device).model_dump(mode="json")
-    if not device or place == source.config.get("device"):
+    before = next(iter((source.config.get("devices") or {}).values()), source.config.get("device"))
+    if not device or place == before:
         raise ConfigError(f"--device: expected another device than that of run {source.name}, e.g. --device threads=2")
     config = parse_config(retargeted(source, place, len(policies), promising), source.name)
     folder = run_folder(new, Path("runs")) if new else source.path.with_name(f"{source.name}-on-{_slug(device)}")
@@ -41,7 +42,17 @@ def retargeted(source: Run, device: dict[str, Any], trials: int, promising: bool
     path = str(source.path)
     search = {**source.config.get("search", {}), "sampler": "replay", "trials": trials, "reuse_scores": path}
     search |= {"sampler_options": {"run": path, "promising": promising}, "storage": None, "warm_start": None}
-    return {**source.config, "device": device, "devices": {}, "search": search}
+    objectives = list(dict.fromkeys(without_device(text) for text in source.config["objectives"]))
+    budgets = list(dict.fromkeys(without_device(text) for text in source.config.get("budget") or []))
+    return {
+        **source.config,
+        **{"device": device, "devices": {}, "search": search, "objectives": objectives, "budget": budgets},
+    }
+
+
+def without_device(text: str) -> str:
+    """``latency <= 30ms`` for ``latency@pi <= 30ms``: there is one device left."""
+    return re.sub(r"@[\w-]+", "", text)
 
 
 def _slug(device: Sequence[str]) -> str:

@@ -65,6 +65,9 @@ class Job:
         if run is not None and run.finished and len(run.trials) >= run.settings.trials:
             return run
         with self.evaluator(on_phase) as evaluator:
+            if self.config.search.reuse_scores:
+                earlier = Earlier.of(Run.open(self.config.search.reuse_scores))
+                earlier.check(str(evaluator.environment["model_sha256"]), self.settings)
             run = run or Run.resume_or_create(self.run, self.settings)
             _check_same_model(run, evaluator.environment)
             search(run, evaluator, on_event)

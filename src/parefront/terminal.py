@@ -112,7 +112,7 @@ def outcome(record: TrialRecord) -> str:
 
 def never_pays(choices: Sequence[str]) -> str:
     """What the probes say of choices that no objective wants."""
-    return f"never pays on this device, and is left out: {'; '.join(choices)}"
+    return f"never pays on this device: {'; '.join(choices)}"
 
 
 class PlainView:

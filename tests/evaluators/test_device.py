@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parefront.evaluators import lock, run_outputs
+from parefront.evaluators import lock, run_outputs, worker
 from parefront.evaluators.device import Device, DeviceOptions
 from parefront.evaluators.device_profile import DeviceProfile
 from parefront.evaluators.errors import DeviceError, RequestRefused
@@ -178,7 +178,7 @@ def test_a_refusal_leaves_the_worker_alive(device: Device, tmp_path: Path, conv_
     before = worker_pid(device)
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"not a model")
-    with pytest.raises(RequestRefused, match="rejects the model"):
+    with pytest.raises(RequestRefused, match=r"rejects the model|not an ONNX model"):
         device.time(broken, conv_net(), QUICK)
     with pytest.raises(FileNotFoundError):
         device.time(tmp_path / "missing.onnx", conv_net(), QUICK)
@@ -228,6 +228,19 @@ def test_only_one_process_at_a_time_measures_on_a_device(monkeypatch: pytest.Mon
         pass
 
 
+def test_a_model_that_is_loaded_can_be_profiled_though_its_bytes_are_kept_no_longer(
+    conv_net: ConvNet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    text = Path(worker.__file__).read_text()
+    small = tmp_path / "worker.py"
+    small.write_text(text.replace("MAX_CACHED_BYTES = 1 << 28", "MAX_CACHED_BYTES = 1"))
+    monkeypatch.setattr("parefront.evaluators.device._WORKER", small)
+    with Device() as device:
+        candidate, reference = device.operators(conv_net(4), conv_net(8), rounds=1)
+    assert candidate
+    assert reference
+
+
 def test_work_is_shared_but_waits_for_a_measurement(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with lock.shared("pi"), lock.shared("pi", seconds=0.05):
@@ -236,6 +249,30 @@ def test_work_is_shared_but_waits_for_a_measurement(monkeypatch: pytest.MonkeyPa
             pass
     with lock.exclusive("pi"), pytest.raises(DeviceError), lock.shared("pi", seconds=0.05):
         pass
+
+
+def test_a_measurement_that_waits_goes_before_the_next_step_of_work(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            with lock.shared("pi"):
+                time.sleep(0.05)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(5):
+            with lock.exclusive("pi", seconds=1.0):
+                pass
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
 
 
 def test_accuracy_runs_pause_while_somebody_measures_here(
@@ -263,6 +300,8 @@ def test_the_lock_is_held_while_measuring(monkeypatch: pytest.MonkeyPatch, tmp_p
         assert device.profile
         assert not list(tmp_path.iterdir())
         device.time(conv_net(), conv_net(), QUICK)
-    (held,) = tmp_path.iterdir()
-    with held.open() as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    gate_and_lock = list(tmp_path.iterdir())
+    assert len(gate_and_lock) == 2
+    for path in gate_and_lock:
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

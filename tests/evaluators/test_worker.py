@@ -17,6 +17,8 @@ import pytest
 
 from parefront.evaluators import worker
 
+from . import fuzz
+
 OPTIONS = {"threads": 1, "spinning": False, "providers": ["CPUExecutionProvider"]}
 PROTOCOL = {
     **{"min_samples": 8, "min_seconds": 0.01, "max_seconds": 0.05},
@@ -233,15 +235,40 @@ def test_slow_models_get_shorter_blocks_and_fewer_pairs() -> None:
 
 
 def test_energy_is_counted_by_package_and_unknown_without_counters(tmp_path: Path) -> None:
-    for name, value in (("intel-rapl:0", 1000), ("intel-rapl:1", 20), ("intel-rapl:0:0", 999_999)):
-        folder = tmp_path / "class" / "powercap" / name
+    zones = (("0", "package-0", 1000), ("1", "package-1", 20), ("0:0", "core", 999), ("2", "psys", 9999))
+    for number, name, value in zones:
+        folder = tmp_path / "class" / "powercap" / f"intel-rapl:{number}"
         folder.mkdir(parents=True)
         (folder / "energy_uj").write_text(f"{value}\n")
+        (folder / "name").write_text(f"{name}\n")
     counters = worker.energy_counters(str(tmp_path))
     assert [Path(path).parent.name for path in counters] == ["intel-rapl:0", "intel-rapl:1"]
     assert worker.microjoules(counters) == 1020
     assert worker.energy_counters(str(tmp_path / "none")) == []
     assert worker.microjoules([]) is None
+
+
+@pytest.mark.parametrize("before", [b"", b"\x1b\x1c", b"\x0b\x0c"], ids=["plain", "group", "another group"])
+def test_weights_in_other_files_are_refused_whatever_hides_them(before: bytes) -> None:
+    hostile = before + fuzz.elsewhere(random.Random(0), b"")
+    request = {"op": "load", **named(hostile)}
+    (refused, served), _ = converse(frame(request, hostile) + frame({"op": "bye"}))
+    assert (refused["code"], served["ok"]) == ("model", True)
+    assert "external data" in refused["error"] or "wire type" in refused["error"]
+
+
+def test_a_batch_needs_a_free_axis(conv_net: Callable[..., Path]) -> None:
+    assert worker.fixed_shape("x", ["batch", 3], None, 8) == [8, 3]
+    for shape, given in (([1, 3], None), (["batch", 3], [1, 3])):
+        with pytest.raises(worker.RequestError, match="a batch of 8 needs a free first axis"):
+            worker.fixed_shape("x", shape, given, 8)
+
+
+def test_scratch_folders_go_with_the_process() -> None:
+    source = f"import os, sys; sys.path.append({str(Path(worker.__file__).parent)!r})\n"
+    source += "import worker; held = worker.scratch_folder(); print(held.__enter__()); worker.remove_scratch()"
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True, timeout=30)
+    assert not Path(done.stdout.strip()).exists()
 
 
 def test_energy_of_a_run_is_the_block_s_by_its_runs(tmp_path: Path) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from parefront import cli, retargeting
 from parefront.search import Candidate, Run, split
 from parefront.search.evaluate import TaskEvaluator
 
-from .conftest import Command
+from .conftest import TASK, Command
 
 SEARCH = ("search", "demo/search.yaml")
 CONFIG: dict[str, Any] = {
@@ -23,11 +25,23 @@ CONFIG: dict[str, Any] = {
 }
 
 
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working directory with a finished run, ``demo``."""
+    folder = tmp_path_factory.mktemp("searched")
+    (folder / "demo").mkdir()
+    (folder / "demo" / "task.py").write_text(TASK)
+    (folder / "demo" / "search.yaml").write_text(yaml.safe_dump(CONFIG))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        assert cli.main(SEARCH) == 0
+    return folder
+
+
 @pytest.fixture
-def source(project: Path, run: Command) -> Run:
-    """A finished run, ``demo``."""
-    (project / "demo" / "search.yaml").write_text(yaml.safe_dump(CONFIG))
-    assert run(*SEARCH).code == 0
+def source(searched: Path, project: Path) -> Run:
+    """A copy of that run, in the project's own ``runs/``."""
+    shutil.copytree(searched, project, dirs_exist_ok=True)
     return Run.open("demo")
 
 
@@ -96,6 +110,31 @@ def test_the_run_it_makes_can_be_retargeted_in_turn(source: Run, run: Command) -
     outcome = run("retarget", "two", "--device", "optimisation=enable_basic", "--run", "basic")
     assert outcome.code == 0, outcome.err
     assert Run.open("basic").environment["built_for"] == source.environment["device"]
+
+
+def test_other_weights_or_images_do_not_inherit_the_scores(source: Run, run: Command, project: Path) -> None:
+    task = project / "demo" / "task.py"
+    task.write_text(task.read_text().replace("manual_seed(0)", "manual_seed(1)"))
+    outcome = run("retarget", "demo", "--device", "threads=2")
+    assert outcome.code == 2
+    assert "run demo was made with other weights" in outcome.err
+    task.write_text(task.read_text().replace("manual_seed(1)", "manual_seed(0)"))
+    replay = f"sampler: replay, sampler_options: {{run: {source.path}}}, reuse_scores: {source.path}"
+    outcome = run(*SEARCH, "--run", "other", "--set", f"search={{{replay}, trials: 6, seed: 4}}")
+    assert outcome.code == 2
+    assert "another search.seed (3 there, 4 here)" in outcome.err
+    assert [path.name for path in source.path.parent.iterdir()] == ["demo"]
+
+
+def test_scores_are_for_replayed_policies_only(source: Run, run: Command) -> None:
+    outcome = run(*SEARCH, "--run", "other", "--set", "search.reuse_scores=demo")
+    assert outcome.code == 2
+    assert "only policies of run demo have scores to take over" in outcome.err
+
+
+def test_of_several_devices_one_is_left() -> None:
+    assert retargeting.without_device("latency@my-pi <= 30ms") == "latency <= 30ms"
+    assert retargeting.without_device("accuracy") == "accuracy"
 
 
 @pytest.mark.parametrize(

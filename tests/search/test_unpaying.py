@@ -45,10 +45,14 @@ def test_it_stays_where_it_pays_for_one_knob() -> None:
     assert [each.choice for each in found] == [2]
 
 
-def test_noise_does_not_make_it_pay() -> None:
-    tables = given().savings["latency_ratio"]
-    noisy = dict.fromkeys(tables, (0.0, 0.3, 0.3005, -0.2))
-    assert [each.choice for each in unpaying(replace(given(), savings={"latency_ratio": noisy}))] == [4, 2]
+def test_the_least_saving_makes_it_pay_since_knobs_add_up() -> None:
+    little = dict.fromkeys(given().savings["latency_ratio"], (0.0, 0.3, 0.3001, 0.3002))
+    assert unpaying(replace(given(), savings={"latency_ratio": little})) == []
+
+
+def test_what_no_probe_has_told_of_is_kept() -> None:
+    unknown = dict.fromkeys(given().savings["latency_ratio"], (0.0, 0.0, 0.0, 0.0))
+    assert unpaying(replace(given(), savings={"latency_ratio": unknown})) == []
 
 
 def test_the_base_s_choice_is_never_among_them() -> None:
