@@ -113,11 +113,11 @@ def readings(read: Callable[[LatencyProtocol], Latency], protocol: LatencyProtoc
 
 
 def longer(protocol: LatencyProtocol) -> LatencyProtocol:
-    """The protocol of the final step: three times as long, for half the interval."""
+    """The protocol of the final step: twice as long, for half the interval where that is to be had."""
     return replace(
         protocol,
-        min_seconds=3 * protocol.min_seconds,
-        max_seconds=3 * protocol.max_seconds,
+        min_seconds=2 * protocol.min_seconds,
+        max_seconds=2 * protocol.max_seconds,
         half_width=protocol.half_width / 2,
     )
 
