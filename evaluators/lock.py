@@ -68,6 +68,8 @@ def _held(name: str, kind: int, seconds: float, part: str = "") -> Iterator[None
                 time.sleep(0.005)
         yield
     finally:
+        # Not by closing alone: a process that was forked meanwhile holds the descriptor, too.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
 

@@ -275,6 +275,21 @@ def test_a_measurement_that_waits_goes_before_the_next_step_of_work(
             thread.join()
 
 
+def test_a_process_forked_meanwhile_does_not_keep_the_lock(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with lock.exclusive("pi"):
+        child = os.fork()
+        if child == 0:
+            time.sleep(60)
+            os._exit(0)
+    try:
+        with lock.exclusive("pi", seconds=0.5):
+            pass
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
 def test_accuracy_runs_pause_while_somebody_measures_here(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, conv_net: ConvNet
 ) -> None:
