@@ -23,6 +23,7 @@ _NOISY_HALF_WIDTH = 0.03
 _NOISY_DRIFT = 0.05
 _FOREIGN_CORES = 0.5
 _FEWEST_PAIRS = 6
+_CROWDED_SHARE = 0.55
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,9 @@ class Latency:
     programs kept busy on the average, None where that is unknown. Pairs during which they kept half a core more busy
     than during the quietest one are left out, as long as six others remain.
 
-    Each measurement is `noisy` where more than a quarter of the runs were dropped, too few pairs were undisturbed, its
-    interval is wider than ±3 %, or it drifted by more than 5 % from the first half to the second. `noisy` says so of
-    the candidate or the ratio.
+    Each measurement is `noisy` where more than a quarter of the runs were dropped, too few pairs were undisturbed,
+    other programs had more than half of the cores all along, its interval is wider than ±3 %, or it drifted by more
+    than 5 % from the first half to the second. `noisy` says so of the candidate or the ratio.
     """
 
     latency_ms: Measurement
@@ -158,14 +159,16 @@ def summarise(timing: Timing, protocol: LatencyProtocol) -> Latency:
 def _undisturbed(timing: Timing) -> tuple[list[tuple[Block, Block]], bool]:
     """The pairs timed while other programs did little more than at the quietest moment, or all, where those are few.
 
-    And whether they are: then it is not known what the load has done to the measurement.
+    And whether they are, or other programs had most of the cores all along: then it is not known what the load has done
+    to the measurement.
     """
     pairs = list(zip(timing.candidate, timing.reference, strict=True))
     if len(timing.foreign_cores) != len(pairs):
         return pairs, False
     most = min(timing.foreign_cores) + _FOREIGN_CORES
     quiet = [pair for pair, foreign in zip(pairs, timing.foreign_cores, strict=True) if foreign <= most]
-    return (quiet, False) if len(quiet) >= min(_FEWEST_PAIRS, len(pairs)) else (pairs, True)
+    crowded = min(timing.foreign_cores) > _CROWDED_SHARE * timing.cores > 0
+    return (quiet, crowded) if len(quiet) >= min(_FEWEST_PAIRS, len(pairs)) else (pairs, True)
 
 
 def _runs(block: Block) -> int:

@@ -37,7 +37,7 @@ class Timing:
     `seconds` is what the timed blocks took, after `warmup_seconds`; `session_seconds` is the creation of the
     candidate's session. `detects_preemption` is false where all runs are kept since none can be told from another:
     with several threads, or on a CPU clock that is too coarse. `foreign_cores` are the cores that other programs kept
-    busy during each pair; empty where the device does not tell.
+    busy during each pair; empty where the device does not tell. `cores` are those the worker may use.
     """
 
     candidate: tuple[Block, ...]
@@ -47,6 +47,7 @@ class Timing:
     session_seconds: float
     detects_preemption: bool
     foreign_cores: tuple[float, ...] = ()
+    cores: int = 0
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Timing:
@@ -58,4 +59,5 @@ class Timing:
             session_seconds=float(fields["session_seconds"]),
             detects_preemption=bool(fields["drops"]),
             foreign_cores=tuple(map(float, fields.get("foreign_cores", ()))),
+            cores=int(fields.get("cores", 0)),
         )

@@ -610,7 +610,7 @@ def time_pairs(
                 opened = time.perf_counter()
             if done:
                 spent = {"seconds": seconds, "warmup_seconds": warmup_seconds}
-                return {"pairs": pairs, **spent, "drops": drops, "foreign_cores": foreign}
+                return {"pairs": pairs, **spent, "drops": drops, "foreign_cores": foreign, "cores": usable_cores()}
     finally:
         gc.enable()
 
@@ -681,6 +681,11 @@ def block_median(block: Header) -> float:
     """Of the kept runs; where none was kept, of the CPU times."""
     kept = [wall for index, wall in enumerate(block["wall_ns"]) if block["kept"][index]]
     return float(statistics.median(kept or block["cpu_ns"]))
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0
 
 
 def others_seconds() -> float | None:
@@ -766,7 +771,6 @@ def profile() -> Header:
     fields = cpuinfo()
     scaling = "/sys/devices/system/cpu/cpu0/cpufreq/"
     khz = read_text(scaling + "scaling_cur_freq")
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0
     names = getattr(os, "sysconf_names", {})
     pages = "SC_PHYS_PAGES" in names and "SC_PAGE_SIZE" in names
     return {
@@ -774,7 +778,7 @@ def profile() -> Header:
         "flags": (fields.get("flags") or fields.get("Features", "")).split(),
         "machine": platform.machine(),
         "system": f"{platform.system()} {platform.release()}",
-        "cores": available,
+        "cores": usable_cores(),
         "memory_bytes": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if pages else 0,
         "python": platform.python_version(),
         "numpy": numpy.__version__,

@@ -157,6 +157,12 @@ def test_a_neighbour_that_was_there_all_along_leaves_no_pair_out() -> None:
     assert (judged.ratio.n, judged.noisy) == (20, False)
 
 
+def test_where_others_have_most_of_the_cores_all_along_the_measurement_is_noisy() -> None:
+    crowded = beside_neighbours([0.5] * 20, [1.4] * 20)
+    assert summarise(replace(crowded, cores=2), PROTOCOL).noisy
+    assert not summarise(replace(crowded, cores=8), PROTOCOL).noisy
+
+
 def test_energy_is_unknown_where_the_device_does_not_tell_and_never_zero() -> None:
     silent = synthetic(0)
     assert summarise(silent, PROTOCOL).energy_mj is None
