@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shlex
 import sys
@@ -141,24 +142,18 @@ class Device:
         model, peaks = artifact.read_bytes(), []
         for _ in range(repeats):
             with exclusive(self.name):
-                peaks.append(self._peak(model, shapes, batch))
+                peaks.append(self._twice(lambda: self._peak(model, shapes, batch)))
         peaks.sort()
         return Measurement(peaks[len(peaks) // 2], peaks[0], peaks[-1], len(peaks), "bytes")
 
     def _peak(self, model: bytes, shapes: Shapes | None, batch: int) -> float:
-        """The peak of one fresh worker; another is started where the first one dies."""
-        for attempt in range(2):
-            try:
-                channel = self._start()
-                try:
-                    answer = self._ask(channel, "memory", model, shapes=_plain(shapes), batch=batch)
-                finally:
-                    channel.close()
-                return float(answer["peak_bytes"])
-            except WorkerDied as died:
-                if attempt:
-                    raise DeviceError(f"{self.name}: {died}; so did the one before it") from died
-        raise AssertionError
+        """The peak of one fresh worker."""
+        channel = self._start()
+        try:
+            answer = self._ask(channel, "memory", model, shapes=_plain(shapes), batch=batch)
+        finally:
+            channel.close()
+        return float(answer["peak_bytes"])
 
     def close(self) -> None:
         """End the worker; a later request starts another."""
@@ -184,14 +179,16 @@ class Device:
 
     def _served(self, action: Callable[[Channel, DeviceProfile], T]) -> T:
         with self._mutex:
-            try:
-                return action(*self._connected())
-            except WorkerDied:
-                connected = self._connected()
-            try:
-                return action(*connected)
-            except WorkerDied as died:
-                raise DeviceError(f"{self.name}: {died}; so did the one before it") from died
+            return self._twice(lambda: action(*self._connected()))
+
+    def _twice(self, action: Callable[[], T]) -> T:
+        """What the action gives, or gives when it is done once more, where a worker dies of it."""
+        with contextlib.suppress(WorkerDied):
+            return action()
+        try:
+            return action()
+        except WorkerDied as died:
+            raise DeviceError(f"{self.name}: {died}; so did the one before it") from died
 
     def _connected(self) -> tuple[Channel, DeviceProfile]:
         if self._connection is None or self._connection[0].closed:

@@ -120,7 +120,9 @@ def measure(
 def summarise(timing: Timing, protocol: LatencyProtocol) -> Latency:
     """The statistics of one timing. The intervals are bootstrapped over blocks, which are nearly independent."""
     quiet, disturbed = _undisturbed(timing)
-    total, dropped = (sum(map(count, [b for pair in quiet for b in pair])) for count in (_runs, _dropped))
+    blocks = [block for pair in quiet for block in pair]
+    total = sum(block.kept.size for block in blocks)
+    dropped = total - sum(int(block.kept.sum()) for block in blocks)
     many_dropped = dropped > _MANY_DROPPED * total
     clock: Clock = "cpu" if many_dropped else "wall"
     pairs = [pair for pair in quiet if many_dropped or all(block.kept.any() for block in pair)]
@@ -169,14 +171,6 @@ def _undisturbed(timing: Timing) -> tuple[list[tuple[Block, Block]], bool]:
     quiet = [pair for pair, foreign in zip(pairs, timing.foreign_cores, strict=True) if foreign <= most]
     crowded = min(timing.foreign_cores) > _CROWDED_SHARE * timing.cores > 0
     return (quiet, crowded) if len(quiet) >= min(_FEWEST_PAIRS, len(pairs)) else (pairs, True)
-
-
-def _runs(block: Block) -> int:
-    return block.kept.size
-
-
-def _dropped(block: Block) -> int:
-    return block.kept.size - int(block.kept.sum())
 
 
 def _times_ms(block: Block, clock: Clock) -> NDArray[np.float64]:

@@ -501,13 +501,13 @@ def wiring(file: str) -> dict[str, Header]:
     with open(file, "rb") as model:
         data = memoryview(model.read())
     nodes = {}
-    for _, graph in ((f, v) for f, v in fields_of(data) if f == 7):
-        for _, node in ((f, v) for f, v in fields_of(graph) if f == 1):
-            texts: dict[int, list[str]] = {1: [], 2: [], 3: [""], 7: [""]}
-            for field, value in fields_of(node):
-                if field in texts:
-                    texts[field].append(bytes(value).decode(errors="replace"))
-            nodes[texts[3][-1]] = {"reads": texts[1], "writes": texts[2], "domain": texts[7][-1]}
+    graphs = [value for field, value in fields_of(data) if field == 7]
+    for node in [value for graph in graphs for field, value in fields_of(graph) if field == 1]:
+        texts: dict[int, list[str]] = {1: [], 2: [], 3: [""], 7: [""]}
+        for field, value in fields_of(node):
+            if field in texts:
+                texts[field].append(bytes(value).decode(errors="replace"))
+        nodes[texts[3][-1]] = {"reads": texts[1], "writes": texts[2], "domain": texts[7][-1]}
     return nodes
 
 

@@ -13,6 +13,7 @@ from .metrics import (
     higher_is_better,
     measurement_of,
     metric_key,
+    on_any_device,
     on_device,
     value_of,
     whole_of,
@@ -158,7 +159,7 @@ class Budget:
             return f"{amount:.3g}x" if self.at_most else f"{amount / _POINT:+.2f} pt"
         if not self.at_most:
             return f"{amount:.4g}"
-        unit, size = _readable(amount, _UNITS[self._absolute_key.partition("@")[0]])
+        unit, size = _readable(amount, _UNITS[on_any_device(self._absolute_key)])
         return f"{amount / size:.4g} {unit}".rstrip()
 
     def __str__(self) -> str:
@@ -168,7 +169,7 @@ class Budget:
 def _absolute(metric: str) -> str:
     """The key of a metric in its own unit, where budgets on a share of it are judged by another one."""
     key = metric_key(metric)
-    return on_device("latency_ms", device_of(metric)) if key.startswith("latency_ratio") else key
+    return on_device("latency_ms", device_of(metric)) if on_any_device(key) == METRIC_KEYS["latency"] else key
 
 
 def _cost(text: str, metric: str, amount: float, unit: str) -> tuple[float, bool]:
@@ -178,7 +179,7 @@ def _cost(text: str, metric: str, amount: float, unit: str) -> tuple[float, bool
         return amount, True
     if unit == "%":
         return amount / 100, True
-    units = _UNITS[_absolute(metric).partition("@")[0]]
+    units = _UNITS[on_any_device(_absolute(metric))]
     if unit not in units:
         known = ", ".join(repr(name) for name in units if name)
         what = f"unit {unit!r} for {metric}" if unit else f"a unit for {metric}"

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, replace
 
 from optuna.trial import Trial
 
-from ..evaluators.errors import DeviceError, DeviceUnreachable, RequestRefused
+from ..evaluators.errors import DeviceUnreachable
 from ..spaces import Infeasible, ParefrontError, Policy
 from ..spaces.messages import one_line
 from .candidate import Candidate, Evaluator
 from .context import SamplerContext
 from .errors import EveryTrialFailed, NoCandidate, SpaceExhausted
 from .events import Done, Event, Finished, OnEvent, Started
-from .finalise import finalise
+from .finalise import finalise, make_sure_of_device
 from .front import Front
 from .lookahead import Lookahead
 from .metrics import value_of
@@ -180,9 +180,7 @@ class _Session:
         except Exception as error:
             if self.raise_errors:
                 raise
-            if isinstance(error, DeviceError) and not isinstance(error, RequestRefused):
-                # A device that still measures the uncompressed model is well: then the candidate is at fault.
-                self.evaluator.baseline(self.run.path / "artifacts")
+            make_sure_of_device(self.run, self.evaluator, error)
             self.run.log(f"trial {trial.number} failed\n{traceback.format_exc()}")
             outcome, candidate, reason = Outcome.FAILED, None, one_line(error)
         if candidate is None:

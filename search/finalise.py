@@ -61,12 +61,17 @@ def _measure_again(run: Run, evaluator: Evaluator, candidate: Candidate, raise_e
     except Exception as error:
         if raise_errors:
             raise
-        if isinstance(error, DeviceError) and not isinstance(error, RequestRefused):
-            evaluator.baseline(run.path / "artifacts")  # raises where it is the device that is at fault
+        make_sure_of_device(run, evaluator, error)
         run.log(f"{candidate.label} could not be measured again: {error}\n{traceback.format_exc()}")
         return None
     run.write_finalised(again, time.perf_counter() - started)
     return again
+
+
+def make_sure_of_device(run: Run, evaluator: Evaluator, error: Exception) -> None:
+    """Raise where it is the device that is at fault: one that measures the uncompressed model is well."""
+    if isinstance(error, DeviceError) and not isinstance(error, RequestRefused):
+        evaluator.baseline(run.path / "artifacts")
 
 
 def _make_sure_of_artifact(run: Run, evaluator: Evaluator, candidate: Candidate) -> None:

@@ -54,9 +54,14 @@ def device_of(name: str) -> str:
     return name.partition("@")[2]
 
 
+def on_any_device(name: str) -> str:
+    """The name or key of a metric without the device."""
+    return name.partition("@")[0]
+
+
 def is_timed(key: str) -> bool:
     """Whether a device measures it, so that another look knows better."""
-    return key.partition("@")[0] in TIMED
+    return on_any_device(key) in TIMED
 
 
 def higher_is_better(name: str) -> bool:
@@ -87,7 +92,7 @@ def value_of(candidate: Candidate, name: str) -> float:
 
 def whole_of(uncompressed: Candidate, key: str) -> float:
     """What shares of a cost are of: the uncompressed model's value, or 1 where the metric is such a share already."""
-    return 1.0 if key.partition("@")[0] == METRIC_KEYS["latency"] else value_of(uncompressed, key)
+    return 1.0 if on_any_device(key) == METRIC_KEYS["latency"] else value_of(uncompressed, key)
 
 
 def minimised(candidate: Candidate, name: str) -> float:

@@ -36,7 +36,10 @@ def unpaying(sensitivity: Sensitivity) -> list[Unpaying]:
     Nor is what any knob saves by, however little: it adds up over the knobs. Knobs that no probe has told of count as
     if their choices paid.
     """
-    milder = _best_milder(sensitivity)
+    return _unpaying(sensitivity, _best_milder(sensitivity))
+
+
+def _unpaying(sensitivity: Sensitivity, milder: Indices) -> list[Unpaying]:
     found: dict[tuple[str, Choice], list[tuple[int, int]]] = {}
     for index, knob in enumerate(sensitivity.space):
         for place, choice in enumerate(knob.choices):
@@ -50,8 +53,8 @@ def unpaying(sensitivity: Sensitivity) -> list[Unpaying]:
 
 def replacements(sensitivity: Sensitivity) -> Indices:
     """For every knob and choice the place of what to take instead, ``(knobs, most choices)``: its own where it pays."""
-    gone = {(found.compressor, found.choice) for found in unpaying(sensitivity)}
     milder = _best_milder(sensitivity)
+    gone = {(found.compressor, found.choice) for found in _unpaying(sensitivity, milder)}
     table = np.tile(np.arange(milder.shape[1]), (len(milder), 1))
     for index, knob in enumerate(sensitivity.space):
         for place, choice in enumerate(knob.choices):  # milder ones first: a chain of them ends at one that pays
@@ -68,13 +71,13 @@ def _best_milder(sensitivity: Sensitivity) -> Indices:
     base = sensitivity.indices([sensitivity.base])[0]
     for index, knob in enumerate(sensitivity.space):
         for place in range(len(knob.choices)):
-            if place in (base[index], sensitivity.neutral[index]):
+            untold = not any(table[index, place] for table in savings)
+            if untold or place in (base[index], sensitivity.neutral[index]):
                 continue
             rivals = [
                 other
                 for other in range(place)
                 if losses[index, other] <= losses[index, place]
-                and any(table[index, place] for table in savings)
                 and all(table[index, other] >= table[index, place] for table in savings)
             ]
             if rivals:

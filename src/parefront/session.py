@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,9 +65,6 @@ class Job:
         if run is not None and run.finished and len(run.trials) >= run.settings.trials:
             return run
         with self.evaluator(on_phase) as evaluator:
-            if self.config.search.reuse_scores:
-                earlier = Earlier.of(Run.open(self.config.search.reuse_scores))
-                earlier.check(str(evaluator.environment["model_sha256"]), self.settings)
             run = run or Run.resume_or_create(self.run, self.settings)
             _check_same_model(run, evaluator.environment)
             search(run, evaluator, on_event)
@@ -96,7 +93,8 @@ def make_evaluator(config: Config, task: Task, on_phase: OnPhase) -> TaskEvaluat
     from .search.evaluate import TaskEvaluator
 
     scores = config.search.reuse_scores
-    return TaskEvaluator(
+    earlier = Earlier.of(Run.open(scores)) if scores else None
+    evaluator = TaskEvaluator(
         task,
         config.compress,
         config.places(),
@@ -105,9 +103,15 @@ def make_evaluator(config: Config, task: Task, on_phase: OnPhase) -> TaskEvaluat
         latency=config.latency.protocol(),
         memory=needs_memory(config),
         racing=config.search.racing,
-        earlier=Earlier.of(Run.open(scores)) if scores else None,
+        earlier=earlier,
         on_phase=on_phase,
     )
+    if earlier is not None:
+        with ExitStack() as on_error:
+            on_error.callback(evaluator.close)
+            earlier.check(str(evaluator.environment["model_sha256"]), config.resolved())
+            on_error.pop_all()
+    return evaluator
 
 
 def needs_memory(config: Config) -> bool:

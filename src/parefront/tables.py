@@ -12,7 +12,7 @@ from rich.text import Text
 from .evaluators import Measurement
 from .scatter import Axis, Series, scatter
 from .search import Budget, Candidate, Front, metric_key
-from .search.metrics import device_of, on_device
+from .search.metrics import device_of, on_any_device, on_device
 from .units import count, milliseconds, percent, ratio, size
 
 WIDE = 115
@@ -176,7 +176,7 @@ def _axis(name: str, front: Front) -> Axis:
     key = metric_key(name)
     if key in ("accuracy", "test_accuracy"):
         return Axis(name, percent, lines)
-    if key.startswith("latency_ratio"):
+    if on_any_device(key) == "latency_ratio":
         where = f" on {device_of(name)}" if device_of(name) else ""
         return Axis(f"latency{where}, x of the uncompressed model", lambda value: f"{value:.2f}x", lines)
     if key in ("size_bytes", "memory_bytes"):
@@ -186,7 +186,7 @@ def _axis(name: str, front: Front) -> Axis:
 
 def _line(budget: Budget, baseline: Candidate) -> float:
     """Where a budget lies on its metric's axis; latency's is the ratio to the uncompressed model."""
-    if metric_key(budget.metric).startswith("latency_ratio"):
+    if on_any_device(metric_key(budget.metric)) == "latency_ratio":
         return budget.share_of(baseline)
     if not budget.relative:
         return budget.amount

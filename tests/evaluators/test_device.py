@@ -265,14 +265,16 @@ def test_a_measurement_that_waits_goes_before_the_next_step_of_work(
     threads = [threading.Thread(target=work) for _ in range(3)]
     for thread in threads:
         thread.start()
+    held = 0
     try:
         for _ in range(5):
             with lock.exclusive("pi", seconds=1.0):
-                pass
+                held += 1
     finally:
         stop.set()
         for thread in threads:
             thread.join()
+    assert held == 5
 
 
 def test_a_process_forked_meanwhile_does_not_keep_the_lock(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -284,7 +286,7 @@ def test_a_process_forked_meanwhile_does_not_keep_the_lock(monkeypatch: pytest.M
             os._exit(0)
     try:
         with lock.exclusive("pi", seconds=0.5):
-            pass
+            assert os.waitpid(child, os.WNOHANG) == (0, 0), "the child has ended, so this shows nothing"
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
