@@ -8,9 +8,9 @@ import numpy as np
 
 from parefront.search import Candidate
 
-SPLIT_STEPS = ("accuracy", "latency", "apply_forward", "parity")
-"""Steps of a candidate that are forward passes (of calibration images, of a few through torch and ONNX Runtime to
-compare them, of search images) or timed runs."""
+SPLIT_STEPS = ("accuracy", "latency", "apply_forward", "count", "parity")
+"""Steps of a candidate that are forward passes (of calibration images, of one to count MACs, of a few through torch and
+ONNX Runtime to compare them, of search images) or timed runs."""
 
 
 def shares(candidates: Sequence[Candidate]) -> dict[str, float]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 
 from torch import fx
 
-from ..spaces import Knob, ModelGraph, Policy, SearchSpace
+from ..spaces import Knob, ModelGraph, Policy, SearchSpace, duplicate
 from .base import Compressor, Stage, in_stages
 from .calibration import Calibration
 from .compensate import METHODS, compensate
@@ -44,7 +43,7 @@ def compress(
     Raises:
         Infeasible: where the policy leaves no working network.
     """
-    result, pending = copy.deepcopy(net), "none"
+    result, pending = duplicate(net), "none"
     for compressor in in_stages(compressors):
         choices = policy.of(compressor.name)
         begins = compressor.stage > Stage.FACTORISE or (compressor.stage == Stage.FACTORISE and choices)

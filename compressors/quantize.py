@@ -172,6 +172,7 @@ class Quantize(Compressor):
             codes = reconstruct(weight, scale, LARGEST[bits] if bits < 8 else int(codes.abs().max()), moments)
         if self.options.bias_correction:
             means = seen.last_mean if isinstance(layer, nn.Linear) else seen.mean
+            assert means is not None
             layer.bias = nn.Parameter(bias - mean_error(layer, dequantize(codes, scale) - weight, means))
         net.set_submodule(str(node.target), QuantizedLayer(layer, codes, scale, point.scale, bits))
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
+
+from .sampling import module_of
 
 KEPT = 32768
 """Most values of one activation that are kept for percentiles."""
@@ -24,14 +26,14 @@ class Observed:
         low, high: least and greatest value.
         sample: up to 32,768 of its values, evenly taken.
         mean: of each channel, for convolutions (axis 1).
-        last_mean: of each feature, for linear layers (the last axis).
+        last_mean: of each feature, for linear layers (the last axis); None where none of them reads it.
     """
 
     low: float
     high: float
     sample: np.ndarray
     mean: Tensor
-    last_mean: Tensor
+    last_mean: Tensor | None
 
 
 class Observer(fx.Interpreter):
@@ -50,11 +52,17 @@ class Observer(fx.Interpreter):
     def run_node(self, n: fx.Node) -> object:
         value = super().run_node(n)
         if n in self.nodes and isinstance(value, Tensor):
-            flat = value.flatten()
+            flat = (value.permute(0, 2, 3, 1) if value.dim() == 4 else value).flatten()
             low, high = torch.aminmax(flat)
-            sample = flat[:: _stride(len(flat))][:KEPT].numpy()
-            self.observed[n] = Observed(float(low), float(high), sample, _mean(value, 1), _mean(value, value.dim() - 1))
+            sample = flat[:: _stride(len(flat))][:KEPT].numpy().copy()
+            last = _mean(value, value.dim() - 1) if self._feeds_linear(n) else None
+            self.observed[n] = Observed(float(low), float(high), sample, _mean(value, 1), last)
         return value
+
+    def _feeds_linear(self, node: fx.Node) -> bool:
+        net = self.module
+        assert isinstance(net, fx.GraphModule)
+        return any(isinstance(module_of(net, reader), nn.Linear) for reader in node.users)
 
 
 def _stride(length: int) -> int:
@@ -76,8 +84,16 @@ def min_max(seen: Observed) -> tuple[float, float]:
 
 def percentile(seen: Observed, share: float = 99.99) -> tuple[float, float]:
     """The values that all but ``100 − share`` per cent lie below, or above."""
-    low, high = np.percentile(seen.sample, [100 - share, share])
-    return float(low), float(high)
+    sample = torch.from_numpy(seen.sample)
+    return -_upper(-sample, share), _upper(sample, share)
+
+
+def _upper(sample: Tensor, share: float) -> float:
+    """The percentile ``share`` of a sample, interpolated as numpy does, from its greatest values alone."""
+    above = (100 - share) / 100 * (len(sample) - 1)
+    greatest = sample.topk(min(len(sample), int(above) + 2)).values
+    upper, lower = float(greatest[int(above)]), float(greatest[-1])
+    return upper + (lower - upper) * (above - int(above))
 
 
 def squared_error(seen: Observed, steps: int = 24) -> tuple[float, float]:

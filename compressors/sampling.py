@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from ..spaces import WEIGHTED, is_grouped, labels_of, onnx_pads
 
 Kept = TypeVar("Kept")
+
+COVARIANCE_FLOPS = 2e9
+"""Most that the covariance of one layer's inputs may take."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,10 +166,12 @@ class _Read(fx.Interpreter, Generic[Kept]):
 def choose_rows(output: Tensor, layer: nn.Module, name: str) -> Tensor:
     """Random places of an output, shape ``(images, places)``, always the same for a node of that ``name``.
 
-    Some two to three samples for each weight of an output, 1,536 to 2,304 in all.
+    4,608 in all; fewer, down to 2,304, where the covariance of what an output reads would take more than 2 GFLOP.
+    With half or a third of that, least squares fits the sample and not the layer: on ResNet-56, two to seventeen blocks
+    dropped, the outputs diverge by 0.43 and 0.55 in place of 0.38 (twice as many: 0.35).
     """
     unknowns = layer.get_parameter("weight")[0].numel()
-    wanted = max(1536, min(3 * unknowns, 2304))
+    wanted = int(max(2304, min(4608, COVARIANCE_FLOPS / (2 * unknowns**2))))
     images = len(output)
     places = output[0, 0].numel() if isinstance(layer, nn.Conv2d) else output[0].numel() // output.shape[-1]
     each = max(1, min(places, wanted // images))
@@ -180,7 +184,7 @@ def at_rows(layer: nn.Module, value: Tensor, rows: Tensor) -> Tensor:
     last = isinstance(layer, nn.Linear)
     flat = value.reshape(len(value), -1, value.shape[-1]) if last else value.permute(0, 2, 3, 1).flatten(1, 2)
     index = rows + torch.arange(len(value)).unsqueeze(1) * flat.shape[1]
-    return flat.reshape(-1, flat.shape[-1])[index.reshape(-1)]
+    return flat.reshape(-1, flat.shape[-1]).index_select(0, index.reshape(-1))
 
 
 def patches(layer: nn.Module, source: Tensor, output_width: int, rows: Tensor) -> Tensor:
@@ -188,19 +192,18 @@ def patches(layer: nn.Module, source: Tensor, output_width: int, rows: Tensor) -
     if isinstance(layer, nn.Linear):
         return at_rows(layer, source, rows).unsqueeze(1)
     assert isinstance(layer, nn.Conv2d)
-    top, left, bottom, right = onnx_pads(layer)
-    padded = F.pad(source, (left, right, top, bottom)).permute(0, 2, 3, 1).contiguous()
-    height, width, channels = padded.shape[1:]
-    y = rows.div(output_width, rounding_mode="floor") * layer.stride[0]
-    x = rows % output_width * layer.stride[1]
-    offsets = [
-        i * layer.dilation[0] * width + j * layer.dilation[1]
-        for i in range(layer.kernel_size[0])
-        for j in range(layer.kernel_size[1])
-    ]
-    start = y * width + x + torch.arange(len(source)).unsqueeze(1) * (height * width)
-    index = start.reshape(-1, 1) + torch.tensor(offsets)
-    return padded.view(-1, channels)[index.reshape(-1)].view(len(index), len(offsets), channels)
+    top, left, _, _ = onnx_pads(layer)
+    height, width = source.shape[2:]
+    y = rows.div(output_width, rounding_mode="floor").reshape(-1, 1) * layer.stride[0] - top
+    x = (rows % output_width).reshape(-1, 1) * layer.stride[1] - left
+    y = y + torch.arange(layer.kernel_size[0]).repeat_interleave(layer.kernel_size[1]) * layer.dilation[0]
+    x = x + torch.arange(layer.kernel_size[1]).repeat(layer.kernel_size[0]) * layer.dilation[1]
+    image = torch.arange(len(source)).repeat_interleave(rows.shape[1]).unsqueeze(1)
+    pixels = source.permute(0, 2, 3, 1).reshape(-1, source.shape[1])
+    nearest = (image * height + y.clamp(0, height - 1)) * width + x.clamp(0, width - 1)
+    read = pixels.index_select(0, nearest.reshape(-1))
+    outside = (y < 0) | (y >= height) | (x < 0) | (x >= width)
+    return read.view(*outside.shape, -1).masked_fill_(outside.unsqueeze(2), 0)
 
 
 def output_width(layer: nn.Module, source: Tensor) -> int:

@@ -25,7 +25,7 @@ from .ops import Op
 from .packing import is_packed, mark_packed, packed
 from .parts import layer_of, replace_layer
 from .policy import Policy
-from .rebuild import tidy
+from .rebuild import duplicate, tidy
 from .space import SearchSpace
 from .task import Dataset, Task
 from .trace import Traced, describe, labels_of, op_of, output_shape, trace
@@ -60,6 +60,7 @@ __all__ = [
     "conv_like",
     "cut",
     "describe",
+    "duplicate",
     "input_origin_of",
     "is_grouped",
     "is_packed",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import operator
 import re
 from collections.abc import Sequence
@@ -32,6 +33,31 @@ def tidy(net: fx.GraphModule) -> None:
     net.graph.eliminate_dead_code()
     net.delete_all_unused_submodules()
     net.recompile()
+
+
+def duplicate(net: fx.GraphModule) -> fx.GraphModule:
+    """A copy of a rebuilt network with weights of its own; faster than ``copy.deepcopy``, since its modules are flat."""
+    modules = {str(node.target): net.get_submodule(str(node.target)) for node in net.graph.nodes if _calls(node)}
+    copied = fx.GraphModule({name: _twin(m) for name, m in modules.items()}, copy.deepcopy(net.graph), "Net")
+    copied.meta = dict(net.meta)
+    return copied.train(net.training)
+
+
+def _calls(node: fx.Node) -> bool:
+    return node.op == "call_module"
+
+
+def _twin(module: nn.Module) -> nn.Module:
+    """A copy of a module without modules inside; its tensors are cloned, all else that cannot be written is shared."""
+    if any(True for _ in module.children()):
+        return copy.deepcopy(module)
+    twin = module.__class__.__new__(module.__class__)
+    twin.__dict__.update((key, value.copy() if isinstance(value, dict) else value) for key, value in vars(module).items())
+    for name, parameter in module.named_parameters():
+        twin._parameters[name] = nn.Parameter(parameter.detach().clone(), parameter.requires_grad)
+    for name, buffer in module.named_buffers():
+        twin._buffers[name] = buffer.clone()
+    return twin
 
 
 OWN = "own"
