@@ -64,3 +64,13 @@ def flatten() -> Op:
 
 def images(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def value_of(net: fx.GraphModule, name: str, inputs: Tensor) -> Tensor:
+    """What a node gives."""
+    seen: list[Tensor] = []
+    handle = net.get_submodule(name).register_forward_hook(lambda _, __, output: seen.append(output))
+    with torch.no_grad():
+        net(inputs)
+    handle.remove()
+    return seen[0]

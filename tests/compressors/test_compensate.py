@@ -14,7 +14,7 @@ from parefront.compressors import compensate as module
 from parefront.spaces import norm_of, origin_of
 from parefront.spaces.layers import set_norm
 
-from ..flat import add, chain, conv, flat, flatten, images, op, pooled, relu
+from ..flat import Step, add, chain, conv, flat, flatten, images, op, pooled, relu, value_of
 from .conftest import MakeBench
 
 LEAST_SQUARES = {"compensate": "least_squares"}
@@ -24,16 +24,6 @@ LEAST_SQUARES = {"compensate": "least_squares"}
 def exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """No pull towards the weights as they stand."""
     monkeypatch.setattr(module, "RIDGE", 1e-9)
-
-
-def value_of(net: fx.GraphModule, name: str, inputs: Tensor) -> Tensor:
-    """What a node gives."""
-    seen: list[Tensor] = []
-    handle = net.get_submodule(name).register_forward_hook(lambda _, __, output: seen.append(output))
-    with torch.no_grad():
-        net(inputs)
-    handle.remove()
-    return seen[0]
 
 
 def lstsq(read: Tensor, wanted: Tensor) -> tuple[np.ndarray, np.ndarray]:
@@ -140,6 +130,46 @@ def test_layers_that_no_change_reaches_are_left_alone(bench: MakeBench) -> None:
     keep = origin_of(pruned.get_submodule("4.conv1.0"))
     assert group.channels == 32
     assert not torch.allclose(solved, subject.net.get_submodule("4.conv2.0").get_parameter("weight")[:, keep])
+
+
+def blocks(count: int) -> tuple[fx.GraphModule, Tensor]:
+    """A stem and residual blocks of two convolutions, ``one.a``, ``one.b``, ``two.a`` and so on."""
+    x = images(64, 3, 6, 6)
+    steps: list[Step] = [("stem", conv(3, 8), ("input",)), ("act", relu(), ("stem",))]
+    for name in ("one", "two", "three", "four", "five")[:count]:
+        before = steps[-1][0]
+        steps += [
+            (f"{name}.a", conv(8, 8), (before,)), (f"{name}.act", relu(), (f"{name}.a",)),
+            (f"{name}.b", conv(8, 8), (f"{name}.act",)), (f"{name}.sum", add(), (before, f"{name}.b")),
+            (f"{name}.end", relu(), (f"{name}.sum",)),
+        ]  # fmt: skip
+    return flat(x, *steps), x
+
+
+def test_layers_that_close_a_branch_are_solved_up_to_six_layers_behind_a_change(bench: MakeBench) -> None:
+    net, x = blocks(5)
+    subject = bench(net, x, drop_blocks=LEAST_SQUARES)
+    dropped = subject.apply({"drop_blocks/one": True})
+    layers = [name for name, layer in dropped.named_modules() if isinstance(layer, nn.Conv2d)]
+    solved = [
+        n for n in layers if not torch.equal(dropped.get_parameter(f"{n}.weight"), net.get_parameter(f"{n}.weight"))
+    ]
+    assert solved == ["two.a", "two.b", "three.b", "four.b"]
+
+
+@pytest.mark.parametrize(("dropped", "last"), [({"drop_blocks/one": True}, "five.a"), ({}, None)])
+def test_nothing_is_run_behind_the_last_layer_within_reach(
+    dropped: dict[str, bool], last: str | None, bench: MakeBench
+) -> None:
+    net, x = blocks(5)
+    subject = bench(net, x, drop_blocks={"compensate": "none"})
+    changed = subject.apply(dropped)
+    run: list[str] = []
+    for name, layer in changed.named_modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.register_forward_hook(lambda *_, name=name: run.append(name))
+    module.compensate("least_squares", changed, subject.calibration)
+    assert (run[-1] if run else None) == last
 
 
 def test_a_linear_layer_over_an_image_is_solved_over_its_last_axis(bench: MakeBench) -> None:

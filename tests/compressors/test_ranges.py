@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 from onnxruntime.quantization.quant_utils import compute_scale_zp
+from torch import nn
 
 from parefront.compressors.ranges import KEPT, RANGES, Observed, Observer, affine, min_max, percentile, squared_error
-from parefront.testing import specimen
 
-from ..flat import chain, conv, images, relu
+from ..flat import chain, conv, flatten, images, pooled, relu, value_of
 
 
 def observed(values: np.ndarray) -> Observed:
@@ -79,24 +79,27 @@ def test_a_range_lies_within_what_was_seen(name: str, heavy_tailed: np.ndarray) 
     assert heavy_tailed.min() <= low < 0 < high <= heavy_tailed.max()
 
 
+@pytest.mark.parametrize("share", [99.99, 99.0, 50.0])
+@pytest.mark.parametrize("count", [1, 2, 700, 20_000])
+def test_percentiles_are_numpys(share: float, count: int, heavy_tailed: np.ndarray) -> None:
+    sample = heavy_tailed[:count].astype(np.float32)
+    assert percentile(observed(sample), share) == pytest.approx(np.percentile(sample, [100 - share, share]), rel=1e-5)
+
+
 def test_an_observer_sees_every_value_of_the_nodes_it_is_told() -> None:
-    net = specimen("residual").net
     x = images(3, 3, 16, 16)
-    nodes = [node for node in net.graph.nodes if node.target in ("2.conv1.0", "8")]
-    values = {}
-    for name in ("2.conv1.0", "8"):
-        layer = net.get_submodule(name)
-        layer.register_forward_hook(lambda _, __, output, name=name: values.update({name: output.detach()}))
+    net = chain(x, a=conv(3, 8), pool=pooled(), flat=flatten(), b=nn.Linear(8, 4))
+    nodes = [node for node in net.graph.nodes if node.target in ("a", "flat")]
     found = Observer(net, nodes).observe(x)
-    for name in values:
-        net.get_submodule(name)._forward_hooks.clear()
     assert list(found) == nodes
     for node, seen in found.items():
-        value = values[str(node.target)]
+        value = value_of(net, str(node.target), x)
         assert (seen.low, seen.high) == (float(value.min()), float(value.max()))
-        channels = value.transpose(0, 1).flatten(1) if value.dim() == 4 else value.T
-        torch.testing.assert_close(seen.mean, channels.mean(1))
-        torch.testing.assert_close(seen.last_mean, value.flatten(0, -2).mean(0))
+        assert sorted(seen.sample) == sorted(value.flatten())
+        torch.testing.assert_close(seen.mean, value.transpose(0, 1).flatten(1).mean(1))
+    of_convolution, of_linear = (found[node].last_mean for node in nodes)
+    assert of_convolution is None
+    torch.testing.assert_close(of_linear, value_of(net, "flat", x).mean(0))
 
 
 def test_a_sample_of_a_large_activation_comes_from_all_over_it() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import fx, nn
 
-from parefront.spaces import Op, SequenceLinear, norm_of, origin_of, tidy, trace, weight_matrix
+from parefront.spaces import Op, SequenceLinear, duplicate, norm_of, origin_of, tidy, trace, weight_matrix
 from parefront.spaces.layers import PaddedConv2d
 from parefront.testing import NETWORKS, specimen
 
@@ -114,3 +114,35 @@ def test_tidy_drops_what_nothing_reads() -> None:
     tidy(net)
     assert calls(net) == ["third"]
     assert set(dict(net.named_children())) == {"third"}
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_duplicate_is_the_same_network_with_tensors_of_its_own(network: str) -> None:
+    net = specimen(network).net
+    twin = duplicate(net)
+    assert [(n.name, n.target) for n in twin.graph.nodes] == [(n.name, n.target) for n in net.graph.nodes]
+    assert twin.meta == net.meta
+    held = twin.state_dict()
+    assert held.keys() == net.state_dict().keys()
+    for name, tensor in net.state_dict().items():
+        assert torch.equal(held[name], tensor)
+        assert held[name].data_ptr() != tensor.data_ptr()
+    for (_, mine), (_, theirs) in zip(twin.named_modules(), net.named_modules(), strict=True):
+        assert mine is not theirs
+        assert mine.training == theirs.training
+        assert mine._forward_hooks is not theirs._forward_hooks
+    with torch.no_grad():
+        x = specimen(network).calibration.example
+        assert torch.equal(twin(x), net(x))
+
+
+def test_what_a_duplicates_layers_become_leaves_the_network_alone() -> None:
+    net = chain(images(1, 3, 8, 8), a=conv(3, 4), act=relu())
+    weight = net.get_parameter("a.weight").detach().clone()
+    twin = duplicate(net)
+    layer = twin.get_submodule("a")
+    layer.get_parameter("weight").data.mul_(2)
+    layer.weight = nn.Parameter(layer.get_parameter("weight")[:2])
+    layer.register_buffer("mark", torch.ones(1))
+    assert torch.equal(net.get_parameter("a.weight"), weight)
+    assert not hasattr(net.get_submodule("a"), "mark")
