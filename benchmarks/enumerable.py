@@ -1,0 +1,95 @@
+"""A real network of three layers, all of whose policies are tried: how much of the true hypervolume a search finds.
+
+    python benchmarks/enumerable.py [--trials 60] [--seeds 0 1 2]
+
+Two convolutions and a linear layer, trained here for two epochs on the quickstart's images; four ratios for each group
+of channels and four bit-widths for each layer make 1,024 policies. Objectives are accuracy and bytes, which are the
+same whenever they are measured, so that the true front is known.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+import yaml
+from compare import REPOSITORY
+from torch import nn
+from torch.utils.data import DataLoader
+
+from parefront.evaluators import DeviceOptions
+from parefront.load import load_task
+from parefront.search import Candidate, Front, Run, search
+from parefront.search.evaluate import TaskEvaluator
+from parefront.spaces import Infeasible, Policy, Task
+
+COMPRESS = {"prune_channels": {"ratios": [0, 0.25, 0.5, 0.75]}, "quantize": {"bits": [32, 8, 4, 2]}}
+OBJECTIVES = ["accuracy", "size"]
+SEARCH_IMAGES = 500
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=60)
+    parser.add_argument("--samplers", nargs="+", default=["auto", "random", "nsga2", "tpe"])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    arguments = parser.parse_args()
+    evaluator = TaskEvaluator(trained(), COMPRESS, DeviceOptions(), images=SEARCH_IMAGES, racing=False)
+    with tempfile.TemporaryDirectory() as folder:
+        truth = everything(evaluator, Path(folder))
+        print(f"true hypervolume {truth.hypervolume():.4f}, {len(truth.candidates)} on the front", flush=True)
+        for sampler, seed in itertools.product(arguments.samplers, arguments.seeds):
+            chosen = {"sampler": sampler, "trials": arguments.trials, "seed": seed}
+            config = {"objectives": OBJECTIVES, "compress": COMPRESS, "search": chosen}
+            run = Run.resume_or_create(f"{sampler}-{seed}", config, Path(folder))
+            search(run, evaluator)
+            tried = [record.candidate for record in run.trials if record.candidate is not None]
+            found = Front.of(tried, OBJECTIVES, truth.baseline).hypervolume()
+            print(
+                f"{sampler}, seed {seed}: {found / truth.hypervolume():.1%} of it in {len(run.trials)} trials",
+                flush=True,
+            )
+    evaluator.close()
+
+
+def everything(evaluator: TaskEvaluator, folder: Path) -> Front:
+    """The front of all policies of the space."""
+    baseline, started = evaluator.baseline(folder / "artifacts"), time.perf_counter()
+    knobs = [evaluator.space[name] for name in evaluator.space]
+    found: dict[str, Candidate] = {}
+    for choices in itertools.product(*(knob.choices for knob in knobs)):
+        pairs = zip(knobs, choices, strict=True)
+        policy = Policy({knob.name: choice for knob, choice in pairs if choice != knob.neutral})
+        try:
+            found[policy.digest] = evaluator.evaluate(policy, folder / "candidate.onnx")
+        except Infeasible:
+            continue
+    print(f"{len(found)} policies, {time.perf_counter() - started:.0f} s", flush=True)
+    return Front.of(found.values(), OBJECTIVES, baseline)
+
+
+def trained() -> Task:
+    """The quickstart's task with a network of three layers in place of its own."""
+    example = REPOSITORY / "examples" / "fashion_mnist"
+    task = load_task(yaml.safe_load((example / "search.yaml").read_text())["task"], example)
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 32, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(32, 64, 3, stride=2, padding=1), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(256, 10),
+    )  # fmt: skip
+    optimiser = torch.optim.Adam(model.parameters(), lr=2e-3)
+    for _epoch in range(2):
+        for images, labels in DataLoader(task.train, batch_size=64, shuffle=True):  # type: ignore[arg-type]
+            optimiser.zero_grad()
+            F.cross_entropy(model(images), labels).backward()
+            optimiser.step()
+    return Task(model.eval(), task.calibration, task.search, task.test, metric="accuracy")
+
+
+if __name__ == "__main__":
+    main()
