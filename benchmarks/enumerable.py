@@ -60,7 +60,7 @@ def main() -> None:
 def everything(evaluator: TaskEvaluator, folder: Path) -> Front:
     """The front of all policies of the space."""
     baseline, started = evaluator.baseline(folder / "artifacts"), time.perf_counter()
-    knobs = [evaluator.space[name] for name in evaluator.space]
+    knobs = list(evaluator.space)
     found: dict[str, Candidate] = {}
     for choices in itertools.product(*(knob.choices for knob in knobs)):
         pairs = zip(knobs, choices, strict=True)
