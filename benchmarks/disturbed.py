@@ -63,7 +63,8 @@ def main() -> None:
             silent = abs(off) > 0.03 and not disturbed.noisy
             wrong += silent
             print(
-                f"{trial:2d} undisturbed {truths[0]:.4f} to {truths[1]:.4f}, disturbed {disturbed.value:.4f} ({off:+.1%})"
+                f"{trial:2d} undisturbed {truths[0]:.4f} to {truths[1]:.4f}, "
+                f"disturbed {disturbed.value:.4f} ({off:+.1%})"
                 f"{' noisy' if disturbed.noisy else ''}{' WRONG' if silent else ''}", flush=True,
             )  # fmt: skip
     print(f"wrong in silence: {wrong} of {arguments.trials}, with {arguments.burners} burning processes")
