@@ -24,6 +24,7 @@ _NOISY_DRIFT = 0.05
 _FOREIGN_CORES = 0.5
 _FEWEST_PAIRS = 6
 _CROWDED_SHARE = 0.55
+_THROTTLED = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class Latency:
     instead of "wall": the CPU times of all runs count. `session_seconds` is the creation of the candidate's session.
     `energy_mj` is millijoules a run, None where the device does not tell. `foreign_cores` are the cores that other
     programs kept busy on the average, None where that is unknown. Pairs during which they kept half a core more busy
-    than during the quietest one are left out, as long as six others remain.
+    than during the quietest one are left out, as long as six others remain. `why_noisy` says in words what was amiss.
 
     Each measurement is `noisy` where more than a quarter of the runs were dropped, too few pairs were undisturbed,
     other programs had more than half of the cores all along, its interval is wider than ±3 %, or it drifted by more
@@ -98,6 +99,7 @@ class Latency:
     session_seconds: float
     energy_mj: Measurement | None = None
     foreign_cores: float | None = None
+    why_noisy: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """A plain dict of numbers and of measurements as dicts."""
@@ -129,14 +131,20 @@ def summarise(timing: Timing, protocol: LatencyProtocol) -> Latency:
     if not pairs:
         raise DeviceError("no pair of blocks was timed without interruption; is the device busy?")
     medians = np.array([[_median_ms(c, clock), _median_ms(r, clock)] for c, r in pairs])
+    crowd = [f"{dropped / total:.0%} of the runs were preempted"] if many_dropped else []
+    crowd += [f"other programs kept {np.mean(timing.foreign_cores):.1f} cores busy"] if disturbed else []
+    why = dict.fromkeys(crowd)
 
     def estimate(samples: NDArray[np.float64], unit: str) -> Measurement:
         median = bootstrap_median(samples, unit, seed=protocol.seed)
         wide = median.noisy or median.half_width > _NOISY_HALF_WIDTH * median.value
-        noisy = wide or many_dropped or disturbed or _drift(samples) > _NOISY_DRIFT
-        return replace(_widened(median, protocol.session_spread), noisy=noisy)
+        drifts = _drift(samples) > _NOISY_DRIFT
+        why.update({f"{_subject(unit)} drifted by {_drift(samples):.0%}{_throttling(timing)}": None} if drifts else {})
+        why.update({f"{_subject(unit)} scattered": None} if wide else {})
+        return replace(_widened(median, protocol.session_spread), noisy=wide or drifts or bool(crowd))
 
     latency, ratio = estimate(medians[:, 0], "ms"), estimate(medians[:, 0] / medians[:, 1], "x")
+    why_noisy = tuple(why)
     runs = np.concatenate([_times_ms(candidate, clock) for candidate, _ in pairs])
     energies = [candidate.energy_uj / 1000 for candidate, _ in pairs if candidate.energy_uj is not None]
     p50, p90, p99 = (float(quantile) for quantile in np.quantile(runs, [0.5, 0.9, 0.99]))
@@ -155,7 +163,18 @@ def summarise(timing: Timing, protocol: LatencyProtocol) -> Latency:
         session_seconds=timing.session_seconds,
         energy_mj=bootstrap_median(np.array(energies), "mJ", seed=protocol.seed) if energies else None,
         foreign_cores=float(np.mean(timing.foreign_cores)) if timing.foreign_cores else None,
+        why_noisy=why_noisy,
     )
+
+
+def _subject(unit: str) -> str:
+    return "the ratio" if unit == "x" else "the time"
+
+
+def _throttling(timing: Timing) -> str:
+    """What the processor's clock did meanwhile, where it fell by more than 5 %."""
+    before, after = timing.clock_mhz
+    return f" while the clock fell from {before:.0f} to {after:.0f} MHz" if after < _THROTTLED * before else ""
 
 
 def _undisturbed(timing: Timing) -> tuple[list[tuple[Block, Block]], bool]:

@@ -37,7 +37,8 @@ class Timing:
     `seconds` is what the timed blocks took, after `warmup_seconds`; `session_seconds` is the creation of the
     candidate's session. `detects_preemption` is false where all runs are kept since none can be told from another:
     with several threads, or on a CPU clock that is too coarse. `foreign_cores` are the cores that other programs kept
-    busy during each pair; empty where the device does not tell. `cores` are those the worker may use.
+    busy during each pair; empty where the device does not tell. `cores` are those the worker may use. `clock_mhz` is
+    the processor's clock at the beginning and at the end, 0 where the device does not tell.
     """
 
     candidate: tuple[Block, ...]
@@ -48,6 +49,7 @@ class Timing:
     detects_preemption: bool
     foreign_cores: tuple[float, ...] = ()
     cores: int = 0
+    clock_mhz: tuple[float, float] = (0.0, 0.0)
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Timing:
@@ -60,4 +62,5 @@ class Timing:
             detects_preemption=bool(fields["drops"]),
             foreign_cores=tuple(map(float, fields.get("foreign_cores", ()))),
             cores=int(fields.get("cores", 0)),
+            clock_mhz=(float(fields["clock_mhz"][0]), float(fields["clock_mhz"][1])),
         )

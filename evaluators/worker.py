@@ -58,6 +58,8 @@ MARGIN_NS, MARGIN_SHARE = 5_000, 0.02
 # A CPU clock that steps in coarser units than this cannot tell a preempted run.
 COARSE_CLOCK_NS = 20_000
 
+SCALING = "/sys/devices/system/cpu/cpu0/cpufreq/"
+
 Header = dict[str, Any]
 
 
@@ -591,6 +593,7 @@ def time_pairs(
         pairs: list[Header] = []
         foreign: list[float] = []
         counters = energy_counters()
+        clock_mhz = [frequency_mhz()]
         started = opened = time.perf_counter()
         others = others_seconds()
         while True:
@@ -610,7 +613,8 @@ def time_pairs(
                 opened = time.perf_counter()
             if done:
                 spent = {"seconds": seconds, "warmup_seconds": warmup_seconds}
-                return {"pairs": pairs, **spent, "drops": drops, "foreign_cores": foreign, "cores": usable_cores()}
+                beside = {"foreign_cores": foreign, "cores": usable_cores(), "clock_mhz": [*clock_mhz, frequency_mhz()]}
+                return {"pairs": pairs, **spent, "drops": drops, **beside}
     finally:
         gc.enable()
 
@@ -769,8 +773,6 @@ def profile() -> Header:
     import numpy
 
     fields = cpuinfo()
-    scaling = "/sys/devices/system/cpu/cpu0/cpufreq/"
-    khz = read_text(scaling + "scaling_cur_freq")
     names = getattr(os, "sysconf_names", {})
     pages = "SC_PHYS_PAGES" in names and "SC_PAGE_SIZE" in names
     return {
@@ -784,12 +786,18 @@ def profile() -> Header:
         "numpy": numpy.__version__,
         "onnxruntime": ort.__version__,
         "providers": list(ort.get_available_providers()),
-        "governor": read_text(scaling + "scaling_governor"),
-        "frequency_mhz": float(khz) / 1000 if khz.isdigit() else float(fields.get("cpu MHz", 0)),
+        "governor": read_text(SCALING + "scaling_governor"),
+        "frequency_mhz": frequency_mhz() or float(fields.get("cpu MHz", 0)),
         "temperature_celsius": temperature(),
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0,
         "cpu_clock_step_ns": cpu_clock_step_ns(),
     }
+
+
+def frequency_mhz() -> float:
+    """The clock of the first core just now; 0 where the system does not tell."""
+    khz = read_text(SCALING + "scaling_cur_freq")
+    return float(khz) / 1000 if khz.isdigit() else 0.0
 
 
 def temperature() -> float:

@@ -134,7 +134,8 @@ def _remarks(latency: Latency, where: str) -> Text:
     spread = ", ".join(f"{name} {milliseconds(value)}" for name, value in quantiles.items())
     runs = f"{plural(latency.runs, 'run')}, {spread} ms of {latency.clock} time; {latency.dropped} preempted dropped"
     remarks = Text(f"{runs}\n{where}", style="dim")
-    return Text.assemble((f"{NOISY_MEANS}\n", "yellow"), remarks) if latency.noisy else remarks
+    why = f" ({'; '.join(latency.why_noisy)})"
+    return Text.assemble((f"{NOISY_MEANS}{why}\n", "yellow"), remarks) if latency.noisy else remarks
 
 
 def _cells(measurement: Measurement, unit: str) -> tuple[str, str]:

@@ -61,6 +61,7 @@ def test_values_units_and_counts() -> None:
     assert latency.p50_ms < latency.p90_ms < latency.p99_ms
     assert (latency.runs, latency.dropped, latency.clock) == (270, 0, "wall")
     assert not latency.noisy
+    assert latency.why_noisy == ()
     assert json.loads(json.dumps(latency.to_json()))["ratio"]["value"] == latency.ratio.value
 
 
@@ -70,10 +71,20 @@ def test_a_drift_of_the_machine_makes_the_latency_noisy_but_not_the_ratio() -> N
     assert latency.latency_ms.noisy
     assert not latency.ratio.noisy
     assert latency.ratio.value == pytest.approx(0.5, rel=0.03)
+    assert latency.why_noisy == ("the time drifted by 6%",)
+
+
+def test_a_drift_is_told_to_be_throttling_where_the_clock_has_fallen() -> None:
+    drifted = synthetic(2, drift=0.3)
+    hot, steady = (replace(drifted, clock_mhz=mhz) for mhz in ((1500.0, 1200.0), (1500.0, 1490.0)))
+    assert summarise(hot, PROTOCOL).why_noisy == ("the time drifted by 6% while the clock fell from 1500 to 1200 MHz",)
+    assert summarise(steady, PROTOCOL).why_noisy == ("the time drifted by 6%",)
 
 
 def test_a_wide_interval_is_noisy() -> None:
-    assert summarise(synthetic(3, noise=0.3), PROTOCOL).noisy
+    latency = summarise(synthetic(3, noise=0.3), PROTOCOL)
+    assert latency.noisy
+    assert "the time scattered" in latency.why_noisy
 
 
 def preempted(share: float) -> Timing:
@@ -98,6 +109,7 @@ def test_preempted_runs_are_dropped_and_counted() -> None:
 def test_on_a_busy_machine_the_cpu_clock_stands_in() -> None:
     latency = summarise(preempted(0.9), PROTOCOL)
     assert (latency.clock, latency.noisy) == ("cpu", True)
+    assert latency.why_noisy == (f"{latency.dropped / 360:.0%} of the runs were preempted",)
     assert latency.ratio.value == 0.5
 
 
@@ -159,7 +171,7 @@ def test_a_neighbour_that_was_there_all_along_leaves_no_pair_out() -> None:
 
 def test_where_others_have_most_of_the_cores_all_along_the_measurement_is_noisy() -> None:
     crowded = beside_neighbours([0.5] * 20, [1.4] * 20)
-    assert summarise(replace(crowded, cores=2), PROTOCOL).noisy
+    assert summarise(replace(crowded, cores=2), PROTOCOL).why_noisy == ("other programs kept 1.4 cores busy",)
     assert not summarise(replace(crowded, cores=8), PROTOCOL).noisy
 
 
