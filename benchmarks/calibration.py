@@ -54,6 +54,7 @@ def main() -> None:
 
 def report(run: Run, evaluator: TaskEvaluator) -> None:
     names = run.settings.objectives
+    evaluator.baseline(run.path / "artifacts")  # finds the anchors that the run has kept
     uncompressed = run.search_baseline
     prober = Prober(evaluator, ProbeStore(run.path), run.path / "artifacts", ["latency"], run.settings.trials)
     baseline = Tried(evaluator.space.encode(Policy()), Policy().digest, costs_of(uncompressed, names), 0.0, 0.0)
