@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .correction import Correction
+from .correction import COST_SPREAD, Correction
 from .history import Tried
 from .sensitivity import BEND, Floats, Indices, Sensitivity
 
@@ -109,7 +109,7 @@ class Outlook:
 
     def _cost_correction(self, key: str, rows: Indices, measured: Floats) -> Correction:
         expected, parts = self._cost_parts(key, rows)
-        return Correction.fit(parts, expected, measured, least_noise=0.005)
+        return Correction.fit(parts, expected, measured, least_noise=0.005, knob_spread=COST_SPREAD)
 
     def _cost_parts(self, key: str, rows: Indices) -> tuple[Floats, Floats]:
         """What a cost is expected to be, and by how much each knob's saving lowers its logarithm, negative."""

@@ -52,3 +52,9 @@ def test_its_intervals_cover_what_comes() -> None:
         mean, deviation = correction.predict(parts[30:], expected[30:])
         inside += list(np.abs(mean - np.log(measured[30:])) < 1.645 * deviation)
     assert 0.83 < np.mean(inside) < 0.97
+
+
+def test_the_less_probes_are_expected_to_be_wrong_the_surer_it_is() -> None:
+    parts, expected = parts_of(10, 8), np.full(10, 0.1)
+    sure, unsure = (Correction.fit(parts[:3], expected[:3], expected[:3], knob_spread=spread) for spread in (0.2, 0.7))
+    assert (sure.predict(parts, expected)[1] < unsure.predict(parts, expected)[1]).all()
