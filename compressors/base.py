@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import torch
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from torch import fx
 
-from ..spaces import Choice, Infeasible, Knob, ModelGraph, output_shape
+from ..spaces import Choice, Infeasible, Knob, ModelGraph, duplicate, output_shape
 from .calibration import Calibration
 
 
@@ -123,7 +122,7 @@ class Compressor(ABC):
 
     def compress(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
         """A compressed copy of ``net``; see :meth:`carry_out`."""
-        return self.carry_out(copy.deepcopy(net), choices, calibration)
+        return self.carry_out(duplicate(net), choices, calibration)
 
     def carry_out(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
         """``net`` itself compressed, with what every method owes checked.
