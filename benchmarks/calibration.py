@@ -9,7 +9,10 @@ sampler fits it, and asked for the latency of the trials behind; what is counted
 from __future__ import annotations
 
 import argparse
+import shutil
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import yaml
@@ -54,7 +57,9 @@ def main() -> None:
 
 def report(run: Run, evaluator: TaskEvaluator) -> None:
     names = run.settings.objectives
-    evaluator.baseline(run.path / "artifacts")  # finds the anchors that the run has kept
+    with tempfile.TemporaryDirectory() as folder:  # the run's own anchors, found by what it has kept of them
+        shutil.copy(run.path / "artifacts" / "anchors.json", folder)
+        evaluator.baseline(Path(folder))
     uncompressed = run.search_baseline
     prober = Prober(evaluator, ProbeStore(run.path), run.path / "artifacts", ["latency"], run.settings.trials)
     baseline = Tried(evaluator.space.encode(Policy()), Policy().digest, costs_of(uncompressed, names), 0.0, 0.0)

@@ -67,7 +67,7 @@ class Observer(fx.Interpreter):
 
 def _stride(length: int) -> int:
     """A step that takes at most some 32,768 values, and takes them from every row, column and channel alike."""
-    step = max(1, length // KEPT)
+    step = max(1, -(-length // KEPT))
     while math.gcd(step, length) > 1:
         step += 1
     return step
@@ -93,6 +93,8 @@ def _upper(sample: Tensor, share: float) -> float:
     above = (100 - share) / 100 * (len(sample) - 1)
     greatest = sample.topk(min(len(sample), int(above) + 2)).values
     upper, lower = float(greatest[int(above)]), float(greatest[-1])
+    if greatest[0].isnan():  # which count as greatest
+        return math.nan
     return upper + (lower - upper) * (above - int(above))
 
 

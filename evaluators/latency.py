@@ -102,7 +102,7 @@ class Latency:
     why_noisy: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """A plain dict of numbers and of measurements as dicts."""
+        """A plain dict of numbers and words, and of measurements as dicts."""
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
         return {name: f.to_json() if isinstance(f, Measurement) else f for name, f in fields.items()}
 
@@ -133,24 +133,26 @@ def summarise(timing: Timing, protocol: LatencyProtocol) -> Latency:
     medians = np.array([[_median_ms(c, clock), _median_ms(r, clock)] for c, r in pairs])
     crowd = [f"{dropped / total:.0%} of the runs were preempted"] if many_dropped else []
     crowd += [f"other programs kept {np.mean(timing.foreign_cores):.1f} cores busy"] if disturbed else []
-    why = dict.fromkeys(crowd)
 
-    def estimate(samples: NDArray[np.float64], unit: str) -> Measurement:
+    def estimate(samples: NDArray[np.float64], unit: str) -> tuple[Measurement, list[str]]:
         median = bootstrap_median(samples, unit, seed=protocol.seed)
-        wide = median.noisy or median.half_width > _NOISY_HALF_WIDTH * median.value
-        drifts = _drift(samples) > _NOISY_DRIFT
-        why.update({f"{_subject(unit)} drifted by {_drift(samples):.0%}{_throttling(timing)}": None} if drifts else {})
-        why.update({f"{_subject(unit)} scattered": None} if wide else {})
-        return replace(_widened(median, protocol.session_spread), noisy=wide or drifts or bool(crowd))
+        subject = "the ratio" if unit == "x" else "the time"
+        why, drift = list(crowd), _drift(samples)
+        if abs(drift) > _NOISY_DRIFT:
+            why.append(f"{subject} drifted by {drift:+.0%}{_throttling(timing) if drift > 0 else ''}")
+        if median.noisy or median.half_width > _NOISY_HALF_WIDTH * median.value:
+            why.append(f"{subject} scattered")
+        return replace(_widened(median, protocol.session_spread), noisy=bool(why)), why
 
-    latency, ratio = estimate(medians[:, 0], "ms"), estimate(medians[:, 0] / medians[:, 1], "x")
-    why_noisy = tuple(why)
+    latency, of_latency = estimate(medians[:, 0], "ms")
+    ratio, of_ratio = estimate(medians[:, 0] / medians[:, 1], "x")
+    reference_ms, _ = estimate(medians[:, 1], "ms")
     runs = np.concatenate([_times_ms(candidate, clock) for candidate, _ in pairs])
     energies = [candidate.energy_uj / 1000 for candidate, _ in pairs if candidate.energy_uj is not None]
     p50, p90, p99 = (float(quantile) for quantile in np.quantile(runs, [0.5, 0.9, 0.99]))
     return Latency(
         latency_ms=latency,
-        reference_ms=estimate(medians[:, 1], "ms"),
+        reference_ms=reference_ms,
         ratio=ratio,
         p50_ms=p50,
         p90_ms=p90,
@@ -163,18 +165,14 @@ def summarise(timing: Timing, protocol: LatencyProtocol) -> Latency:
         session_seconds=timing.session_seconds,
         energy_mj=bootstrap_median(np.array(energies), "mJ", seed=protocol.seed) if energies else None,
         foreign_cores=float(np.mean(timing.foreign_cores)) if timing.foreign_cores else None,
-        why_noisy=why_noisy,
+        why_noisy=tuple(dict.fromkeys(of_latency + of_ratio)),
     )
-
-
-def _subject(unit: str) -> str:
-    return "the ratio" if unit == "x" else "the time"
 
 
 def _throttling(timing: Timing) -> str:
     """What the processor's clock did meanwhile, where it fell by more than 5 %."""
     before, after = timing.clock_mhz
-    return f" while the clock fell from {before:.0f} to {after:.0f} MHz" if after < _THROTTLED * before else ""
+    return f" while the clock fell from {before:.0f} to {after:.0f} MHz" if 0 < after < _THROTTLED * before else ""
 
 
 def _undisturbed(timing: Timing) -> tuple[list[tuple[Block, Block]], bool]:
@@ -210,9 +208,9 @@ def _widened(measured: Measurement, spread: float) -> Measurement:
 
 
 def _drift(samples: NDArray[np.float64]) -> float:
-    """By how much the medians of the first and second half differ, relative; 0 where there are too few to tell."""
+    """By how much the median rises from the first half to the second, relative; 0 where there are too few to tell."""
     if samples.size < 4:
         return 0.0
     halves = np.array_split(samples, 2)
     first, second = (float(np.median(half)) for half in halves)
-    return abs(second - first) / min(first, second)
+    return (second - first) / min(first, second)

@@ -53,6 +53,7 @@ class Timing:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Timing:
+        before, after = fields.get("clock_mhz", (0.0, 0.0))
         return cls(
             candidate=tuple(Block.from_json(pair["candidate"]) for pair in fields["pairs"]),
             reference=tuple(Block.from_json(pair["reference"]) for pair in fields["pairs"]),
@@ -62,5 +63,5 @@ class Timing:
             detects_preemption=bool(fields["drops"]),
             foreign_cores=tuple(map(float, fields.get("foreign_cores", ()))),
             cores=int(fields.get("cores", 0)),
-            clock_mhz=(float(fields["clock_mhz"][0]), float(fields["clock_mhz"][1])),
+            clock_mhz=(float(before), float(after)),
         )

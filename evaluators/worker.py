@@ -58,7 +58,7 @@ MARGIN_NS, MARGIN_SHARE = 5_000, 0.02
 # A CPU clock that steps in coarser units than this cannot tell a preempted run.
 COARSE_CLOCK_NS = 20_000
 
-SCALING = "/sys/devices/system/cpu/cpu0/cpufreq/"
+CLOCK = "/sys/devices/system/cpu/cpu{}/cpufreq/scaling_cur_freq"
 
 Header = dict[str, Any]
 
@@ -581,7 +581,8 @@ def time_pairs(
     after `max_seconds`; yet not before `MIN_PAIRS`, nor (for models of seconds a run) after four times `max_seconds`.
 
     Where `drops` is set, runs that were preempted are marked as not kept. `foreign_cores` says, for every pair, how
-    many cores other programs kept busy about that time; it is empty where the system does not tell.
+    many cores other programs kept busy about that time; it is empty where the system does not tell. `clock_mhz` is the
+    processor's clock before and after.
     """
     order = random.Random(int(protocol["seed"]))
     models = {"candidate": candidate, "reference": reference}
@@ -786,7 +787,7 @@ def profile() -> Header:
         "numpy": numpy.__version__,
         "onnxruntime": ort.__version__,
         "providers": list(ort.get_available_providers()),
-        "governor": read_text(SCALING + "scaling_governor"),
+        "governor": read_text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "frequency_mhz": frequency_mhz() or float(fields.get("cpu MHz", 0)),
         "temperature_celsius": temperature(),
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0,
@@ -795,9 +796,10 @@ def profile() -> Header:
 
 
 def frequency_mhz() -> float:
-    """The clock of the first core just now; 0 where the system does not tell."""
-    khz = read_text(SCALING + "scaling_cur_freq")
-    return float(khz) / 1000 if khz.isdigit() else 0.0
+    """The clock just now of the fastest core that this process may run on; 0 where the system does not tell."""
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else {0}
+    readings = [read_text(CLOCK.format(core)) for core in cores]
+    return max([float(khz) / 1000 for khz in readings if khz.isdigit()], default=0.0)
 
 
 def temperature() -> float:

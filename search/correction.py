@@ -11,8 +11,8 @@ from .sensitivity import Floats
 KNOB_SPREAD = 0.7
 """Standard deviation, of natural logarithms, that the loss of one knob's probe is expected to be wrong by."""
 COST_SPREAD = 0.25
-"""The same of a cost, which is measured on the device. In four searches 90 % intervals fitted with it held 88 to 91 %
-of the twenty latencies measured next; fitted with 0.7, 91 to 100 %, and none was nearer for it."""
+"""The same of a cost, all of which are counted or measured. In four searches 90 % intervals of latencies fitted with it
+held 88 to 91 % of the twenty measured next; with 0.7, 91 to 100 %, and the predictions were no nearer."""
 SHARED_SPREAD = 0.7
 SLOPE_SPREAD = 0.4
 LEAST_NOISE = 0.02

@@ -269,6 +269,7 @@ class TaskEvaluator:
 
     def close(self) -> None:
         self.timers.close()
+        gc.unfreeze()
 
     def _make(
         self, policy: Policy, path: Path, watch: Stopwatch | None = None, rivals: Front | None = None

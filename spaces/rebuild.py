@@ -35,6 +35,10 @@ def tidy(net: fx.GraphModule) -> None:
     net.recompile()
 
 
+SHARED = (bool, int, float, str, tuple, type(None))
+"""Types whose values a copy may share."""
+
+
 def duplicate(net: fx.GraphModule) -> fx.GraphModule:
     """A copy with tensors of its own; ``copy.deepcopy`` takes three times as long, not knowing modules to be flat."""
     modules = {str(node.target): net.get_submodule(str(node.target)) for node in net.graph.nodes if _calls(node)}
@@ -48,17 +52,23 @@ def _calls(node: fx.Node) -> bool:
 
 
 def _twin(module: nn.Module) -> nn.Module:
-    """A copy of a module without modules inside; its tensors are cloned, all else that cannot be written is shared."""
+    """A copy of a module without modules inside."""
     if any(True for _ in module.children()):
         return copy.deepcopy(module)
     twin = module.__class__.__new__(module.__class__)
-    twin.__dict__.update(
-        (key, value.copy() if isinstance(value, dict) else value) for key, value in vars(module).items()
-    )
-    for name, parameter in module.named_parameters():
-        twin._parameters[name] = nn.Parameter(parameter.detach().clone(), parameter.requires_grad)
-    for name, buffer in module.named_buffers():
-        twin._buffers[name] = buffer.clone()
+    for key, value in vars(module).items():
+        held: Any
+        if key == "_parameters":
+            held = {
+                n: None if p is None else nn.Parameter(p.detach().clone(), p.requires_grad) for n, p in value.items()
+            }
+        elif key == "_buffers":
+            held = {name: None if buffer is None else buffer.clone() for name, buffer in value.items()}
+        elif isinstance(value, dict) and not value:
+            held = type(value)()  # hooks, of which there are many kinds and hardly ever one
+        else:
+            held = value if isinstance(value, SHARED) else copy.deepcopy(value)
+        twin.__dict__[key] = held
     return twin
 
 

@@ -47,7 +47,7 @@ def show_explanation(model: Path, against: Path, device: Sequence[str], shapes: 
 
 def _summary(found: Explanation) -> Text:
     latency, (own, other) = found.latency, found.operators_us
-    noisy = f" ({NOISY_MEANS})" if latency.noisy else ""
+    noisy = f" ({'; '.join((NOISY_MEANS, *latency.why_noisy))})" if latency.noisy else ""
     times = f"{latency.latency_ms.value:.3f} ms against {latency.reference_ms.value:.3f} ms"
     return Text.assemble(
         (f"{ratio(latency.ratio.value)} ", "bold"), f"{times}{noisy}; ",

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from parefront.compressors import compensate as module
-from parefront.spaces import norm_of, origin_of
+from parefront.spaces import duplicate, norm_of, origin_of
 from parefront.spaces.layers import set_norm
 
 from ..flat import Step, add, chain, conv, flat, flatten, images, op, pooled, relu, value_of
@@ -157,8 +157,8 @@ def test_layers_that_close_a_branch_are_solved_up_to_six_layers_behind_a_change(
     assert solved == ["two.a", "two.b", "three.b", "four.b"]
 
 
-@pytest.mark.parametrize(("dropped", "last"), [({"drop_blocks/one": True}, "five.a"), ({}, None)])
-def test_nothing_is_run_behind_the_last_layer_within_reach(
+@pytest.mark.parametrize(("dropped", "last"), [({"drop_blocks/one": True}, "four.a"), ({}, None)])
+def test_nothing_is_run_from_the_last_layer_that_is_mended_on(
     dropped: dict[str, bool], last: str | None, bench: MakeBench
 ) -> None:
     net, x = blocks(5)
@@ -170,6 +170,41 @@ def test_nothing_is_run_behind_the_last_layer_within_reach(
             layer.register_forward_hook(lambda *_, name=name: run.append(name))
     module.compensate("least_squares", changed, subject.calibration)
     assert (run[-1] if run else None) == last
+
+
+def test_of_two_branches_each_is_solved_as_far_as_the_other(bench: MakeBench) -> None:
+    """The layers of one tower stand between the change and the other tower, but do not lie between them."""
+    x = images(64, 3, 6, 6)
+    towers = [
+        step for tower in "ab" for step in (
+            (f"{tower}1", conv(8, 8), ("act",)), (f"{tower}2", conv(8, 8), (f"{tower}1",)),
+            (f"{tower}3", conv(8, 8), (f"{tower}2",)), (f"{tower}4", conv(8, 8), (f"{tower}3",)),
+            (f"{tower}sum", add(), ("act", f"{tower}4")),
+        )
+    ]  # fmt: skip
+    end = ("end", add(), ("asum", "bsum"))
+    net = flat(x, ("stem", conv(3, 8), ("input",)), ("act", relu(), ("stem",)), *towers, end)
+    subject = bench(net, x, drop_blocks=LEAST_SQUARES)
+    changed = module._reached(other_stem(net), subject.calibration)
+    assert {node.name: distance for node, (_, distance) in changed.items()} == {
+        "stem": 0, **{f"{tower}{index}": index for tower in "ab" for index in range(1, 5)}
+    }  # fmt: skip
+
+
+def other_stem(net: fx.GraphModule) -> fx.GraphModule:
+    """A copy whose first layer is to give something else than it did."""
+    copied = duplicate(net)
+    (stem,) = [node for node in copied.graph.nodes if node.name == "stem"]
+    stem.meta["aim"] = "pool"
+    return copied
+
+
+def test_batch_norm_is_renewed_however_far_behind(bench: MakeBench) -> None:
+    net, x = blocks(5)
+    for name in ("one.b", "five.b"):
+        set_norm(net.get_submodule(name), torch.ones(8), torch.zeros(8), torch.ones(8))
+    dropped = bench(net, x, drop_blocks={"compensate": "batch_norm"}).apply({"drop_blocks/one": True})
+    assert not torch.equal(dropped.get_parameter("five.b.weight"), net.get_parameter("five.b.weight"))
 
 
 def test_a_linear_layer_over_an_image_is_solved_over_its_last_axis(bench: MakeBench) -> None:

@@ -79,6 +79,10 @@ def test_a_range_lies_within_what_was_seen(name: str, heavy_tailed: np.ndarray) 
     assert heavy_tailed.min() <= low < 0 < high <= heavy_tailed.max()
 
 
+def test_what_is_not_a_number_is_not_passed_over() -> None:
+    assert np.isnan(percentile(observed(np.array([1.0, np.nan, *range(30_000)])))).any()
+
+
 @pytest.mark.parametrize("share", [99.99, 99.0, 50.0])
 @pytest.mark.parametrize("count", [1, 2, 700, 20_000])
 def test_percentiles_are_numpys(share: float, count: int, heavy_tailed: np.ndarray) -> None:
@@ -112,3 +116,13 @@ def test_a_sample_of_a_large_activation_comes_from_all_over_it() -> None:
     sample = Observer(net, [node]).observe(x)[node].sample
     assert len(sample) <= KEPT
     assert (sample == 0).mean() == pytest.approx(2 / 32, abs=0.01)
+
+
+@pytest.mark.parametrize("features", [511, 513, 1000])
+def test_a_sample_reaches_to_the_last_image(features: int) -> None:
+    """Whether all of an activation is kept, or somewhat more than half of it could be."""
+    x = torch.zeros(64, features)
+    x[-1] = 1
+    net = chain(x, act=relu())
+    (node,) = [node for node in net.graph.nodes if node.target == "act"]
+    assert Observer(net, [node]).observe(x)[node].sample.max() == 1

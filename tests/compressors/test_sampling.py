@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from parefront.compressors.sampling import at_rows, is_dense, output_width, patches, targets_of
+from parefront.compressors.sampling import at_rows, choose_rows, is_dense, output_width, patches, targets_of
 from parefront.spaces.layers import PaddedConv2d
 from parefront.testing import specimen
 
@@ -112,3 +112,10 @@ def test_grouped_and_one_dimensional_convolutions_are_not_solved() -> None:
     assert is_dense(nn.Linear(4, 4))
     assert not is_dense(nn.Conv2d(4, 4, 3, groups=2))
     assert not is_dense(nn.Conv1d(4, 4, 3))
+
+
+@pytest.mark.parametrize(("channels", "places"), [(16, 4608), (32, 4608), (56, 3932), (64, 3008), (128, 2304)])
+def test_wide_layers_are_solved_on_fewer_places(channels: int, places: int) -> None:
+    rows = choose_rows(torch.zeros(64, channels, 16, 16), conv(channels, channels), "layer")
+    assert rows.numel() == pytest.approx(places, abs=64)
+    assert all(len(set(of_image)) == rows.shape[1] for of_image in rows.tolist())

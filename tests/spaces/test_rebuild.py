@@ -10,7 +10,7 @@ from parefront.spaces import Op, SequenceLinear, duplicate, norm_of, origin_of, 
 from parefront.spaces.layers import PaddedConv2d
 from parefront.testing import NETWORKS, specimen
 
-from ..flat import chain, conv, images, relu
+from ..flat import chain, conv, images, op, relu
 from .networks import mixed, same_padded
 
 
@@ -137,12 +137,18 @@ def test_a_duplicate_is_the_same_network_with_tensors_of_its_own(network: str) -
 
 
 def test_what_a_duplicates_layers_become_leaves_the_network_alone() -> None:
-    net = chain(images(1, 3, 8, 8), a=conv(3, 4), act=relu())
+    net = chain(images(1, 3, 8, 8), a=conv(3, 4), act=op("Relu", axes=[1, 2]))
     weight = net.get_parameter("a.weight").detach().clone()
     twin = duplicate(net)
     layer = twin.get_submodule("a")
     layer.get_parameter("weight").data.mul_(2)
     layer.weight = nn.Parameter(layer.get_parameter("weight")[:2])
     layer.register_buffer("mark", torch.ones(1))
+    layer.register_buffer("passing", torch.ones(1), persistent=False)
+    twin_act, act = twin.get_submodule("act"), net.get_submodule("act")
+    assert isinstance(twin_act, Op)
+    twin_act.attributes["axes"].append(3)
     assert torch.equal(net.get_parameter("a.weight"), weight)
     assert not hasattr(net.get_submodule("a"), "mark")
+    assert not net.get_submodule("a")._non_persistent_buffers_set
+    assert act.attributes == {"axes": [1, 2]}
