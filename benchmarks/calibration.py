@@ -15,13 +15,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import yaml
 from cifar10 import SPACE
 from cifar10 import task as cifar10_task
-from compare import REPOSITORY, RUNS
+from compare import RUNS
+from example import CONFIG, quickstart
 
 from parefront.evaluators import DeviceOptions
-from parefront.load import load_task
 from parefront.search import Run
 from parefront.search.evaluate import TaskEvaluator
 from parefront.search.history import Tried
@@ -40,10 +39,8 @@ AHEAD = 20
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    example = REPOSITORY / "examples" / "fashion_mnist"
-    config = yaml.safe_load((example / "search.yaml").read_text())
     jobs = {
-        "bench-quickstart-auto-": (lambda: load_task(config["task"], example), config["compress"]),
+        "bench-quickstart-auto-": (quickstart, CONFIG["compress"]),
         "bench-cifar10-resnet56-auto-": (lambda: cifar10_task(56), SPACE),
     }
     for prefix, (task, compress) in jobs.items():

@@ -13,14 +13,13 @@ import json
 from typing import Any
 
 import numpy as np
-import yaml
 from cifar10 import SPACE, task
-from compare import REPOSITORY, RESULTS, Job, control, int8_anchor, one_search, save
+from compare import RESULTS, Job, control, int8_anchor, one_search, save
 from controllers_picture import draw
+from example import CONFIG, quickstart
 from machine import describe
 
 from parefront.evaluators import DeviceOptions
-from parefront.load import load_task
 from parefront.search import Candidate, Run, hypervolume
 from parefront.search.evaluate import TaskEvaluator
 from parefront.search.front import ACCURACY_FLOOR
@@ -37,10 +36,8 @@ RANKS = {"low_rank": {"schemes": ["svd"], "ranks": [0.5, 0.25]}}
 def job_of(name: str) -> Job:
     """The task with pruning, depth, rank and bits in its space."""
     if name == "fashion_mnist":
-        folder = REPOSITORY / "examples" / "fashion_mnist"
-        config = yaml.safe_load((folder / "search.yaml").read_text())
-        given, images = load_task(config["task"], folder), config["search"].get("images")
-        return Job(f"{NAME}-{name}", given, {**config["compress"], **RANKS}, TRIALS, images)
+        images = CONFIG["search"].get("images")
+        return Job(f"{NAME}-{name}", quickstart(), {**CONFIG["compress"], **RANKS}, TRIALS, images)
     return Job(f"{NAME}-{name}", task(int(name.removeprefix("resnet"))), {**SPACE, **RANKS}, TRIALS, None)
 
 

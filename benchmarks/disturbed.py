@@ -19,12 +19,10 @@ import threading
 from pathlib import Path
 
 import torch
-import yaml
-from compare import REPOSITORY
+from example import quickstart
 
 from parefront.compressors import Calibration, Target, compress, create, space_of
 from parefront.evaluators import Device, LatencyProtocol, Measurement, emit, measure, prove, split_inputs
-from parefront.load import load_task
 from parefront.search.timer import readings
 from parefront.spaces import Choice, trace
 
@@ -72,8 +70,7 @@ def main() -> None:
 
 def models(folder: Path) -> tuple[Path, Path, Path]:
     """The quickstart's network, the same in int8, and that with half of its channels."""
-    example = REPOSITORY / "examples" / "fashion_mnist"
-    task = load_task(yaml.safe_load((example / "search.yaml").read_text())["task"], example)
+    task = quickstart()
     images = torch.from_numpy(split_inputs(task.calibration, 64)[0]).float()  # type: ignore[arg-type]
     traced = trace(task.model, images[:2], prove)
     methods = [create(name, {}, Target(16, False, True)) for name in ("prune_channels", "quantize")]

@@ -17,13 +17,11 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-import yaml
-from compare import REPOSITORY
+from example import quickstart
 from torch import nn
 from torch.utils.data import DataLoader
 
 from parefront.evaluators import DeviceOptions, LatencyProtocol
-from parefront.load import load_task
 from parefront.search import Candidate, Front, Run, search
 from parefront.search.evaluate import TaskEvaluator
 from parefront.spaces import Infeasible, Policy, Task
@@ -77,8 +75,7 @@ def everything(evaluator: TaskEvaluator, folder: Path) -> Front:
 
 def trained() -> Task:
     """The quickstart's task with a network of three layers in place of its own."""
-    example = REPOSITORY / "examples" / "fashion_mnist"
-    task = load_task(yaml.safe_load((example / "search.yaml").read_text())["task"], example)
+    task = quickstart()
     torch.manual_seed(0)
     model = nn.Sequential(
         nn.Conv2d(1, 32, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(32, 64, 3, stride=2, padding=1), nn.ReLU(),

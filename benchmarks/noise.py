@@ -10,11 +10,9 @@ import tempfile
 from pathlib import Path
 
 import torch
-import yaml
-from compare import REPOSITORY
+from example import quickstart
 
 from parefront.evaluators import Device, emit, measure
-from parefront.load import load_task
 from parefront.spaces import trace
 
 
@@ -22,11 +20,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=10)
     repeats = parser.parse_args().repeats
-    folder = REPOSITORY / "examples" / "fashion_mnist"
-    task = load_task(yaml.safe_load((folder / "search.yaml").read_text())["task"], folder)
     example = torch.randn(2, 1, 28, 28)
     with tempfile.TemporaryDirectory() as name:
-        path = emit(trace(task.model, example).net, Path(name) / "base.onnx", example).path
+        path = emit(trace(quickstart().model, example).net, Path(name) / "base.onnx", example).path
         ratios = []
         for _ in range(repeats):
             with Device() as device:

@@ -140,11 +140,12 @@ def _reached(net: fx.GraphModule, calibration: Calibration) -> dict[fx.Node, tup
         last = max((source for source in sources if source in distances), key=order.__getitem__, default=None)
         if isinstance(layer, WEIGHTED):
             other = other or layer.get_parameter("weight").shape[1] != calibration.input_widths.get(node.name)
-            if other or last is not None:
-                distances[node] = 0 if other or last is None else distances[last] + 1
-                found[node] = layer, distances[node]
-        elif other or last is not None:
-            distances[node] = 0 if last is None else distances[last]
+        if not other and last is None:
+            continue
+        distances[node] = 0 if last is None else distances[last]
+        if isinstance(layer, WEIGHTED):
+            distances[node] = 0 if other else distances[node] + 1
+            found[node] = layer, distances[node]
     return found
 
 

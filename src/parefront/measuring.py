@@ -134,8 +134,9 @@ def _remarks(latency: Latency, where: str) -> Text:
     spread = ", ".join(f"{name} {milliseconds(value)}" for name, value in quantiles.items())
     runs = f"{plural(latency.runs, 'run')}, {spread} ms of {latency.clock} time; {latency.dropped} preempted dropped"
     remarks = Text(f"{runs}\n{where}", style="dim")
-    why = f" ({'; '.join(latency.why_noisy)})"
-    return Text.assemble((f"{NOISY_MEANS}{why}\n", "yellow"), remarks) if latency.noisy else remarks
+    if not latency.noisy:
+        return remarks
+    return Text.assemble((f"{NOISY_MEANS} ({'; '.join(latency.why_noisy)})\n", "yellow"), remarks)
 
 
 def _cells(measurement: Measurement, unit: str) -> tuple[str, str]:

@@ -67,7 +67,8 @@ def test_every_method_of_the_project_takes_part() -> None:
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("pair", list(itertools.combinations(OPTIONS, 2)), ids="+".join)
 def test_any_two_methods_compose(pair: tuple[str, str], network: str, tmp_path: Path) -> None:
-    compose(network, [create(name, OPTIONS[name]) for name in pair], 0, tmp_path)
+    policy = compose(network, [create(name, OPTIONS[name]) for name in pair], 0, tmp_path)
+    assert {name.split("/")[0] for name in policy} <= set(pair)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
