@@ -185,17 +185,20 @@ def _solve_group(read: Tensor, wanted: Tensor, kernel: Tensor) -> tuple[Tensor, 
 
 
 def _ridge(inputs: Tensor, wanted: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Minimise ‖wanted − inputs·Wᵀ − b‖² + ridge ‖W − weight‖²; shapes (n, p), (n, o), (o, p) → (o, p), (o,)."""
+    """Minimise ‖wanted − inputs·Wᵀ − b‖² + ridge ‖W − weight‖²; shapes (n, p), (n, o), (o, p) → (o, p), (o,).
+
+    ``inputs`` is overwritten.
+    """
     mean_in, mean_out = inputs.mean(0), wanted.mean(0)
-    centred = inputs - mean_in
-    gap = wanted - mean_out - centred @ weight.T
+    centred = inputs.sub_(mean_in)
     gram = centred.T @ centred
+    right = centred.T @ (wanted - mean_out) - gram @ weight.T
     gram.diagonal().add_(RIDGE * float(gram.diagonal().mean()) + 1e-8)
     factor, failed = torch.linalg.cholesky_ex(gram)
     if int(failed) == 0:
-        change = torch.cholesky_solve(centred.T @ gap, factor)
+        change = torch.cholesky_solve(right, factor)
     else:
-        change = torch.linalg.lstsq(gram.double(), (centred.T @ gap).double()).solution.float()
+        change = torch.linalg.lstsq(gram.double(), right.double()).solution.float()
     solved = weight + change.T
     return solved, mean_out - solved @ mean_in
 

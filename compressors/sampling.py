@@ -202,9 +202,9 @@ def patches(layer: nn.Module, source: Tensor, output_width: int, rows: Tensor) -
     image = torch.arange(len(source)).repeat_interleave(rows.shape[1]).unsqueeze(1)
     pixels = source.permute(0, 2, 3, 1).reshape(-1, source.shape[1])
     nearest = (image * height + y.clamp(0, height - 1)) * width + x.clamp(0, width - 1)
-    read = pixels.index_select(0, nearest.reshape(-1))
     outside = (y < 0) | (y >= height) | (x < 0) | (x >= width)
-    return read.view(*outside.shape, -1).masked_fill_(outside.unsqueeze(2), 0)
+    read = pixels.index_select(0, nearest.reshape(-1))
+    return read.index_fill_(0, outside.reshape(-1).nonzero().squeeze(1), 0).view(*outside.shape, -1)
 
 
 def output_width(layer: nn.Module, source: Tensor) -> int:

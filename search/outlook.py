@@ -38,14 +38,14 @@ class Outlook:
         self._sensitivity, self._baseline, self._loss, self._keys = sensitivity, baseline, loss, keys
         self._smooth = not tried or any(t.divergence is not None for t in tried)
         self._tried = tried
-        teaching = [t for t in tried if t.divergence is not None or not self._smooth]
+        rows = self._rows(tried)
+        teaches = [index for index, t in enumerate(tried) if t.divergence is not None or not self._smooth]
+        teaching = [tried[index] for index in teaches]
         moved = np.array([self._moved(t) for t in teaching])
         self._line = self._fit_line(moved, teaching)
-        rows = self._rows(teaching)
-        expected = self._expected_divergence(rows)
-        parts = sensitivity.losses(rows) / expected[:, None]
+        expected = self._expected_divergence(rows[teaches])
+        parts = sensitivity.losses(rows[teaches]) / expected[:, None]
         self.divergence = Correction.fit(parts, expected, np.maximum(moved, _TINY))
-        rows = self._rows(tried)
         self.costs = {
             index: self._cost_correction(key, rows, np.array([t.costs[index] for t in tried]) / baseline.costs[index])
             for index, key in enumerate(keys)

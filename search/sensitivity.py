@@ -85,11 +85,7 @@ class Sensitivity:
 
     def void(self, rows: Indices) -> NDArray[np.bool_]:
         """Which knobs have no effect, as another one removes their layers or overrules them, ``(policies, knobs)``."""
-        void = np.zeros(rows.shape, dtype=bool)
-        for index, others in self.voids.items():
-            chosen = rows[:, index] != self.neutral[index]
-            void[np.ix_(chosen, others)] = True
-        return void
+        return np.asarray((rows != self.neutral).astype(np.float32) @ self._voided > 0)
 
     @cached_property
     def neutral(self) -> Indices:
@@ -112,6 +108,14 @@ class Sensitivity:
             if void:
                 found[index] = void
         return found
+
+    @cached_property
+    def _voided(self) -> NDArray[np.float32]:
+        """1 where the knob of a row, once it leaves its neutral choice, makes that of a column void."""
+        voided = np.zeros((len(self.space), len(self.space)), dtype=np.float32)
+        for index, others in self.voids.items():
+            voided[index, others] = 1
+        return voided
 
     @cached_property
     def _places(self) -> dict[str, dict[Choice, int]]:
