@@ -8,7 +8,7 @@ import shlex
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -19,6 +19,7 @@ from .errors import DeviceError, DeviceUnreachable, RequestRefused, WorkerDied
 from .lock import THIS_MACHINE, exclusive
 from .measurement import Measurement
 from .operator import Operator
+from .pace import Pace
 from .timing import Timing
 
 T = TypeVar("T")
@@ -92,6 +93,7 @@ class Device:
         self._mutex = threading.Lock()
         self._connection: tuple[Channel, DeviceProfile] | None = None
         self._digests: dict[tuple[Path, int, int], str] = {}
+        self._pace = Pace()
 
     def __enter__(self) -> Self:
         return self
@@ -119,8 +121,10 @@ class Device:
         `shapes` gives input shapes by name where axes other than the first are free. Waits while another process
         measures on this device. The same file may be given twice: the two get a session each.
         """
-
-        return Timing.from_json(self._asked_of_both("measure", candidate, reference, shapes, protocol=dict(protocol)))
+        answer = self._asked_of_both("measure", candidate, reference, shapes, protocol=dict(protocol))
+        timing = Timing.from_json(answer)
+        run = self._digest(reference), protocol.get("batch", 1), repr(_plain(shapes))
+        return replace(timing, best_ms=self._pace.best_ms(run, timing))
 
     def operators(
         self, candidate: Path, reference: Path, shapes: Shapes | None = None, rounds: int = 8

@@ -17,6 +17,7 @@ from .measurement import Z_95, Measurement, bootstrap_median
 from .timing import Block, Timing
 
 Clock = Literal["wall", "cpu"]
+Pair = tuple[Block, Block]
 
 _MANY_DROPPED = 0.25
 _NOISY_HALF_WIDTH = 0.03
@@ -25,6 +26,7 @@ _FOREIGN_CORES = 0.5
 _FEWEST_PAIRS = 6
 _CROWDED_SHARE = 0.55
 _THROTTLED = 0.95
+_SLOWED = 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,10 @@ class Latency:
     `dropped` counts the runs of both models that were preempted; where they are more than a quarter, `clock` is "cpu"
     instead of "wall": the CPU times of all runs count. `session_seconds` is the creation of the candidate's session.
     `energy_mj` is millijoules a run, None where the device does not tell. `foreign_cores` are the cores that other
-    programs kept busy on the average, None where that is unknown. Pairs during which they kept half a core more busy
-    than during the quietest one are left out, as long as six others remain. `why_noisy` says in words what was amiss.
+    programs kept busy on the average, None where that is unknown. Left out, as long as six others remain, are pairs
+    during which they kept half a core more busy than during the quietest one, and pairs during which the reference took
+    1.2 times as long as at its best, in this measurement or the last twenty of it: something that cannot be seen from
+    here shares the core, or the clock has fallen. `why_noisy` says in words what was amiss.
 
     Each measurement is `noisy` where more than a quarter of the runs were dropped, too few pairs were undisturbed,
     other programs had more than half of the cores all along, its interval is wider than ±3 %, or it drifted by more
@@ -121,7 +125,7 @@ def measure(
 
 def summarise(timing: Timing, protocol: LatencyProtocol) -> Latency:
     """The statistics of one timing. The intervals are bootstrapped over blocks, which are nearly independent."""
-    quiet, disturbed = _undisturbed(timing)
+    quiet, crowd = _undisturbed(timing)
     blocks = [block for pair in quiet for block in pair]
     total = sum(block.kept.size for block in blocks)
     dropped = total - sum(int(block.kept.sum()) for block in blocks)
@@ -131,8 +135,7 @@ def summarise(timing: Timing, protocol: LatencyProtocol) -> Latency:
     if not pairs:
         raise DeviceError("no pair of blocks was timed without interruption; is the device busy?")
     medians = np.array([[_median_ms(c, clock), _median_ms(r, clock)] for c, r in pairs])
-    crowd = [f"{dropped / total:.0%} of the runs were preempted"] if many_dropped else []
-    crowd += [f"other programs kept {np.mean(timing.foreign_cores):.1f} cores busy"] if disturbed else []
+    crowd = [*([f"{dropped / total:.0%} of the runs were preempted"] if many_dropped else []), *crowd]
 
     def estimate(samples: NDArray[np.float64], unit: str) -> tuple[Measurement, list[str]]:
         median = bootstrap_median(samples, unit, seed=protocol.seed)
@@ -175,19 +178,28 @@ def _throttling(timing: Timing) -> str:
     return f" while the clock fell from {before:.0f} to {after:.0f} MHz" if 0 < after < _THROTTLED * before else ""
 
 
-def _undisturbed(timing: Timing) -> tuple[list[tuple[Block, Block]], bool]:
-    """The pairs timed while other programs did little more than at the quietest moment, or all, where those are few.
+def _undisturbed(timing: Timing) -> tuple[list[Pair], list[str]]:
+    """The pairs timed while nothing else slowed the device down, and what was amiss where these are too few.
 
-    And whether they are, or other programs had most of the cores all along: then it is not known what the load has done
-    to the measurement.
+    Left out are those during which other programs did more than at the quietest moment, and those during which the
+    reference ran slower than at its best. Where other programs had most of the cores all along, nothing tells what that
+    has done to the measurement.
     """
     pairs = list(zip(timing.candidate, timing.reference, strict=True))
-    if len(timing.foreign_cores) != len(pairs):
-        return pairs, False
-    most = min(timing.foreign_cores) + _FOREIGN_CORES
-    quiet = [pair for pair, foreign in zip(pairs, timing.foreign_cores, strict=True) if foreign <= most]
-    crowded = min(timing.foreign_cores) > _CROWDED_SHARE * timing.cores > 0
-    return (quiet, crowded) if len(quiet) >= min(_FEWEST_PAIRS, len(pairs)) else (pairs, True)
+    fewest = min(_FEWEST_PAIRS, len(pairs))
+    quiet, why = pairs, []
+    if len(timing.foreign_cores) == len(pairs):
+        most = min(timing.foreign_cores) + _FOREIGN_CORES
+        quiet = [pair for pair, foreign in zip(pairs, timing.foreign_cores, strict=True) if foreign <= most]
+        if len(quiet) < fewest or min(timing.foreign_cores) > _CROWDED_SHARE * timing.cores > 0:
+            why.append(f"other programs kept {np.mean(timing.foreign_cores):.1f} cores busy")
+        quiet = quiet if len(quiet) >= fewest else pairs
+    taken = dict(zip(pairs, timing.reference_ms, strict=True))
+    swift = [pair for pair in quiet if not _SLOWED * timing.best_ms < taken[pair] < math.inf]
+    if len(swift) >= fewest:
+        return swift, why
+    times = np.median([ms for ms in taken.values() if ms < math.inf]) / timing.best_ms
+    return quiet, [*why, f"the reference took {times:.1f} times as long as at its best"]
 
 
 def _times_ms(block: Block, clock: Clock) -> NDArray[np.float64]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +40,8 @@ class Timing:
     candidate's session. `detects_preemption` is false where all runs are kept since none can be told from another:
     with several threads, or on a CPU clock that is too coarse. `foreign_cores` are the cores that other programs kept
     busy during each pair; empty where the device does not tell. `cores` are those the worker may use. `clock_mhz` is
-    the processor's clock at the beginning and at the end, 0 where the device does not tell.
+    the processor's clock at the beginning and at the end, 0 where the device does not tell. `best_ms` is what a run of
+    the reference takes on this device at its best, of late; infinite where that is not known.
     """
 
     candidate: tuple[Block, ...]
@@ -50,6 +53,14 @@ class Timing:
     foreign_cores: tuple[float, ...] = ()
     cores: int = 0
     clock_mhz: tuple[float, float] = (0.0, 0.0)
+    best_ms: float = math.inf
+
+    @property
+    def reference_ms(self) -> list[float]:
+        """The median of each of the reference's blocks; infinite where all of its runs were preempted."""
+        return [
+            statistics.median(b.wall_ns[b.kept].tolist()) / 1e6 if b.kept.any() else math.inf for b in self.reference
+        ]
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Timing:

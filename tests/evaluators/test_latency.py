@@ -177,6 +177,33 @@ def test_where_others_have_most_of_the_cores_all_along_the_measurement_is_noisy(
     assert not summarise(replace(crowded, cores=8), PROTOCOL).noisy
 
 
+def in_two_states(slow: list[bool], best_ms: float) -> Timing:
+    """Pairs with a ratio of 0.43; of 0.47 where something slows both models, the reference from 1 to 1.6 ms."""
+    reference = [1.6 if slowed else 1.0 for slowed in slow]
+    candidate = [0.47 * ms if ms > 1 else 0.43 * ms for ms in reference]
+    blocks = ([block(np.full(9, ms)) for ms in times] for times in (candidate, reference))
+    return replace(timing(*blocks), best_ms=best_ms)
+
+
+def test_pairs_timed_while_the_reference_is_slow_are_left_out() -> None:
+    judged = summarise(in_two_states([True] * 14 + [False] * 6, best_ms=1.0), PROTOCOL)
+    assert judged.ratio.value == pytest.approx(0.43)
+    assert (judged.ratio.n, judged.noisy) == (6, False)
+    assert judged.reference_ms.value == pytest.approx(1.0)
+
+
+def test_a_reference_slower_than_it_has_been_makes_the_measurement_noisy() -> None:
+    judged = summarise(in_two_states([True] * 20, best_ms=1.0), PROTOCOL)
+    assert judged.why_noisy == ("the reference took 1.6 times as long as at its best",)
+    assert judged.ratio.value == pytest.approx(0.47)
+    assert not summarise(in_two_states([True] * 20, best_ms=1.6), PROTOCOL).noisy
+
+
+def test_blocks_that_were_all_preempted_do_not_count_as_slow() -> None:
+    busy = preempted(1.0)
+    assert summarise(replace(busy, best_ms=4.0), PROTOCOL).why_noisy == summarise(busy, PROTOCOL).why_noisy
+
+
 def test_energy_is_unknown_where_the_device_does_not_tell_and_never_zero() -> None:
     silent = synthetic(0)
     assert summarise(silent, PROTOCOL).energy_mj is None

@@ -1,0 +1,34 @@
+"""How fast a device is at its best: what a model that is timed again and again has taken of late."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable
+
+import numpy as np
+
+from .timing import Timing
+
+RECENT = 20
+"""Timings of a model that are remembered: a device that is slower for good, hot say, is so within minutes."""
+QUICK_SHARE = 10.0
+"""Per cent of a timing's blocks that may be quicker than what counts as its best."""
+
+
+class Pace:
+    """Remembers, for each model, the quickest tenth of the blocks of its last twenty timings.
+
+    What shares a core with a virtual machine is not seen from within: another guest on the other hyperthread makes all
+    models slower by a half for seconds on end, and those bound by arithmetic more so than those bound by memory.
+    """
+
+    def __init__(self) -> None:
+        self._recent: dict[Hashable, deque[float]] = {}
+
+    def best_ms(self, model: Hashable, timing: Timing) -> float:
+        """Milliseconds that a run of ``model``, the reference of ``timing``, takes at its best, this time included."""
+        recent = self._recent.setdefault(model, deque(maxlen=RECENT))
+        blocks = [ms for ms in timing.reference_ms if np.isfinite(ms)]
+        if blocks:
+            recent.append(float(np.percentile(blocks, QUICK_SHARE)))
+        return min(recent, default=float("inf"))
