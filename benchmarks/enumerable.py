@@ -2,9 +2,10 @@
 
     python benchmarks/enumerable.py [--trials 60] [--seeds 0 1 2]
 
-Two convolutions and a linear layer, trained here for two epochs on the quickstart's images; four ratios for each group
-of channels and four bit-widths for each layer make 1,024 policies. Objectives are accuracy and bytes, which are the
-same whenever they are measured, so that the true front is known.
+Two convolutions and a linear layer, trained here for two epochs on the quickstart's images; two and four ratios for the
+two groups of channels and four bit-widths for each layer make 512 policies. Objectives are accuracy and bytes, which
+are the same whenever they are measured, so that the true front is known. With few images the front is made of luck: of
+512 policies the best on 500 images has 0.6 points more than the original, a twentieth of the hypervolume.
 """
 
 from __future__ import annotations
@@ -28,7 +29,6 @@ from parefront.spaces import Infeasible, Policy, Task
 
 COMPRESS = {"prune_channels": {"ratios": [0, 0.25, 0.5, 0.75]}, "quantize": {"bits": [32, 8, 4, 2]}}
 OBJECTIVES = ["accuracy", "size"]
-SEARCH_IMAGES = 500
 HARDLY = LatencyProtocol(min_samples=1, min_seconds=0.01, max_seconds=0.02, warmup_seconds=0.01)
 """Latency is no objective here."""
 
@@ -38,8 +38,9 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=60)
     parser.add_argument("--samplers", nargs="+", default=["auto", "random", "nsga2", "tpe"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--images", type=int, default=None, help="search images; all of them by default")
     arguments = parser.parse_args()
-    evaluator = TaskEvaluator(trained(), COMPRESS, DeviceOptions(), SEARCH_IMAGES, latency=HARDLY, racing=False)
+    evaluator = TaskEvaluator(trained(), COMPRESS, DeviceOptions(), arguments.images, latency=HARDLY, racing=False)
     with tempfile.TemporaryDirectory() as folder:
         truth = everything(evaluator, Path(folder))
         print(f"true hypervolume {truth.hypervolume():.4f}, {len(truth.candidates)} on the front", flush=True)

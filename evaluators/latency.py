@@ -36,7 +36,8 @@ class LatencyProtocol:
     Ends when `min_samples` kept runs of each model and `min_seconds` are there and the interval of the ratio is
     within ±`half_width` (relative), or after `max_seconds`; six pairs of blocks are timed in any case, unless that
     takes four times `max_seconds`. Up to `warmup_seconds` come before. `seed` makes the inputs and the order. A free
-    first axis becomes `batch`.
+    first axis becomes `batch`. A device may run slower for a while; where `patient`, that makes a measurement noisy if
+    the reference was faster in one of its last twenty, else only what is slow within this one is left out.
 
     `session_spread` is the standard deviation, relative, of the ratio of two sessions *of the same file*: where their
     weights and buffers come to lie in memory makes one faster than the other for as long as it lives, and no number
@@ -53,6 +54,7 @@ class LatencyProtocol:
     session_spread: float = 0.003
     seed: int = 0
     batch: int = 1
+    patient: bool = False
 
     def __post_init__(self) -> None:
         if self.min_samples < 1 or not 0 < self.min_seconds <= self.max_seconds:
@@ -66,6 +68,7 @@ class LatencyProtocol:
         """The terms as the worker takes them; it knows nothing of `session_spread` and aims at what that leaves."""
         terms = asdict(self)
         allowance = Z_95 * terms.pop("session_spread")
+        del terms["patient"]
         remaining = math.sqrt(max(0.0, self.half_width**2 - allowance**2))
         return {**terms, "half_width": max(remaining, self.half_width / 4)}
 
@@ -81,8 +84,8 @@ class Latency:
     `energy_mj` is millijoules a run, None where the device does not tell. `foreign_cores` are the cores that other
     programs kept busy on the average, None where that is unknown. Left out, as long as six others remain, are pairs
     during which they kept half a core more busy than during the quietest one, and pairs during which the reference took
-    1.2 times as long as at its best, in this measurement or the last twenty of it: something that cannot be seen from
-    here shares the core, or the clock has fallen. `why_noisy` says in words what was amiss.
+    1.2 times as long as at its best: something that cannot be seen from here shares the core, or the clock has fallen.
+    `why_noisy` says in words what was amiss.
 
     Each measurement is `noisy` where more than a quarter of the runs were dropped, too few pairs were undisturbed,
     other programs had more than half of the cores all along, its interval is wider than ±3 %, or it drifted by more
@@ -125,7 +128,7 @@ def measure(
 
 def summarise(timing: Timing, protocol: LatencyProtocol) -> Latency:
     """The statistics of one timing. The intervals are bootstrapped over blocks, which are nearly independent."""
-    quiet, crowd = _undisturbed(timing)
+    quiet, crowd = _undisturbed(timing, timing.best_ms if protocol.patient else timing.quickest_ms)
     blocks = [block for pair in quiet for block in pair]
     total = sum(block.kept.size for block in blocks)
     dropped = total - sum(int(block.kept.sum()) for block in blocks)
@@ -178,11 +181,11 @@ def _throttling(timing: Timing) -> str:
     return f" while the clock fell from {before:.0f} to {after:.0f} MHz" if 0 < after < _THROTTLED * before else ""
 
 
-def _undisturbed(timing: Timing) -> tuple[list[Pair], list[str]]:
+def _undisturbed(timing: Timing, best_ms: float) -> tuple[list[Pair], list[str]]:
     """The pairs timed while nothing else slowed the device down, and what was amiss where these are too few.
 
     Left out are those during which other programs did more than at the quietest moment, and those during which the
-    reference ran slower than at its best. Where other programs had most of the cores all along, nothing tells what that
+    reference ran slower than ``best_ms``. Where other programs had most of the cores all along, nothing tells what that
     has done to the measurement.
     """
     pairs = list(zip(timing.candidate, timing.reference, strict=True))
@@ -195,11 +198,11 @@ def _undisturbed(timing: Timing) -> tuple[list[Pair], list[str]]:
             why.append(f"other programs kept {np.mean(timing.foreign_cores):.1f} cores busy")
         quiet = quiet if len(quiet) >= fewest else pairs
     taken = dict(zip(pairs, timing.reference_ms, strict=True))
-    swift = [pair for pair in quiet if not _SLOWED * timing.best_ms < taken[pair] < math.inf]
+    swift = [pair for pair in quiet if not _SLOWED * best_ms < taken[pair] < math.inf]
     if len(swift) >= fewest:
         return swift, why
-    times = np.median([ms for ms in taken.values() if ms < math.inf]) / timing.best_ms
-    return quiet, [*why, f"the reference took {times:.1f} times as long as at its best"]
+    times = np.median([ms for ms in taken.values() if ms < math.inf]) / best_ms
+    return quiet, [*why, f"the reference took {times:.1f} times as long as at its best{_throttling(timing)}"]
 
 
 def _times_ms(block: Block, clock: Clock) -> NDArray[np.float64]:

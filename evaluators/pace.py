@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Hashable
 
-import numpy as np
-
 from .timing import Timing
 
 RECENT = 20
 """Timings of a model that are remembered: a device that is slower for good, hot say, is so within minutes."""
-QUICK_SHARE = 10.0
-"""Per cent of a timing's blocks that may be quicker than what counts as its best."""
 
 
 class Pace:
@@ -28,7 +24,5 @@ class Pace:
     def best_ms(self, model: Hashable, timing: Timing) -> float:
         """Milliseconds that a run of ``model``, the reference of ``timing``, takes at its best, this time included."""
         recent = self._recent.setdefault(model, deque(maxlen=RECENT))
-        blocks = [ms for ms in timing.reference_ms if np.isfinite(ms)]
-        if blocks:
-            recent.append(float(np.percentile(blocks, QUICK_SHARE)))
-        return min(recent, default=float("inf"))
+        recent.append(timing.quickest_ms)
+        return min(recent)

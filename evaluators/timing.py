@@ -41,7 +41,7 @@ class Timing:
     with several threads, or on a CPU clock that is too coarse. `foreign_cores` are the cores that other programs kept
     busy during each pair; empty where the device does not tell. `cores` are those the worker may use. `clock_mhz` is
     the processor's clock at the beginning and at the end, 0 where the device does not tell. `best_ms` is what a run of
-    the reference takes on this device at its best, of late; infinite where that is not known.
+    the reference has taken on this device at its best, of late; infinite where that is not known.
     """
 
     candidate: tuple[Block, ...]
@@ -61,6 +61,12 @@ class Timing:
         return [
             statistics.median(b.wall_ns[b.kept].tolist()) / 1e6 if b.kept.any() else math.inf for b in self.reference
         ]
+
+    @property
+    def quickest_ms(self) -> float:
+        """What the quickest tenth of the reference's blocks take at most; infinite where all runs were preempted."""
+        known = [ms for ms in self.reference_ms if ms < math.inf]
+        return float(np.percentile(known, 10)) if known else math.inf
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Timing:

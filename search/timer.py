@@ -113,12 +113,16 @@ def readings(read: Callable[[LatencyProtocol], Latency], protocol: LatencyProtoc
 
 
 def longer(protocol: LatencyProtocol) -> LatencyProtocol:
-    """The protocol of the final step: twice as long, for half the interval where that is to be had."""
+    """The protocol of the final step: twice as long, for half the interval where that is to be had, and patient.
+
+    A search is not: where the device is slow for half of the time, to wait for it costs as much as half of the trials.
+    """
     return replace(
         protocol,
         min_seconds=2 * protocol.min_seconds,
         max_seconds=2 * protocol.max_seconds,
         half_width=protocol.half_width / 2,
+        patient=True,
     )
 
 

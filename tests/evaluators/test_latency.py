@@ -15,6 +15,7 @@ from parefront.evaluators.latency import Latency, LatencyProtocol, measure, summ
 from parefront.evaluators.timing import Block, Timing
 
 PROTOCOL = LatencyProtocol()
+PATIENT = LatencyProtocol(patient=True)
 
 
 def block(wall_ms: np.ndarray, kept: np.ndarray | None = None, cpu_ms: np.ndarray | None = None) -> Block:
@@ -186,22 +187,25 @@ def in_two_states(slow: list[bool], best_ms: float) -> Timing:
 
 
 def test_pairs_timed_while_the_reference_is_slow_are_left_out() -> None:
-    judged = summarise(in_two_states([True] * 14 + [False] * 6, best_ms=1.0), PROTOCOL)
-    assert judged.ratio.value == pytest.approx(0.43)
-    assert (judged.ratio.n, judged.noisy) == (6, False)
-    assert judged.reference_ms.value == pytest.approx(1.0)
+    mixed = in_two_states([True] * 14 + [False] * 6, best_ms=1.0)
+    for judged in (summarise(mixed, PROTOCOL), summarise(mixed, PATIENT)):
+        assert judged.ratio.value == pytest.approx(0.43)
+        assert (judged.ratio.n, judged.noisy) == (6, False)
+        assert judged.reference_ms.value == pytest.approx(1.0)
 
 
-def test_a_reference_slower_than_it_has_been_makes_the_measurement_noisy() -> None:
-    judged = summarise(in_two_states([True] * 20, best_ms=1.0), PROTOCOL)
+def test_a_reference_slower_than_it_has_been_is_noise_to_the_patient() -> None:
+    slow = in_two_states([True] * 20, best_ms=1.0)
+    judged = summarise(slow, PATIENT)
     assert judged.why_noisy == ("the reference took 1.6 times as long as at its best",)
     assert judged.ratio.value == pytest.approx(0.47)
-    assert not summarise(in_two_states([True] * 20, best_ms=1.6), PROTOCOL).noisy
+    assert not summarise(slow, PROTOCOL).noisy
+    assert not summarise(in_two_states([True] * 20, best_ms=1.6), PATIENT).noisy
 
 
 def test_blocks_that_were_all_preempted_do_not_count_as_slow() -> None:
     busy = preempted(1.0)
-    assert summarise(replace(busy, best_ms=4.0), PROTOCOL).why_noisy == summarise(busy, PROTOCOL).why_noisy
+    assert summarise(replace(busy, best_ms=4.0), PATIENT).why_noisy == summarise(busy, PROTOCOL).why_noisy
 
 
 def test_energy_is_unknown_where_the_device_does_not_tell_and_never_zero() -> None:
