@@ -124,7 +124,7 @@ class Device:
         answer = self._asked_of_both("measure", candidate, reference, shapes, protocol=dict(protocol))
         timing = Timing.from_json(answer)
         run = self._digest(reference), protocol.get("batch", 1), repr(_plain(shapes))
-        return replace(timing, best_ms=self._pace.best_ms(run, timing))
+        return replace(timing, usual_ms=self._pace.usual_ms(run, timing))
 
     def operators(
         self, candidate: Path, reference: Path, shapes: Shapes | None = None, rounds: int = 8

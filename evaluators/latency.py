@@ -26,7 +26,7 @@ _FOREIGN_CORES = 0.5
 _FEWEST_PAIRS = 6
 _CROWDED_SHARE = 0.55
 _THROTTLED = 0.95
-_SLOWED = 1.2
+_ANOTHER_PACE = 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class LatencyProtocol:
     Ends when `min_samples` kept runs of each model and `min_seconds` are there and the interval of the ratio is
     within ±`half_width` (relative), or after `max_seconds`; six pairs of blocks are timed in any case, unless that
     takes four times `max_seconds`. Up to `warmup_seconds` come before. `seed` makes the inputs and the order. A free
-    first axis becomes `batch`. A device may run slower for a while; where `patient`, that makes a measurement noisy if
-    the reference was faster in one of its last twenty, else only what is slow within this one is left out.
+    first axis becomes `batch`. A device may run slower or faster for a while; where `patient`, a measurement during
+    which the reference never took its usual time is noisy, so that it is repeated.
 
     `session_spread` is the standard deviation, relative, of the ratio of two sessions *of the same file*: where their
     weights and buffers come to lie in memory makes one faster than the other for as long as it lives, and no number
@@ -84,8 +84,8 @@ class Latency:
     `energy_mj` is millijoules a run, None where the device does not tell. `foreign_cores` are the cores that other
     programs kept busy on the average, None where that is unknown. Left out, as long as six others remain, are pairs
     during which they kept half a core more busy than during the quietest one, and pairs during which the reference took
-    1.2 times as long as at its best: something that cannot be seen from here shares the core, or the clock has fallen.
-    `why_noisy` says in words what was amiss.
+    1.2 times as long as usual, or as much less: something that cannot be seen from here shares the core, or the clock
+    has changed. `why_noisy` says in words what was amiss.
 
     Each measurement is `noisy` where more than a quarter of the runs were dropped, too few pairs were undisturbed,
     other programs had more than half of the cores all along, its interval is wider than ±3 %, or it drifted by more
@@ -128,7 +128,7 @@ def measure(
 
 def summarise(timing: Timing, protocol: LatencyProtocol) -> Latency:
     """The statistics of one timing. The intervals are bootstrapped over blocks, which are nearly independent."""
-    quiet, crowd = _undisturbed(timing, timing.best_ms if protocol.patient else timing.quickest_ms)
+    quiet, crowd = _undisturbed(timing, protocol.patient)
     blocks = [block for pair in quiet for block in pair]
     total = sum(block.kept.size for block in blocks)
     dropped = total - sum(int(block.kept.sum()) for block in blocks)
@@ -181,11 +181,11 @@ def _throttling(timing: Timing) -> str:
     return f" while the clock fell from {before:.0f} to {after:.0f} MHz" if 0 < after < _THROTTLED * before else ""
 
 
-def _undisturbed(timing: Timing, best_ms: float) -> tuple[list[Pair], list[str]]:
+def _undisturbed(timing: Timing, patient: bool) -> tuple[list[Pair], list[str]]:
     """The pairs timed while nothing else slowed the device down, and what was amiss where these are too few.
 
     Left out are those during which other programs did more than at the quietest moment, and those during which the
-    reference ran slower than ``best_ms``. Where other programs had most of the cores all along, nothing tells what that
+    reference did not take its usual time. Where other programs had most of the cores all along, nothing tells what that
     has done to the measurement.
     """
     pairs = list(zip(timing.candidate, timing.reference, strict=True))
@@ -197,12 +197,20 @@ def _undisturbed(timing: Timing, best_ms: float) -> tuple[list[Pair], list[str]]
         if len(quiet) < fewest or min(timing.foreign_cores) > _CROWDED_SHARE * timing.cores > 0:
             why.append(f"other programs kept {np.mean(timing.foreign_cores):.1f} cores busy")
         quiet = quiet if len(quiet) >= fewest else pairs
+    usual_ms = timing.usual_ms or timing.median_ms
     taken = dict(zip(pairs, timing.reference_ms, strict=True))
-    swift = [pair for pair in quiet if not _SLOWED * best_ms < taken[pair] < math.inf]
-    if len(swift) >= fewest:
-        return swift, why
-    times = np.median([ms for ms in taken.values() if ms < math.inf]) / best_ms
-    return quiet, [*why, f"the reference took {times:.1f} times as long as at its best{_throttling(timing)}"]
+    usual = [pair for pair in quiet if not _at_another_pace(taken[pair], usual_ms)]
+    if len(usual) >= fewest:
+        return usual, why
+    if patient:
+        times = timing.median_ms / usual_ms
+        why.append(f"the reference took {times:.1f} times as long as usual{_throttling(timing)}")
+    return quiet, why
+
+
+def _at_another_pace(ms: float, usual_ms: float) -> bool:
+    """Whether runs took longer or shorter than usual by a factor of 1.2; not where they were all preempted."""
+    return ms < math.inf and not usual_ms / _ANOTHER_PACE <= ms <= usual_ms * _ANOTHER_PACE
 
 
 def _times_ms(block: Block, clock: Clock) -> NDArray[np.float64]:

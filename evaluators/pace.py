@@ -1,7 +1,8 @@
-"""How fast a device is at its best: what a model that is timed again and again has taken of late."""
+"""How fast a device is as a rule: what a model that is timed again and again has taken of late."""
 
 from __future__ import annotations
 
+import statistics
 from collections import deque
 from collections.abc import Hashable
 
@@ -12,17 +13,18 @@ RECENT = 20
 
 
 class Pace:
-    """Remembers, for each model, the quickest tenth of the blocks of its last twenty timings.
+    """Remembers, for each model, the medians of its last twenty timings.
 
     What shares a core with a virtual machine is not seen from within: another guest on the other hyperthread makes all
-    models slower by a half for seconds on end, and those bound by arithmetic more so than those bound by memory.
+    models slower by a half for seconds on end, and those bound by arithmetic more so than those bound by memory. Two
+    ratios compare if both were read at the same pace.
     """
 
     def __init__(self) -> None:
         self._recent: dict[Hashable, deque[float]] = {}
 
-    def best_ms(self, model: Hashable, timing: Timing) -> float:
-        """Milliseconds that a run of ``model``, the reference of ``timing``, takes at its best, this time included."""
+    def usual_ms(self, model: Hashable, timing: Timing) -> float:
+        """Milliseconds that a run of ``model``, the reference of ``timing``, takes as a rule, this time included."""
         recent = self._recent.setdefault(model, deque(maxlen=RECENT))
-        recent.append(timing.quickest_ms)
-        return min(recent)
+        recent.append(timing.median_ms)
+        return statistics.median_low(recent)

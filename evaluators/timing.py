@@ -40,8 +40,8 @@ class Timing:
     candidate's session. `detects_preemption` is false where all runs are kept since none can be told from another:
     with several threads, or on a CPU clock that is too coarse. `foreign_cores` are the cores that other programs kept
     busy during each pair; empty where the device does not tell. `cores` are those the worker may use. `clock_mhz` is
-    the processor's clock at the beginning and at the end, 0 where the device does not tell. `best_ms` is what a run of
-    the reference has taken on this device at its best, of late; infinite where that is not known.
+    the processor's clock at the beginning and at the end, 0 where the device does not tell. `usual_ms` is what a run of
+    the reference takes on this device as a rule; 0 where nothing is known but this timing.
     """
 
     candidate: tuple[Block, ...]
@@ -53,7 +53,7 @@ class Timing:
     foreign_cores: tuple[float, ...] = ()
     cores: int = 0
     clock_mhz: tuple[float, float] = (0.0, 0.0)
-    best_ms: float = math.inf
+    usual_ms: float = 0.0
 
     @property
     def reference_ms(self) -> list[float]:
@@ -63,10 +63,9 @@ class Timing:
         ]
 
     @property
-    def quickest_ms(self) -> float:
-        """What the quickest tenth of the reference's blocks take at most; infinite where all runs were preempted."""
-        known = [ms for ms in self.reference_ms if ms < math.inf]
-        return float(np.percentile(known, 10)) if known else math.inf
+    def median_ms(self) -> float:
+        """Of the reference's blocks; 0 where all runs were preempted."""
+        return statistics.median([ms for ms in self.reference_ms if ms < math.inf] or [0.0])
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Timing:

@@ -115,7 +115,7 @@ def readings(read: Callable[[LatencyProtocol], Latency], protocol: LatencyProtoc
 def longer(protocol: LatencyProtocol) -> LatencyProtocol:
     """The protocol of the final step: twice as long, for half the interval where that is to be had, and patient.
 
-    A search is not: where the device is slow for half of the time, to wait for it costs as much as half of the trials.
+    A search is not: where the device is slow every now and then, to wait for it costs more than it tells.
     """
     return replace(
         protocol,
