@@ -24,7 +24,7 @@ _NOISY_HALF_WIDTH = 0.03
 _NOISY_DRIFT = 0.05
 _FOREIGN_CORES = 0.5
 _FEWEST_PAIRS = 6
-_CROWDED_SHARE = 0.55
+_CROWDED_SHARE = 0.45
 _THROTTLED = 0.95
 _ANOTHER_PACE = 1.2
 
@@ -88,7 +88,7 @@ class Latency:
     has changed. `why_noisy` says in words what was amiss.
 
     Each measurement is `noisy` where more than a quarter of the runs were dropped, too few pairs were undisturbed,
-    other programs had more than half of the cores all along, its interval is wider than ±3 %, or it drifted by more
+    other programs had nearly half of the cores all along, its interval is wider than ±3 %, or it drifted by more
     than 5 % from the first half to the second. `noisy` says so of the candidate or the ratio.
     """
 
@@ -185,7 +185,7 @@ def _undisturbed(timing: Timing, patient: bool) -> tuple[list[Pair], list[str]]:
     """The pairs timed while nothing else slowed the device down, and what was amiss where these are too few.
 
     Left out are those during which other programs did more than at the quietest moment, and those during which the
-    reference did not take its usual time. Where other programs had most of the cores all along, nothing tells what that
+    reference did not take its usual time. Where other programs had nearly half of the cores all along, nothing tells what that
     has done to the measurement.
     """
     pairs = list(zip(timing.candidate, timing.reference, strict=True))
