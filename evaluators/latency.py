@@ -185,8 +185,8 @@ def _undisturbed(timing: Timing, patient: bool) -> tuple[list[Pair], list[str]]:
     """The pairs timed while nothing else slowed the device down, and what was amiss where these are too few.
 
     Left out are those during which other programs did more than at the quietest moment, and those during which the
-    reference did not take its usual time. Where other programs had nearly half of the cores all along, nothing tells what that
-    has done to the measurement.
+    reference did not take its usual time. Where other programs had nearly half of the cores all along, nothing tells
+    what that has done to the measurement.
     """
     pairs = list(zip(timing.candidate, timing.reference, strict=True))
     fewest = min(_FEWEST_PAIRS, len(pairs))
