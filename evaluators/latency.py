@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .device import Device, Shapes
 from .errors import DeviceError
 from .measurement import Z_95, Measurement, bootstrap_median
+from .pace import at_another_pace
 from .timing import Block, Timing
 
 Clock = Literal["wall", "cpu"]
@@ -26,7 +27,6 @@ _FOREIGN_CORES = 0.5
 _FEWEST_PAIRS = 6
 _CROWDED_SHARE = 0.45
 _THROTTLED = 0.95
-_ANOTHER_PACE = 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,18 +199,13 @@ def _undisturbed(timing: Timing, patient: bool) -> tuple[list[Pair], list[str]]:
         quiet = quiet if len(quiet) >= fewest else pairs
     usual_ms = timing.usual_ms or timing.median_ms
     taken = dict(zip(pairs, timing.reference_ms, strict=True))
-    usual = [pair for pair in quiet if not _at_another_pace(taken[pair], usual_ms)]
+    usual = [pair for pair in quiet if not at_another_pace(taken[pair], usual_ms)]
     if len(usual) >= fewest:
         return usual, why
     if patient:
         times = timing.median_ms / usual_ms
         why.append(f"the reference took {times:.1f} times as long as usual{_throttling(timing)}")
     return quiet, why
-
-
-def _at_another_pace(ms: float, usual_ms: float) -> bool:
-    """Whether runs took longer or shorter than usual by a factor of 1.2; not where they were all preempted."""
-    return ms < math.inf and not usual_ms / _ANOTHER_PACE <= ms <= usual_ms * _ANOTHER_PACE
 
 
 def _times_ms(block: Block, clock: Clock) -> NDArray[np.float64]:
