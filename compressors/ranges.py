@@ -83,9 +83,9 @@ def min_max(seen: Observed) -> tuple[float, float]:
 
 
 def percentile(seen: Observed, share: float = 99.99) -> tuple[float, float]:
-    """The values that all but ``100 − share`` per cent lie below, or above; 0 is low enough where none is negative."""
+    """The values that all but ``100 − share`` per cent lie below, or above."""
     sample = torch.from_numpy(seen.sample)
-    return 0.0 if seen.low >= 0 else -_upper(-sample, share), _upper(sample, share)
+    return -_upper(-sample, share), _upper(sample, share)
 
 
 def _upper(sample: Tensor, share: float) -> float:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import statistics
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +14,8 @@ from .device import Device, Shapes
 from .errors import DeviceError
 from .measurement import Z_95, Measurement, bootstrap_median
 from .pace import at_another_pace
-from .timing import Block, Timing
+from .timing import Block, Clock, Timing
 
-Clock = Literal["wall", "cpu"]
 Pair = tuple[Block, Block]
 
 _MANY_DROPPED = 0.25
@@ -137,7 +135,7 @@ def summarise(timing: Timing, protocol: LatencyProtocol) -> Latency:
     pairs = [pair for pair in quiet if many_dropped or all(block.kept.any() for block in pair)]
     if not pairs:
         raise DeviceError("no pair of blocks was timed without interruption; is the device busy?")
-    medians = np.array([[_median_ms(c, clock), _median_ms(r, clock)] for c, r in pairs])
+    medians = np.array([[block.median_ms(clock) for block in pair] for pair in pairs])
     crowd = [*([f"{dropped / total:.0%} of the runs were preempted"] if many_dropped else []), *crowd]
 
     def estimate(samples: NDArray[np.float64], unit: str) -> tuple[Measurement, list[str]]:
@@ -153,7 +151,7 @@ def summarise(timing: Timing, protocol: LatencyProtocol) -> Latency:
     latency, of_latency = estimate(medians[:, 0], "ms")
     ratio, of_ratio = estimate(medians[:, 0] / medians[:, 1], "x")
     reference_ms, _ = estimate(medians[:, 1], "ms")
-    runs = np.concatenate([_times_ms(candidate, clock) for candidate, _ in pairs])
+    runs = np.concatenate([candidate.times_ms(clock) for candidate, _ in pairs])
     energies = [candidate.energy_uj / 1000 for candidate, _ in pairs if candidate.energy_uj is not None]
     p50, p90, p99 = (float(quantile) for quantile in np.quantile(runs, [0.5, 0.9, 0.99]))
     return Latency(
@@ -198,23 +196,13 @@ def _undisturbed(timing: Timing, patient: bool) -> tuple[list[Pair], list[str]]:
             why.append(f"other programs kept {np.mean(timing.foreign_cores):.1f} cores busy")
         quiet = quiet if len(quiet) >= fewest else pairs
     usual_ms = timing.usual_ms or timing.median_ms
-    taken = dict(zip(pairs, timing.reference_ms, strict=True))
-    usual = [pair for pair in quiet if not at_another_pace(taken[pair], usual_ms)]
+    usual = [pair for pair in quiet if not at_another_pace(pair[1].median_ms(), usual_ms)]
     if len(usual) >= fewest:
         return usual, why
     if patient:
         times = timing.median_ms / usual_ms
         why.append(f"the reference took {times:.1f} times as long as usual{_throttling(timing)}")
     return quiet, why
-
-
-def _times_ms(block: Block, clock: Clock) -> NDArray[np.float64]:
-    nanoseconds = block.cpu_ns if clock == "cpu" else block.wall_ns[block.kept]
-    return nanoseconds / 1e6
-
-
-def _median_ms(block: Block, clock: Clock) -> float:
-    return float(statistics.median(_times_ms(block, clock).tolist()))  # ten times as fast as numpy's, on ten numbers
 
 
 def _widened(measured: Measurement, spread: float) -> Measurement:

@@ -6,10 +6,12 @@ import math
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+Clock = Literal["wall", "cpu"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,6 +26,15 @@ class Block:
     cpu_ns: NDArray[np.int64]
     kept: NDArray[np.bool_]
     energy_uj: float | None = None
+
+    def times_ms(self, clock: Clock = "wall") -> NDArray[np.float64]:
+        """Of the runs that were kept by the wall clock, or of all runs in CPU time."""
+        return (self.cpu_ns if clock == "cpu" else self.wall_ns[self.kept]) / 1e6
+
+    def median_ms(self, clock: Clock = "wall") -> float:
+        """Of these times; infinite where all runs were preempted."""
+        times = self.times_ms(clock).tolist()
+        return statistics.median(times) if times else math.inf  # ten times as fast as numpy's, on ten numbers
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Block:
@@ -56,16 +67,9 @@ class Timing:
     usual_ms: float = 0.0
 
     @property
-    def reference_ms(self) -> list[float]:
-        """The median of each of the reference's blocks; infinite where all of its runs were preempted."""
-        return [
-            statistics.median(b.wall_ns[b.kept].tolist()) / 1e6 if b.kept.any() else math.inf for b in self.reference
-        ]
-
-    @property
     def median_ms(self) -> float:
         """Of the reference's blocks; 0 where all runs were preempted."""
-        return statistics.median([ms for ms in self.reference_ms if ms < math.inf] or [0.0])
+        return statistics.median([block.median_ms() for block in self.reference if block.kept.any()] or [0.0])
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Timing:
