@@ -68,18 +68,27 @@ class Candidate:
         target = Path(path)
         if target.is_dir():
             raise ConfigError(f"export: expected a file name such as {target / 'model.onnx'}, got the folder {target}")
-        if self.artifact is None or not self.artifact.is_file():
-            raise ParefrontError(
-                f"{self.label} has no artefact on disk ({self.artifact}): only those of the front are kept; "
-                "search with keep_artifacts: all to keep every one"
-            )
-        content = self.artifact.read_bytes()
-        if self.sha256 and hashlib.sha256(content).hexdigest() != self.sha256:
-            raise ParefrontError(f"{self.artifact} has changed since it was measured: its SHA-256 is not {self.sha256}")
+        content = self.content()
         target.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(target, content)
         write_text(target.with_suffix(".yaml"), self.policy.to_yaml())
         return target
+
+    def content(self) -> bytes:
+        """The artefact's bytes.
+
+        Raises:
+            ParefrontError: as :meth:`export`.
+        """
+        if self.artifact is None or not self.artifact.is_file():
+            raise ParefrontError(
+                f"{self.label} has no artefact on disk ({self.artifact}): the front's are kept, others while they "
+                "fit in 1 GB; search with keep_artifacts: all to keep every one"
+            )
+        content = self.artifact.read_bytes()
+        if self.sha256 and hashlib.sha256(content).hexdigest() != self.sha256:
+            raise ParefrontError(f"{self.artifact} has changed since it was measured: its SHA-256 is not {self.sha256}")
+        return content
 
 
 class Evaluator(Protocol):

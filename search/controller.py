@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
 from contextlib import suppress
@@ -23,6 +24,7 @@ from .metrics import value_of
 from .record import Outcome, TrialRecord
 from .run import Run
 from .samplers import make_sampler
+from .settings import KEPT_BYTES
 from .study import RunStudy
 
 GIVE_UP_AFTER = 10
@@ -206,13 +208,15 @@ class _Session:
         return Front.of(candidates, settings.objectives, baseline, settings.budgets, self.run.path)
 
     def _prune(self, front: Front) -> None:
-        """Delete the artefacts of candidates that are not, or no longer, on the front."""
-        if self.run.settings.keep_artifacts == "all":
-            return
+        """Delete the artefacts of candidates that are not, or no longer, on the front, as far as these are too many."""
+        room = {"all": math.inf, "auto": KEPT_BYTES, "front": 0.0}[self.run.settings.keep_artifacts]
         members = {candidate.policy.digest for candidate in front}
-        for digest in (self.kept & self.records.keys()) - members:
-            self.run.artifact(digest).unlink(missing_ok=True)
-            self.kept.remove(digest)
+        for digest in [digest for digest in reversed(self.records) if digest in self.kept - members]:
+            artifact = self.run.artifact(digest)
+            room -= artifact.stat().st_size if artifact.is_file() else 0
+            if room < 0:
+                artifact.unlink(missing_ok=True)
+                self.kept.remove(digest)
 
 
 def _ignore(event: Event) -> None:

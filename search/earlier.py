@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..evaluators import DeviceProfile, Measurement
-from ..spaces import ConfigError, Policy
+from ..spaces import ConfigError, ParefrontError, Policy
+from .atomic import write_bytes
 from .candidate import Candidate
 from .run import Run
 
 BUILT_FOR = "built_for"
 """In a run's environment: the profile of the device whose artefacts it measures, where that is another one."""
+
+COUNTED = ("size_bytes", "macs", "params")
+"""What is counted of every candidate, whatever the device."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,21 @@ class Earlier:
         for key, (there, here) in pairs.items():
             if there != here:
                 raise ConfigError(f"run {self.run} was made with another {key} ({there!r} there, {here!r} here)")
+
+    def copy(self, policy: Policy, path: Path) -> Candidate | None:
+        """The candidate with what was counted of it then, its artefact copied to ``path``.
+
+        None where the file was not kept, or is not the one that was scored.
+        """
+        known = self.candidates.get(policy.digest)
+        if known is None:
+            return None
+        try:
+            write_bytes(path, known.content())
+        except ParefrontError:
+            return None
+        counted = {key: known.metrics[key] for key in COUNTED}
+        return Candidate(policy, counted, path, known.sha256, notes=known.notes)
 
     def scores(self, policy: Policy, prefix: str = "") -> dict[str, Measurement] | None:
         """``accuracy`` and ``accuracy_change`` as measured then; of the test split with the prefix ``"test_"``."""

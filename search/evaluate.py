@@ -119,7 +119,7 @@ class TaskEvaluator:
         self._on_phase("collecting calibration statistics")
         classes = torch.from_numpy(labels).long() if labels.dtype.kind in "iu" and labels.ndim == 1 else None
         self._calibration = Calibration(self.traced.net, calibration, classes)
-        if any(c.compensation == "least_squares" for c in self._compressors):
+        if self._earlier is None and any(c.compensation == "least_squares" for c in self._compressors):
             _ = self._calibration.targets
         self._search = Split.of("", task.search, task.metric, images, seed)
         gc.collect()
@@ -175,18 +175,11 @@ class TaskEvaluator:
 
     def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
         watch = Stopwatch()
+        if (scores := self._scored(policy)) is not None:
+            return self._time_again(policy, artifact, rivals, scores, watch)
         made, session = self._make(policy, artifact, watch, rivals)
         looks = self.timers.looks(policy, artifact)
-        known = dict(made.metrics)
-        if self._memory:
-            with watch.step("memory"):
-                known["memory_bytes"] = self.timers.first.memory(artifact, repeats=1)
-        scores = self._scored(policy)
-        if scores is not None:
-            raced = time_only(
-                {**known, **scores}, looks, Standing(rivals, 1) if rivals and self._racing else None, watch
-            )
-            return self._raced(replace(made, notes=(*made.notes, *self._rebuilt(made))), raced, watch)
+        known = {**made.metrics, **self._peak(artifact, watch)}
         if rivals is not None and self._racing:
             raced = race(self._search, session, known, looks, Standing(rivals, self._search.looks), watch)
             return self._raced(made, raced, watch)
@@ -196,6 +189,28 @@ class TaskEvaluator:
             while (seen := looks.full()) is not None:
                 known |= seen
         return replace(made, metrics=known, timings=watch.total())
+
+    def _time_again(
+        self, policy: Policy, artifact: Path, rivals: Front | None, scores: Mapping[str, Measurement], watch: Stopwatch
+    ) -> Candidate:
+        """A candidate of an earlier run: its file as it was scored, or made anew, timed on this device."""
+        assert self._earlier is not None
+        made = self._earlier.copy(policy, artifact)
+        if made is None:
+            made, _ = self._make(policy, artifact, watch, rivals)
+            made = replace(made, notes=(*made.notes, *self._rebuilt(made)))
+        elif rivals is not None:
+            refuse_beyond_budget(made, rivals)
+        known = {**made.metrics, **scores, **self._peak(artifact, watch)}
+        standing = Standing(rivals, looks=0, scored=True) if rivals is not None and self._racing else None
+        return self._raced(made, time_only(known, self.timers.looks(policy, artifact), standing, watch), watch)
+
+    def _peak(self, artifact: Path, watch: Stopwatch) -> dict[str, Measurement]:
+        """``memory_bytes``, where it is measured of every candidate."""
+        if not self._memory:
+            return {}
+        with watch.step("memory"):
+            return {"memory_bytes": self.timers.first.memory(artifact, repeats=1)}
 
     def _scored(self, policy: Policy, prefix: str = "") -> dict[str, Measurement] | None:
         return self._earlier.scores(policy, prefix) if self._earlier else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -66,8 +66,8 @@ def race(
             rival = standing.dominated_by(known)
         if rival is not None:
             break
-    while rival is None and look(looks.full):
-        rival = standing.dominated_by(known)
+    if rival is None:
+        _in_full(known, partial(look, looks.full), replace(standing, scored=True))
     with watch.step("accuracy"):
         known |= split.scores(outputs)
     why = f"after {len(outputs)} of {len(split)} images, dominated by {rival.label}" if rival is not None else ""
@@ -80,9 +80,15 @@ def time_only(scored: Known, looks: Looks, standing: Standing | None, watch: Sto
     look = partial(_look, known, watch)
     if standing is not None and look(looks.closer):
         rival = standing.dominated_by(known)
-    while rival is None and look(looks.full):
-        rival = standing.dominated_by(known) if standing is not None else None
+    if rival is None:
+        _in_full(known, partial(look, looks.full), standing)
     return Raced(known, f"dominated by {rival.label}" if rival is not None else "")
+
+
+def _in_full(known: Known, look: Callable[[], bool], standing: Standing | None) -> None:
+    """Measure latency in full, and what is noisy again, unless it is dominated as it is."""
+    while look() and (standing is None or standing.dominated_by(known) is None):
+        pass
 
 
 def _look(known: dict[str, Measurement], watch: Stopwatch, closer: Callable[[], Known | None]) -> bool:

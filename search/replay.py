@@ -1,4 +1,4 @@
-"""The replay sampler: the policies of an earlier run once more, in their order; for another device, say."""
+"""The replay sampler: the policies of an earlier run once more, its front first; for another device, say."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ from .together import TogetherSampler
 CREDIT = 0.75
 """What a candidate's time is multiplied by to see whether it might be on the front of another device."""
 
+_POLICIES = "replayed"
+"""Key in the context's memory."""
+
 
 @dataclass(frozen=True)
 class ReplayOptions:
@@ -46,7 +49,9 @@ class ReplaySampler(TogetherSampler):
         super().__init__(context)
         self._space = context.space
         options = read_options(ReplayOptions, context.options, "replay")
-        self._policies = replayed(Run.open(options.run), options.promising)
+        if _POLICIES not in context.memory:
+            context.memory[_POLICIES] = replayed(Run.open(options.run), options.promising)
+        self._policies: list[Policy] = context.memory[_POLICIES]
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -59,9 +64,14 @@ class ReplaySampler(TogetherSampler):
 
 
 def replayed(run: Run, promising: bool = False) -> list[Policy]:
-    """The policies of a run that were measured in full, in the order of its trials."""
+    """The policies of a run that were measured in full: those of its front, then the others in the order of its trials.
+
+    Who is good on one device is mostly good on another, and shows early who of the others need not be timed for long.
+    """
     candidates = [record.candidate for record in run.trials if record.candidate is not None]
     candidates = [candidate for candidate in candidates if not candidate.stopped_early]
+    members = {member.policy.digest for member in run.front} if candidates else set()
+    candidates.sort(key=lambda candidate: candidate.policy.digest not in members)
     if promising:
         candidates = [candidate for candidate in candidates if _promising(candidate, candidates, run)]
     return [candidate.policy for candidate in candidates]

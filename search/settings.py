@@ -10,7 +10,9 @@ from ..spaces import ConfigError
 from .budget import Budget
 from .metrics import metric_key
 
-KEEP = ("front", "all")
+KEEP = ("auto", "front", "all")
+KEPT_BYTES = 1e9
+"""Up to which ``"auto"`` keeps what is not on the front."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class SearchSettings:
         trials: number of different policies to evaluate, infeasible and failed ones included.
         sampler_options: of the sampler itself; each sampler knows its own.
         seed: of the sampler.
-        keep_artifacts: ``"front"``, or ``"all"`` for every candidate's.
+        keep_artifacts: ``"front"``, ``"all"`` for every candidate's, or ``"auto"`` for as many of the others', the
+            latest first, as fit in 1 GB: a run can then be measured on another device without making them anew.
         warm_start: name or path of a run whose probes are taken over.
         storage: URL of an Optuna storage; ``None`` for ``study.db`` in the run's folder.
     """
@@ -34,7 +37,7 @@ class SearchSettings:
     sampler: str = "auto"
     trials: int = 150
     seed: int = 0
-    keep_artifacts: str = "front"
+    keep_artifacts: str = "auto"
     warm_start: str | None = None
     storage: str | None = None
     sampler_options: Mapping[str, Any] = field(default_factory=dict)

@@ -37,10 +37,12 @@ class Standing:
     Attributes:
         front: the candidates to be dominated by, with objectives, budgets and the uncompressed model.
         looks: how often accuracy is looked at, at most.
+        scored: whether all images have been looked at. The front goes by what they give, so accuracy then has no error.
     """
 
     front: Front
     looks: int
+    scored: bool = False
 
     def dominated_by(self, known: Known) -> Candidate | None:
         """A member that dominates the candidate, all but surely; None where there is none.
@@ -94,7 +96,8 @@ class Standing:
             key = paired if paired in known and paired in member.metrics else key
             theirs, ours = member.metrics[key], known[key]
             ahead = _middle(theirs) - _middle(ours)
-            margin = stretch * math.hypot(_error(theirs), _error(ours)) if stretch else 0.0
+            sampled = stretch > 0 and not (self.scored and name == "accuracy")
+            margin = stretch * math.hypot(_error(theirs), _error(ours)) if sampled else 0.0
             leads[name] = (ahead if key in HIGHER_IS_BETTER else -ahead) - margin
         return leads
 

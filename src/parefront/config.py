@@ -115,7 +115,8 @@ class SearchConfig(Section):
         images: at most this many of the search split score a candidate; by default all.
         racing: whether a candidate is measured only until it is clear that another one dominates it.
         storage: URL of an Optuna storage; by default ``study.db`` in the run's folder.
-        keep_artifacts: ``"front"``, or ``"all"`` candidates' ONNX files.
+        keep_artifacts: the ONNX files of the ``"front"``, of ``"all"`` candidates, or, by default, the front's and as
+            many of the others as fit in 1 GB.
         warm_start: name or path of a run of the same model, whose probes are taken over.
         reuse_scores: name or path of a run of the same model on another device, whose artefacts are built again and
             whose accuracies are taken over, since those do not depend on the device.
@@ -128,7 +129,7 @@ class SearchConfig(Section):
     images: Positive | None = None
     racing: bool = True
     storage: str | None = None
-    keep_artifacts: Literal["front", "all"] = "front"
+    keep_artifacts: Literal["auto", "front", "all"] = "auto"
     warm_start: str | None = None
     reuse_scores: str | None = None
 

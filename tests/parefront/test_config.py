@@ -57,7 +57,7 @@ def test_short_spellings_are_understood(given: dict[str, Any], expected: object)
         ({"search": {"trials": "many"}}, "search.trials: expected a valid integer, got 'many'"),
         ({"search": {"trials": True}}, "search.trials: expected a valid integer, got True"),
         ({"search": {"racing": 3}}, "search.racing: expected"),
-        ({"search": {"keep_artifacts": "some"}}, "search.keep_artifacts: expected 'front' or 'all', got 'some'"),
+        ({"search": {"keep_artifacts": "some"}}, "search.keep_artifacts: expected 'auto', 'front' or 'all'"),
         ({"search": [1]}, "search.yaml: search: expected a mapping, got [1]"),
         ({"search": {"sampler": "unifrm"}}, "search.sampler: no sampler 'unifrm'; did you mean 'uniform'?"),
         ({"search": {"sampler": "amc", "sampler_options": {"rewrd": "error"}}}, "no option 'rewrd'; did you mean"),

@@ -11,8 +11,10 @@ import pytest
 import yaml
 
 from parefront import cli, retargeting
+from parefront.compressors import compress
 from parefront.search import Candidate, Run, split
 from parefront.search.evaluate import TaskEvaluator
+from parefront.spaces import Policy
 
 from .conftest import TASK, Command
 
@@ -82,10 +84,40 @@ def test_candidates_are_timed_anew_and_their_scores_taken_over(
         assert member.metrics["test_accuracy"] == known[member.policy.digest].metrics["test_accuracy"]
 
 
-def test_every_policy_is_replayed_in_order_and_the_same_command_goes_on(
+def test_no_file_that_was_kept_is_made_anew(source: Run, run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = {r.candidate.policy.digest: r.candidate for r in source.trials if r.candidate and r.policy}
+    lost, changed, *_ = (candidate.artifact for candidate in measured.values())
+    assert lost is not None
+    assert changed is not None
+    lost.unlink()
+    changed.write_bytes(b"another model")
+    compressed: list[str] = []
+
+    def count(net: Any, policy: Policy, *arguments: Any) -> Any:
+        compressed.append(policy.digest)
+        return compress(net, policy, *arguments)
+
+    monkeypatch.setattr("parefront.search.evaluate.compress", count)
+    assert run("retarget", "demo", "--device", "threads=2").code == 0
+
+    there = {record.policy.digest: record.candidate for record in Run.open("demo-on-threads-2").trials}
+    assert {digest for digest in compressed if digest in measured} == {lost.stem, changed.stem}
+    for digest, before in measured.items():
+        again = there[digest]
+        assert again is not None
+        assert again.artifact is not None
+        assert again.content() == again.artifact.read_bytes()
+        assert again.sha256 == before.sha256
+        for key in ("size_bytes", "macs", "params"):
+            assert again.metrics[key] == before.metrics[key]
+
+
+def test_every_policy_is_replayed_the_front_first_and_the_same_command_goes_on(
     source: Run, run: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = [record.policy for record in source.trials if record.candidate is not None]
+    measured = [record.policy for record in source.trials if record.candidate is not None]
+    members = {member.policy.digest for member in source.front}
+    wanted = sorted(measured, key=lambda policy: policy.digest not in members)
     retarget = ("retarget", "demo", "--device", "threads=2", "--run", "two")
     evaluate = TaskEvaluator.evaluate
 

@@ -22,6 +22,7 @@ from parefront.search import (
     Outcome,
     Run,
     Started,
+    controller,
     search,
 )
 from parefront.search.candidate import STOPPED
@@ -278,6 +279,23 @@ def test_artefacts_are_all_kept_where_asked(search_in: SearchIn) -> None:
     run, _ = search_in(SyntheticEvaluator(blocks=3), trials=15, keep_artifacts="all")
     complete = {r.policy.digest for r in run.trials if r.outcome is Outcome.COMPLETE}
     assert {p.stem for p in (run.path / "artifacts").iterdir()} == complete | {"baseline"}
+
+
+def test_artefacts_off_the_front_are_kept_while_they_fit_and_the_latest_first(
+    search_in: SearchIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything, _ = search_in(SyntheticEvaluator(blocks=3), "everything", trials=15)
+    complete = [r.policy.digest for r in everything.trials if r.outcome is Outcome.COMPLETE]
+    artifacts = everything.path / "artifacts"
+    assert {p.stem for p in artifacts.iterdir()} == {*complete, "baseline"}
+    members = {member.policy.digest for member in everything.front}
+    others = [digest for digest in complete if digest not in members]
+    size = everything.artifact(others[0]).stat().st_size
+
+    monkeypatch.setattr(controller, "KEPT_BYTES", 2.5 * size)
+    some, _ = search_in(SyntheticEvaluator(blocks=3), "some", trials=15)
+    kept = {p.stem for p in (some.path / "artifacts").iterdir()}
+    assert kept == {*members, "baseline", *others[-2:]}
 
 
 def test_a_lost_artefact_of_the_front_is_made_again(search_in: SearchIn) -> None:

@@ -99,7 +99,7 @@ def test_before_anything_is_measured_there_is_no_front(tmp_path: Path) -> None:
 
 
 def test_what_a_search_leaves_behind(search_in: SearchIn) -> None:
-    run, front = search_in(SyntheticEvaluator(blocks=4), trials=12)
+    run, front = search_in(SyntheticEvaluator(blocks=4), trials=12, keep_artifacts="front")
     assert {p.name for p in run.path.iterdir() if not p.name.startswith(".")} >= {
         *("config.yaml", "environment.json", "study.db", "trials", "artifacts", "front.json", "front.csv", "log.txt")
     }

@@ -60,6 +60,14 @@ def test_against_an_empty_front_nobody_is_dominated() -> None:
     assert Standing(front_of(), looks=1).dominated_by(sampled(0.1, 2.0)) is None
 
 
+def test_once_all_images_are_looked_at_only_latency_has_an_error() -> None:
+    behind = sampled(0.8995, 0.6)
+    assert Standing(FRONT, looks=1).dominated_by(behind) is None
+    assert Standing(FRONT, looks=0, scored=True).dominated_by(behind) == FRONT.candidates[-1]
+    assert Standing(FRONT, looks=0, scored=True).dominated_by(sampled(0.8995, 0.505)) is None
+    assert Standing(FRONT, looks=0, scored=True).dominated_by(sampled(0.9005, 0.6)) is None
+
+
 def test_more_looks_ask_for_a_clearer_lead() -> None:
     known = sampled(0.8905, 0.6)
     assert Standing(FRONT, looks=1).dominated_by(known) is not None
