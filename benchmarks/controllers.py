@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from parefront.search.front import ACCURACY_FLOOR
 NAME = "controllers"
 TRIALS = 150
 LADDER = (0.4, 0.3, 0.2)
+VOLUMES = ("hypervolume", "hypervolume_any")
 SAMPLERS = ("auto", "random", "nsga2", "tpe", "amc", "bisect", "cmaes")
 TASKS = {"resnet20": (0, 1, 2), "fashion_mnist": (0, 1, 2), "resnet56": (0,)}
 """With the seeds of each."""
@@ -42,7 +44,10 @@ def job_of(name: str) -> Job:
 
 
 def trace_of(run: Run, evaluator: TaskEvaluator, anchor: float) -> dict[str, Any]:
-    """A run's hypervolume after each evaluation, with the seconds it had taken by then, probes included.
+    """What a run had after each evaluation, with the seconds it had taken by then, probes included.
+
+    ``hypervolume`` counts what loses less than ten points, ``hypervolume_any`` any accuracy, each as a share of the
+    most there could be; ``accuracy`` is the best on the search split within each share of the latency.
 
     Latency ratios of int8 candidates are put on one scale for all runs: as if the whole net in int8, which they are
     timed against, had run at ``anchor`` in each.
@@ -50,7 +55,10 @@ def trace_of(run: Run, evaluator: TaskEvaluator, anchor: float) -> dict[str, Any
     probes = run.path / "probes.json"
     spent = json.loads(probes.read_text())["seconds"] if probes.is_file() else 0.0
     own, base = int8_anchor(run), run.search_baseline.metrics["accuracy"].value
-    seconds, volumes, asked, points = [], [], [], np.zeros((0, 2))
+    corners = {"hypervolume": ACCURACY_FLOOR, "hypervolume_any": base}
+    seconds, asked, points = [], [], np.zeros((0, 2))
+    traces: dict[str, list[float]] = {name: [] for name in corners}
+    best: dict[str, list[float]] = {f"{share}x": [] for share in LADDER}
     for record in run.trials:
         spent += record.seconds
         if record.candidate is not None:
@@ -59,11 +67,16 @@ def trace_of(run: Run, evaluator: TaskEvaluator, anchor: float) -> dict[str, Any
             points = np.vstack([points, [base - metrics["accuracy"].value, ratio]])
             asked.append(record.candidate.timings.get("ask", 0.0))
         seconds.append(spent)
-        volumes.append(hypervolume(points, [ACCURACY_FLOOR, 1.0]) / ACCURACY_FLOOR)
+        for name, loss in corners.items():
+            traces[name].append(hypervolume(points, [loss, 1.0]) / loss)
+        for share in LADDER:
+            losses = points[points[:, 1] <= share, 0]
+            best[f"{share}x"].append(base - float(losses.min()) if losses.size else 0.0)
     return {
         "probe_seconds": seconds[0] - run.trials[0].seconds,
         "seconds": seconds,
-        "hypervolume": volumes,
+        **traces,
+        "accuracy": best,
         "overhead_ms": 1000 * float(np.median(asked)),
         "at": {f"{share}x": best_at(run, evaluator, anchor / own, share) for share in LADDER},
     }
@@ -81,41 +94,69 @@ def best_at(run: Run, evaluator: TaskEvaluator, scale: float, share: float) -> f
     return best.metrics["test_accuracy"].value if best is not None else None
 
 
-def reaches(trace: dict[str, Any], volume: float) -> tuple[int, float] | None:
-    """After how many evaluations and seconds a run has a hypervolume."""
-    for count, (reached, seconds) in enumerate(zip(trace["hypervolume"], trace["seconds"], strict=True), start=1):
+def reaches(trace: dict[str, Any], name: str, volume: float) -> tuple[float, float]:
+    """After how many evaluations and seconds a run has a hypervolume; infinite where it never has."""
+    for count, (reached, seconds) in enumerate(zip(trace[name], trace["seconds"], strict=True), start=1):
         if reached >= volume:
             return count, seconds
-    return None
+    return math.inf, math.inf
+
+
+def by_then(trace: dict[str, Any], share: str, seconds: float) -> float:
+    """The best accuracy within a share of the latency that a run had after so many seconds."""
+    done = int(np.searchsorted(trace["seconds"], seconds, side="right"))
+    return trace["accuracy"][share][done - 1] if done else 0.0
 
 
 def table(of_task: dict[str, Any]) -> str:
-    """Medians over seeds, as Markdown; the last columns say when ``auto`` had what the sampler ended with."""
-    lines = [
-        "| sampler | seeds | final hypervolume (range) | seconds | of these probes | at 0.4x | at 0.3x | at 0.2x "
-        "| overhead | `auto` reaches it after | in time |",
-        "| --- " * 11 + "|",
+    """Medians over seeds, as Markdown: what each sampler found, and when ``auto`` had as much."""
+    by_sampler: dict[str, dict[str, Any]] = {}
+    for key, trace in of_task.items():
+        sampler, seed = key.rsplit("-", 1)
+        by_sampler.setdefault(sampler, {})[seed] = trace
+    found = [
+        "| sampler | seeds | hypervolume (range) | any loss (range) | seconds | of these probes | at 0.4x | at 0.3x "
+        "| at 0.2x | overhead |",
+        "| --- " * 10 + "|",
     ]
-    autos = {
-        seed: trace for key, trace in of_task.items() for sampler, seed in [key.rsplit("-", 1)] if sampler == "auto"
-    }
-    for sampler in dict.fromkeys(key.rsplit("-", 1)[0] for key in of_task):
-        traces = {key.rsplit("-", 1)[1]: of_task[key] for key in of_task if key.rsplit("-", 1)[0] == sampler}
-        final = [t["hypervolume"][-1] for t in traces.values()]
-        when = [reaches(autos[s], t["hypervolume"][-1]) for s, t in traces.items() if s in autos]
-        shares = [w[1] / traces[s]["seconds"][-1] for s, w in zip(traces, when, strict=False) if w is not None]
-        counts = [w[0] for w in when if w is not None]
-        at = [[t["at"][f"{share}x"] for t in traces.values() if t["at"][f"{share}x"]] for share in LADDER]
-        cells = [f"{np.median(a):.2%}" if a else "–" for a in at]
-        median = {k: float(np.median([t[k] for t in traces.values()])) for k in ("probe_seconds", "overhead_ms")}
-        lines.append(
-            f"| `{sampler}` | {len(final)} | {np.median(final):.4f} ({min(final):.4f}–{max(final):.4f}) "
-            f"| {np.median([t['seconds'][-1] for t in traces.values()]):.0f} | {median['probe_seconds']:.0f} "
-            f"| {' | '.join(cells)} | {median['overhead_ms']:.0f} ms "
-            f"| {f'{np.median(counts):.0f} evaluations' if counts else '–'} "
-            f"| {f'{np.median(shares):.2f}x' if shares else '–'} |"
-        )
-    return "\n".join(lines)
+    against = [
+        "| sampler | `auto` has its hypervolume after | in time | any loss: after | in time | at 0.4x, `auto` by then "
+        "| at 0.3x, `auto` by then |",
+        "| --- " * 7 + "|",
+    ]
+    for sampler, traces in by_sampler.items():
+        runs = list(traces.values())
+        at = [[t["at"][f"{share}x"] for t in runs if t["at"][f"{share}x"]] for share in LADDER]
+        cells = [
+            *(spread([t[name][-1] for t in runs]) for name in VOLUMES),
+            f"{np.median([t['seconds'][-1] for t in runs]):.0f}",
+            f"{np.median([t['probe_seconds'] for t in runs]):.0f}",
+            *(f"{np.median(a):.2%}" if a else "–" for a in at),
+            f"{np.median([t['overhead_ms'] for t in runs]):.0f} ms",
+        ]
+        found.append(f"| `{sampler}` | {len(runs)} | {' | '.join(cells)} |")
+        pairs = [(trace, by_sampler["auto"][s]) for s, trace in traces.items() if s in by_sampler.get("auto", {})]
+        if sampler != "auto" and pairs:
+            against.append(f"| `{sampler}` | {' | '.join(against_auto(pairs))} |")
+    return "\n".join([*found, "", *against])
+
+
+def against_auto(pairs: list[tuple[dict[str, Any], dict[str, Any]]]) -> list[str]:
+    """Cells of the second table: runs of a sampler, each with that of ``auto`` by the same seed."""
+    cells = []
+    for name in VOLUMES:
+        when = [(*reaches(auto, name, trace[name][-1]), trace["seconds"][-1]) for trace, auto in pairs]
+        count, share = np.median([(count, seconds / total) for count, seconds, total in when], axis=0)
+        cells += [f"{count:.0f} evaluations", f"{share:.2f}x"] if np.isfinite(share) else ["never", "–"]
+    for within in (f"{share}x" for share in LADDER[:2]):
+        ends = [[by_then(run, within, trace["seconds"][-1]) for run in (trace, auto)] for trace, auto in pairs]
+        theirs, ours = np.median(ends, axis=0)
+        cells.append(f"{theirs:.2%}, {ours:.2%}")
+    return cells
+
+
+def spread(values: list[float]) -> str:
+    return f"{np.median(values):.3f} ({min(values):.3f}–{max(values):.3f})"
 
 
 def main() -> None:
