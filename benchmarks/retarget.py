@@ -12,10 +12,11 @@ import argparse
 import time
 
 import numpy as np
-from compare import REPOSITORY, RUNS
+from compare import REPOSITORY, RUNS, int8_anchor
 
 from parefront.cli import main as parefront
-from parefront.search import Candidate, Run, replayed
+from parefront.search import Candidate, Run, hypervolume, replayed
+from parefront.search.front import ACCURACY_FLOOR
 
 CONFIG = REPOSITORY / "examples" / "fashion_mnist" / "search.yaml"
 
@@ -37,18 +38,33 @@ def main() -> None:
 
 
 def report(source: Run, there: Run, fresh: Run, seconds: float) -> None:
-    steps = [record.candidate.timings for record in there.trials if record.candidate is not None]
-    measuring = float(np.median([step["latency"] for step in steps]))
+    candidates = [record.candidate for record in there.trials if record.candidate is not None]
+    measuring = float(np.median([c.timings["latency"] for c in candidates if not c.stopped_early]))
     print(
-        f"{len(steps)} of {len(source.trials)} candidates measured anew in {seconds:.0f} s; one measurement takes "
+        f"{len(candidates)} of {len(source.trials)} candidates measured anew in {seconds:.0f} s, "
+        f"{sum(c.stopped_early for c in candidates)} of them by a short look; a measurement in full takes "
         f"{measuring:.2f} s, 150 of them {150 * measuring:.0f} s; accuracy runs: "
-        f"{sum(step.get('accuracy', 0.0) > 0.0 for step in steps)}"
+        f"{sum(c.timings.get('accuracy', 0.0) > 0.0 for c in candidates)}"
     )
     ours, theirs = ({c.policy.digest: c for c in run.front} for run in (there, fresh))
     print(f"on both fronts {len(ours.keys() & theirs.keys())}, on one alone {len(ours.keys() ^ theirs.keys())}")
-    print(f"hypervolume {there.front.hypervolume():.4f}, fresh {fresh.front.hypervolume():.4f}")
+    anchors = int8_anchor(there), int8_anchor(fresh)
+    print(f"int8 against the uncompressed model: {anchors[0]:.3f}x, fresh {anchors[1]:.3f}x")
+    print(f"hypervolume {volume(there, 1.0):.4f}, fresh {volume(fresh, anchors[0] / anchors[1]):.4f}")
     for digest in ours.keys() ^ theirs.keys():
         print(f"  {'retargeted' if digest in ours else 'fresh'} alone: {describe(ours.get(digest) or theirs[digest])}")
+
+
+def volume(run: Run, scale: float) -> float:
+    """Of the front, its int8 members' ratios multiplied by ``scale``: two runs read int8's own ratio differently."""
+    base = run.search_baseline.metrics["accuracy"].value
+
+    def ratio(member: Candidate) -> float:
+        in_int8 = any("quantize/" in knob for knob in member.policy)
+        return member.metrics["latency_ratio"].value * (scale if in_int8 else 1.0)
+
+    points = [[base - member.metrics["accuracy"].value, ratio(member)] for member in run.front]
+    return hypervolume(np.array(points), [ACCURACY_FLOOR, 1.0]) / ACCURACY_FLOOR
 
 
 def describe(candidate: Candidate) -> str:
