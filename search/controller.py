@@ -210,8 +210,8 @@ class _Session:
     def _prune(self, front: Front) -> None:
         """Delete the artefacts of candidates that are not, or no longer, on the front, as far as these are too many."""
         room = {"all": math.inf, "auto": KEPT_BYTES, "front": 0.0}[self.run.settings.keep_artifacts]
-        members = {candidate.policy.digest for candidate in front}
-        for digest in [digest for digest in reversed(self.records) if digest in self.kept - members]:
+        others = self.kept - {candidate.policy.digest for candidate in front}
+        for digest in [digest for digest in reversed(self.records) if digest in others]:
             artifact = self.run.artifact(digest)
             room -= artifact.stat().st_size if artifact.is_file() else 0
             if room < 0:

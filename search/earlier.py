@@ -11,13 +11,12 @@ from ..evaluators import DeviceProfile, Measurement
 from ..spaces import ConfigError, ParefrontError, Policy
 from .atomic import write_bytes
 from .candidate import Candidate
+from .metrics import metric_key
 from .run import Run
+from .standing import COUNTED
 
 BUILT_FOR = "built_for"
 """In a run's environment: the profile of the device whose artefacts it measures, where that is another one."""
-
-COUNTED = ("size_bytes", "macs", "params")
-"""What is counted of every candidate, whatever the device."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class Earlier:
             write_bytes(path, known.content())
         except ParefrontError:
             return None
-        counted = {key: known.metrics[key] for key in COUNTED}
+        counted = {key: known.metrics[key] for key in map(metric_key, sorted(COUNTED))}
         return Candidate(policy, counted, path, known.sha256, notes=known.notes)
 
     def scores(self, policy: Policy, prefix: str = "") -> dict[str, Measurement] | None:

@@ -118,8 +118,8 @@ class SearchConfig(Section):
         keep_artifacts: the ONNX files of the ``"front"``, of ``"all"`` candidates, or, by default, the front's and as
             many of the others as fit in 1 GB.
         warm_start: name or path of a run of the same model, whose probes are taken over.
-        reuse_scores: name or path of a run of the same model on another device, whose artefacts are built again and
-            whose accuracies are taken over, since those do not depend on the device.
+        reuse_scores: name or path of a run of the same model on another device, whose artefacts (built again where
+            they were not kept) and accuracies are taken over, since those do not depend on the device.
     """
 
     sampler: str = "auto"
