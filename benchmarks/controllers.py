@@ -1,9 +1,9 @@
 """Controllers side by side: hypervolume against evaluations and against time, on three tasks.
 
-    python benchmarks/controllers.py [--tasks resnet20 …] [--samplers auto random …] [--seeds 0 1 2]
+    python benchmarks/controllers.py [--tasks resnet20 …] [--samplers auto random …] [--seeds 0 1 2] [--trials 150]
 
 About three hours on two cores for everything; goes on where it was stopped, and writes what it has after each run to
-``results/controllers.json`` and ``pictures/controllers-TASK.png``.
+``results/controllers.json`` and ``pictures/controllers-TASK.png``. With another number of trials it names the runs so.
 """
 
 from __future__ import annotations
@@ -35,12 +35,13 @@ TASKS = {"resnet20": (0, 1, 2), "fashion_mnist": (0, 1, 2), "resnet56": (0,)}
 RANKS = {"low_rank": {"schemes": ["svd"], "ranks": [0.5, 0.25]}}
 
 
-def job_of(name: str) -> Job:
+def job_of(name: str, trials: int) -> Job:
     """The task with pruning, depth, rank and bits in its space."""
+    job = f"{NAME}-{name}" if trials == TRIALS else f"{NAME}-{trials}-{name}"
     if name == "fashion_mnist":
         images = CONFIG["search"].get("images")
-        return Job(f"{NAME}-{name}", quickstart(), {**CONFIG["compress"], **RANKS}, TRIALS, images)
-    return Job(f"{NAME}-{name}", task(int(name.removeprefix("resnet"))), {**SPACE, **RANKS}, TRIALS, None)
+        return Job(job, quickstart(), {**CONFIG["compress"], **RANKS}, trials, images)
+    return Job(job, task(int(name.removeprefix("resnet"))), {**SPACE, **RANKS}, trials, None)
 
 
 def trace_of(run: Run, evaluator: TaskEvaluator, anchor: float) -> dict[str, Any]:
@@ -164,11 +165,13 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=list(TASKS))
     parser.add_argument("--samplers", nargs="+", default=list(SAMPLERS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--trials", type=int, default=TRIALS)
     arguments = parser.parse_args()
+    as_many = "" if arguments.trials == TRIALS else f" ({arguments.trials})"
     path = RESULTS / f"{NAME}.json"
     results: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {"tasks": {}}
     for name in arguments.tasks:
-        job = job_of(name)
+        job = job_of(name, arguments.trials)
         evaluator = TaskEvaluator(job.task, job.compress, DeviceOptions(), images=job.images, on_phase=print)
         results |= {"machine": describe(evaluator.timers.first.profile), "trials": TRIALS}
         of_task = results["tasks"].setdefault(name, {"runs": {}})
@@ -179,7 +182,7 @@ def main() -> None:
                     of_task["int8"] = control(job.task, evaluator, run)
                     of_task["anchor"] = int8_anchor(run)
                 evaluator.baseline(run.path / "artifacts")
-                of_task["runs"][f"{sampler}-{seed}"] = trace_of(run, evaluator, of_task["anchor"])
+                of_task["runs"][f"{sampler}{as_many}-{seed}"] = trace_of(run, evaluator, of_task["anchor"])
                 save(NAME, results)
                 draw(name, of_task["runs"])
         evaluator.close()

@@ -13,6 +13,7 @@ from ..compressors.base import Compressor, Target
 from ..evaluators import divergence
 from ..spaces import Infeasible, Policy
 from ..spaces.trace import Traced
+from .prefix import Prefix
 
 IMAGES = 128
 """At most so many; fewer of a network as large as makes calibration take fewer."""
@@ -49,8 +50,9 @@ class QuickLook:
         ]
         space_of(self._compressors, traced.graph)
         images = torch.from_numpy(inputs[: min(IMAGES, len(calibration.compensation_inputs))])
-        self._inputs = images.contiguous(memory_format=torch.channels_last) if images.dim() == 4 else images
-        self._reference = self._outputs(traced.net)
+        images = images.contiguous(memory_format=torch.channels_last) if images.dim() == 4 else images
+        self._prefix = Prefix(traced.net, torch.split(images, BATCH))
+        self._reference = self._prefix.outputs(traced.net).numpy()
 
     def divergence(self, policy: Policy) -> float:
         """As :func:`parefront.evaluators.divergence`; lower is better, zero for the uncompressed model.
@@ -58,14 +60,10 @@ class QuickLook:
         Raises:
             Infeasible: where the policy leaves no working network.
         """
-        outputs = self._outputs(compress(self._net, policy, self._compressors, self._calibration))
+        outputs = self._prefix.outputs(compress(self._net, policy, self._compressors, self._calibration)).numpy()
         if not np.isfinite(outputs).all():
             raise Infeasible("outputs are not finite")
         return divergence(outputs, self._reference, classes=self._classes).value
-
-    def _outputs(self, net: torch.nn.Module) -> np.ndarray:
-        with torch.no_grad():
-            return torch.cat([net(batch) for batch in torch.split(self._inputs, BATCH)]).numpy()
 
 
 def _quick(compressor: Compressor, options: Mapping[str, Any], target: Target) -> Compressor:

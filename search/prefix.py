@@ -1,0 +1,130 @@
+"""Values in the midst of a network, kept so that a copy with one change is run from that change on only."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, fx, nn
+
+KEPT_BYTES = 512e6
+"""Most that the values may take. Of a network that has more of them every second one is kept, every third …"""
+
+Cut = int
+"""The place of a node among the nodes: all that comes later reads of what came before this node's value alone."""
+
+
+class Prefix:
+    """A network's values on some inputs, at its cuts (behind every residual block, or every layer of a plain chain).
+
+    Args:
+        net: in evaluation mode; not to be changed afterwards.
+        batches: inputs, each of shape ``(b, …)``.
+        kept_bytes: most that values may take.
+    """
+
+    def __init__(self, net: fx.GraphModule, batches: Sequence[Tensor], kept_bytes: float = KEPT_BYTES) -> None:
+        self._net, self._batches = net, batches
+        cuts = _cuts(net)
+        first = _run(net, batches[0], watched=cuts)[1]
+        needed = sum(value.nbytes for value in first.values()) * len(batches)
+        kept = [cut for cut in cuts if cut in first][:: max(1, math.ceil(needed / kept_bytes))]
+        self._held = [_run(net, batch, watched=kept)[1] for batch in batches]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the values take."""
+        return sum(value.nbytes for held in self._held for value in held.values())
+
+    def outputs(self, changed: fx.GraphModule) -> Tensor:
+        """What a changed copy makes of all inputs, shape ``(n, …)``: the same floats as running all of it gives."""
+        place = self._last_before(_alike(self._net, changed))
+        starts = [None if place is None else (place, held[place]) for held in self._held]
+        return torch.cat([_run(changed, batch, start)[0] for batch, start in zip(self._batches, starts, strict=True)])
+
+    def _last_before(self, alike: int) -> Cut | None:
+        """The last cut that is kept among the first ``alike`` nodes."""
+        return max((cut for cut in self._held[0] if cut < alike), default=None)
+
+
+def _run(
+    net: fx.GraphModule, batch: Tensor, start: tuple[Cut, Tensor] | None = None, watched: Iterable[Cut] = ()
+) -> tuple[Tensor, dict[Cut, Tensor]]:
+    """The output, and tensors at the places that are watched; from a cut and its value on, where there is one."""
+    known: dict[fx.Node, Any] = {}
+    if start is not None:
+        place, value = start
+        nodes = list(net.graph.nodes)
+        known = {**dict.fromkeys(nodes[:place]), nodes[place]: value}
+    runner = _Watch(net, frozenset(watched))
+    with torch.no_grad():
+        output: Tensor = runner.run(batch, initial_env=known)
+    return output, runner.seen
+
+
+class _Watch(fx.Interpreter):
+    def __init__(self, net: fx.GraphModule, watched: frozenset[Cut]) -> None:
+        super().__init__(net)
+        self._watched = {node: place for place, node in enumerate(net.graph.nodes) if place in watched}
+        self.seen: dict[Cut, Tensor] = {}
+
+    def run_node(self, n: fx.Node) -> Any:
+        value = super().run_node(n)
+        if n in self._watched and isinstance(value, Tensor):
+            self.seen[self._watched[n]] = value
+        return value
+
+
+def _cuts(net: fx.GraphModule) -> list[Cut]:
+    """Cuts, first to last; without those that an operator without weights makes of the value at the cut before it."""
+    nodes = list(net.graph.nodes)
+    places = {node: place for place, node in enumerate(nodes)}
+    cuts: list[Cut] = []
+    read_until, before = 0, False
+    for place, node in enumerate(nodes[:-1]):
+        cut = read_until <= place
+        if cut and not (before and _is_free(net, node)):
+            cuts.append(place)
+        before = cut
+        read_until = max(read_until, *(places[user] for user in node.users), 0)
+    return cuts
+
+
+def _is_free(net: fx.GraphModule, node: fx.Node) -> bool:
+    """Whether a node takes next to no time: it has no weights."""
+    return node.op == "call_module" and not any(True for _ in net.get_submodule(str(node.target)).parameters())
+
+
+def _alike(net: fx.GraphModule, changed: fx.GraphModule) -> int:
+    """How many of the first nodes of two networks do the same."""
+    pairs = zip(net.graph.nodes, changed.graph.nodes, strict=False)
+    return sum(1 for _ in itertools.takewhile(lambda pair: _same_node(net, changed, *pair), pairs))
+
+
+def _same_node(net: fx.GraphModule, changed: fx.GraphModule, one: fx.Node, other: fx.Node) -> bool:
+    if (one.op, one.name, str(one.target)) != (other.op, other.name, str(other.target)):
+        return False
+    if str(one.args) != str(other.args) or str(one.kwargs) != str(other.kwargs):
+        return False
+    return one.op != "call_module" or _same(net.get_submodule(str(one.target)), changed.get_submodule(str(one.target)))
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two modules, or what they hold, are equal."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, Tensor):
+        return one.shape == other.shape and torch.equal(one, other)
+    if isinstance(one, np.ndarray):
+        return np.array_equal(one, other)
+    if isinstance(one, nn.Module):
+        return _same(vars(one), vars(other))
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_same(value, other[key]) for key, value in one.items())
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return bool(one == other)
