@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from ..spaces.messages import did_you_mean
 from .assumed import assumed_sensitivity
 from .context import SamplerContext
 from .ddpg import Ddpg, Floats, Replay
-from .episode import Episode
+from .episode import Episode, within
 from .history import Tried
 from .metrics import costs_of, metric_key
 from .rewards import REWARDS, error_and_cost, scores
@@ -26,6 +27,8 @@ UPDATES = 3
 BASELINE_DECAY = 0.95
 ROOM = 1.5
 """Least ratio of the greatest budget of an episode to the smallest, where the search's own budget can hardly be met."""
+PENALTY = 3.0
+"""What the search's budgets are missed by, times this, is taken from an episode's reward."""
 _BUDGET, _LEARNING = 1, 2
 
 
@@ -54,10 +57,11 @@ class AmcOptions:
             raise ConfigError(f"sampler_options.reward: no reward {self.reward!r}{hint}")
         for name in ("warmup", "sigma", "decay", "band"):
             value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if value is not None and not (number and 0 <= value < math.inf):
                 raise ConfigError(f"sampler_options.{name}: expected a number of 0 or more, got {value!r}")
-        if self.decay > 1 or self.sigma > 10:
-            raise ConfigError("sampler_options: expected a decay of at most 1 and a sigma of at most 10")
+        if not 0 < self.decay <= 1 or self.sigma > 10:
+            raise ConfigError("sampler_options: expected a decay above 0, of at most 1, and a sigma of at most 10")
 
 
 class Agent:
@@ -99,7 +103,7 @@ class Agent:
     def suggest(self, number: int, generator: np.random.Generator) -> dict[str, Choice]:
         """A choice for every knob, for the trial of that number."""
         episode, action = self._episode(number), 0.0
-        sigma = self._options.sigma * self._options.decay ** (self._episodes - self._warmup)
+        sigma = self._options.sigma * self._options.decay ** max(0, self._episodes - self._warmup)
         while (knob := episode.knob) is not None:
             last = len(self._route.savings[knob]) - 1
             if self._episodes < self._warmup:
@@ -112,11 +116,11 @@ class Agent:
         return self._route.sensitivity.params(episode.places)
 
     def budget(self, number: int) -> float:
-        """The share of the uncompressed model's cost that the episode of that number may have."""
-        low = max(self._route.cheapest, 0.01)
-        top = min(self._route.dearest, max(ROOM * low, min([1.0, *self._limits()])))
+        """The share of the uncompressed model's cost that the episode of that number may have, as expected."""
+        low, dearest = self._route.expected
+        top = min(dearest, max(ROOM * low, min([1.0, *self._limits()])))
         drawn = np.random.default_rng([self._context.search_seed, number, _BUDGET]).uniform()
-        return float(low * (max(top, low) / low) ** drawn)
+        return float(low + (max(top, low) - low) * drawn)
 
     def _limits(self) -> list[float]:
         """The search's own budgets on the cost, as shares of the uncompressed model's."""
@@ -125,8 +129,7 @@ class Agent:
         return [budget.share_of(self._context.baseline) for budget in budgets]
 
     def _episode(self, number: int) -> Episode:
-        budget = self.budget(number)
-        return Episode(self._route, (1 - self._options.band) * budget, budget)
+        return within(self._route, self.budget(number), self._options.band)
 
     def _remember(self, number: int, tried: Tried) -> None:
         """The steps of a trial, as they were or would have been."""
@@ -138,7 +141,8 @@ class Agent:
             steps.append((state, action))
             episode.take(int(places[knob]))
         names = self._context.objectives
-        reward = self._reward(scores(tried.costs, self._before, names, self._loss, self._cost, episode.high))
+        reward = self._reward(scores(tried.costs, self._before, names, self._loss, self._cost, self.budget(number)))
+        reward -= PENALTY * tried.violation
         for index, (state, action) in enumerate(steps):
             following = steps[index + 1][0] if index + 1 < len(steps) else None
             self._replay.add(state, action, reward, following)

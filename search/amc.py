@@ -32,9 +32,10 @@ class AmcSampler(TogetherSampler):
     Deviations:
 
     - All knobs, not prune ratios alone; a continuous action means the nearest choice.
-    - The budget is drawn for every trial, evenly on a logarithmic scale from the cheapest policy's expected cost up to
-      the search's own budget or the uncompressed model, and is part of the state: one agent for the whole front.
-    - Costs are the additive ones of the probes, or MACs where there are none; the reward sees what was measured.
+    - The budget is drawn for every trial, evenly from the cheapest policy's expected cost up to the search's own budget
+      or the uncompressed model, and is part of the state: one agent for the whole front.
+    - Costs are those that the probes let expect, or MACs where there are none; the reward sees what was measured. What
+      it misses budgets by, on other metrics too, is taken from the reward, times ``PENALTY``.
     - Costs are bound from below, too, so that budgets of all sizes are tried.
     - Warm-up is an eighth of the trials, not 100 of 400; three updates of the networks after each trial, not one for
       every layer: a trial is to cost 50 ms beside its evaluation.

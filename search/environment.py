@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..spaces import Infeasible, Layer, Policy
 from .candidate import Candidate
-from .episode import Episode
+from .episode import within
 from .metrics import costs_of, metric_key
 from .rewards import REWARDS, error_and_cost, scores
 from .route import Route
@@ -41,7 +41,7 @@ def compression_environment(
     of the choice among the knob's; it is clipped to the episode's budget, and ``info["action"]`` is what was carried
     out. The last step's reward is the policy's, that of all others zero; its ``info`` has the ``policy`` and, but for
     infeasible ones, the ``candidate``. The budget is drawn at ``reset``, or given as ``options={"budget": 0.5}``, a
-    share of the uncompressed model's cost.
+    share of the uncompressed model's expected cost.
 
     ::
 
@@ -79,10 +79,11 @@ def compression_environment(
             self, *, seed: int | None = None, options: dict[str, Any] | None = None
         ) -> tuple[NDArray[np.float32], dict[str, Any]]:
             super().reset(seed=seed)
-            drawn = self.np_random.uniform(route.cheapest, min(1.0, route.dearest))
-            budget = float((options or {}).get("budget", drawn))
-            self._episode, self._action = Episode(route, (1 - band) * budget, budget), 0.0
-            return states.of(self._episode, self._action), {"budget": self._episode.high}
+            least, greatest = route.expected
+            drawn = self.np_random.uniform(least, min(1.0, greatest))
+            self._budget = max(least, float((options or {}).get("budget", drawn)))
+            self._episode, self._action = within(route, self._budget, band), 0.0
+            return states.of(self._episode, self._action), {"budget": self._budget}
 
         def step(self, action: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
             episode, knob = self._episode, self._episode.knob
@@ -103,6 +104,6 @@ def compression_environment(
             except Infeasible:
                 return INFEASIBLE
             costs = costs_of(candidate, objectives)
-            return REWARDS[reward](scores(costs, before, objectives, loss, cost, self._episode.high))
+            return REWARDS[reward](scores(costs, before, objectives, loss, cost, self._budget))
 
     return CompressionEnvironment()

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 from .route import Route
 
 _ROUNDING = 1e-9
+
+
+def within(route: Route, budget: float, band: float) -> Episode:
+    """An episode whose expected cost stays within ``budget``, and where that is to be had not below 1 − ``band`` of it.
+
+    The budget is a share of the uncompressed model's cost, above zero.
+    """
+    low = route.sum_at((1 - band) * budget) if band < 1 else -math.inf
+    return Episode(route, low, route.sum_at(budget))
 
 
 class Episode:
@@ -26,7 +37,7 @@ class Episode:
 
         Args:
             route: the knobs.
-            low, high: least and greatest cost that is aimed at, as shares of the uncompressed model's.
+            low, high: least and greatest sum (see :class:`Route`) that is aimed at.
         """
         self._route, self._low, self._high = route, low, max(high, route.cheapest)
         self.places = [int(place) for place in route.sensitivity.neutral]
@@ -43,12 +54,12 @@ class Episode:
 
     @property
     def high(self) -> float:
-        """The greatest cost allowed; never below that of the cheapest policy."""
+        """The greatest sum allowed; never below that of the cheapest policy."""
         return self._high
 
     @property
     def cost(self) -> float:
-        """Share of the uncompressed model's cost with what is chosen so far, and nothing saved by other knobs."""
+        """The sum with what is chosen so far, and nothing saved by other knobs."""
         return self._route.base_cost - self.saved
 
     def clip(self, wanted: int) -> int:
@@ -90,7 +101,7 @@ class Episode:
             self._ahead_least -= self._route.least[knob]
 
     def _reach(self, place: int) -> tuple[float, float]:
-        """Least and greatest cost within reach once the present knob has this choice."""
+        """Least and greatest sum within reach once the present knob has this choice."""
         route, knob = self._route, self._left[-1]
         most, least = self.ahead - route.most[knob], self._ahead_least - route.least[knob]
         if place == self.places[knob]:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from .sensitivity import Sensitivity
 
 
 @dataclass(frozen=True)
 class Route:
     """The knobs in execution order, each behind those that may make it void. All tuples are by place in the space.
+
+    An agent counts in *sums*: the base's cost less what each knob saves by itself. Where savings overlap, the expected
+    cost is higher (:meth:`Sensitivity.cost_after`); sums may fall below zero.
 
     Attributes:
         sensitivity: what the knobs save.
@@ -61,13 +66,24 @@ class Route:
 
     @property
     def cheapest(self) -> float:
-        """Least cost of any policy, as a share of the uncompressed model's."""
+        """Least sum of any policy: the base's cost less all that its knobs save; may be below zero."""
         return self.base_cost - sum(self.most[place] for place in self.outermost)
 
     @property
     def dearest(self) -> float:
-        """Greatest cost of any policy."""
+        """Greatest sum of any policy."""
         return self.base_cost - sum(self.least[place] for place in self.outermost)
+
+    @property
+    def expected(self) -> tuple[float, float]:
+        """Least and greatest expected cost of any policy, as shares of the uncompressed model's."""
+        saved = self.base_cost - np.array([self.cheapest, self.dearest])
+        least, greatest = self.sensitivity.cost_after(self.cost, saved)
+        return float(least), float(greatest)
+
+    def sum_at(self, expected: float) -> float:
+        """The sum at which the expected cost, in which savings overlap, is so much; above zero."""
+        return self.base_cost - self.sensitivity.saving_to(self.cost, expected)
 
 
 def _outer_first(voids: Sequence[Sequence[int]]) -> tuple[int, ...]:

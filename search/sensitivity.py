@@ -67,18 +67,25 @@ class Sensitivity:
         return np.asarray(self.losses(rows).sum(axis=1))
 
     def expected_cost(self, cost: str, rows: Indices) -> Floats:
-        """Share of the uncompressed model's cost, shape ``(policies,)``.
+        """Share of the uncompressed model's cost, shape ``(policies,)``."""
+        return self.cost_after(cost, self.saved(cost, rows).sum(axis=1))
 
-        The base's less what the knobs save. Beyond ``BEND`` of the base's, where savings overlap (two cuts of one
-        layer's inputs and outputs), each further one saves a share of what is left: the cost stays above zero.
+    def cost_after(self, cost: str, saved: Floats) -> Floats:
+        """The base's cost less what the knobs save in sum; both as shares of the uncompressed model's, of any shape.
+
+        Beyond ``BEND`` of the base's, where savings overlap (two cuts of one layer's inputs and outputs), each
+        further one saves a share of what is left: the cost stays above zero.
         """
         base = self.base_costs[cost]
-        saved = self.saved(cost, rows).sum(axis=1) / base
+        saved = saved / base
         left = (1 - BEND) * np.exp(-np.maximum(saved - BEND, 0.0) / (1 - BEND))
         return np.asarray(base * np.where(saved <= BEND, 1 - saved, left))
 
     def saving_to(self, cost: str, bound: float) -> float:
-        """What the knobs have to save in sum for the expected cost to be ``bound``, which is above zero."""
+        """What the knobs have to save in sum for the expected cost to be ``bound``, which is above zero.
+
+        The inverse of :meth:`cost_after`.
+        """
         share = bound / self.base_costs[cost]
         saved = 1 - share if share >= 1 - BEND else BEND + (1 - BEND) * np.log((1 - BEND) / share)
         return float(self.base_costs[cost] * saved)

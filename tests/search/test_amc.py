@@ -52,7 +52,7 @@ def test_policies_cost_what_their_trials_were_allowed(tmp_path: Path) -> None:
     agent, sensitivity = Agent(context, AmcOptions()), probe(evaluator)
     candidates = searched("amc", evaluator, context, tmp_path)
     rows = sensitivity.indices([context.space.encode(candidate.policy) for candidate in candidates])
-    costs = sensitivity.base_costs["latency_ratio"] - sensitivity.saved("latency_ratio", rows).sum(axis=1)
+    costs = sensitivity.expected_cost("latency_ratio", rows)
     numbers = [candidate.trial for candidate in candidates]
     for number, cost in zip(numbers, costs, strict=True):
         assert number is not None
@@ -104,6 +104,8 @@ def test_it_needs_no_probes(tmp_path: Path) -> None:
         ({"rewrd": "error"}, "'amc' has no option 'rewrd'; did you mean 'reward'?"),
         ({"reward": "eror"}, "sampler_options.reward: no reward 'eror'; did you mean 'error'?"),
         ({"sigma": -1}, "sampler_options.sigma: expected a number of 0 or more, got -1"),
+        ({"sigma": float("nan")}, "sampler_options.sigma: expected a number of 0 or more, got nan"),
+        ({"decay": 0}, "expected a decay above 0, of at most 1"),
     ],
 )
 def test_options_that_cannot_be_are_told(options: dict[str, Any], message: str, tmp_path: Path) -> None:

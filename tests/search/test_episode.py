@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from parefront.search.episode import Episode
+from parefront.search.episode import Episode, within
 from parefront.search.route import Route
 from parefront.search.sensitivity import Sensitivity
 from parefront.spaces import Knob, SearchSpace
@@ -78,6 +79,26 @@ def test_the_lower_bound_is_kept_where_the_upper_one_binds_nothing(seed: int) ->
     for low in np.linspace(costs.min(), costs.max(), 12):
         for _ in range(10):
             assert walk(route, float(low), np.inf, generator).cost >= low - 1e-6
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_an_episode_keeps_the_expected_cost_within_a_budget(seed: int) -> None:
+    """Where savings overlap the expected cost is far above the sum, and the budget is about the former."""
+    sensitivity, generator = nested(seed), np.random.default_rng(seed)
+    doubled = {
+        name: tuple(2 * saved for saved in by_choice) for name, by_choice in sensitivity.savings["latency"].items()
+    }
+    sensitivity = replace(sensitivity, savings={"latency": doubled})
+    route = Route.of(sensitivity, "latency")
+    least, greatest = route.expected
+    everything = np.array(list(itertools.product(*(range(len(knob.choices)) for knob in sensitivity.space))))
+    costs = sensitivity.expected_cost("latency", everything)
+    assert (least, greatest) == (pytest.approx(costs.min()), pytest.approx(costs.max()))
+    for budget in np.linspace(least, greatest, 12):
+        episode = within(route, float(budget), band=0.25)
+        while (knob := episode.knob) is not None:
+            episode.take(episode.clip(int(generator.integers(len(route.savings[knob])))))
+        assert sensitivity.expected_cost("latency", np.array([episode.places]))[0] <= budget + 1e-6
 
 
 def test_void_knobs_are_passed_over_and_stay_neutral() -> None:
