@@ -97,13 +97,16 @@ def control(task: Task, evaluator: TaskEvaluator, run: Run) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def int8_anchor(run: Run) -> float:
+def int8_anchor(run: Run, final: bool = True) -> float:
     """The ratio to the uncompressed model of what int8 candidates of this run were timed against.
 
-    It wanders with the machine's load, so candidates of different runs are compared by their ratios to it.
+    It wanders with the machine's load, so candidates of different runs are compared by their ratios to it. The front
+    goes by the ``final`` reading, the trials by the first.
     """
     known = json.loads((run.path / "artifacts" / "anchors.json").read_text())
-    return float(list(known.values())[-1]["value"])
+    del known["uncompressed_ms"]
+    last = [digest for digest in known if digest.startswith("final ") == final][-1]
+    return float(known[last]["value"])
 
 
 def summary(run: Run, sampler: str, seed: int) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def trace_of(run: Run, evaluator: TaskEvaluator, anchor: float) -> dict[str, Any
     """
     probes = run.path / "probes.json"
     spent = json.loads(probes.read_text())["seconds"] if probes.is_file() else 0.0
-    own, base = int8_anchor(run), run.search_baseline.metrics["accuracy"].value
+    own, base = int8_anchor(run, final=False), run.search_baseline.metrics["accuracy"].value
     corners = {"hypervolume": ACCURACY_FLOOR, "hypervolume_any": base}
     seconds, asked, points = [], [], np.zeros((0, 2))
     traces: dict[str, list[float]] = {name: [] for name in corners}
@@ -79,7 +79,7 @@ def trace_of(run: Run, evaluator: TaskEvaluator, anchor: float) -> dict[str, Any
         **traces,
         "accuracy": best,
         "overhead_ms": 1000 * float(np.median(asked)),
-        "at": {f"{share}x": best_at(run, evaluator, anchor / own, share) for share in LADDER},
+        "at": {f"{share}x": best_at(run, evaluator, anchor / int8_anchor(run), share) for share in LADDER},
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,13 +25,14 @@ from .proposals import priced_optima, reference_price
 from .sensitivity import Floats, Indices, Sensitivity
 from .together import TogetherSampler
 from .unpaying import replacements
+from .watched import Watched
 
 MOST_MOVED = 0.4
 """Nats at which the ladder ends: some ten points of accuracy."""
 _OPTIMA, _CHILDREN, _POPULATION, _DRAWS = 120, 80, 16, 24
 _WIDEST_PRICE = 1e3
-_BEYOND = 1e-3
-"""What an improvement is worth in a policy that is expected to miss a budget."""
+_LIKELY, _BEYOND = 0.5, 1e-3
+"""What is not likely to meet the budgets is worth so little: of all trials a third missed them where it was not."""
 _SCALES = (1.0, 0.2, 1.0, 3.0)
 """What the floor of accuracy is multiplied by, from trial to trial: the hypervolume alone would leave both the small
 losses, which most users want, and the great ones, which the smallest devices need, to chance."""
@@ -47,7 +49,9 @@ class KnapsackSampler(TogetherSampler):
        at a ladder of costs, from the base's down to where outputs are too far gone, middle first.
     3. *Refine*: everything tried corrects the additive model (``Correction``). Hundreds of policies are looked at: the
        knapsack's optima for prices and corrections drawn at random, and children of the best; the one that is expected
-       to add most to the hypervolume is tried; in turn above a loss of ten points, of two, of ten and of thirty.
+       to add most to the hypervolume is tried; in turn above a loss of ten points, of two, of ten and of thirty. What
+       misses a budget adds nothing; budgets on other metrics than the objectives are kept with the probability that
+       the same model gives (see ``Watched``). With three objectives expectations alone count, with more chance does.
 
     It keeps nothing but the probes, which are on disk: each step is worked out from the study's history.
     """
@@ -59,15 +63,22 @@ class KnapsackSampler(TogetherSampler):
         super().__init__(context)
         self._probe = context.probe
         names = context.objectives
+        self._count = len(names)
+        self._watched = Watched(context.budgets, names, context.baseline)
         self._loss = quality_of(names)
-        self._keys = [metric_key(name) for name in names]
-        self._baseline = Tried(
+        if self._loss is None and self._watched.quality is not None:
+            self._loss = self._count + self._watched.quality
+        self._keys = [*map(metric_key, names), *self._watched.keys]
+        missed = {budget.text: budget.violation(context.baseline, context.baseline) for budget in context.budgets}
+        uncompressed = Tried(
             params=context.space.encode(Policy()),
             digest=Policy().digest,
             costs=costs_of(context.baseline, names),
-            violation=sum(max(0.0, budget.violation(context.baseline, context.baseline)) for budget in context.budgets),
+            violation=sum(max(0.0, by) for by in missed.values()),
             divergence=0.0,
+            missed=missed,
         )
+        self._baseline = self._watched.beside(uncompressed)
         self._generator = np.random.default_rng(context.seed)
         self._scale = 1.0
 
@@ -77,7 +88,7 @@ class KnapsackSampler(TogetherSampler):
         history = History.of(study)
         known = history.digests | {self._baseline.digest}
         sensitivity = self._probe()
-        tried = list(history.tried)
+        tried = [self._watched.beside(t) for t in history.tried]
         outlook = Outlook(sensitivity, self._baseline, tried, self._loss, self._keys)
         if len(known) <= self._seeds + 1:
             for params in self._start(sensitivity, outlook, len(known) - 1):
@@ -97,7 +108,8 @@ class KnapsackSampler(TogetherSampler):
         knapsack = self._knapsack(sensitivity, outlook)
         if done <= len(_SPARE):
             yield from self._within_budgets(sensitivity, knapsack)
-        costs = self._objective_costs(sensitivity)
+        costs = [cost for cost in sensitivity.costs if cost in self._keys[: self._count]]
+        others = {cost: bound for cost, bound in self._bounds(sensitivity).items() if cost not in costs}
         least = {
             cost: float(sensitivity.expected_cost(cost, knapsack.least_cost(cost, MOST_MOVED)[None])[0])
             for cost in costs
@@ -106,7 +118,7 @@ class KnapsackSampler(TogetherSampler):
             share = _van_der_corput(step // len(costs) + 1)
             cost = costs[step % len(costs)]
             bound = sensitivity.base_costs[cost] + share * (least[cost] - sensitivity.base_costs[cost])
-            row = knapsack.least_loss({cost: bound})
+            row = knapsack.least_loss({**others, cost: bound})
             if row is not None:
                 yield sensitivity.params(row)
 
@@ -128,10 +140,6 @@ class KnapsackSampler(TogetherSampler):
                 bounds[key] = min(bound, bounds.get(key, bound))
         return bounds
 
-    def _objective_costs(self, sensitivity: Sensitivity) -> list[str]:
-        """The costs that are objectives; others have budgets only."""
-        return [cost for cost in sensitivity.costs if cost in self._keys]
-
     def _knapsack(self, sensitivity: Sensitivity, outlook: Outlook) -> Knapsack:
         scale = {"": outlook.divergence.factors}
         scale |= {self._keys[index]: correction.factors for index, correction in outlook.costs.items()}
@@ -146,12 +154,13 @@ class KnapsackSampler(TogetherSampler):
             self._context.memory[_PAYING] = replacements(sensitivity)
         rows = np.unique(self._context.memory[_PAYING][np.arange(rows.shape[1]), rows], axis=0)
         means, deviations = outlook.predict(rows)
-        draws = self._generator.normal(size=(_DRAWS, len(self._keys)))
-        front = np.vstack([outlook.believed(), np.array([self._baseline.costs])])
-        gain = expected_improvement(front, means, deviations, self._corner(), draws)
-        for cost, bound in self._bounds(sensitivity).items():
-            if cost not in self._keys:
-                gain = np.where(sensitivity.expected_cost(cost, rows) <= bound, gain, _BEYOND * gain)
+        count = self._count
+        draws = self._generator.normal(size=(_DRAWS, count))
+        fits = [not t.violation for t in [*tried, self._baseline]]
+        front = np.vstack([outlook.believed(), np.array([self._baseline.costs])])[fits, :count]
+        gain = expected_improvement(front, means[:, :count], deviations[:, :count], self._corner(), draws)
+        met = self._watched.met(means[:, count:], deviations[:, count:])
+        gain = gain * np.where(met >= _LIKELY, met, _BEYOND * met)
         for index in np.argsort(-gain, kind="stable"):
             params = sensitivity.params(rows[index])
             if gain[index] > 0 and self._digest(params) not in known:
@@ -166,7 +175,7 @@ class KnapsackSampler(TogetherSampler):
         """Optimal for prices drawn at random, under corrections drawn from what they may be."""
         draw, corrections = self._generator, {self._keys[index]: c for index, c in outlook.costs.items()}
         prices, savings = {}, {}
-        for cost in self._objective_costs(sensitivity):
+        for cost in sensitivity.costs:
             prices[cost] = reference_price(sensitivity, cost) * _WIDEST_PRICE ** draw.uniform(-1, 1, _OPTIMA)
             savings[cost] = corrections[cost].draw_factors(draw, _OPTIMA)
         return priced_optima(sensitivity, outlook.divergence.draw_factors(draw, _OPTIMA), savings, prices)
@@ -176,7 +185,8 @@ class KnapsackSampler(TogetherSampler):
         useful = [t for t in [self._baseline, *tried] if self._loss is None or t.costs[self._loss] <= self._floor]
         if self._context.budgets and all(t.violation for t in useful):
             useful = [self._baseline, *tried]
-        parents = sensitivity.indices([useful[index].params for index in rank(useful)[:_POPULATION]])
+        by_objectives = [replace(t, costs=t.costs[: self._count]) for t in useful]
+        parents = sensitivity.indices([useful[index].params for index in rank(by_objectives)[:_POPULATION]])
         return children(self._space, parents, self._generator, _CHILDREN)
 
     @property
@@ -186,11 +196,11 @@ class KnapsackSampler(TogetherSampler):
 
     def _corner(self) -> Floats:
         """The worst that is of use: what the uncompressed model costs, or the budgets allow; the floor of accuracy."""
-        corner = np.array(self._baseline.costs)
-        if self._loss is not None:
+        corner = np.array(self._baseline.costs[: self._count])
+        if self._loss is not None and self._loss < self._count:
             corner[self._loss] = self._floor
         for budget in self._context.budgets:
-            for index, key in enumerate(self._keys):
+            for index, key in enumerate(self._keys[: self._count]):
                 if metric_key(budget.metric) == key:
                     before = self._baseline.costs[index]
                     allowed = budget.share_of(self._context.baseline) * before if budget.at_most else -budget.amount

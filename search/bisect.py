@@ -19,6 +19,9 @@ from .history import History, Tried
 from .metrics import costs_of, quality_of
 from .together import TogetherSampler
 
+_LADDER = "ladder"
+"""Key in the context's memory."""
+
 
 class BisectSampler(TogetherSampler):
     """Each knob takes the strongest choice whose divergence, alone, is at most a threshold.
@@ -61,11 +64,14 @@ class BisectSampler(TogetherSampler):
 
     def _ladder(self) -> list[Policy]:
         """The uncompressed model, then the different policies of all thresholds, mildest first."""
-        divergence = self._probe().divergence
-        thresholds = sorted({value for values in divergence.values() for value in values if np.isfinite(value)})
-        decode = self._context.space.decode
-        policies = [decode(self._within(threshold, divergence)) for threshold in thresholds]
-        return list(dict.fromkeys([Policy(), *policies]))
+        if _LADDER not in self._context.memory:
+            divergence = self._probe().divergence
+            thresholds = sorted({value for values in divergence.values() for value in values if np.isfinite(value)})
+            decode = self._context.space.decode
+            policies = [decode(self._within(threshold, divergence)) for threshold in thresholds]
+            self._context.memory[_LADDER] = list(dict.fromkeys([Policy(), *policies]))
+        ladder: list[Policy] = self._context.memory[_LADDER]
+        return ladder
 
     def _within(self, threshold: float, divergence: Mapping[str, tuple[float, ...]]) -> dict[str, Choice]:
         strongest = {name: sum(value <= threshold for value in values) - 1 for name, values in divergence.items()}

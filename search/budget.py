@@ -107,6 +107,16 @@ class Budget:
             return (measured - self.amount) / self.amount
         return (self.amount - measured) / _ACCURACY_SCALE
 
+    def value_at(self, violation: float, baseline: Candidate) -> float:
+        """What is judged of a candidate that misses the budget by so much, lower being better.
+
+        Of a cost the share of the uncompressed model's, of accuracy the value with its sign turned. At 0 the bound.
+        """
+        if self.at_most:
+            return self.share_of(baseline) * (1 + violation)
+        accuracy = self.amount - violation * _ACCURACY_SCALE
+        return -(accuracy + value_of(baseline, "accuracy") if self.relative else accuracy)
+
     def met(self, candidate: Candidate, baseline: Candidate) -> bool:
         return self.violation(candidate, baseline) <= 0
 

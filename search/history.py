@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from optuna import Study
 from optuna.study import StudyDirection
@@ -23,6 +23,7 @@ class Tried:
         costs: the objectives, all minimised (accuracy with its sign turned).
         violation: sum over the budgets of what they are missed by; zero where all are met.
         divergence: of the outputs from the uncompressed model's; None where it was not measured.
+        missed: by how much each budget is missed, by its text; zero or less where it is met.
     """
 
     params: Mapping[str, Choice]
@@ -30,6 +31,7 @@ class Tried:
     costs: tuple[float, ...]
     violation: float
     divergence: float | None = None
+    missed: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, study: Study, trial: FrozenTrial) -> Tried:
@@ -38,7 +40,7 @@ class Tried:
         costs = tuple(sign * value for sign, value in zip(signs, trial.values, strict=True))
         violation = sum(max(0.0, missed) for missed in trial.constraints.values())
         seen = trial.user_attrs
-        return cls(trial.params, seen[DIGEST], costs, violation, seen.get(DIVERGENCE))
+        return cls(trial.params, seen[DIGEST], costs, violation, seen.get(DIVERGENCE), trial.constraints)
 
 
 @dataclass(frozen=True)
