@@ -3,7 +3,7 @@
 from .accuracy import correct, evaluate, metric_score, open_session, run_outputs, split_inputs
 from .cost import Cost, cost_of
 from .device import Device, DeviceOptions
-from .device_profile import DeviceProfile
+from .device_profile import MOMENTARY, DeviceProfile
 from .divergence import divergence
 from .emit import Artifact, emit
 from .errors import DeviceError
@@ -14,6 +14,7 @@ from .parity import ParityError, check_parity, prove
 from .pfz import load_packed
 
 __all__ = [
+    "MOMENTARY",
     "THIS_MACHINE",
     "Artifact",
     "Cost",

@@ -13,6 +13,10 @@ RELEVANT_FLAGS = {
 }
 
 
+MOMENTARY = frozenset({"load", "frequency_mhz", "temperature_celsius", "cpu_clock_step_ns"})
+"""Fields of a profile that differ from one moment to the next on the same device."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceProfile:
     """A device as its worker sees it. Strings are empty and numbers zero where it does not tell.

@@ -6,7 +6,7 @@ import gc
 import hashlib
 import platform
 from collections.abc import Callable, Collection, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -33,7 +33,7 @@ from ..evaluators import (
     split_inputs,
 )
 from ..evaluators.emit import EXPORTED
-from ..evaluators.errors import RequestRefused
+from ..evaluators.errors import DeviceError, DeviceUnreachable, RequestRefused
 from ..spaces import Infeasible, Layer, Policy, SearchSpace, Task, TaskError, trace
 from .candidate import STOPPED, Candidate
 from .earlier import BUILT_FOR, Earlier
@@ -166,9 +166,13 @@ class TaskEvaluator:
         memory = {"memory_bytes": self.timers.first.memory(path)}
         for policy in self._anchor_policies():
             anchor = artifacts / f"anchor-{policy.digest}.onnx"
-            with suppress(Infeasible, ParityError, RequestRefused):
+            try:
                 self._make(policy, anchor)
                 self.timers.add_anchor(policy, anchor)
+            except DeviceUnreachable:
+                raise
+            except (Infeasible, ParityError, DeviceError):
+                continue  # one that the device dies of must not end every session at its start
         metrics = {**scores, **latency, **candidate.metrics, **memory}
         self._uncompressed = replace(candidate, metrics=metrics)
         return self._uncompressed

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..evaluators import MOMENTARY
 from ..spaces import ConfigError, Policy
 from .budget import Budget
 from .candidate import Candidate, Evaluator
 from .errors import NoCandidate
 from .events import OnEvent, Probed, Probing
+from .finalise import make_sure_of_device
 from .knapsack import Knapsack
 from .metrics import higher_is_better, metric_key, whole_of
 from .probe_store import ProbeStore
@@ -48,6 +50,8 @@ class Lookahead:
 
         Raises:
             NoCandidate: where a budget on a cost is out of reach: what the least is, and which knobs are at their end.
+                Judged before the first trial alone: a run with trials goes on.
+            EveryTrialFailed: where the costs of the uncompressed model cannot be measured.
             ConfigError: where the run to start from is of another model or other methods.
         """
         if self._held is None:
@@ -71,7 +75,7 @@ class Lookahead:
             names,
             trials,
             on_probe=lambda done, total: self._emit(Probing(done, total)),
-            on_failure=lambda policy, error: self._run.log(f"the probe of {dict(policy)} failed: {error}"),
+            on_failure=self._note,
         )
         held = prober.measure()
         self._run.log(f"probes: {len(store.divergences)} losses, {len(store.costs)} costs, {store.seconds:.1f} s")
@@ -79,10 +83,15 @@ class Lookahead:
         if never:
             self._run.log(f"never pays on this device: {'; '.join(never)}")
         self._emit(Probed(never))
-        for budget in settings.budgets:
+        for budget in settings.budgets if not self._run.trials else ():
             if budget.at_most:
                 self._refuse_out_of_reach(budget, held, prober)
         return held
+
+    def _note(self, policy: Policy, error: Exception) -> None:
+        """Log what a probe has raised; raise it where it is the device that is at fault."""
+        make_sure_of_device(self._run, self._evaluator, error)
+        self._run.log(f"the probe of {dict(policy)} failed: {error}")
 
     def _take_over(self, store: ProbeStore, name: str) -> None:
         other = Run.open(name, self._run.path.parent)
@@ -93,7 +102,7 @@ class Lookahead:
         ):
             if mine != its:
                 raise ConfigError(f"search.warm_start: run {other.name} is of {what}; its probes tell nothing here")
-        store.take_over(ProbeStore(other.path), costs=here.get("device") == there.get("device"))
+        store.take_over(ProbeStore(other.path), costs=_measured_on(self._run) == _measured_on(other))
 
     def _refuse_out_of_reach(self, budget: Budget, sensitivity: Sensitivity, prober: Prober) -> None:
         """Measure what the model takes for the cheapest policy, and everything at its end, before saying so.
@@ -140,3 +149,11 @@ class Lookahead:
         total = Counter(knob.compressor for knob in space)
         last = Counter(space[name].compressor for name, choice in policy.items() if choice == space[name].choices[-1])
         return ", ".join(f"{name} {last[name]} of {count}" for name, count in sorted(total.items()))
+
+
+def _measured_on(run: Run) -> list[object]:
+    """All that costs depend on but the model and its methods: the devices, how they are used, how they are timed."""
+    known = run.environment
+    profiles = [known.get("device"), *(known.get("devices") or {}).values()]
+    lasting = [{k: v for k, v in p.items() if k not in MOMENTARY} if isinstance(p, dict) else p for p in profiles]
+    return [*lasting, *(run.config.get(key) for key in ("device", "devices", "latency"))]

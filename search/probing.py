@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
-from ..evaluators.errors import DeviceError
+from ..evaluators.errors import DeviceError, DeviceUnreachable
 from ..spaces import Choice, Infeasible, Knob, Layer, ParefrontError, Policy, SearchSpace
 from .candidate import Evaluator
+from .errors import EveryTrialFailed
 from .metrics import metric_key
 from .probe_plan import Change, cost_changes, loss_changes
 from .probe_store import ProbeStore
@@ -32,6 +33,7 @@ MOST_TO_END = 100.0
 
 OnProbe = Callable[[int, int], None]
 OnFailure = Callable[[Policy, Exception], None]
+Found = TypeVar("Found")
 
 
 class Prober:
@@ -50,7 +52,7 @@ class Prober:
         costs: names of the cost objectives (and of budgets on costs).
         trials: of the search; the number of probes goes by it.
         on_probe: told how many of how many are done, while there are any to take.
-        on_failure: told of what a probe has raised; it then counts as one without a model.
+        on_failure: told of what a probe has raised, which then counts as one without a model; may raise it.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Prober:
         self._trials, self._on_probe, self._on_failure = trials, on_probe, on_failure
         self._space: SearchSpace = evaluator.space
         self._layers: Mapping[str, Layer] = evaluator.layers
+        self._failed: set[str] = set()
 
     def measure(self) -> Sensitivity:
         """All probes that are not in the store yet, and what they tell."""
@@ -84,7 +87,9 @@ class Prober:
             value = self.divergence(policy)
             if value is not None:
                 lost.append((change, value))
-        base_costs = self.costs(base) or {}
+        base_costs = self.costs(base)
+        if base_costs is None:
+            raise EveryTrialFailed("the costs of the uncompressed model could not be measured; the run's log says why")
         saved: list[tuple[Change, Change, dict[str, float]]] = []
         for done, change in enumerate(costs, start=len(losses)):
             if self._space.decode({**chosen, **change.params}).digest not in self._store.costs:
@@ -108,9 +113,9 @@ class Prober:
         held = self._store.divergences
         if policy.digest not in held:
             started = time.perf_counter()
-            value: float | None = None
-            with self._or_none(policy):
-                value = self._evaluator.probe_divergence(policy)
+            found, value = self._try(policy, lambda: self._evaluator.probe_divergence(policy))
+            if not found:
+                return None
             finite = value is not None and np.isfinite(value)
             self._store.add_divergence(policy.digest, value if finite else None, time.perf_counter() - started)
         return held[policy.digest]
@@ -122,27 +127,35 @@ class Prober:
         if known is not None and not set(self._keys) <= known.keys():
             started = time.perf_counter()
             artifact = self._folder / f"probe-{policy.digest}.onnx"
-            values: dict[str, float] | None = None
             try:
-                with self._or_none(policy):
-                    values = dict(self._evaluator.probe_costs(policy, artifact, self._keys))
+                found, values = self._try(
+                    policy, lambda: dict(self._evaluator.probe_costs(policy, artifact, self._keys))
+                )
             finally:
                 artifact.unlink(missing_ok=True)
+            if not found:
+                return None
             self._store.add_costs(policy.digest, values, time.perf_counter() - started)
-        found = held[policy.digest]
-        return None if found is None else {key: found[key] for key in self._keys}
+        known = held[policy.digest]
+        return None if known is None else {key: known[key] for key in self._keys}
 
-    @contextmanager
-    def _or_none(self, policy: Policy) -> Iterator[None]:
-        """Go on after what has no model, or fails: like a trial, a probe may. What a search cannot mend is raised."""
+    def _try(self, policy: Policy, measure: Callable[[], Found]) -> tuple[bool, Found | None]:
+        """Whether there is something to keep, and what: None for a policy without a model, or one the device died of.
+
+        Like a trial, a probe may fail. Of other failures nothing is kept: the next session tries again.
+        """
+        if policy.digest in self._failed:
+            return False, None
         try:
-            yield
+            return True, measure()
         except Infeasible:
-            pass
-        except (ParefrontError, DeviceError):
+            return True, None
+        except (ParefrontError, DeviceUnreachable):
             raise
         except Exception as error:
             self._on_failure(policy, error)
+            self._failed.add(policy.digest)
+            return isinstance(error, DeviceError), None
 
     def least_measured(self, key: str) -> float:
         """The least share of a cost that any probe has found."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,52 @@ def test_a_search_starts_warm_from_another_run_s_probes(tmp_path: Path) -> None:
     got = search(run_of(tmp_path, "warm", search={"warm_start": str(tmp_path / "first")}), warm)
     assert asked == []
     assert [c.policy for c in got] == [c.policy for c in expected]
+
+
+class Somewhere(SyntheticEvaluator):
+    """Says what device it is on, as it is at the moment."""
+
+    load = 0.1
+
+    @property
+    def environment(self) -> Mapping[str, Any]:
+        return {"device": {"cpu": "x", "load": self.load, "temperature_celsius": 40 + self.load}}
+
+
+@pytest.mark.parametrize(
+    ("load", "device", "asked"), [(0.9, {"threads": 1}, False), (0.1, {"threads": 2}, True)], ids=["busy", "threads"]
+)
+def test_costs_are_taken_over_from_the_same_device_used_alike(
+    load: float, device: dict[str, int], asked: bool, tmp_path: Path
+) -> None:
+    search(run_of(tmp_path, "first", device={"threads": 1}), Somewhere(blocks=3))
+    warm, costs = Somewhere(blocks=3), list[Policy]()
+    warm.load = load
+    ask = warm.probe_costs
+    warm.probe_costs = lambda p, *rest: costs.append(p) or ask(p, *rest)  # type: ignore[method-assign,func-returns-value]
+    search(run_of(tmp_path, "warm", device=device, search={"warm_start": str(tmp_path / "first")}), warm)
+    assert bool(costs) == asked
+
+
+def test_a_run_with_trials_is_not_refused_any_more(tmp_path: Path) -> None:
+    class Slower(SyntheticEvaluator):
+        """As if another moment of the device had told another latency."""
+
+        factor = 1.0
+
+        def exact(self, policy: Policy) -> tuple[float, float]:
+            accuracy, ratio = super().exact(policy)
+            return accuracy, ratio * (self.factor if policy else 1.0)
+
+    run = run_of(tmp_path, "run", trials=20, budget=["latency <= 0.2x"])
+    evaluator = Slower(blocks=4)
+    evaluator.factor = 0.6
+    search(run, evaluator)
+    evaluator.factor = 3.0
+    (run.path / "probes.json").unlink()
+    again = Run.resume_or_create("run", {**run.config, "search": {**run.config["search"], "trials": 22}}, tmp_path)
+    search(again, evaluator)
+    assert len(again.trials) == 22
 
 
 def test_probes_of_other_methods_are_refused(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+from parefront.evaluators import DeviceError
+from parefront.search.errors import EveryTrialFailed
 from parefront.search.probe_store import ProbeStore
 from parefront.search.probing import Prober
 from parefront.spaces import Infeasible, Policy
@@ -122,6 +125,39 @@ def test_a_probe_that_fails_is_told_of_and_does_not_end_the_search(tmp_path: Pat
     ).measure()
     assert told == [({"drop_blocks/block1": True}, "singular")]
     assert found.divergence["drop_blocks/block1"][1] > found.divergence["drop_blocks/block0"][1]
+
+
+def test_a_probe_that_failed_is_tried_again_by_the_next_session_and_one_the_device_died_of_is_not(
+    tmp_path: Path,
+) -> None:
+    class Breaking(SyntheticEvaluator):
+        def probe_divergence(self, policy: Policy) -> float:
+            if "drop_blocks/block1" in policy:
+                raise OSError("disk full")
+            return super().probe_divergence(policy)
+
+        def probe_costs(self, policy: Policy, artifact: Path, keys: Collection[str]) -> dict[str, float]:
+            if len(policy.of("prune_channels")):
+                raise DeviceError("no answer; so did the one before it")
+            return super().probe_costs(policy, artifact, keys)
+
+    broken = prober(Breaking(blocks=4), tmp_path).measure()
+    assert not any(sum(broken.savings["latency_ratio"][f"prune_channels/block{b}.conv1"]) for b in range(4))
+    mended = SyntheticEvaluator(blocks=4)
+    found = prober(mended, tmp_path).measure()
+    dropped = mended.space.decode({"drop_blocks/block1": True})
+    assert ProbeStore(tmp_path).divergences[dropped.digest] == pytest.approx(mended.probe_divergence(dropped))
+    assert found.savings == broken.savings
+
+
+def test_without_costs_of_the_uncompressed_model_there_is_no_search(tmp_path: Path) -> None:
+    class Broken(SyntheticEvaluator):
+        def probe_costs(self, policy: Policy, artifact: Path, keys: Collection[str]) -> dict[str, float]:
+            raise OSError("disk full")
+
+    with pytest.raises(EveryTrialFailed, match="the costs of the uncompressed model could not be measured"):
+        prober(Broken(blocks=3), tmp_path).measure()
+    assert prober(SyntheticEvaluator(blocks=3), tmp_path).measure().base_costs["latency_ratio"] > 0
 
 
 def test_where_alike_knobs_have_no_model_together_half_of_them_tell(tmp_path: Path) -> None:
