@@ -179,6 +179,7 @@ class TaskEvaluator:
 
     def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
         watch = Stopwatch()
+        self._quick = None  # probes are over, and what they keep is large
         if (scores := self._scored(policy)) is not None:
             return self._time_again(policy, artifact, rivals, scores, watch)
         made, session = self._make(policy, artifact, watch, rivals)

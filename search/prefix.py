@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,10 +28,9 @@ class Prefix:
 
     def __init__(self, net: fx.GraphModule, batches: Sequence[Tensor], kept_bytes: float = KEPT_BYTES) -> None:
         self._net, self._batches = net, batches
-        cuts = _cuts(net)
-        first = _run(net, batches[0], watched=cuts)[1]
-        needed = sum(value.nbytes for value in first.values()) * len(batches)
-        kept = [cut for cut in cuts if cut in first][:: max(1, math.ceil(needed / kept_bytes))]
+        seen = _run(net, batches[0], watched=_worth_keeping(net, _cuts(net)))[1]
+        kept = _within(kept_bytes / len(batches), {cut: value.nbytes for cut, value in seen.items()})
+        del seen
         self._held = [_run(net, batch, watched=kept)[1] for batch in batches]
 
     @property
@@ -42,13 +40,10 @@ class Prefix:
 
     def outputs(self, changed: fx.GraphModule) -> Tensor:
         """What a changed copy makes of all inputs, shape ``(n, …)``: the same floats as running all of it gives."""
-        place = self._last_before(_alike(self._net, changed))
+        alike = _alike(self._net, changed)
+        place = max((cut for cut in _cuts(changed) if cut < alike and cut in self._held[0]), default=None)
         starts = [None if place is None else (place, held[place]) for held in self._held]
         return torch.cat([_run(changed, batch, start)[0] for batch, start in zip(self._batches, starts, strict=True)])
-
-    def _last_before(self, alike: int) -> Cut | None:
-        """The last cut that is kept among the first ``alike`` nodes."""
-        return max((cut for cut in self._held[0] if cut < alike), default=None)
 
 
 def _run(
@@ -80,18 +75,31 @@ class _Watch(fx.Interpreter):
 
 
 def _cuts(net: fx.GraphModule) -> list[Cut]:
-    """Cuts, first to last; without those that an operator without weights makes of the value at the cut before it."""
+    """All cuts, first to last."""
     nodes = list(net.graph.nodes)
     places = {node: place for place, node in enumerate(nodes)}
     cuts: list[Cut] = []
-    read_until, before = 0, False
+    read_until = 0
     for place, node in enumerate(nodes[:-1]):
-        cut = read_until <= place
-        if cut and not (before and _is_free(net, node)):
+        if read_until <= place:
             cuts.append(place)
-        before = cut
         read_until = max(read_until, *(places[user] for user in node.users), 0)
     return cuts
+
+
+def _worth_keeping(net: fx.GraphModule, cuts: Sequence[Cut]) -> list[Cut]:
+    """Cuts but for the input, and for what an operator without weights makes of the value at the cut before."""
+    nodes, known = list(net.graph.nodes), set(cuts)
+    return [cut for cut in cuts if cut and not (cut - 1 in known and cut > 1 and _is_free(net, nodes[cut]))]
+
+
+def _within(most: float, sizes: Mapping[Cut, int]) -> list[Cut]:
+    """All cuts where their sizes come to ``most`` bytes or less; else every second one, every third …, or none."""
+    cuts = sorted(sizes)
+    for step in range(1, len(cuts) + 1):
+        if sum(sizes[cut] for cut in cuts[::step]) <= most:
+            return cuts[::step]
+    return []
 
 
 def _is_free(net: fx.GraphModule, node: fx.Node) -> bool:
@@ -106,7 +114,7 @@ def _alike(net: fx.GraphModule, changed: fx.GraphModule) -> int:
 
 
 def _same_node(net: fx.GraphModule, changed: fx.GraphModule, one: fx.Node, other: fx.Node) -> bool:
-    if (one.op, one.name, str(one.target)) != (other.op, other.name, str(other.target)):
+    if (one.op, one.name, str(one.target)) != (other.op, other.name, str(other.target)) or one.op == "get_attr":
         return False
     if str(one.args) != str(other.args) or str(one.kwargs) != str(other.kwargs):
         return False
