@@ -21,6 +21,8 @@ _MAX_ANSWER_BYTES = 1 << 28
 _MAX_LEADING_NOISE_BYTES = 1 << 16
 _STDERR_TAIL_BYTES = 4096
 _SILENCE_SECONDS = 15 * worker.BEAT_SECONDS
+_MAY_BE_SILENT = frozenset({"load", "memory", "operators"})
+"""Requests that create sessions: the runtime holds the interpreter's lock meanwhile, and some compile for minutes."""
 
 
 class Channel:
@@ -47,17 +49,19 @@ class Channel:
 
         Raises `RequestRefused` with the worker's own words, `WorkerDied` where it ended, its stream is broken or it
         gave no sign of life for half a minute (a cut cable is not told otherwise), and `DeviceError` after `seconds`
-        without an answer. After the last two the process is gone.
+        without an answer. After the last two the process is gone. The first answer, and those for which sessions are
+        created, may take all of their `seconds` in silence. The worker ends by itself soon after these, too.
         """
         request_id = next(self._ids)
-        header: dict[str, Any] = {**fields, "version": worker.VERSION, "id": request_id}
+        header: dict[str, Any] = {**fields, "version": worker.VERSION, "id": request_id, "seconds": seconds}
         if payload:
             header |= {"payload_bytes": len(payload), "payload_sha256": hashlib.sha256(payload).hexdigest()}
         body = json.dumps(header).encode()
         frame = self._unsent + worker.PREFIX.pack(worker.MAGIC, len(body)) + body + payload
         self._unsent = b""
         try:
-            answer = self._exchange(frame, time.monotonic() + seconds)
+            silence = _SILENCE_SECONDS if self._answered and fields["op"] not in _MAY_BE_SILENT else float("inf")
+            answer = self._exchange(frame, time.monotonic() + seconds, silence)
         except TimeoutError:
             self.kill()
             raise DeviceError(f"no answer to {fields.get('op')!r} within {seconds:.0f} s{self._last_words()}") from None
@@ -102,14 +106,13 @@ class Channel:
             with contextlib.suppress(OSError):
                 pipe.close()
 
-    def _exchange(self, frame: bytes, deadline: float) -> dict[str, Any]:
+    def _exchange(self, frame: bytes, deadline: float, silence: float) -> dict[str, Any]:
         outgoing = memoryview(frame)
         with selectors.DefaultSelector() as selector:
             selector.register(self._stdin, selectors.EVENT_WRITE)
             selector.register(self._stdout, selectors.EVENT_READ)
             selector.register(self._stderr, selectors.EVENT_READ)
             while True:
-                silence = _SILENCE_SECONDS if self._answered else float("inf")  # the first start may take its time
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise TimeoutError

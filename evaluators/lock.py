@@ -79,10 +79,12 @@ def _lock_path(name: str) -> Path:
 
 def _open(path: Path) -> int:
     """A descriptor for locking, which needs no right to write, so that users of one machine share the file."""
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe of that name would block
     try:
         with contextlib.suppress(FileNotFoundError):
             return os.open(path, flags)
-        return os.open(path, flags | os.O_CREAT, 0o644)
+        created = os.open(path, flags | os.O_CREAT, 0o644)
+        os.fchmod(created, 0o644)  # whatever the umask
+        return created
     except OSError as error:
         raise DeviceError(f"cannot open the lock {path}: {error.strerror}") from error

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import faulthandler
 import functools
 import gc
 import glob
@@ -47,10 +48,13 @@ MAX_CACHED_BYTES = 1 << 28
 BEAT_SECONDS = 2.0
 LOAD_SECONDS = 0.2  # over which other programs' load is taken: the system counts it in ticks of 10 ms
 MAX_THREADS, MAX_INPUT_VALUES = 1024, 1 << 28
-MAX_PROTOCOL = {"max_seconds": 3600.0, "warmup_seconds": 600.0, "rounds": 1000.0, "batch": 65536.0}
+MAX_PROTOCOL = {"max_seconds": 3600.0, "warmup_seconds": 600.0, "rounds": 1000.0, "batch": 65536.0, "seconds": 1e5}
+DEADLINE_MARGIN_SECONDS = 5.0
 
 RUNS_PER_BLOCK = 10
 BLOCK_SECONDS = 0.03
+PROFILE_SECONDS = 20.0
+ENERGY_SECONDS = 0.01  # counters of energy advance about every millisecond: shorter blocks tell nothing
 MIN_PAIRS = 6
 # A run is kept where wall <= CPU * (1 + share) + constant: undisturbed runs exceed their CPU time by 0.5 µs (clock
 # calls) and 0.1 % to 0.6 % (timer ticks); a preemption costs tens of µs at the very least.
@@ -93,7 +97,7 @@ def serve(source: BinaryIO, sink: BinaryIO, worker: Worker) -> int:
             if frame is None:
                 return 0
             header, payload = frame
-            with beating(sink, header.get("id")):
+            with ending_at_deadline(header), beating(sink, header.get("id")):
                 answer = worker.answer(header, payload)
         except StreamError as error:
             write_frame(sink, {"id": None, "ok": False, "code": "stream", "error": str(error)})
@@ -128,10 +132,13 @@ def read_frame(source: BinaryIO) -> tuple[Header, bytes] | None:
     try:
         header = json.loads(read_exactly(source, length))
         announced, digest = header.get("payload_bytes", 0), header.get("payload_sha256")
+        request = header.get("id")
     except (ValueError, AttributeError, RecursionError) as error:
         raise StreamError(f"a frame's header must be a JSON object: {error}") from error
     if type(announced) is not int or not 0 <= announced <= MAX_PAYLOAD_BYTES:
         raise StreamError(f"payload_bytes must be an integer from 0 to {MAX_PAYLOAD_BYTES}, got {announced!r}")
+    if request is not None and type(request) is not int:  # answers repeat it
+        raise StreamError(f"id must be an integer, got {request!r:.60}")
     payload = read_exactly(source, announced)
     if announced and hashlib.sha256(payload).hexdigest() != digest:
         raise StreamError("the payload's SHA-256 differs from the one announced")
@@ -154,6 +161,22 @@ def write_frame(sink: BinaryIO, answer: Header) -> None:
     body = json.dumps(answer, allow_nan=False).encode()
     sink.write(PREFIX.pack(MAGIC, len(body)) + body)
     sink.flush()
+
+
+@contextlib.contextmanager
+def ending_at_deadline(header: Header) -> Iterator[None]:
+    """End the process where the request's own `seconds` are long over, whatever it hangs in.
+
+    Whoever asked has given it up by then, but over ssh nothing ends a worker whose client is gone. The thread that does
+    it needs no Python: the runtime holds the interpreter's lock while it makes a session.
+    """
+    seconds = bounded(header).get("seconds", 0)
+    if seconds:
+        faulthandler.dump_traceback_later(seconds + DEADLINE_MARGIN_SECONDS, exit=True, file=2)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 SCRATCH: list[str] = []
@@ -270,7 +293,8 @@ class Worker:
     def operators(self, header: Header, payload: bytes) -> Header:
         """What each operator of `candidate` and `reference`, both loaded before, takes: onnxruntime's own profiles.
 
-        Blocks of runs of the two in turn; those of the first round, which warm up, do not count.
+        Blocks of runs of the two in turn; those of the first round, which warm up, do not count. Slow models get
+        shorter blocks, and no round begins once `PROFILE_SECONDS` are over, but for the first that counts.
         """
         shapes, rounds = header.get("shapes") or {}, int(bounded(header)["rounds"])
         with scratch_folder() as folder:
@@ -279,15 +303,22 @@ class Worker:
                 profiled[role] = Loaded(loaded.model, header["options"], os.path.join(folder, role))
             runs = {role: loaded.bind(shapes, 0) for role, loaded in profiled.items()}
             counts = dict.fromkeys(runs, 1)  # `bind` has run each once
-            for _round in range(1 + rounds):
+            warm: dict[str, int] = {}
+            started = time.perf_counter()
+            for finished_rounds in range(1 + rounds):
+                if finished_rounds > 1 and time.perf_counter() - started > PROFILE_SECONDS:
+                    break
                 for role, run in runs.items():
-                    for _run in range(RUNS_PER_BLOCK):
+                    begun = time.perf_counter()
+                    run()
+                    length = max(1, min(RUNS_PER_BLOCK, int(PROFILE_SECONDS / 40 / (time.perf_counter() - begun))))
+                    for _run in range(length - 1):
                         run()
-                    counts[role] += RUNS_PER_BLOCK
+                    counts[role] += length
+                    warm.setdefault(role, counts[role])
             files = {role: loaded.session.end_profiling() for role, loaded in profiled.items()}
-            warm = 1 + RUNS_PER_BLOCK
             return {
-                role: {"operators": operator_times(file, counts[role], warm, wiring(profiled[role].optimised))}
+                role: {"operators": operator_times(file, counts[role], warm[role], wiring(profiled[role].optimised))}
                 for role, file in files.items()
             }
 
@@ -543,8 +574,11 @@ def fields_of(data: memoryview) -> Iterator[tuple[int, memoryview]]:
     """The fields of a protobuf message that have a length, by number."""
     position = 0
     while position < len(data):
+        begun = position
         key, position = varint(data, position)
         kind, size = key & 7, {1: 8, 5: 4}.get(key & 7, 0)
+        if key >> 32 or position - begun > 5:  # other parsers would read another field here
+            raise RequestError("model", "not an ONNX model: a field number of more than 32 bits")
         if kind in (0, 2):
             number, position = varint(data, position)
             size = number if kind == 2 else 0
@@ -655,7 +689,9 @@ def time_block(
         cpu[index] = clock() - cpu_start
         wall[index] = now() - wall_start
     after = microjoules(counters)
-    per_run = (after - energy) / length if after is not None and energy is not None and after >= energy else None
+    per_run = None
+    if after is not None and energy is not None and after >= energy and sum(wall) >= 1e9 * ENERGY_SECONDS:
+        per_run = (after - energy) / length
     wall, cpu = wall[1:], cpu[1:]
     limit = [spent * (1 + MARGIN_SHARE) + MARGIN_NS for spent in cpu]
     kept = [int(not drops or wall[index] <= limit[index]) for index in range(length - 1)]
@@ -694,13 +730,14 @@ def usable_cores() -> int:
 
 
 def others_seconds() -> float | None:
-    """CPU seconds that all programs but this one have spent on all cores since the system started."""
-    fields = read_text("/proc/stat").split("\n", 1)[0].split()
-    if len(fields) < 9 or fields[0] != "cpu":
+    """CPU seconds that all programs but this one have spent, since the system started, on the cores that it may use."""
+    names = {f"cpu{core}" for core in os.sched_getaffinity(0)} if hasattr(os, "sched_getaffinity") else {"cpu"}
+    lines = [line.split() for line in read_text("/proc/stat").splitlines() if line.startswith("cpu")]
+    ticks = [[int(count) for count in line[1:9]] for line in lines if line[0] in names and len(line) > 8]
+    if not ticks:
         return None
-    user, nice, system, _idle, _waiting, interrupts, soft, stolen = map(int, fields[1:9])
-    busy = (user + nice + system + interrupts + soft + stolen) / os.sysconf("SC_CLK_TCK")
-    return busy - time.process_time()
+    busy = sum(sum(counts) - counts[3] - counts[4] for counts in ticks)  # but for idle and waiting
+    return busy / os.sysconf("SC_CLK_TCK") - time.process_time()
 
 
 def energy_counters(root: str = "/sys") -> list[str]:

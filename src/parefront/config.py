@@ -17,6 +17,7 @@ from .invalid import explain
 from .search import Budget, SearchSettings, sampler_names
 from .search.metrics import device_of
 from .search.samplers import check_options
+from .search.timer import longer
 from .spaces import ConfigError
 from .spaces.messages import did_you_mean
 from .yaml_mapping import OVERRIDE, override, read_yaml_mapping
@@ -227,7 +228,7 @@ def _unknown_names(config: Config) -> Iterator[tuple[str, str]]:
         "budget": lambda: SearchSettings.from_config({"budget": config.budget}),
         "device": config.device.options,
         "devices": lambda: _check_devices(config),
-        "latency": config.latency.protocol,
+        "latency": lambda: _check_latency(config),
         "search.sampler": lambda: _check_sampler(config.search.sampler),
         "search.reuse_scores": lambda: _check_reuse(config.search),
         "search.sampler_options": lambda: check_options(config.search.sampler, config.search.sampler_options),
@@ -249,6 +250,18 @@ def _check_devices(config: Config) -> None:
         if device_of(name) and device_of(name) not in config.devices:
             known = did_you_mean(device_of(name), list(config.devices)) or "; devices: {NAME: {…}} names some"
             raise ConfigError(f"{name}: no device {device_of(name)!r}{known}")
+
+
+def _check_latency(config: Config) -> None:
+    final = longer(config.latency.protocol())
+    longest = final.warmup_seconds + final.max_seconds
+    for name, device in (config.devices or {"": config.device}).items():
+        if longest >= device.deadline_seconds:
+            where = f"devices.{name}" if name else "device"
+            raise ConfigError(
+                f"latency: the final step measures for up to {longest:.0f} s, and {where}.deadline_seconds is "
+                f"{device.deadline_seconds:.0f}; raise that, or lower max_seconds"
+            )
 
 
 def _check_sampler(name: str) -> None:

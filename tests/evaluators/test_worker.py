@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
 import subprocess
 import sys
@@ -257,6 +258,36 @@ def test_weights_in_other_files_are_refused_whatever_hides_them(before: bytes) -
     assert "external data" in refused["error"] or "wire type" in refused["error"]
 
 
+@pytest.mark.parametrize("tag", [b"\xba\x80\x80\x80\x10", b"\xba\x80\x80\x80\x80\x00"], ids=["33 bits", "six bytes"])
+def test_a_field_number_that_other_parsers_would_cut_is_refused(tag: bytes) -> None:
+    whole = fuzz.elsewhere(random.Random(0), b"")
+    place = whole.index(b"\x3a")
+    hostile = whole[:place] + tag + whole[place + 1 :]
+    (refused, _), _ = converse(frame({"op": "load", **named(hostile)}, hostile) + frame({"op": "bye"}))
+    assert refused["code"] == "model"
+    assert "more than 32 bits" in refused["error"]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), 1.5, "7", [1]])
+def test_an_id_that_could_not_be_repeated_ends_the_stream(number: Any) -> None:
+    answers, status = converse(frame({"op": "hello", "id": number}))
+    assert (status, [answer["code"] for answer in answers]) == (2, ["stream"])
+
+
+def test_a_worker_that_hangs_in_the_runtime_ends_by_itself_after_its_deadline() -> None:
+    """Nobody kills a worker at the far end of a connection that is gone. Here C code keeps the interpreter's lock."""
+    source = f"import ctypes, sys; sys.path.append({str(Path(worker.__file__).parent)!r})\nimport worker\n"
+    source += "worker.DEADLINE_MARGIN_SECONDS = 0.3\n"
+    source += "worker.Worker.hello = lambda *_: ctypes.PyDLL(None).sleep(60)\nsys.exit(worker.main())"
+    started = time.monotonic()
+    with subprocess.Popen([sys.executable, "-c", source], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        assert process.stdin is not None
+        process.stdin.write(frame({"op": "hello", "seconds": 0.2}))
+        process.stdin.flush()
+        assert process.wait(20) == 1
+    assert time.monotonic() - started < 20
+
+
 def test_a_batch_needs_a_free_axis(conv_net: Callable[..., Path]) -> None:
     assert worker.fixed_shape("x", ["batch", 3], None, 8) == [8, 3]
     for shape, given in (([1, 3], None), (["batch", 3], [1, 3])):
@@ -276,10 +307,22 @@ def test_energy_of_a_run_is_the_block_s_by_its_runs(tmp_path: Path) -> None:
     counter.write_text("0")
 
     def run() -> None:
+        time.sleep(0.003)
         counter.write_text(str(int(counter.read_text()) + 7))
 
     assert worker.time_block(run, 5, time.thread_time_ns, False, [str(counter)])["energy_uj"] == 7
     assert worker.time_block(run, 5, time.thread_time_ns, False)["energy_uj"] is None
+    assert worker.time_block(run, 2, time.thread_time_ns, False, [str(counter)])["energy_uj"] is None, "too short"
+
+
+def test_only_cores_that_the_worker_may_use_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    cores = {"": "900 0 0 0 0 0 0 0 0 0", "0": "500 0 0 9 9 0 0 0 0 0", "1": "100 20 30 9 9 4 5 6 0 0"}
+    stat = "".join(f"cpu{core} {ticks}\n" for core, ticks in {**cores, "11": "300 0 0 0 0 0 0 0 0 0"}.items())
+    monkeypatch.setattr(worker, "read_text", lambda path: stat)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {1}, raising=False)
+    spent = worker.others_seconds()
+    assert spent is not None
+    assert spent == pytest.approx(165 / os.sysconf("SC_CLK_TCK") - time.process_time(), abs=0.1)
 
 
 @pytest.mark.skipif(not Path("/proc/stat").exists(), reason="no /proc/stat here")

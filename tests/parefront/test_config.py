@@ -71,6 +71,8 @@ def test_short_spellings_are_understood(given: dict[str, Any], expected: object)
         ({"compress": {"quantize": {"bit": [8]}}}, "unknown key 'compress.quantize.bit'; did you mean"),
         ({"device": {"threads": 4, "core": 1}}, "device: "),
         ({"latency": {"min_seconds": 2, "max_seconds": 1.0}}, "latency: expected"),
+        ({"latency": {"max_seconds": 60.0}}, "latency: the final step measures for up to 120 s, and device.deadline_"),
+        ({"latency": {"max_seconds": 6.0}, "devices": {"pi": {"deadline_seconds": 9}}}, "devices.pi.deadline_seconds "),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_told_in_one_line(given: dict[str, Any], message: str) -> None:
