@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+
+import onnx_ir as ir
 
 from .device import Device, Shapes
 from .executed import Executed
@@ -74,10 +77,29 @@ def explain(
         DeviceError: where it cannot.
     """
     latency = measure(device, candidate, reference, protocol, shapes)
-    ran, other = device.operators(candidate, reference, shapes)
-    model, base = Executed(candidate, ran), Executed(reference, other)
+    with TemporaryDirectory() as folder:
+        candidate, reference = (
+            _named(path, Path(folder) / f"{role}.onnx") for role, path in enumerate((candidate, reference))
+        )
+        ran, other = device.operators(candidate, reference, shapes)
+        model, base = Executed(candidate, ran), Executed(reference, other)
     found = findings(model, base, device.profile.vector_width, device.options.providers[0])
     return Explanation(latency, (model.us, base.us), tuple(_layers(model, base)), tuple(found))
+
+
+def _named(model: Path, copy: Path) -> Path:
+    """The model, or a copy in which nodes without a name have that of their first output.
+
+    The runtime reports what ran by the node's name, and makes one up where there is none.
+    """
+    loaded = ir.load(model)
+    nameless = [node for node in loaded.graph if not node.name]
+    if not nameless:
+        return model
+    for node in nameless:
+        node.name = node.outputs[0].name
+    ir.save(loaded, copy)
+    return copy
 
 
 def _layers(model: Executed, base: Executed) -> Iterator[LayerTimes]:

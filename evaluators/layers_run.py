@@ -27,11 +27,13 @@ class WeightedLayer:
         name: of its node.
         weight: shape of the weight, ``(out, in / groups, height, width)`` or of two axes; empty where it is unknown.
         groups: of a convolution.
+        transposed: whether it is a transposed convolution, whose weights meet every place of the input once.
     """
 
     name: str
     weight: tuple[int, ...]
     groups: int
+    transposed: bool = False
 
     @property
     def channels(self) -> tuple[int, int]:
@@ -52,6 +54,9 @@ class WeightedLayer:
         """Multiply–accumulates of the operator that runs it, by what that gives out; 0 where it cannot be told."""
         if not self.weight or not operator.outputs:
             return 0
+        if self.transposed:
+            read = operator.inputs[0].shape if operator.inputs else ()
+            return math.prod(read) // max(1, self.channels[0]) * math.prod(self.weight)
         places = math.prod(operator.outputs[0].shape) // max(1, self._outputs(operator))
         return places * math.prod(self.weight)
 
@@ -74,14 +79,17 @@ class LayersRun:
         self._nodes: dict[str, ir.Node] = {}
         self._producers: dict[str, ir.Node] = {}
         self.layers: dict[str, WeightedLayer] = {}
+        self._constant: set[int] = set()
         graph = ir.load(model).graph
         self.inputs = [str(value.name) for value in graph.inputs if not value.is_initializer()]
         for node in graph:
             self._nodes.setdefault(node.name or "", node)
             for value in node.outputs:
                 self._producers[value.name or ""] = node
+            if all(value is None or value.is_initializer() or self._is_constant(value) for value in node.inputs):
+                self._constant.add(id(node))
             if node.op_type in WEIGHTED:
-                layer = WeightedLayer(node.name or str(node.outputs[0].name), _weight_shape(node), _groups(node))
+                layer = _layer(node)
                 self.layers[layer.name] = layer
 
     def owner(self, operator: Operator) -> WeightedLayer | None:
@@ -90,9 +98,26 @@ class LayersRun:
             return None
         for text in _undecorated(operator.name):
             node = self._nodes.get(text) or self._producers.get(text)
-            if node is not None and (weighted := _weighted_before(node)) is not None:
+            if node is not None and (weighted := self._weighted_before(node)) is not None:
                 return self.layers[weighted.name or str(weighted.outputs[0].name)]
         return next((layer for layer in self.layers.values() if f"{layer.name}.weight" in operator.reads), None)
+
+    def _weighted_before(self, node: ir.Node) -> ir.Node | None:
+        """The nearest weighted node, going back along the first inputs that are computed from the model's."""
+        seen: set[int] = set()
+        current: ir.Node | None = node
+        while current is not None and id(current) not in seen:
+            if current.op_type in WEIGHTED:
+                return current
+            seen.add(id(current))
+            producers = (value.producer() for value in current.inputs if value is not None)
+            current = next((p for p in producers if p is not None and id(p) not in self._constant), None)
+        return None
+
+    def _is_constant(self, value: ir.Value) -> bool:
+        """Whether it is computed from weights alone; nodes before are known, as a graph is sorted."""
+        producer = value.producer()
+        return producer is not None and id(producer) in self._constant
 
 
 def _undecorated(name: str) -> Iterator[str]:
@@ -104,25 +129,11 @@ def _undecorated(name: str) -> Iterator[str]:
             yield (name := shorter)
 
 
-def _weighted_before(node: ir.Node) -> ir.Node | None:
-    """The nearest weighted node, going back along the first inputs that are computed."""
-    seen: set[int] = set()
-    current: ir.Node | None = node
-    while current is not None and id(current) not in seen:
-        if current.op_type in WEIGHTED:
-            return current
-        seen.add(id(current))
-        producers = (value.producer() for value in current.inputs if value is not None)
-        current = next((p for p in producers if p is not None and not _of_constants(p)), None)
-    return None
-
-
-def _of_constants(node: ir.Node) -> bool:
-    """Whether it computes from weights alone."""
-    return all(
-        value is None or value.is_initializer() or ((p := value.producer()) is not None and _of_constants(p))
-        for value in node.inputs
-    )
+def _layer(node: ir.Node) -> WeightedLayer:
+    shape, groups, transposed = _weight_shape(node), _groups(node), node.op_type == "ConvTranspose"
+    if transposed and len(shape) > 2:  # (in, out / groups, …) there
+        shape = (shape[1] * groups, shape[0] // groups, *shape[2:])
+    return WeightedLayer(node.name or str(node.outputs[0].name), shape, groups, transposed)
 
 
 def _weight_shape(node: ir.Node) -> tuple[int, ...]:

@@ -138,6 +138,20 @@ def test_a_model_against_itself_has_nothing_to_mend(explained: Explained) -> Non
     assert {finding.kind for finding in found.findings} <= {"slower"}
 
 
+def test_nodes_without_names_are_told_apart_all_the_same(device: Device, tmp_path: Path) -> None:
+    layers = [Layer("conv0"), Layer("conv1", outputs=17), Layer("conv2", inputs=17), Layer("conv3")]
+    paths = chain(tmp_path / "model.onnx", layers), chain(tmp_path / "base.onnx", [Layer(f"conv{i}") for i in range(4)])
+    for path in paths:
+        model = onnx.load(path)
+        for node in model.graph.node:
+            node.name = ""
+        onnx.save(model, path)
+    found = explain(device, *paths, QUICK)
+    assert found.findings[0].kind == "channels"
+    assert {f"conv{index}:out" for index in range(4)} <= {layer.name for layer in found.layers}
+    assert all(node.name == "" for node in onnx.load(paths[0]).graph.node), "the user's file stays as it is"
+
+
 def test_layers_are_matched_and_their_times_add_up(explained: Explained) -> None:
     found = explained([Layer(f"conv{index}", int8=True) for index in range(5)])
     by_name = {layer.name: layer for layer in found.layers}
