@@ -47,8 +47,7 @@ class Earlier:
         environment = run.environment
         if not environment or not run.has_baseline:
             raise ConfigError(f"run {run.name} has measured nothing yet, so there are no scores to take over")
-        measured = [record.candidate for record in run.trials if record.candidate is not None]
-        complete = {c.policy.digest: c for c in measured if not c.stopped_early}
+        complete = {candidate.policy.digest: candidate for candidate in scored(run)}
         final = {candidate.policy.digest: candidate for candidate in run.finalised.values()}
         profile = DeviceProfile.from_json(environment.get(BUILT_FOR) or environment["device"])
         known = {**complete, **final, Policy().digest: run.baseline}
@@ -90,3 +89,14 @@ class Earlier:
         names = (f"{prefix}accuracy", f"{prefix}accuracy_change")
         found = {name: known.metrics[name] for name in names if known is not None and name in known.metrics}
         return found or None
+
+
+def scored(run: Run) -> list[Candidate]:
+    """The candidates whose accuracy is known on all images, in the order of the trials.
+
+    Those are the ones that were not stopped early; and all of a run that has taken scores over, where only the latency
+    of some was not measured in full.
+    """
+    measured = [record.candidate for record in run.trials if record.candidate is not None]
+    taken_over = bool(run.config.get("search", {}).get("reuse_scores"))
+    return [candidate for candidate in measured if taken_over or not candidate.stopped_early]

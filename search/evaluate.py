@@ -88,6 +88,7 @@ class TaskEvaluator:
         on_phase: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._quick: QuickLook | None = None
+        self._other_arithmetic = False
         self._methods = compress
         self._memory = memory
         self._racing = racing and isinstance(task.metric, str)
@@ -96,7 +97,9 @@ class TaskEvaluator:
         self._metric, self._test_data = task.metric, task.test
         self._test: Split | None = None
         places = {"": devices} if isinstance(devices, DeviceOptions) else devices
-        self.timers = Timers(places, latency or LatencyProtocol())
+        protocol = latency or LatencyProtocol()
+        self._batch = protocol.batch
+        self.timers = Timers(places, protocol)
         with ExitStack() as on_error:
             on_error.callback(self.timers.close)
             self._prepare(task, compress, images, seed)
@@ -106,7 +109,15 @@ class TaskEvaluator:
         """All that is made once a run."""
         self._on_phase("starting the device" if len(self.timers.devices) == 1 else "starting the devices")
         self._profiles = self.timers.profiles
-        self._target = _target(self._earlier.profile if self._earlier else self.timers.first.profile)
+        self._target = _target(self.timers.first.profile)
+        if self._earlier is not None:
+            built = _target(self._earlier.profile)
+            self._other_arithmetic = replace(built, vector_width=self._target.vector_width) != self._target
+            self._target = replace(self._target, vector_width=built.vector_width)
+            if self._other_arithmetic:
+                self._on_phase(
+                    "this device needs other int8 than the run was built for: what is quantised is made and scored anew"
+                )
         self._compressors = [create(name, options, self._target) for name, options in compress.items()]
         self._on_phase("tracing the model and proving its channel groups")
         inputs, labels = split_inputs(task.calibration, CALIBRATION_LIMIT, seed)  # type: ignore[arg-type]
@@ -143,7 +154,7 @@ class TaskEvaluator:
         earlier = self._earlier
         named = {name: profile.to_json() for name, profile in self._profiles.items() if name}
         return {
-            **({"scores_of": earlier.run, BUILT_FOR: earlier.profile.to_json()} if earlier else {}),
+            **({"scores_of": earlier.run, **self._built_for} if earlier else {}),
             "versions": {"python": platform.python_version(), **{name: _version(name) for name in packages}},
             "device": self.timers.first.profile.to_json(),
             **({"devices": named} if named else {}),
@@ -155,6 +166,13 @@ class TaskEvaluator:
             },
         }
 
+    @property
+    def _built_for(self) -> dict[str, Any]:
+        """The device that artefacts are built for, where it is not the one that measures."""
+        if self._earlier is None or self._other_arithmetic:
+            return {}
+        return {BUILT_FOR: self._earlier.profile.to_json()}
+
     def baseline(self, artifacts: Path) -> Candidate:
         """The uncompressed model, timed against itself: its ratio shows the noise of the device."""
         self._on_phase("measuring the uncompressed model")
@@ -163,7 +181,7 @@ class TaskEvaluator:
         candidate, session = self._make(Policy(), path)
         scores = self._scored(candidate.policy) or self._search.score_reference(session)
         latency = self.timers.start(self._space, path, self._alike)
-        memory = {"memory_bytes": self.timers.first.memory(path)}
+        memory = {"memory_bytes": self._peak_memory(path)}
         for policy in self._anchor_policies():
             anchor = artifacts / f"anchor-{policy.digest}.onnx"
             try:
@@ -215,10 +233,17 @@ class TaskEvaluator:
         if not self._memory:
             return {}
         with watch.step("memory"):
-            return {"memory_bytes": self.timers.first.memory(artifact, repeats=1)}
+            return {"memory_bytes": self._peak_memory(artifact, repeats=1)}
+
+    def _peak_memory(self, artifact: Path, repeats: int = 3) -> Measurement:
+        """On the first device, of the batch that is timed."""
+        return self.timers.first.memory(artifact, repeats=repeats, batch=self._batch)
 
     def _scored(self, policy: Policy, prefix: str = "") -> dict[str, Measurement] | None:
-        return self._earlier.scores(policy, prefix) if self._earlier else None
+        """What an earlier run knows; nothing of what runs in an arithmetic that is another one on this device."""
+        if self._earlier is None or (self._other_arithmetic and self._runs_quantised(policy)):
+            return None
+        return self._earlier.scores(policy, prefix)
 
     def _raced(self, made: Candidate, raced: Raced, watch: Stopwatch) -> Candidate:
         notes = (*made.notes, f"{STOPPED}: {raced.why}") if raced.why else made.notes
@@ -244,7 +269,7 @@ class TaskEvaluator:
             if any(map(is_timed, keys)):
                 metrics |= self.timers.looks(policy, artifact).closer() or {}
             if "memory_bytes" in keys:
-                metrics["memory_bytes"] = self.timers.first.memory(artifact, repeats=1)
+                metrics["memory_bytes"] = self._peak_memory(artifact, repeats=1)
         except (ParityError, RequestRefused) as error:
             raise Infeasible(str(error)) from error
         return {key: metrics[key].value / whole_of(self._uncompressed, key) for key in keys}
@@ -259,7 +284,7 @@ class TaskEvaluator:
         with watch.step("final_latency"):
             latency = self.timers.measure_finally(candidate.policy, candidate.artifact)
         with watch.step("memory"):
-            memory = self.timers.first.memory(candidate.artifact, repeats=1)
+            memory = self._peak_memory(candidate.artifact, repeats=1)
         metrics = {**candidate.metrics, **scores, **latency, "memory_bytes": memory}
         return replace(candidate, metrics=metrics, timings={**candidate.timings, **watch.seconds})
 
@@ -279,6 +304,16 @@ class TaskEvaluator:
             if compressor.stage is Stage.QUANTISE and kinds:
                 policies.append(self._space.uniform({compressor.name: kinds[len(kinds) // 2]}))
         return policies
+
+    def _runs_quantised(self, policy: Policy) -> bool:
+        """Whether any layer runs in another arithmetic than the uncompressed model's."""
+        return any(
+            compressor.runs_as(policy[name]) != self._space[name].neutral
+            for compressor in self._compressors
+            if compressor.stage is Stage.QUANTISE
+            for name in policy
+            if self._space[name].compressor == compressor.name
+        )
 
     def _alike(self, policy: Policy) -> Policy:
         """The policy whose choices are the plainest that run in the same arithmetic."""

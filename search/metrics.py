@@ -40,7 +40,8 @@ def metric_key(name: str) -> str:
     if key not in METRIC_KEYS.values() and key not in _OTHER_KEYS:
         raise ConfigError(f"no metric {name!r}{did_you_mean(base, METRIC_KEYS)}")
     if at and key not in TIMED:
-        raise ConfigError(f"metric {name!r}: {base} does not depend on the device; write {base}")
+        why = "measured on the first device alone" if key == "memory_bytes" else "the same on every device"
+        raise ConfigError(f"metric {name!r}: {base} is {why}; write {base}")
     return on_device(key, device)
 
 

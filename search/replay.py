@@ -13,9 +13,11 @@ from ..evaluators import Measurement
 from ..spaces import ConfigError, Policy
 from .candidate import Candidate
 from .context import SamplerContext
+from .earlier import scored
 from .errors import SpaceExhausted
 from .front import Front
 from .history import tried_digests
+from .metrics import is_timed
 from .options import read_options
 from .run import Run
 from .together import TogetherSampler
@@ -64,12 +66,11 @@ class ReplaySampler(TogetherSampler):
 
 
 def replayed(run: Run, promising: bool = False) -> list[Policy]:
-    """The policies of a run that were measured in full: those of its front, then the others in the order of its trials.
+    """The policies of a run that were scored in full: those of its front, then the others in the order of its trials.
 
     Who is good on one device is mostly good on another, and shows early who of the others need not be timed for long.
     """
-    candidates = [record.candidate for record in run.trials if record.candidate is not None]
-    candidates = [candidate for candidate in candidates if not candidate.stopped_early]
+    candidates = scored(run)
     members = {member.policy.digest for member in run.front} if candidates else set()
     candidates.sort(key=lambda candidate: candidate.policy.digest not in members)
     if promising:
@@ -78,10 +79,11 @@ def replayed(run: Run, promising: bool = False) -> list[Policy]:
 
 
 def _promising(candidate: Candidate, others: list[Candidate], run: Run) -> bool:
-    """Whether it would be on the front if its latency were lower by a quarter."""
-    ratio = candidate.metrics["latency_ratio"]
-    credited = Measurement.exact(CREDIT * ratio.value, ratio.unit)
-    faster = replace(candidate, metrics={**candidate.metrics, "latency_ratio": credited})
+    """Whether it would be on the front if all that a device measures of it were lower by a quarter."""
+    timed = {key: measured for key, measured in candidate.metrics.items() if is_timed(key)}
+    credited = {key: Measurement.exact(CREDIT * seen.value, seen.unit) for key, seen in timed.items()}
+    faster = replace(candidate, metrics={**candidate.metrics, **credited})
     rest = [other for other in others if other is not candidate]
-    front = Front.of([*rest, faster], run.settings.objectives, run.search_baseline, (), run.path)
+    settings = run.settings
+    front = Front.of([*rest, faster], settings.objectives, run.search_baseline, settings.budgets, run.path)
     return any(member is faster for member in front)

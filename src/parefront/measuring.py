@@ -66,7 +66,12 @@ def read_device(settings: Sequence[str]) -> DeviceConfig:
             key, value = read_setting(setting, "--device")
             mapping[key] = value
         else:
-            section = read_yaml_mapping(Path(setting)).get("device") or {}
+            config = read_yaml_mapping(Path(setting))
+            if "device" not in config:
+                several = ", ".join(config.get("devices") or {})
+                hint = f"; it has devices: {several}; put the one to measure on under device" if several else ""
+                raise ConfigError(f"{setting}: expected a section device: {{…}}{hint}")
+            section = config["device"] or {}
             if not isinstance(section, dict):
                 raise ConfigError(f"{setting}: device: expected a mapping, got {section!r}")
             mapping |= section

@@ -18,6 +18,7 @@ from parefront.doctor import int8_meaning
 from parefront.evaluators import worker
 from parefront.evaluators.device_profile import DeviceProfile
 from parefront.evaluators.latency import LatencyProtocol
+from parefront.spaces import ConfigError
 
 from .conftest import Command
 
@@ -138,6 +139,15 @@ def test_the_device_may_come_from_a_config(project: Path, run: Command) -> None:
 
     assert measuring.read_device(["pi.yaml", "spinning=true"]).threads == 2
     assert measuring.read_device(["pi.yaml", "threads=3"]).threads == 3
+
+
+def test_a_config_without_a_device_is_no_device(project: Path) -> None:
+    (project / "two.yaml").write_text("devices: {pi: {threads: 2}, server: {}}\n")
+    (project / "bare.yaml").write_text("command: [ssh, pi]\n")
+    with pytest.raises(ConfigError, match=r"two.yaml: expected a section device: \{…\}; it has devices: pi, server"):
+        measuring.read_device(["two.yaml"])
+    with pytest.raises(ConfigError, match=r"bare.yaml: expected a section device: \{…\}$"):
+        measuring.read_device(["bare.yaml"])
 
 
 def test_a_free_axis_needs_a_shape(tmp_path: Path, run: Command) -> None:

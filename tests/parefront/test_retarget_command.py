@@ -137,6 +137,23 @@ def test_every_policy_is_replayed_the_front_first_and_the_same_command_goes_on(
     assert [record.policy for record in Run.open("two").trials] == wanted
 
 
+def test_what_is_quantised_is_made_and_scored_anew_where_the_device_needs_other_int8(source: Run, run: Command) -> None:
+    path = source.path / "environment.json"
+    environment = json.loads(path.read_text())
+    flags = set(environment["device"]["flags"]) & {"avx512_vnni", "avx_vnni", "amx_int8"}
+    environment["device"] |= {"flags": ["avx2"] if flags else ["avx2", "avx_vnni"], "machine": "x86_64"}
+    path.write_text(json.dumps(environment))
+
+    outcome = run("retarget", "demo", "--device", "threads=2")
+
+    assert outcome.code == 0, outcome.err
+    there = Run.open("demo-on-threads-2")
+    assert "built_for" not in there.environment
+    anew = {r.policy: "accuracy" in r.candidate.timings for r in there.trials if r.candidate is not None}
+    assert anew == {policy: bool(policy.of("quantize")) for policy in anew}
+    assert any(anew.values())
+
+
 def test_the_run_it_makes_can_be_retargeted_in_turn(source: Run, run: Command) -> None:
     assert run("retarget", "demo", "--device", "threads=2", "--run", "two").code == 0
     outcome = run("retarget", "two", "--device", "optimisation=enable_basic", "--run", "basic")

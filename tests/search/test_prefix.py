@@ -28,7 +28,7 @@ def layers(net: fx.GraphModule) -> list[str]:
 def changed_at(net: fx.GraphModule, name: str) -> fx.GraphModule:
     copy = duplicate(net)
     with torch.no_grad():
-        copy.get_submodule(name).weight[0].mul_(0.5)
+        copy.get_submodule(name).get_parameter("weight")[0].mul_(0.5)
     return copy
 
 
@@ -66,7 +66,7 @@ def test_layers_before_the_change_are_not_run() -> None:
 def test_a_change_of_an_attribute_counts_as_one() -> None:
     net = specimen("plain").net
     prefix, changed = Prefix(net, BATCHES), duplicate(net)
-    pool = next(m for m in changed.modules() if getattr(m, "op_type", "") == "MaxPool")
+    pool = next(m for m in changed.modules() if isinstance(m, Op) and m.op_type == "MaxPool")
     pool.op_type = "AveragePool"
     expected = whole(changed)
     assert not torch.equal(expected, whole(net))
