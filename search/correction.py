@@ -27,6 +27,9 @@ class Correction:
     than their sum where there are many. The weights are a Gaussian's posterior (Bishop 2006, "Pattern Recognition and
     Machine Learning", eq. 3.50 and 3.51); the noise is estimated from what is left, twice in turn.
 
+    This is the latency model, too. Its features are the knobs' savings as measured on the device, not operators: what
+    a knob's operators take together is in its probe already, and how they interact shows in the trials.
+
     Attributes:
         mean: of the weights, shape ``(knobs + 2,)``.
         covariance: of the weights.

@@ -105,7 +105,8 @@ class Standing:
 def refuse_beyond_budget(candidate: Candidate, front: Front) -> None:
     """Refuse a candidate that is beyond a budget by what is counted, once there is one that meets all budgets.
 
-    While there is none, it is worth measuring: the nearest ones are shown.
+    While there is none, it is worth measuring: the nearest ones are shown. What is counted is that of the network as
+    it ships, so that it is known once that is built, repair included; no image of the search split is run before.
 
     Raises:
         Infeasible: saying what it has and what is needed.

@@ -34,7 +34,9 @@ def unpaying(sensitivity: Sensitivity) -> list[Unpaying]:
     """In the order of the knobs. Neutral choices and those of the base are never among them.
 
     Nor is what any knob saves by, however little: it adds up over the knobs. Knobs that no probe has told of count as
-    if their choices paid.
+    if their choices paid. This goes by the latency of whole networks that probes have measured, not by profiles of
+    operators as ``parefront explain`` does: what a choice costs between operators is in it. Samplers without probes
+    leave nothing out.
     """
     return _unpaying(sensitivity, _best_milder(sensitivity))
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .api import IN_PYTHON
 from .commands import drive
 from .config import parse_config
 from .measuring import read_device
@@ -25,6 +26,12 @@ def run_retarget(name: str, device: Sequence[str], new: str | None, promising: b
         NoCandidate: where the front is shown, but nobody on it meets the budget.
     """
     source = Run.open(name)
+    if source.config["task"] == IN_PYTHON:
+        reuse = f"{{'sampler': 'replay', 'sampler_options': {{'run': {name!r}}}, 'reuse_scores': {name!r}}}"
+        raise ConfigError(
+            f"run {source.name} was made in Python, where its task is; measure it anew from there: "
+            f"parefront.compress(task, device=…, search={reuse}), compress and trials as before"
+        )
     policies = replayed(source, promising)
     if not policies:
         raise ConfigError(f"run {source.name} has no candidate that was measured in full; go on with its search first")

@@ -181,6 +181,14 @@ def test_scores_are_for_replayed_policies_only(source: Run, run: Command) -> Non
     assert "only policies of run demo have scores to take over" in outcome.err
 
 
+def test_a_run_made_in_python_is_retargeted_from_there(source: Run, run: Command) -> None:
+    config = yaml.safe_load((source.path / "config.yaml").read_text())
+    (source.path / "config.yaml").write_text(yaml.safe_dump({**config, "task": "given in Python"}))
+    outcome = run("retarget", "demo", "--device", "threads=2")
+    assert (outcome.code, len(outcome.err.splitlines())) == (2, 1)
+    assert "'reuse_scores': 'demo'" in outcome.err
+
+
 def test_of_several_devices_one_is_left() -> None:
     assert retargeting.without_device("latency@my-pi <= 30ms") == "latency <= 30ms"
     assert retargeting.without_device("accuracy") == "accuracy"
