@@ -5,9 +5,10 @@ from __future__ import annotations
 import gc
 import hashlib
 import platform
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import onnxruntime as ort
 import torch
 
-from ..compressors import Calibration, Stage, Target, compress, create, space_of
+from ..compressors import Calibration, Compressor, Stage, Target, compress, create, space_of
 from ..evaluators import (
     THIS_MACHINE,
     Artifact,
@@ -39,7 +40,7 @@ from .candidate import STOPPED, Candidate
 from .earlier import BUILT_FOR, Earlier
 from .front import Front
 from .metrics import is_timed, whole_of
-from .quick_look import QuickLook
+from .quick_look import QuickLook, repaired_by
 from .race import Raced, race, time_only
 from .split import Split
 from .standing import Standing, refuse_beyond_budget
@@ -228,6 +229,13 @@ class TaskEvaluator:
         standing = Standing(rivals, looks=0, scored=True) if rivals is not None and self._racing else None
         return self._raced(made, time_only(known, self.timers.looks(policy, artifact), standing, watch), watch)
 
+    @cached_property
+    def _unrepaired(self) -> list[Compressor]:
+        """The compressors, without the repair of what they leave."""
+        found = [repaired_by("none", c, self._methods[c.name], self._target) for c in self._compressors]
+        space_of(found, self.traced.graph)
+        return found
+
     def _peak(self, artifact: Path, watch: Stopwatch) -> dict[str, Measurement]:
         """``memory_bytes``, where it is measured of every candidate."""
         if not self._memory:
@@ -263,8 +271,9 @@ class TaskEvaluator:
             return self._quick.divergence(policy)
 
     def probe_costs(self, policy: Policy, artifact: Path, keys: Collection[str]) -> dict[str, float]:
+        """Of the network without a repair, which changes values of weights, and so no cost."""
         try:
-            made, _ = self._make(policy, artifact)
+            made, _ = self._make(policy, artifact, compressors=self._unrepaired)
             metrics = dict(made.metrics)
             if any(map(is_timed, keys)):
                 metrics |= self.timers.looks(policy, artifact).closer() or {}
@@ -327,14 +336,19 @@ class TaskEvaluator:
         gc.unfreeze()
 
     def _make(
-        self, policy: Policy, path: Path, watch: Stopwatch | None = None, rivals: Front | None = None
+        self,
+        policy: Policy,
+        path: Path,
+        watch: Stopwatch | None = None,
+        rivals: Front | None = None,
+        compressors: Sequence[Compressor] = (),
     ) -> tuple[Candidate, ort.InferenceSession]:
         """Apply, emit, count and check: a candidate with its exact costs, and a session on its artefact."""
         watch = watch or Stopwatch()
         example = self._calibration.inputs[:PARITY_IMAGES]
         before = self._calibration.forward_seconds
         with watch.step("apply"), shared(THIS_MACHINE):
-            net = compress(self.traced.net, policy, self._compressors, self._calibration)
+            net = compress(self.traced.net, policy, compressors or self._compressors, self._calibration)
         watch.seconds["apply_forward"] = self._calibration.forward_seconds - before
         watch.seconds["apply"] -= watch.seconds["apply_forward"]
         with watch.step("emit"):

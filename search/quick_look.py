@@ -45,9 +45,8 @@ class QuickLook:
         classes: bool,
     ) -> None:
         self._net, self._calibration, self._classes = traced.net, calibration, classes
-        self._compressors = [
-            _quick(create(name, options, target), options, target) for name, options in methods.items()
-        ]
+        thorough = [create(name, options, target) for name, options in methods.items()]
+        self._compressors = [repaired_by(c.quick_compensation, c, methods[c.name], target) for c in thorough]
         space_of(self._compressors, traced.graph)
         images = torch.from_numpy(inputs[: min(IMAGES, len(calibration.compensation_inputs))])
         images = images.contiguous(memory_format=torch.channels_last) if images.dim() == 4 else images
@@ -66,8 +65,8 @@ class QuickLook:
         return divergence(outputs, self._reference, classes=self._classes).value
 
 
-def _quick(compressor: Compressor, options: Mapping[str, Any], target: Target) -> Compressor:
-    """The same with the quick repair in place of the thorough one."""
-    if compressor.quick_compensation == compressor.compensation:
+def repaired_by(method: str, compressor: Compressor, options: Mapping[str, Any], target: Target) -> Compressor:
+    """The same with another repair, a name in ``compensate.METHODS``; itself where it is repaired so, or not at all."""
+    if compressor.compensation in (method, "none"):
         return compressor
-    return create(compressor.name, {**options, "compensate": compressor.quick_compensation}, target)
+    return create(compressor.name, {**options, "compensate": method}, target)
