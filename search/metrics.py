@@ -40,8 +40,9 @@ def metric_key(name: str) -> str:
     if key not in METRIC_KEYS.values() and key not in _OTHER_KEYS:
         raise ConfigError(f"no metric {name!r}{did_you_mean(base, METRIC_KEYS)}")
     if at and key not in TIMED:
-        why = "measured on the first device alone" if key == "memory_bytes" else "the same on every device"
-        raise ConfigError(f"metric {name!r}: {base} is {why}; write {base}")
+        first = key == "memory_bytes"
+        why = "is measured on the first device alone" if first else "does not depend on the device"
+        raise ConfigError(f"metric {name!r}: {base} {why}; write {base}")
     return on_device(key, device)
 
 
