@@ -202,10 +202,8 @@ class KnapsackSampler(TogetherSampler):
         for budget in self._context.budgets:
             for index, key in enumerate(self._keys[: self._count]):
                 if metric_key(budget.metric) == key:
-                    before = self._baseline.costs[index]
-                    allowed = budget.share_of(self._context.baseline) * before if budget.at_most else -budget.amount
-                    if budget.relative and not budget.at_most:
-                        allowed += before
+                    bound = budget.value_at(0.0, self._context.baseline)
+                    allowed = bound * self._baseline.costs[index] if budget.at_most else bound
                     corner[index] = min(corner[index], allowed)
         return corner
 
