@@ -12,6 +12,7 @@ from .lock import THIS_MACHINE, shared
 from .measurement import Measurement, paired_difference, proportion
 from .parity import ParityError, check_parity, prove
 from .pfz import load_packed
+from .shares import layer_shares
 
 __all__ = [
     "MOMENTARY",
@@ -32,6 +33,7 @@ __all__ = [
     "divergence",
     "emit",
     "evaluate",
+    "layer_shares",
     "load_packed",
     "measure",
     "metric_score",

@@ -146,6 +146,15 @@ class Evaluator(Protocol):
         """
         ...
 
+    def probe_work(self, policy: Policy, keys: Collection[str]) -> Mapping[str, dict[str, float]]:
+        """Of those costs of which it can be told, which share each layer takes, by the layer's name.
+
+        Args:
+            policy: the empty one or one of ``bases``.
+            keys: of metrics.
+        """
+        ...
+
     def finalise(self, candidate: Candidate) -> Candidate:
         """Measure again with the longer protocol, and on the test split (adds ``test_accuracy``)."""
         ...

@@ -11,8 +11,10 @@ from .sensitivity import Floats
 KNOB_SPREAD = 0.7
 """Standard deviation, of natural logarithms, that the loss of one knob's probe is expected to be wrong by."""
 COST_SPREAD = 0.25
-"""The same of a cost, all of which are counted or measured. In four searches 90 % intervals of latencies fitted with it
-held 88 to 91 % of the twenty measured next; with 0.7, 91 to 100 %, and the predictions were no nearer."""
+"""The same of a cost that is taken to add up."""
+LATENCY_SPREAD = 0.5
+"""The same of a latency that is made up of its layers'. In seven searches 90 % intervals fitted with it held 88 to 97 %
+of the twenty measured next; with half of it 72 to 95 %, as after few trials too little was expected to be wrong."""
 SHARED_SPREAD = 0.7
 SLOPE_SPREAD = 0.4
 LEAST_NOISE = 0.02
@@ -27,8 +29,8 @@ class Correction:
     than their sum where there are many. The weights are a Gaussian's posterior (Bishop 2006, "Pattern Recognition and
     Machine Learning", eq. 3.50 and 3.51); the noise is estimated from what is left, twice in turn.
 
-    This is the latency model, too. Its features are the knobs' savings as measured on the device, not operators: what
-    a knob's operators take together is in its probe already, and how they interact shows in the trials.
+    This is the latency model, too: what is expected comes from what the operators of each layer take and what every
+    knob's probe has saved of it (:func:`.layered.layered_cost`), the weights are corrections of the knobs' parts.
 
     Attributes:
         mean: of the weights, shape ``(knobs + 2,)``.

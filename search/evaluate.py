@@ -39,7 +39,7 @@ from ..spaces import Infeasible, Layer, Policy, SearchSpace, Task, TaskError, tr
 from .candidate import STOPPED, Candidate
 from .earlier import BUILT_FOR, Earlier
 from .front import Front
-from .metrics import is_timed, whole_of
+from .metrics import device_of, is_timed, whole_of
 from .quick_look import QuickLook, repaired_by
 from .race import Raced, race, time_only
 from .split import Split
@@ -282,6 +282,15 @@ class TaskEvaluator:
         except (ParityError, RequestRefused) as error:
             raise Infeasible(str(error)) from error
         return {key: metrics[key].value / whole_of(self._uncompressed, key) for key in keys}
+
+    def probe_work(self, policy: Policy, keys: Collection[str]) -> dict[str, dict[str, float]]:
+        """As profiled on each device; energy is taken to go where the time goes."""
+        steps = {node.name: str(node.target) for node in self.traced.net.graph.nodes if node.op == "call_module"}
+        layers = {
+            device: {steps[step]: share for name, share in shares.items() if (step := name.partition(".")[0]) in steps}
+            for device, shares in self.timers.shares(policy).items()
+        }
+        return {key: layers[device_of(key)] for key in keys if is_timed(key)}
 
     def finalise(self, candidate: Candidate) -> Candidate:
         """Time the artefact again, with the longer protocol, and score it on the test split."""

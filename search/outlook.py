@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .correction import COST_SPREAD, Correction
+from .correction import COST_SPREAD, LATENCY_SPREAD, Correction
 from .history import Tried
+from .layered import layered_cost
 from .sensitivity import BEND, Floats, Indices, Sensitivity
 
 SATURATED = 0.8
@@ -21,7 +22,8 @@ _TINY = 1e-6
 class Outlook:
     """Predicts objectives, all minimised.
 
-    Divergence and costs come from the additive model, each with a :class:`Correction`. Accuracy falls with the
+    Divergence and costs come from the additive model, or from what layers take on the device (:func:`layered_cost`),
+    each with a :class:`Correction`. Accuracy falls with the
     divergence in a straight line, fitted to the trials; where divergences are not measured, the loss stands for them.
 
     Args:
@@ -109,10 +111,13 @@ class Outlook:
 
     def _cost_correction(self, key: str, rows: Indices, measured: Floats) -> Correction:
         expected, parts = self._cost_parts(key, rows)
-        return Correction.fit(parts, expected, measured, least_noise=0.005, knob_spread=COST_SPREAD)
+        spread = LATENCY_SPREAD if self._sensitivity.work.get(key) else COST_SPREAD
+        return Correction.fit(parts, expected, measured, least_noise=0.005, knob_spread=spread)
 
     def _cost_parts(self, key: str, rows: Indices) -> tuple[Floats, Floats]:
         """What a cost is expected to be, and by how much each knob's saving lowers its logarithm, negative."""
+        if self._sensitivity.work.get(key):
+            return layered_cost(self._sensitivity, key, rows)
         expected = self._sensitivity.expected_cost(key, rows)
         scale = np.maximum(expected, (1 - BEND) * self._sensitivity.base_costs[key])
         return expected, -self._sensitivity.saved(key, rows) / scale[:, None]

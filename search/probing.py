@@ -106,6 +106,7 @@ class Prober:
             _losses(self._space, lost),
             base_costs,
             {key: self._savings(chosen, [(c, p, v[key]) for c, p, v in saved]) for key in self._keys},
+            self._work_of(base),
         )
 
     def divergence(self, policy: Policy) -> float | None:
@@ -138,6 +139,17 @@ class Prober:
             self._store.add_costs(policy.digest, values, time.perf_counter() - started)
         known = held[policy.digest]
         return None if known is None else {key: known[key] for key in self._keys}
+
+    def _work_of(self, policy: Policy) -> dict[str, dict[str, float]]:
+        """What each layer takes of a policy's costs, of those of which that can be told."""
+        held = self._store.work
+        if policy.digest not in held:
+            started = time.perf_counter()
+            found, shares = self._try(policy, lambda: dict(self._evaluator.probe_work(policy, self._keys)))
+            if not found:
+                return {}
+            self._store.add_work(policy.digest, shares or {}, time.perf_counter() - started)
+        return {key: shares for key, shares in held[policy.digest].items() if key in self._keys}
 
     def _try(self, policy: Policy, measure: Callable[[], Found]) -> tuple[bool, Found | None]:
         """Whether there is something to keep, and what: None for a policy without a model, or one the device died of.

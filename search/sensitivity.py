@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -32,6 +32,8 @@ class Sensitivity:
         base_costs: by cost objective, what the base costs as a share of the uncompressed model.
         savings: by cost objective, for every knob and each of its choices, the share of the uncompressed model's cost
             that going there from the base's choice saves; negative where it costs.
+        work: by cost objective, the share of the base's cost that each layer takes, by its name; missing where that is
+            unknown. They sum up to one at most.
     """
 
     space: SearchSpace
@@ -39,6 +41,7 @@ class Sensitivity:
     divergence: Mapping[str, tuple[float, ...]]
     base_costs: Mapping[str, float]
     savings: Mapping[str, Mapping[str, tuple[float, ...]]]
+    work: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def costs(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ..evaluators import Device, Latency, LatencyProtocol, Measurement, measure
+from ..evaluators import Device, Latency, LatencyProtocol, Measurement, layer_shares, measure
 from ..spaces import Policy, SearchSpace
 from .anchors import Anchor, Anchors
 
@@ -44,6 +44,10 @@ class Timer:
         anchor = self.anchors.nearest(policy)
         read = partial(measure, self._device, artifact, anchor.artifact)
         return Looks(read, self._protocol, partial(self._through, anchor))
+
+    def shares(self, policy: Policy) -> dict[str, float]:
+        """Which part of a run each layer takes in the anchor nearest to ``policy``, by the name of its node."""
+        return layer_shares(self._device, self.anchors.nearest(policy).artifact, self.anchors.uncompressed)
 
     def measure_finally(self, policy: Policy, artifact: Path) -> dict[str, Measurement]:
         """By the longer protocol; the uncertainty of the anchor itself, which all share, is added to the interval."""

@@ -70,6 +70,12 @@ class Timers:
         looks = {name: timer.looks(policy, artifact) for name, timer in self.by_device.items()}
         return looks[""] if list(looks) == [""] else _Together(looks, self._everywhere)
 
+    def shares(self, policy: Policy) -> dict[str, dict[str, float]]:
+        """By device what :meth:`Timer.shares` gives; the first one's as ``""``, too."""
+        names = list(self.by_device)
+        found = _at_once(lambda name: self.by_device[name].shares(policy), names)
+        return {"": found[0], **dict(zip(names, found, strict=True))}
+
     def measure_finally(self, policy: Policy, artifact: Path) -> Metrics:
         """As :meth:`Timer.measure_finally`, everywhere."""
         return self._everywhere(lambda name: self.by_device[name].measure_finally(policy, artifact))

@@ -119,6 +119,9 @@ class FormulaEvaluator:
         made, known = self._measured(policy, artifact), self._measured(Policy(), artifact)
         return {key: made.metrics[key].value / known.metrics[key].value for key in keys}
 
+    def probe_work(self, policy: Policy, keys: Collection[str]) -> dict[str, dict[str, float]]:
+        return {}
+
     def finalise(self, candidate: Candidate) -> Candidate:
         metrics = dict(candidate.metrics)
         metrics |= {"test_accuracy": metrics["accuracy"], "test_accuracy_change": metrics["accuracy_change"]}

@@ -98,6 +98,9 @@ class SyntheticEvaluator:
         known = self._measure(Policy(), artifact, 0.0)
         return {key: made.metrics[key].value / known.metrics[key].value for key in keys}
 
+    def probe_work(self, policy: Policy, keys: Collection[str]) -> dict[str, dict[str, float]]:
+        return {}
+
     def finalise(self, candidate: Candidate) -> Candidate:
         self.finalised.append(candidate.policy)
         assert candidate.artifact is not None

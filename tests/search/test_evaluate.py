@@ -185,6 +185,15 @@ def test_the_same_policy_gives_the_same_artefact_and_the_same_accuracy(
 
 
 @pytest.mark.usefixtures("baseline")
+def test_what_layers_take_is_profiled_on_the_device(evaluator: TaskEvaluator) -> None:
+    for base in [Policy(), *evaluator.bases]:
+        work = evaluator.probe_work(base, ["latency_ratio", "size_bytes"])
+        assert work.keys() == {"latency_ratio"}
+        assert work["latency_ratio"].keys() == evaluator.layers.keys()
+        assert 0.2 < sum(work["latency_ratio"].values()) <= 1 + 1e-9
+
+
+@pytest.mark.usefixtures("baseline")
 def test_the_final_step_measures_again_and_on_the_test_split(evaluator: TaskEvaluator, tmp_path: Path) -> None:
     candidate = evaluator.evaluate(Policy({"quantize/2.0": 8}), tmp_path / "candidate.onnx")
     final = evaluator.finalise(candidate)

@@ -10,6 +10,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from parefront.evaluators import DeviceError
+from parefront.evaluators.errors import RequestRefused
 from parefront.search.errors import EveryTrialFailed
 from parefront.search.probe_store import ProbeStore
 from parefront.search.probing import Prober
@@ -173,3 +174,37 @@ def test_more_costs_than_were_asked_for_are_left_out(tmp_path: Path) -> None:
     evaluator = SyntheticEvaluator(blocks=3)
     Prober(evaluator, ProbeStore(tmp_path), tmp_path, ["latency", "size"], 60).measure()
     assert prober(evaluator, tmp_path).measure().costs == ("latency_ratio",)
+
+
+def test_what_layers_take_of_the_base_is_asked_for_once(tmp_path: Path) -> None:
+    class Profiled(SyntheticEvaluator):
+        asked = 0
+
+        def probe_work(self, policy: Policy, keys: Collection[str]) -> dict[str, dict[str, float]]:
+            self.asked += 1
+            assert policy == self.space.uniform({"quantize": 8})
+            return {key: {"block0.conv1": 0.25, "block0.conv2": 0.5} for key in keys}
+
+    evaluator = Profiled(blocks=3)
+    first, second = (prober(evaluator, tmp_path).measure() for _ in range(2))
+    assert first.work == second.work == {"latency_ratio": {"block0.conv1": 0.25, "block0.conv2": 0.5}}
+    assert evaluator.asked == 1
+
+
+def test_a_device_that_cannot_be_profiled_is_searched_for_all_the_same(tmp_path: Path) -> None:
+    class Unprofiled(SyntheticEvaluator):
+        def probe_work(self, policy: Policy, keys: Collection[str]) -> dict[str, dict[str, float]]:
+            raise RequestRefused("operators", "no profile here")
+
+    told: list[str] = []
+    found = Prober(
+        Unprofiled(blocks=3),
+        ProbeStore(tmp_path),
+        tmp_path,
+        ["latency"],
+        60,
+        on_failure=lambda p, e: told.append(str(e)),
+    ).measure()
+    assert not found.work
+    assert len(told) == 1
+    assert found.base_costs["latency_ratio"] < 1

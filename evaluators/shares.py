@@ -1,0 +1,26 @@
+"""Which part of a run each layer takes on a device."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+from .device import Device
+from .executed import Executed
+
+
+def layer_shares(device: Device, artifact: Path, reference: Path) -> dict[str, float]:
+    """The share of all operators' time that each weighted layer takes, by the name of its node in the artefact.
+
+    What the runtime has fused into a layer counts as the layer's. Profiled by turns with ``reference``, as
+    :meth:`Device.operators` does.
+
+    Raises:
+        DeviceError: where the device does not run or profile it.
+    """
+    ran, _ = device.operators(artifact, reference)
+    executed = Executed(artifact, ran)
+    shares: defaultdict[str, float] = defaultdict(float)
+    for operator, layer in executed.weighted:
+        shares[layer.name] += operator.us / executed.us
+    return dict(shares)
