@@ -7,12 +7,13 @@ from .device_profile import MOMENTARY, DeviceProfile
 from .divergence import divergence
 from .emit import Artifact, emit
 from .errors import DeviceError
-from .latency import Latency, LatencyProtocol, measure
+from .latency import Latency, LatencyProtocol, measure, summarise
 from .lock import THIS_MACHINE, shared
 from .measurement import Measurement, paired_difference, proportion
 from .parity import ParityError, check_parity, prove
 from .pfz import load_packed
 from .shares import layer_shares
+from .timing import Timing
 
 __all__ = [
     "MOMENTARY",
@@ -27,6 +28,7 @@ __all__ = [
     "LatencyProtocol",
     "Measurement",
     "ParityError",
+    "Timing",
     "check_parity",
     "correct",
     "cost_of",
@@ -44,4 +46,5 @@ __all__ = [
     "run_outputs",
     "shared",
     "split_inputs",
+    "summarise",
 ]

@@ -26,6 +26,13 @@ _FEWEST_PAIRS = 6
 _CROWDED_SHARE = 0.45
 _THROTTLED = 0.95
 
+SPREAD = 0.006
+SPREAD_OF_THREADS = 0.02
+"""Standard deviations, relative, of ratios read again. In 26 searches with one thread the members of the front, read by
+the search and once more at its end, differed by 0.4 to 1.9 % (0.9 % in the median, 70 % of them within both intervals
+with a spread of 0.003); in two with two threads, on two cores, by 2.7 and 3.1 %. Readings of a file against itself vary
+less: 0.003 is enough there."""
+
 
 @dataclass(frozen=True, slots=True)
 class LatencyProtocol:
@@ -37,11 +44,10 @@ class LatencyProtocol:
     first axis becomes `batch`. A device may run slower or faster for a while; where `patient`, a measurement during
     which the reference never took its usual time is noisy, so that it is repeated.
 
-    `session_spread` is the standard deviation, relative, of the ratio of two sessions *of the same file*: where their
-    weights and buffers come to lie in memory makes one faster than the other for as long as it lives, and no number
-    of runs in a session tells. It is added to the intervals in quadrature. Measured by giving the same file twice, in
-    fresh sessions each time, on a shared and busy x86-64 machine (515 measurements of nets of 0.02, 1, 3 and 9 ms):
-    without it the 95 % intervals of the ratio hold 1 in 69, 86, 97 and 94 % of them, with 0.003 in 99, 95, 98 and 97 %.
+    `session_spread` is the standard deviation, relative, of a ratio that is read again some seconds later, beyond what
+    the runs of one reading tell: where weights and buffers come to lie in memory, how threads are scheduled, how fast
+    the machine is of late. It is added to the intervals in quadrature. By default `SPREAD`, or `SPREAD_OF_THREADS` with
+    more than one thread.
     """
 
     min_samples: int = 64
@@ -49,7 +55,7 @@ class LatencyProtocol:
     max_seconds: float = 1.0
     half_width: float = 0.015
     warmup_seconds: float = 0.3
-    session_spread: float = 0.003
+    session_spread: float | None = None
     seed: int = 0
     batch: int = 1
     patient: bool = False
@@ -57,18 +63,32 @@ class LatencyProtocol:
     def __post_init__(self) -> None:
         if self.min_samples < 1 or not 0 < self.min_seconds <= self.max_seconds:
             raise ValueError(f"expected min_samples >= 1 and 0 < min_seconds <= max_seconds, got {self}")
-        if self.half_width <= 0 or self.session_spread < 0 or self.warmup_seconds < 0:
+        if self.half_width <= 0 or (self.session_spread or 0.0) < 0 or self.warmup_seconds < 0:
             raise ValueError(f"expected half_width > 0, session_spread >= 0 and warmup_seconds >= 0, got {self}")
         if self.batch < 1:
             raise ValueError(f"batch must be at least 1, got {self.batch}")
 
+    def on(self, threads: int) -> LatencyProtocol:
+        """With the spread that readings with so many threads have, unless one is given."""
+        if self.session_spread is not None:
+            return self
+        return replace(self, session_spread=SPREAD if threads == 1 else SPREAD_OF_THREADS)
+
+    @property
+    def spread(self) -> float:
+        """`session_spread`, or that of one thread."""
+        return SPREAD if self.session_spread is None else self.session_spread
+
     def for_worker(self) -> dict[str, float]:
-        """The terms as the worker takes them; it knows nothing of `session_spread` and aims at what that leaves."""
+        """The terms as the worker takes them; it knows nothing of `session_spread` and aims at what that leaves.
+
+        It aims no finer than at half of what two readings differ by anyway, which widens the interval by an eighth.
+        """
         terms = asdict(self)
-        allowance = Z_95 * terms.pop("session_spread")
-        del terms["patient"]
+        allowance = Z_95 * self.spread
+        del terms["patient"], terms["session_spread"]
         remaining = math.sqrt(max(0.0, self.half_width**2 - allowance**2))
-        return {**terms, "half_width": max(remaining, self.half_width / 4)}
+        return {**terms, "half_width": max(remaining, allowance / 2)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +140,7 @@ def measure(
     shapes: Shapes | None = None,
 ) -> Latency:
     """Time `candidate` against `reference` (both ONNX files) on the device. Raises `DeviceError` where it cannot."""
-    protocol = protocol or LatencyProtocol()
+    protocol = (protocol or LatencyProtocol()).on(device.options.threads)
     return summarise(device.time(candidate, reference, protocol.for_worker(), shapes), protocol)
 
 
@@ -146,7 +166,7 @@ def summarise(timing: Timing, protocol: LatencyProtocol) -> Latency:
             why.append(f"{subject} drifted by {drift:+.0%}{_throttling(timing) if drift > 0 else ''}")
         if median.noisy or median.half_width > _NOISY_HALF_WIDTH * median.value:
             why.append(f"{subject} scattered")
-        return replace(_widened(median, protocol.session_spread), noisy=bool(why)), why
+        return replace(_widened(median, protocol.spread), noisy=bool(why)), why
 
     latency, of_latency = estimate(medians[:, 0], "ms")
     ratio, of_ratio = estimate(medians[:, 0] / medians[:, 1], "x")

@@ -156,7 +156,11 @@ class Evaluator(Protocol):
         ...
 
     def finalise(self, candidate: Candidate) -> Candidate:
-        """Measure again with the longer protocol, and on the test split (adds ``test_accuracy``)."""
+        """Measure again, and on the test split (adds ``test_accuracy``).
+
+        Called twice, some time apart; the second time with what it gave the first time, of which it times anew what a
+        device measures.
+        """
         ...
 
     def close(self) -> None: ...

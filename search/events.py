@@ -75,11 +75,11 @@ class Finished:
 
 @dataclass(frozen=True)
 class Finalising:
-    """A member of the front is about to be measured again.
+    """A member of the front is about to be measured again, as all are twice.
 
     Attributes:
-        index: of the member, from 1.
-        total: number of members.
+        index: of the reading, from 1.
+        total: number of readings.
         candidate: as the search has measured it.
     """
 

@@ -1,4 +1,4 @@
-"""The final step: the front's members are measured again, longer and on the test split, and dominated ones drop out."""
+"""The final step: the front's members are measured again, twice and on the test split, and dominated ones drop out."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from .run import Run
 def finalise(run: Run, evaluator: Evaluator, front: Front, emit: OnEvent, raise_errors: bool) -> Front:
     """Measure the uncompressed model and every member again, write ``front.json`` and ``front.csv``.
 
-    What is on the front by chance, being measured too well, shows here. Members are judged by the objectives as
-    measured again, on the search split; test accuracy is reported, and chooses nothing. Each is written as it
-    comes, and what an earlier session has measured is kept.
+    What is on the front by chance, being measured too well, shows here. All members are timed once, then all once more:
+    what two readings of the same file differ by is in the intervals (:mod:`.twice`). Members are judged by the
+    objectives as measured again, on the search split; test accuracy is reported, and chooses nothing. Each is written
+    as it comes, and what an earlier session has measured is kept.
 
     Raises:
         EveryTrialFailed: where no member could be measured again.
@@ -30,14 +31,17 @@ def finalise(run: Run, evaluator: Evaluator, front: Front, emit: OnEvent, raise_
         started = time.perf_counter()
         baseline = evaluator.finalise(run.search_baseline)
         run.write_baseline(baseline, time.perf_counter() - started, final=True)
-    known = run.finalised
-    members: list[Candidate] = []
-    for index, candidate in enumerate(front, start=1):
-        emit(Finalising(index, len(front), candidate))
-        assert candidate.trial is not None
-        again = known.get(candidate.trial) or _measure_again(run, evaluator, candidate, raise_errors)
-        if again is not None:
-            members.append(again)
+    for twice in (False, True):
+        known = run.read_again()
+        before = [candidate for candidate in front if not twice or candidate.trial in known]
+        done = run.read_again(twice)
+        for index, candidate in enumerate(before, start=1 + twice * len(front)):
+            emit(Finalising(index, 2 * len(front), candidate))
+            assert candidate.trial is not None
+            if candidate.trial not in done:
+                _read(run, evaluator, known[candidate.trial] if twice else candidate, raise_errors, twice)
+    again = run.finalised
+    members = [again[candidate.trial] for candidate in front if candidate.trial in again]
     if not members:
         raise EveryTrialFailed(f"no member of the front could be measured again; see {run.path / 'log.txt'}")
     final = Front.of(members, front.objectives, run.baseline, front.budgets, run.path)
@@ -48,7 +52,8 @@ def finalise(run: Run, evaluator: Evaluator, front: Front, emit: OnEvent, raise_
     return final
 
 
-def _measure_again(run: Run, evaluator: Evaluator, candidate: Candidate, raise_errors: bool) -> Candidate | None:
+def _read(run: Run, evaluator: Evaluator, candidate: Candidate, raise_errors: bool, twice: bool) -> None:
+    """Measure a member again, for the first time or ``twice``, and write what was measured."""
     started = time.perf_counter()
     path = run.artifact(candidate.policy.digest)
     try:
@@ -63,9 +68,8 @@ def _measure_again(run: Run, evaluator: Evaluator, candidate: Candidate, raise_e
             raise
         make_sure_of_device(run, evaluator, error)
         run.log(f"{candidate.label} could not be measured again: {error}\n{traceback.format_exc()}")
-        return None
-    run.write_finalised(again, time.perf_counter() - started)
-    return again
+        return
+    run.write_finalised(again, time.perf_counter() - started, twice)
 
 
 def make_sure_of_device(run: Run, evaluator: Evaluator, error: Exception) -> None:

@@ -21,6 +21,7 @@ from .front import Front
 from .probe_store import PROBES
 from .record import Outcome, TrialRecord, candidate_from_json, candidate_to_json, read_json
 from .settings import SearchSettings
+from .twice import averaged
 
 MAY_CHANGE = ("search.trials", "search.keep_artifacts")
 """Keys of a config that may differ when a run is gone on with; all others would make it another search."""
@@ -160,8 +161,13 @@ class Run:
 
     @property
     def finalised(self) -> dict[int, Candidate]:
-        """Candidates that were measured again, by trial."""
-        found = [candidate_from_json(read_json(p), self.path) for p in sorted(self.path.glob("final/[0-9]*.json"))]
+        """Candidates that were measured again, by trial, with the mean of what was read twice."""
+        return averaged(self.read_again(), self.read_again(twice=True))
+
+    def read_again(self, twice: bool = False) -> dict[int, Candidate]:
+        """What the final step has read of the candidates, by trial: first, or the second time."""
+        files = sorted(self.path.glob(f"final/{_reading(twice)}[0-9]*.json"))
+        found = [candidate_from_json(read_json(file), self.path) for file in files]
         return {candidate.trial: candidate for candidate in found if candidate.trial is not None}
 
     @property
@@ -200,8 +206,8 @@ class Run:
         folder = self.path / "final" if final else self.path
         write_json(folder / "baseline.json", candidate_to_json(candidate, self.path, seconds))
 
-    def write_finalised(self, candidate: Candidate, seconds: float) -> None:
-        path = self.path / "final" / f"{candidate.trial:06d}.json"
+    def write_finalised(self, candidate: Candidate, seconds: float, twice: bool = False) -> None:
+        path = self.path / "final" / f"{_reading(twice)}{candidate.trial:06d}.json"
         write_json(path, candidate_to_json(candidate, self.path, seconds))
 
     def write_environment(self, environment: Mapping[str, Any]) -> None:
@@ -293,3 +299,8 @@ def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         elif value is not None:
             flat[f"{prefix}{key}"] = value
     return flat
+
+
+def _reading(twice: bool) -> str:
+    """How the names of final files begin: of those of the second time with ``again-``."""
+    return "again-" if twice else ""

@@ -1,13 +1,14 @@
-"""Latency of candidates against their nearest anchor: a short look, the protocol in full, or the longer final one."""
+"""Latency of candidates against their nearest anchor: a short look, the protocol in full, or a final reading."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ..evaluators import Device, Latency, LatencyProtocol, Measurement, layer_shares, measure
+from ..evaluators import Device, Latency, LatencyProtocol, Measurement, Timing, layer_shares, measure, summarise
 from ..spaces import Policy, SearchSpace
 from .anchors import Anchor, Anchors
 
@@ -25,34 +26,37 @@ class Timer:
     anchors: Anchors
 
     def __init__(self, device: Device, protocol: LatencyProtocol) -> None:
-        self._device, self._protocol, self._final = device, protocol, longer(protocol)
+        self._device, self._protocol = device, protocol.on(device.options.threads)
 
     def start(
         self, space: SearchSpace, uncompressed: Path, alike: Callable[[Policy], Policy], file: Path | None = None
     ) -> dict[str, Measurement]:
-        """Time the uncompressed model against itself, by the final protocol, and make it the first anchor.
+        """Time the uncompressed model against itself, by the longer protocol, and make it the first anchor.
 
         ``alike`` gives a policy whose choices are the plainest that run in the same arithmetic; ``file`` is where the
         anchors are kept, ``anchors.json`` beside the uncompressed model by default.
         """
-        timed = self._time(uncompressed, uncompressed, self._final)
+        timed = self._time(uncompressed, uncompressed, longer(self._protocol))
         self.anchors = Anchors(space, uncompressed, timed.latency_ms, self._compare, alike, file)
         return {"latency_ms": timed.latency_ms, "latency_ratio": timed.ratio, **_beside(timed)}
 
     def looks(self, policy: Policy, artifact: Path) -> Looks:
         """Looks at a candidate, one finer than the other."""
         anchor = self.anchors.nearest(policy)
-        read = partial(measure, self._device, artifact, anchor.artifact)
-        return Looks(read, self._protocol, partial(self._through, anchor))
+
+        def time(protocol: LatencyProtocol) -> Timing:
+            return self._device.time(artifact, anchor.artifact, protocol.for_worker())
+
+        return Looks(time, self._protocol, partial(self._through, anchor))
 
     def shares(self, policy: Policy) -> dict[str, float]:
         """Which part of a run each layer takes in the anchor nearest to ``policy``, by the name of its node."""
         return layer_shares(self._device, self.anchors.nearest(policy).artifact, self.anchors.uncompressed)
 
     def measure_finally(self, policy: Policy, artifact: Path) -> dict[str, Measurement]:
-        """By the longer protocol; the uncertainty of the anchor itself, which all share, is added to the interval."""
+        """A final reading, of two; the uncertainty of the anchor itself, which all share, is added to the interval."""
         anchor = self.anchors.nearest(policy)
-        timed = self._time(artifact, anchor.artifact, self._final)
+        timed = self._time(artifact, anchor.artifact, one_of_two(self._protocol))
         ratio = timed.ratio.times(anchor.ratio, "x")
         return {"latency_ms": ratio.times(self.anchors.latency_ms, "ms"), "latency_ratio": ratio, **_beside(timed)}
 
@@ -66,7 +70,7 @@ class Timer:
         return {"latency_ms": ratio.times(reference_ms, "ms"), "latency_ratio": ratio, **_beside(timed)}
 
     def _compare(self, one: Path, other: Path) -> Measurement:
-        return self._time(one, other, self._final).ratio
+        return self._time(one, other, longer(self._protocol)).ratio
 
     def _time(self, artifact: Path, reference: Path, protocol: LatencyProtocol) -> Latency:
         *_, timed = readings(partial(measure, self._device, artifact, reference), protocol)
@@ -74,29 +78,41 @@ class Timer:
 
 
 class Looks:
-    """Looks at the latency of one artefact, one finer than the other: a short one, then the protocol in full."""
+    """Looks at the latency of one artefact, one finer than the other: a short one, then the protocol in full.
+
+    What the short look has timed counts in the full one.
+    """
 
     def __init__(
         self,
-        read: Callable[[LatencyProtocol], Latency],
+        time: Callable[[LatencyProtocol], Timing],
         protocol: LatencyProtocol,
         metrics: Callable[[Latency], dict[str, Measurement]],
     ) -> None:
-        self._taken = 0
-        self._short = partial(read, shorter(protocol))
-        self._full = readings(read, protocol)
-        self._metrics = metrics
+        self._time, self._protocol, self._metrics = time, protocol, metrics
+        self._short: Timing | None = None
+        self._looked = False
+        self._full = readings(self._read, protocol)
 
     def closer(self) -> dict[str, Measurement] | None:
         """``latency_ms`` and ``latency_ratio`` by the next look; None where there is no finer one."""
-        self._taken += 1
-        return self._metrics(self._short()) if self._taken == 1 else self.full()
+        if self._looked:
+            return self.full()
+        self._looked = True
+        self._short = self._time(shorter(self._protocol))
+        return self._metrics(summarise(self._short, self._protocol))
 
     def full(self) -> dict[str, Measurement] | None:
         """As :meth:`closer`, without a short look."""
-        self._taken += 1
+        self._looked = True
         timed = next(self._full, None)
         return None if timed is None else self._metrics(timed)
+
+    def _read(self, protocol: LatencyProtocol) -> Latency:
+        seen, self._short = self._short, None
+        if seen is None:
+            return summarise(self._time(protocol), protocol)
+        return summarise(seen.then(self._time(after(protocol, seen))), protocol)
 
 
 def _beside(timed: Latency) -> dict[str, Measurement]:
@@ -117,7 +133,7 @@ def readings(read: Callable[[LatencyProtocol], Latency], protocol: LatencyProtoc
 
 
 def longer(protocol: LatencyProtocol) -> LatencyProtocol:
-    """The protocol of the final step: twice as long, for half the interval where that is to be had, and patient.
+    """The protocol of what all candidates share: twice as long, for half the interval where that is to be had, patient.
 
     A search is not: where the device is slow every now and then, to wait for it costs more than it tells.
     """
@@ -127,6 +143,29 @@ def longer(protocol: LatencyProtocol) -> LatencyProtocol:
         max_seconds=2 * protocol.max_seconds,
         half_width=protocol.half_width / 2,
         patient=True,
+    )
+
+
+def one_of_two(protocol: LatencyProtocol) -> LatencyProtocol:
+    """The protocol of a final reading, two of which together are as long as :func:`longer`, and as narrow."""
+    return replace(
+        protocol,
+        min_seconds=protocol.min_seconds / 2,
+        warmup_seconds=protocol.warmup_seconds / 2,
+        half_width=protocol.half_width / math.sqrt(2),
+        patient=True,
+    )
+
+
+def after(protocol: LatencyProtocol, seen: Timing) -> LatencyProtocol:
+    """What a short look leaves to be done of the protocol, a quarter at least; the sessions are warm by then."""
+    kept = min(sum(int(block.kept.sum()) for block in blocks) for blocks in (seen.candidate, seen.reference))
+    return replace(
+        protocol,
+        min_samples=max(1, protocol.min_samples - kept),
+        min_seconds=max(protocol.min_seconds - seen.seconds, protocol.min_seconds / 4),
+        max_seconds=max(protocol.max_seconds - seen.seconds, protocol.max_seconds / 4),
+        warmup_seconds=protocol.warmup_seconds / 4,
     )
 
 

@@ -1,0 +1,62 @@
+"""What was read twice, some time apart: the mean, and an interval that knows by how much such readings differ."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from ..evaluators import Measurement
+from ..evaluators.measurement import Z_95
+from .candidate import Candidate
+from .metrics import is_timed
+
+Pair = tuple[Measurement, Measurement]
+
+FINAL_SECONDS = "final_latency"
+"""Key in ``Candidate.timings``."""
+
+
+def averaged(first: Mapping[int, Candidate], second: Mapping[int, Candidate]) -> dict[int, Candidate]:
+    """The candidates of ``first`` by trial; what a device has measured is the mean with ``second``, where there is one.
+
+    The runs of one reading tell nothing of how another one, half a minute later and in new sessions, would differ. All
+    pairs together do: the standard deviation of their logarithms' differences is 2 times that of a pair's mean. The
+    interval covers that and the two readings' own; what these have in common, the anchor's error, does not average out.
+    """
+    both = [(first[trial], second[trial]) for trial in first if trial in second]
+    keys = {key for a, b in both for key in a.metrics.keys() & b.metrics.keys() if is_timed(key)}
+    pairs = {key: [(a.metrics[key], b.metrics[key]) for a, b in both if {key} <= a.metrics.keys() & b.metrics.keys()]
+             for key in keys}  # fmt: skip
+    errors = {key: error_of_means(read) for key, read in pairs.items()}
+    return {trial: _merged(one, second[trial], errors) if trial in second else one for trial, one in first.items()}
+
+
+def error_of_means(pairs: Sequence[Pair]) -> float:
+    """The standard deviation, relative, of the mean of two readings; 0 where no steady pair tells."""
+    steady = [(a.value, b.value) for a, b in pairs if not (a.noisy or b.noisy) and min(a.value, b.value) > 0]
+    if not steady:
+        return 0.0
+    return math.sqrt(math.fsum(math.log(b / a) ** 2 for a, b in steady) / len(steady)) / 2
+
+
+def mean_of(pair: Pair, error: float) -> Measurement:
+    """The mean of two readings, whose standard deviation, relative, is ``error``; the steady one where one is noisy."""
+    a, b = pair
+    if a.noisy != b.noisy:
+        return b if a.noisy else a
+    value = (a.value + b.value) / 2
+    within = math.hypot(a.half_width, b.half_width) / math.sqrt(2)
+    half = max(within, math.hypot(within / math.sqrt(2), Z_95 * error * value))
+    return Measurement.around(value, value - half, value + half, a.n + b.n, a.unit, a.noisy)
+
+
+def _merged(one: Candidate, other: Candidate, errors: Mapping[str, float]) -> Candidate:
+    means = {
+        key: mean_of((one.metrics[key], other.metrics[key]), error)
+        for key, error in errors.items()
+        if key in one.metrics and key in other.metrics
+    }
+    seconds = one.timings.get(FINAL_SECONDS, 0.0) + other.timings.get(FINAL_SECONDS, 0.0)
+    timings = {**one.timings, FINAL_SECONDS: seconds} if seconds else one.timings
+    return replace(one, metrics={**one.metrics, **means}, timings=timings)
