@@ -2,8 +2,9 @@
 
     python benchmarks/calibration.py
 
-For runs that ``quickstart.py`` and ``cifar10.py`` have left behind: the model is fitted to the first k trials, as the
-sampler fits it, and asked for the latency of the trials behind; what is counted is how many of those lie within.
+For runs of ``auto`` that ``controllers.py`` has left behind: the model is fitted to the first k trials, as the sampler
+fits it, and asked for the latency of the trials behind; what is counted is how many of those lie within. Beside it the
+same with the additive model, which knows nothing of layers.
 """
 
 from __future__ import annotations
@@ -12,13 +13,12 @@ import argparse
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from cifar10 import SPACE
-from cifar10 import task as cifar10_task
 from compare import RUNS
-from example import CONFIG, quickstart
+from controllers import NAME, TASKS, TRIALS, job_of
 
 from parefront.evaluators import DeviceOptions
 from parefront.search import Run
@@ -39,14 +39,11 @@ AHEAD = 20
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    jobs = {
-        "bench-quickstart-auto-": (quickstart, CONFIG["compress"]),
-        "bench-cifar10-resnet56-auto-": (lambda: cifar10_task(56), SPACE),
-    }
-    for prefix, (task, compress) in jobs.items():
-        runs = sorted(RUNS.glob(f"{prefix}[0-9]"))
+    for name in TASKS:
+        runs = sorted(RUNS.glob(f"bench-{NAME}-{name}-auto-[0-9]"))
         if runs:
-            evaluator = TaskEvaluator(task(), compress, DeviceOptions(), images=16)
+            job = job_of(name, TRIALS)
+            evaluator = TaskEvaluator(job.task, job.compress, DeviceOptions(), images=16)
             for path in runs:
                 report(Run.open(path), evaluator)
             evaluator.close()
@@ -68,15 +65,20 @@ def report(run: Run, evaluator: TaskEvaluator) -> None:
         )
         for candidate in candidates
     ]  # fmt: skip
-    scores = standardised(prober.measure(), baseline, tried, names)
-    within = np.abs(scores) <= Z_90
-    print(f"{run.name}: {within.mean():.0%} of {len(scores)} later measurements within the 90 % intervals")
+    layered = prober.measure()
+    for model, sensitivity in {"by layers": layered, "additive": replace(layered, work={})}.items():
+        errors, deviations = predicted(sensitivity, baseline, tried, names).T
+        within = np.abs(errors) <= Z_90 * deviations
+        print(
+            f"{run.name}, {model}: {within.mean():.0%} of {len(errors)} later measurements within the 90 % intervals; "
+            f"off by {np.median(np.abs(errors)):.2%} in the median"
+        )
 
 
-def standardised(sensitivity: Sensitivity, baseline: Tried, tried: Sequence[Tried], names: Sequence[str]) -> np.ndarray:
-    """Errors of the logarithm of the latency, by the standard deviations that were predicted."""
+def predicted(sensitivity: Sensitivity, baseline: Tried, tried: Sequence[Tried], names: Sequence[str]) -> np.ndarray:
+    """Errors of the logarithm of the latency, and the standard deviations that were predicted, ``(predictions, 2)``."""
     latency, loss = [metric_key(name) for name in names].index("latency_ratio"), quality_of(names)
-    errors = []
+    found = []
     for count in FITTED:
         later = tried[count : count + AHEAD]
         if not later:
@@ -84,8 +86,9 @@ def standardised(sensitivity: Sensitivity, baseline: Tried, tried: Sequence[Trie
         outlook = Outlook(sensitivity, baseline, tried[:count], loss, [metric_key(name) for name in names])
         means, deviations = outlook.predict(sensitivity.indices([t.params for t in later]))
         measured = np.array([t.costs[latency] for t in later])
-        errors += list(np.log(measured / means[:, latency]) / (deviations[:, latency] / means[:, latency]))
-    return np.array(errors)
+        off = np.log(measured / means[:, latency])
+        found += list(zip(off, deviations[:, latency] / means[:, latency], strict=True))
+    return np.array(found)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,6 @@ class Earlier:
         profile: the device that its artefacts were built for: vector width, signedness.
         model_sha256: of the weights it started from.
         candidates: by digest of the policy; those of the final front with their test accuracy.
-        front: digests of those that are on its front.
     """
 
     run: str
@@ -37,7 +36,6 @@ class Earlier:
     profile: DeviceProfile
     model_sha256: str
     candidates: Mapping[str, Candidate]
-    front: frozenset[str]
 
     @classmethod
     def of(cls, run: Run) -> Earlier:
@@ -53,8 +51,7 @@ class Earlier:
         final = {candidate.policy.digest: candidate for candidate in run.finalised.values()}
         profile = DeviceProfile.from_json(environment.get(BUILT_FOR) or environment["device"])
         known = {**complete, **final, Policy().digest: run.baseline}
-        front = frozenset(member.policy.digest for member in run.front) if complete else frozenset()
-        return cls(run.name, run.config, profile, str(environment["model_sha256"]), known, front)
+        return cls(run.name, run.config, profile, str(environment["model_sha256"]), known)
 
     def check(self, model_sha256: str, config: Mapping[str, Any]) -> None:
         """Raise ``ConfigError`` where scores would be taken over for other weights, methods or images."""

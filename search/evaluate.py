@@ -220,10 +220,7 @@ class TaskEvaluator:
     def _time_again(
         self, policy: Policy, artifact: Path, rivals: Front | None, scores: Mapping[str, Measurement], watch: Stopwatch
     ) -> Candidate:
-        """A candidate of an earlier run: its file as it was scored, or made anew, timed on this device.
-
-        In full at once where it was on the front there: it mostly is here, too.
-        """
+        """A candidate of an earlier run: its file as it was scored, or made anew, timed on this device."""
         assert self._earlier is not None
         made = self._earlier.copy(policy, artifact)
         if made is None:
@@ -232,8 +229,7 @@ class TaskEvaluator:
         elif rivals is not None:
             refuse_beyond_budget(made, rivals)
         known = {**made.metrics, **scores, **self._peak(artifact, watch)}
-        racing = rivals is not None and self._racing and policy.digest not in self._earlier.front
-        standing = Standing(rivals, looks=0, scored=True) if rivals is not None and racing else None
+        standing = Standing(rivals, looks=0, scored=True) if rivals is not None and self._racing else None
         return self._raced(made, time_only(known, self.timers.looks(policy, artifact), standing, watch), watch)
 
     @cached_property

@@ -13,7 +13,7 @@ from torch.utils.data import TensorDataset
 
 from parefront.evaluators import Measurement, emit, open_session
 from parefront.search import Candidate, Front
-from parefront.search.race import Raced, race
+from parefront.search.race import Raced, race, time_only
 from parefront.search.split import Split
 from parefront.search.standing import Standing
 from parefront.search.stopwatch import Stopwatch
@@ -151,3 +151,20 @@ def test_growing_parts_are_prefixes_of_the_whole(split: Split, sessions: dict[st
     assert [len(part) for part in parts] == [128, 256, 512, IMAGES]
     assert split.looks == len(parts)
     assert all(np.array_equal(part, parts[-1][: len(part)]) for part in parts)
+
+
+def test_of_whom_accuracy_is_known_a_short_look_may_settle_it() -> None:
+    scores = {
+        "accuracy": Measurement.exact(0.9, "fraction"),
+        "accuracy_change": Measurement(-0.1, -0.11, -0.09, IMAGES, "fraction"),
+    }
+    standing = Standing(front_of((0.0, 0.5)), 0, scored=True)
+    for ratio, against, taken, why in [
+        (0.9, standing, ["short"], "dominated by trial 1"),
+        (0.4, standing, ["short", "full"], ""),
+        (0.9, None, ["full"], ""),
+    ]:
+        looks = Timed(ratio)
+        raced = time_only(scores, looks, against, Stopwatch())
+        assert (looks.taken, raced.why) == (taken, why)
+        assert raced.metrics["latency_ratio"].value == ratio
