@@ -229,7 +229,12 @@ class Device:
 
     def _ask(self, channel: Channel, op: str, payload: bytes = b"", **fields: Any) -> dict[str, Any]:
         request = {"op": op, "options": self.options.session, **fields}
-        return channel.request(request, payload, seconds=self.options.deadline_seconds)
+        try:
+            return channel.request(request, payload, seconds=self.options.deadline_seconds)
+        except RequestRefused as refusal:
+            if refusal.code == "busy":  # says nothing of the model
+                raise DeviceError(f"{self.name}: {refusal}") from refusal
+            raise
 
     def _digest(self, artifact: Path) -> str:
         status = artifact.stat()

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import faulthandler
 import functools
 import gc
@@ -27,6 +28,7 @@ import platform
 import random
 import shutil
 import signal
+import socket
 import statistics
 import struct
 import sys
@@ -50,6 +52,8 @@ LOAD_SECONDS = 0.2  # over which other programs' load is taken: the system count
 MAX_THREADS, MAX_INPUT_VALUES = 1024, 1 << 28
 MAX_PROTOCOL = {"max_seconds": 3600.0, "warmup_seconds": 600.0, "rounds": 1000.0, "batch": 65536.0, "seconds": 1e5}
 DEADLINE_MARGIN_SECONDS = 5.0
+BUSY_SECONDS = 600.0
+ALONE = "\0parefront-measures"  # an abstract socket: Linux's alone, in no folder, gone with its process
 
 RUNS_PER_BLOCK = 10
 BLOCK_SECONDS = 0.03
@@ -179,6 +183,33 @@ def ending_at_deadline(header: Header) -> Iterator[None]:
         faulthandler.cancel_dump_traceback_later()
 
 
+@contextlib.contextmanager
+def alone(header: Header) -> Iterator[None]:
+    """No other worker measures on this device meanwhile, whichever computer has started it.
+
+    Those that come from one computer wait there. Holds a name that only one process of a Linux system can have: nobody
+    can connect to it, and it goes with its owner, however that ends. Where there are no such names, goes ahead.
+    """
+    waits = min(float(bounded(header).get("seconds") or BUSY_SECONDS) / 2, BUSY_SECONDS)
+    with contextlib.ExitStack() as held:
+        if sys.platform.startswith("linux"):
+            name, waited = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)), time.monotonic()
+            while not taken(name):
+                if time.monotonic() - waited > waits:
+                    raise RequestError("busy", f"others have been measuring on this device for {waits:.0f} s")
+                time.sleep(0.005)
+        yield
+
+
+def taken(name: socket.socket) -> bool:
+    """Whether `name` could be had, or is not to be had at all."""
+    try:
+        name.bind(ALONE)
+    except OSError as error:
+        return error.errno != errno.EADDRINUSE
+    return True
+
+
 SCRATCH: list[str] = []
 
 
@@ -242,7 +273,8 @@ class Worker:
         operation = self.operations.get(str(header.get("op")))
         if operation is None:
             raise RequestError("op", f"unknown op {header.get('op')!r}; known: {', '.join(self.operations)}")
-        return operation(header, payload)
+        with alone(header) if header["op"] in {"load", "measure", "operators", "memory"} else contextlib.nullcontext():
+            return operation(header, payload)
 
     def hello(self, header: Header, payload: bytes) -> Header:
         """The device's profile; `core`, where given, pins this process to that CPU core first."""

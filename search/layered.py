@@ -29,9 +29,9 @@ def layered_cost(sensitivity: Sensitivity, cost: str, rows: Indices) -> tuple[Fl
         The share of the uncompressed model's cost, ``(policies,)``, and the derivative of its logarithm by that of each
         knob's saving, ``(policies, knobs)``: negative where the knob saves.
     """
-    base, work = sensitivity.base_costs[cost], sensitivity.work[cost]
-    takes = base * np.array(list(work.values()))
-    about = np.array([[float(layer in knob.layers) for layer in work] for knob in sensitivity.space])
+    base = sensitivity.base_costs[cost]
+    takes = base * np.array(list(sensitivity.work[cost].values()))
+    about = sensitivity.about[cost]
     whole = about @ takes
     saved = sensitivity.saved(cost, rows)
     share = np.minimum(np.divide(saved, whole, out=np.zeros_like(saved), where=whole > 0), MOST_SAVED)

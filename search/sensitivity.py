@@ -128,6 +128,14 @@ class Sensitivity:
         return voided
 
     @cached_property
+    def about(self) -> dict[str, Floats]:
+        """By cost of ``work``, 1 where the knob of a row is about the layer of a column, ``(knobs, layers)``."""
+        return {
+            cost: np.array([[float(layer in knob.layers) for layer in layers] for knob in self.space])
+            for cost, layers in self.work.items()
+        }
+
+    @cached_property
     def _places(self) -> dict[str, dict[Choice, int]]:
         return {knob.name: {choice: place for place, choice in enumerate(knob.choices)} for knob in self.space}
 

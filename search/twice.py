@@ -24,11 +24,9 @@ def averaged(first: Mapping[int, Candidate], second: Mapping[int, Candidate]) ->
     pairs together do: the standard deviation of their logarithms' differences is 2 times that of a pair's mean. The
     interval covers that and the two readings' own; what these have in common, the anchor's error, does not average out.
     """
-    both = [(first[trial], second[trial]) for trial in first if trial in second]
-    keys = {key for a, b in both for key in a.metrics.keys() & b.metrics.keys() if is_timed(key)}
-    pairs = {key: [(a.metrics[key], b.metrics[key]) for a, b in both if {key} <= a.metrics.keys() & b.metrics.keys()]
-             for key in keys}  # fmt: skip
-    errors = {key: error_of_means(read) for key, read in pairs.items()}
+    both = [(first[trial].metrics, second[trial].metrics) for trial in first if trial in second]
+    keys = {key for a, b in both for key in a.keys() & b.keys() if is_timed(key)}
+    errors = {key: error_of_means([(a[key], b[key]) for a, b in both if key in a and key in b]) for key in keys}
     return {trial: _merged(one, second[trial], errors) if trial in second else one for trial, one in first.items()}
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import signal
+import socket
 import stat
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -322,3 +324,50 @@ def test_the_lock_is_held_while_measuring(monkeypatch: pytest.MonkeyPatch, tmp_p
     for path in gate_and_lock:
         with path.open() as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@pytest.fixture
+def somebody_measures() -> Iterator[socket.socket]:
+    """Holds what the worker of another computer would hold, once nobody else does."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as name:
+        for _ in range(6000):
+            with contextlib.suppress(OSError):
+                name.bind(worker.ALONE)
+                break
+            time.sleep(0.01)
+        yield name
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="abstract sockets are Linux's")
+def test_a_worker_waits_while_another_computers_measures_there(
+    somebody_measures: socket.socket, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, conv_net: ConvNet
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    done = threading.Event()
+
+    def measured() -> None:
+        with Device() as device:
+            assert device.profile.cores, "to ask for a profile disturbs nobody"
+            device.time(conv_net(), conv_net(), QUICK)
+        done.set()
+
+    thread = threading.Thread(target=measured)
+    thread.start()
+    assert not done.wait(1.5)
+    somebody_measures.close()
+    assert done.wait(30)
+    thread.join()
+
+
+@pytest.mark.usefixtures("somebody_measures")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="abstract sockets are Linux's")
+def test_who_waits_too_long_is_told_and_no_model_is_blamed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, conv_net: ConvNet
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with (
+        Device(DeviceOptions(deadline_seconds=2.0)) as device,
+        pytest.raises(DeviceError, match="others have been measuring on this device for 1 s") as told,
+    ):
+        device.time(conv_net(), conv_net(), QUICK)
+    assert not isinstance(told.value, RequestRefused)
