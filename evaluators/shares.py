@@ -22,5 +22,5 @@ def layer_shares(device: Device, artifact: Path, reference: Path) -> dict[str, f
     executed = Executed(artifact, ran)
     shares: defaultdict[str, float] = defaultdict(float)
     for operator, layer in executed.weighted:
-        shares[layer.name] += operator.us / executed.us
-    return dict(shares)
+        shares[layer.name] += operator.us
+    return {name: us / executed.us for name, us in shares.items() if us > 0}

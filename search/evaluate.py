@@ -289,10 +289,13 @@ class TaskEvaluator:
     def probe_work(self, policy: Policy, keys: Collection[str]) -> dict[str, dict[str, float]]:
         """As profiled on each device; energy is taken to go where the time goes."""
         steps = {node.name: str(node.target) for node in self.traced.net.graph.nodes if node.op == "call_module"}
-        layers = {
-            device: {steps[step]: share for name, share in shares.items() if (step := name.partition(".")[0]) in steps}
-            for device, shares in self.timers.shares(policy).items()
-        }
+        layers: dict[str, dict[str, float]] = {}
+        for device, shares in self.timers.shares(policy).items():
+            of_device = layers.setdefault(device, {})
+            for name, share in shares.items():
+                layer = steps.get(name.partition(".")[0])
+                if layer is not None:  # one that runs twice takes both
+                    of_device[layer] = of_device.get(layer, 0.0) + share
         return {key: layers[device_of(key)] for key in keys if is_timed(key)}
 
     def finalise(self, candidate: Candidate) -> Candidate:
