@@ -18,7 +18,7 @@ def layered_cost(sensitivity: Sensitivity, cost: str, rows: Indices) -> tuple[Fl
     A knob's saving, as its probe told it, is a share of what its layers take together, as profiled, and is taken off
     each of them; shares of one layer multiply, as the channels cut from its inputs and from its outputs do. An
     additive model saves the common part twice: on the quickstart, whose layers are pruned at both ends, its
-    predictions were off by 6 to 8 % in the median once corrected by trials, these by 3 to 4 %.
+    predictions were off by 5 to 8 % in the median once corrected by trials, these by 3 to 4 %.
 
     Args:
         sensitivity: with what each layer takes of ``cost`` (``work``).
