@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +42,7 @@ def report(run: Run) -> None:
             printed.append((member.metrics["latency_ratio"], anew))
     told("printed and measured anew", printed)
     shift = float(np.exp(np.median([math.log(b.value / a.value) for a, b in printed])))
-    own = [(a, replace(b, value=b.value / shift, low=b.low / shift, high=b.high / shift)) for a, b in printed]
+    own = [(a, b.times(Measurement.exact(1 / shift, "x"), "x")) for a, b in printed]
     told(f"the same, but for a common factor of {shift:.3f}", own)
 
 

@@ -12,7 +12,7 @@ from .lock import THIS_MACHINE, shared
 from .measurement import Measurement, paired_difference, proportion
 from .parity import ParityError, check_parity, prove
 from .pfz import load_packed
-from .shares import layer_shares
+from .shares import by_module, layer_shares
 from .timing import Timing
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Measurement",
     "ParityError",
     "Timing",
+    "by_module",
     "check_parity",
     "correct",
     "cost_of",

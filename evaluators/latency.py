@@ -70,9 +70,9 @@ class LatencyProtocol:
 
     def on(self, threads: int) -> LatencyProtocol:
         """With the spread that readings with so many threads have, unless one is given."""
-        if self.session_spread is not None:
+        if self.session_spread is not None or threads == 1:
             return self
-        return replace(self, session_spread=SPREAD if threads == 1 else SPREAD_OF_THREADS)
+        return replace(self, session_spread=SPREAD_OF_THREADS)
 
     @property
     def spread(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 from .device import Device
@@ -24,3 +25,18 @@ def layer_shares(device: Device, artifact: Path, reference: Path) -> dict[str, f
     for operator, layer in executed.weighted:
         shares[layer.name] += operator.us
     return {name: us / executed.us for name, us in shares.items() if us > 0}
+
+
+def by_module(shares: Mapping[str, float], modules: Mapping[str, str]) -> dict[str, float]:
+    """The shares by the network's modules, of which one that runs twice takes both, and none what is not a module's.
+
+    Args:
+        shares: by the name of a node, which begins with the name of the network's step, up to a dot.
+        modules: by the name of the step that calls each.
+    """
+    found: defaultdict[str, float] = defaultdict(float)
+    for name, share in shares.items():
+        step = name.partition(".")[0]
+        if step in modules:
+            found[modules[step]] += share
+    return dict(found)

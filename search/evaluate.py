@@ -25,6 +25,7 @@ from ..evaluators import (
     LatencyProtocol,
     Measurement,
     ParityError,
+    by_module,
     check_parity,
     cost_of,
     emit,
@@ -288,15 +289,9 @@ class TaskEvaluator:
 
     def probe_work(self, policy: Policy, keys: Collection[str]) -> dict[str, dict[str, float]]:
         """As profiled on each device; energy is taken to go where the time goes."""
-        steps = {node.name: str(node.target) for node in self.traced.net.graph.nodes if node.op == "call_module"}
-        layers: dict[str, dict[str, float]] = {}
-        for device, shares in self.timers.shares(policy).items():
-            of_device = layers.setdefault(device, {})
-            for name, share in shares.items():
-                layer = steps.get(name.partition(".")[0])
-                if layer is not None:  # one that runs twice takes both
-                    of_device[layer] = of_device.get(layer, 0.0) + share
-        return {key: layers[device_of(key)] for key in keys if is_timed(key)}
+        timed = list(filter(is_timed, keys))
+        shares = self.timers.shares(policy) if timed else {}
+        return {key: by_module(shares[device_of(key)], self.traced.modules) for key in timed}
 
     def finalise(self, candidate: Candidate) -> Candidate:
         """Time the artefact again; the first time score it on the test split, and measure its peak memory, too."""

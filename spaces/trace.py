@@ -38,6 +38,11 @@ class Traced:
     graph: ModelGraph
     example: Tensor
 
+    @property
+    def modules(self) -> dict[str, str]:
+        """The module that each step of ``net`` calls, by the step's name; one module may be called by several."""
+        return {node.name: str(node.target) for node in self.net.graph.nodes if node.op == "call_module"}
+
 
 def trace(model: nn.Module, example: Tensor, prove: Proof | None = None) -> Traced:
     """Trace ``model`` on ``example`` (float32, shape ``(batch >= 2, …)``).

@@ -326,6 +326,9 @@ def test_the_lock_is_held_while_measuring(monkeypatch: pytest.MonkeyPatch, tmp_p
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="abstract sockets are Linux's")
+
+
 @pytest.fixture
 def somebody_measures() -> Iterator[socket.socket]:
     """Holds what the worker of another computer would hold, once nobody else does."""
@@ -338,7 +341,7 @@ def somebody_measures() -> Iterator[socket.socket]:
         yield name
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="abstract sockets are Linux's")
+@on_linux
 def test_a_worker_waits_while_another_computers_measures_there(
     somebody_measures: socket.socket, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, conv_net: ConvNet
 ) -> None:
@@ -360,7 +363,7 @@ def test_a_worker_waits_while_another_computers_measures_there(
 
 
 @pytest.mark.usefixtures("somebody_measures")
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="abstract sockets are Linux's")
+@on_linux
 def test_who_waits_too_long_is_told_and_no_model_is_blamed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, conv_net: ConvNet
 ) -> None:
