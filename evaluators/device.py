@@ -233,7 +233,7 @@ class Device:
             return channel.request(request, payload, seconds=self.options.deadline_seconds)
         except RequestRefused as refusal:
             if refusal.code == "busy":  # says nothing of the model
-                raise DeviceError(f"{self.name}: {refusal}") from refusal
+                raise DeviceUnreachable(f"{self.name}: {refusal}") from refusal
             raise
 
     def _digest(self, artifact: Path) -> str:

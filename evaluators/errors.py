@@ -8,7 +8,7 @@ class DeviceError(RuntimeError):
 
 
 class DeviceUnreachable(DeviceError):
-    """No worker could be started there: whatever was to be measured is not at fault."""
+    """No worker could be started there, or others kept it busy: whatever was to be measured is not at fault."""
 
 
 class WorkerDied(DeviceError):

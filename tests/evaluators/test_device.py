@@ -22,7 +22,7 @@ import pytest
 from parefront.evaluators import lock, run_outputs, worker
 from parefront.evaluators.device import Device, DeviceOptions
 from parefront.evaluators.device_profile import DeviceProfile
-from parefront.evaluators.errors import DeviceError, RequestRefused
+from parefront.evaluators.errors import DeviceError, DeviceUnreachable, RequestRefused
 from parefront.evaluators.latency import LatencyProtocol
 from parefront.evaluators.timing import Timing
 
@@ -370,7 +370,7 @@ def test_who_waits_too_long_is_told_and_no_model_is_blamed(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with (
         Device(DeviceOptions(deadline_seconds=2.0)) as device,
-        pytest.raises(DeviceError, match="others have been measuring on this device for 1 s") as told,
+        pytest.raises(DeviceUnreachable, match="others have been measuring on this device for 1 s") as told,
     ):
         device.time(conv_net(), conv_net(), QUICK)
     assert not isinstance(told.value, RequestRefused)

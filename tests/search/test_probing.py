@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from parefront.evaluators import DeviceError
-from parefront.evaluators.errors import RequestRefused
+from parefront.evaluators.errors import DeviceUnreachable, RequestRefused
 from parefront.search.errors import EveryTrialFailed
 from parefront.search.probe_store import ProbeStore
 from parefront.search.probing import Prober
@@ -208,3 +208,14 @@ def test_a_device_that_cannot_be_profiled_is_searched_for_all_the_same(tmp_path:
     assert not found.work
     assert len(told) == 1
     assert found.base_costs["latency_ratio"] < 1
+
+
+def test_of_a_device_that_others_keep_busy_nothing_is_kept(tmp_path: Path) -> None:
+    class Busy(SyntheticEvaluator):
+        def probe_costs(self, policy: Policy, artifact: Path, keys: Collection[str]) -> dict[str, float]:
+            raise DeviceUnreachable("others have been measuring on this device for 60 s")
+
+    with pytest.raises(DeviceUnreachable):
+        prober(Busy(blocks=3), tmp_path).measure()
+    assert not ProbeStore(tmp_path).costs
+    assert prober(SyntheticEvaluator(blocks=3), tmp_path).measure().base_costs["latency_ratio"] < 1
