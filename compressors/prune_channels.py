@@ -49,8 +49,11 @@ class PruneChannels(Repaired):
         for group in graph.groups:
             choices = self._choices(group)
             if len(choices) > 1:
-                layers = frozenset({s.layer for s in group.writers if s.layer in graph.by_name})
-                knobs.append(Knob(self.name, group.name, choices, 0.0, layers, group.position))
+                layers, readers = (
+                    frozenset({s.layer for s in slices if s.layer in graph.by_name})
+                    for slices in (group.writers, group.readers)
+                )
+                knobs.append(Knob(self.name, group.name, choices, 0.0, layers, group.position, readers))
         return knobs
 
     @property

@@ -129,9 +129,9 @@ class Sensitivity:
 
     @cached_property
     def about(self) -> dict[str, Floats]:
-        """By cost of ``work``, 1 where the knob of a row is about the layer of a column, ``(knobs, layers)``."""
+        """By cost of ``work``, 1 where the knob of a row changes the layer of a column, ``(knobs, layers)``."""
         return {
-            cost: np.array([[float(layer in knob.layers) for layer in layers] for knob in self.space])
+            cost: np.array([[float(layer in knob.layers | knob.readers) for layer in layers] for knob in self.space])
             for cost, layers in self.work.items()
         }
 

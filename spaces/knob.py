@@ -20,6 +20,7 @@ class Knob:
         neutral: the choice that means "leave as is"; one of ``choices``.
         layers: the layers whose removal makes this knob void (a width of a layer that is gone).
         position: index of the first of those layers in execution order; knobs are suggested in this order.
+        readers: the layers that have less to read, and so to do, once those of ``layers`` write less.
     """
 
     compressor: str
@@ -28,6 +29,7 @@ class Knob:
     neutral: Choice
     layers: frozenset[str] = frozenset()
     position: int = 0
+    readers: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if self.neutral not in self.choices:

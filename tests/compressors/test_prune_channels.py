@@ -76,6 +76,12 @@ def test_a_knob_is_about_the_layers_that_write_its_group() -> None:
     assert knobs["2.expand.0"].layers == {"2.expand.0", "2.depthwise.0", "2.squeeze.3"}
 
 
+def test_a_knob_tells_which_layers_have_less_to_read() -> None:
+    knobs = {knob.target: knob for knob in create("prune_channels").knobs(specimen("depthwise").graph)}
+    assert knobs["2.expand.0"].readers == {"2.depthwise.0", "2.project.0", "2.squeeze.1"}
+    assert knobs["4.0"].readers == {"8"}
+
+
 @pytest.mark.parametrize("criterion", sorted(CRITERIA))
 def test_the_most_important_channels_are_kept(criterion: str, bench: MakeBench) -> None:
     subject = bench("plain", prune_channels={"criterion": criterion, "round_to": 1, "compensate": "none", "seed": 5})

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from parefront.search.layered import FOLLOWS, layered_cost
+from parefront.search.layered import layered_cost
 from parefront.search.sensitivity import Sensitivity
 from parefront.spaces import Knob, SearchSpace
 
@@ -21,7 +21,7 @@ TAKES = (1 - BESIDE) * np.array([0.3, 0.25, 0.2, 0.1, 0.1, 0.05])
 def chain() -> Sensitivity:
     """A knob between each layer and the next cuts the outputs of the one and the inputs of the other."""
     knobs = [
-        Knob("prune_channels", f"layer{i}", WIDTHS, 0.0, frozenset({f"layer{i}", f"layer{i + 1}"}), i)
+        Knob("prune_channels", f"layer{i}", WIDTHS, 0.0, frozenset({f"layer{i}"}), i, frozenset({f"layer{i + 1}"}))
         for i in range(LAYERS - 1)
     ]
     space = SearchSpace.of(knobs)
@@ -49,7 +49,7 @@ def test_what_two_knobs_cut_of_one_layer_multiplies() -> None:
     sensitivity, rows = chain(), sampled()
     expected, _ = layered_cost(sensitivity, "latency_ratio", rows)
     exact = truth(rows)
-    assert np.abs(expected - exact).max() <= FOLLOWS * BESIDE
+    assert np.abs(expected - exact).max() <= BESIDE
     additive = sensitivity.expected_cost("latency_ratio", rows)
     assert np.abs(np.log(expected / exact)).mean() < 0.5 * np.abs(np.log(additive / exact)).mean()
 
@@ -59,6 +59,21 @@ def test_the_base_takes_what_it_takes() -> None:
     expected, parts = layered_cost(sensitivity, "latency_ratio", np.zeros((1, LAYERS - 1), dtype=np.int64))
     assert expected[0] == pytest.approx(1.0)
     assert not parts.any()
+
+
+@pytest.mark.parametrize("takes", [TAKES, 0.5 * TAKES, 0.05 * TAKES, TAKES[:2]])
+def test_a_knob_alone_gives_what_its_probe_has_measured(takes: np.ndarray) -> None:
+    """However little of the run the layers take as profiled, and where a choice costs more than it saves."""
+    given = chain()
+    work = {f"layer{i}": float(share) for i, share in enumerate(takes)}
+    savings = {
+        name: (*saved[:3], -0.4 if index % 2 else saved[3])
+        for index, (name, saved) in enumerate(given.savings["latency_ratio"].items())
+    }
+    sensitivity = replace(given, work={"latency_ratio": work}, savings={"latency_ratio": savings})
+    rows = np.vstack([place * np.eye(LAYERS - 1, dtype=np.int64) for place in range(len(WIDTHS))])
+    expected, _ = layered_cost(sensitivity, "latency_ratio", rows)
+    assert expected == pytest.approx(1 - sensitivity.saved("latency_ratio", rows).sum(axis=1))
 
 
 def test_parts_are_the_derivative_by_each_knobs_saving() -> None:
@@ -73,9 +88,9 @@ def test_parts_are_the_derivative_by_each_knobs_saving() -> None:
 
 def test_a_knob_about_no_layer_that_was_seen_still_saves() -> None:
     given = chain()
-    known = {"layer0": given.work["latency_ratio"]["layer0"]}
+    known = {"layer0": 0.3}
     rows = np.array([[0, 0, 0, 0, 0], [0, 0, 2, 0, 0]])
     expected, parts = layered_cost(replace(given, work={"latency_ratio": known}), "latency_ratio", rows)
     assert expected[0] == pytest.approx(1.0)
-    assert expected[1] == pytest.approx(1 - 0.5 * (TAKES[2] + TAKES[3]), abs=0.02)
+    assert expected[1] == pytest.approx(1 - 0.5 * (TAKES[2] + TAKES[3]))
     assert parts[1, 2] < 0
