@@ -166,7 +166,7 @@ def summarise(timing: Timing, protocol: LatencyProtocol) -> Latency:
             why.append(f"{subject} drifted by {drift:+.0%}{_throttling(timing) if drift > 0 else ''}")
         if median.noisy or median.half_width > _NOISY_HALF_WIDTH * median.value:
             why.append(f"{subject} scattered")
-        return replace(_widened(median, protocol.spread), noisy=bool(why)), why
+        return replace(median.widened(protocol.spread), noisy=bool(why)), why
 
     latency, of_latency = estimate(medians[:, 0], "ms")
     ratio, of_ratio = estimate(medians[:, 0] / medians[:, 1], "x")
@@ -223,14 +223,6 @@ def _undisturbed(timing: Timing, patient: bool) -> tuple[list[Pair], list[str]]:
         times = timing.median_ms / usual_ms
         why.append(f"the reference took {times:.1f} times as long as usual{_throttling(timing)}")
     return quiet, why
-
-
-def _widened(measured: Measurement, spread: float) -> Measurement:
-    """The interval with a relative standard deviation added to it, in quadrature."""
-    allowance = Z_95 * spread * measured.value
-    low = measured.value - math.hypot(measured.value - measured.low, allowance)
-    high = measured.value + math.hypot(measured.high - measured.value, allowance)
-    return replace(measured, low=low, high=high)
 
 
 def _drift(samples: NDArray[np.float64]) -> float:

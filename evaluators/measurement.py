@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,12 @@ class Measurement:
         above = math.hypot(self.high / self.value - 1, factor.high / factor.value - 1)
         noisy = self.noisy or factor.noisy
         return Measurement(value, value * max(0.0, 1 - below), value * (1 + above), self.n, unit, noisy)
+
+    def widened(self, spread: float) -> Measurement:
+        """With a relative standard deviation added to the interval, in quadrature."""
+        allowance = Z_95 * spread * self.value
+        low = self.value - math.hypot(self.value - self.low, allowance)
+        return replace(self, low=low, high=self.value + math.hypot(self.high - self.value, allowance))
 
     @property
     def half_width(self) -> float:

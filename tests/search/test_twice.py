@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from parefront.evaluators import Measurement
+from parefront.evaluators.measurement import Z_95
 from parefront.search import Candidate
-from parefront.search.twice import averaged, error_of_means, mean_of
+from parefront.search.twice import PAIRS_KNOWN, averaged, error_of_means, mean_of
 from parefront.spaces import Policy
 
 MEMBERS = 200
@@ -43,18 +44,43 @@ def test_where_readings_agree_their_own_intervals_count() -> None:
         assert mean.metrics["latency_ratio"].n == 40
 
 
-def test_what_was_read_once_stays_and_seconds_add_up() -> None:
-    first, second = {1: candidate(1, 0.3), 2: candidate(2, 0.5)}, {1: candidate(1, 0.32)}
+def test_what_was_read_once_is_less_sure_than_what_was_read_twice() -> None:
+    first, second = {1: candidate(1, 0.3), 2: candidate(2, 0.3)}, {1: candidate(1, 0.32)}
     merged = averaged(first, second)
-    assert merged[2] is first[2]
+    twice, once = (merged[trial].metrics["latency_ratio"] for trial in (1, 2))
+    assert once.value == pytest.approx(0.3)
+    assert once.half_width > 1.2 * twice.half_width
+    assert merged[2].metrics["accuracy"] == first[2].metrics["accuracy"]
+
+
+def test_where_nothing_was_read_twice_all_stays_as_it_is() -> None:
+    first = {1: candidate(1, 0.3), 2: candidate(2, 0.5)}
+    assert [c.metrics for c in averaged(first, {}).values()] == [c.metrics for c in first.values()]
+
+
+def test_values_and_seconds_of_both_readings_count() -> None:
+    merged = averaged({1: candidate(1, 0.3)}, {1: candidate(1, 0.32)})
     assert merged[1].metrics["latency_ratio"].value == pytest.approx(0.31)
-    assert merged[1].metrics["accuracy"] == first[1].metrics["accuracy"]
+    assert merged[1].metrics["accuracy"].value == 0.9
     assert merged[1].timings["final_latency"] == pytest.approx(1.0)
 
 
-def test_of_a_steady_and_a_noisy_reading_the_steady_one_counts() -> None:
+def test_of_a_steady_and_a_noisy_reading_the_steady_one_counts_with_what_two_would_differ_by() -> None:
     steady, noisy = reading(0.3), reading(0.5, 0.2, noisy=True)
-    assert mean_of((steady, noisy), 0.1) == mean_of((noisy, steady), 0.1) == steady
+    assert mean_of((steady, noisy), 0.0) == mean_of((noisy, steady), 0.0) == steady
+    once, twice = mean_of((steady, noisy), 0.02), mean_of((steady, steady), 0.02)
+    assert once.half_width == pytest.approx(2**0.5 * twice.half_width, rel=0.01)
     assert mean_of((noisy, noisy), 0.0).noisy
     assert error_of_means([(steady, noisy)]) == 0.0
-    assert error_of_means([(reading(0.3), reading(0.33))]) == pytest.approx(np.log(1.1) / 2)
+
+
+def test_a_single_pair_that_agrees_by_luck_does_not_tell_that_all_do() -> None:
+    alike = reading(0.3, half=0.006)
+    own = 0.006 / 0.3 / Z_95 / 2**0.5
+    assert error_of_means([(alike, alike)]) == pytest.approx(own * (PAIRS_KNOWN / (PAIRS_KNOWN + 1)) ** 0.5)
+    assert error_of_means([(alike, alike)] * 100) < 0.25 * own
+
+
+def test_many_pairs_tell_more_than_their_own_intervals() -> None:
+    apart = reading(0.3), reading(0.33)
+    assert error_of_means([apart] * 100) == pytest.approx(np.log(1.1) / 2, rel=0.03)
