@@ -18,20 +18,19 @@ from .run import Run
 def finalise(run: Run, evaluator: Evaluator, front: Front, emit: OnEvent, raise_errors: bool) -> Front:
     """Measure the uncompressed model and every member again, write ``front.json`` and ``front.csv``.
 
-    What is on the front by chance, being measured too well, shows here. All members are timed once, then all once more:
-    what two readings of the same file differ by is in the intervals (:mod:`.twice`). Members are judged by the
+    What is on the front by chance, being measured too well, shows here. All are timed once, then all once more: what
+    two readings of the same file differ by is in the intervals (:mod:`.twice`). Members are judged by the
     objectives as measured again, on the search split; test accuracy is reported, and chooses nothing. Each is written
     as it comes, and what an earlier session has measured is kept.
 
     Raises:
         EveryTrialFailed: where no member could be measured again.
     """
-    baseline_path = run.path / "final" / "baseline.json"
-    if not baseline_path.is_file():
-        started = time.perf_counter()
-        baseline = evaluator.finalise(run.search_baseline)
-        run.write_baseline(baseline, time.perf_counter() - started, final=True)
     for twice in (False, True):
+        if run.final_baseline(twice) is None:
+            started = time.perf_counter()
+            baseline = evaluator.finalise(run.baseline)
+            run.write_final_baseline(baseline, time.perf_counter() - started, twice)
         known = run.read_again()
         before = [candidate for candidate in front if not twice or candidate.trial in known]
         done = run.read_again(twice)

@@ -124,8 +124,10 @@ class Run:
         Raises:
             ParefrontError: where the search has not come to measure it.
         """
-        final = self.path / "final" / "baseline.json"
-        return candidate_from_json(read_json(final), self.path) if final.is_file() else self.search_baseline
+        first, second = self.final_baseline(), self.final_baseline(twice=True)
+        if first is None:
+            return self.search_baseline
+        return averaged({0: first}, {0: second} if second is not None else {})[0]
 
     @property
     def search_baseline(self) -> Candidate:
@@ -133,6 +135,11 @@ class Run:
         if not self.has_baseline:
             raise ParefrontError(f"run {self.name} has measured nothing yet; start or go on with its search")
         return candidate_from_json(read_json(self.path / "baseline.json"), self.path)
+
+    def final_baseline(self, twice: bool = False) -> Candidate | None:
+        """What the final step has read of the uncompressed model, first or the second time; None before."""
+        file = self._final_file("baseline", twice)
+        return candidate_from_json(read_json(file), self.path) if file.is_file() else None
 
     @property
     def has_baseline(self) -> bool:
@@ -166,7 +173,7 @@ class Run:
 
     def read_again(self, twice: bool = False) -> dict[int, Candidate]:
         """What the final step has read of the candidates, by trial: first, or the second time."""
-        files = sorted(self.path.glob(f"final/{_reading(twice)}[0-9]*.json"))
+        files = sorted((self.path / "final").glob(self._final_file("[0-9]*", twice).name))
         found = [candidate_from_json(read_json(file), self.path) for file in files]
         return {candidate.trial: candidate for candidate in found if candidate.trial is not None}
 
@@ -202,13 +209,15 @@ class Run:
     def write_record(self, record: TrialRecord) -> None:
         write_json(self.path / "trials" / f"{record.number:06d}.json", record.to_json(self.path))
 
-    def write_baseline(self, candidate: Candidate, seconds: float, final: bool = False) -> None:
-        folder = self.path / "final" if final else self.path
-        write_json(folder / "baseline.json", candidate_to_json(candidate, self.path, seconds))
+    def write_baseline(self, candidate: Candidate, seconds: float) -> None:
+        write_json(self.path / "baseline.json", candidate_to_json(candidate, self.path, seconds))
+
+    def write_final_baseline(self, candidate: Candidate, seconds: float, twice: bool = False) -> None:
+        write_json(self._final_file("baseline", twice), candidate_to_json(candidate, self.path, seconds))
 
     def write_finalised(self, candidate: Candidate, seconds: float, twice: bool = False) -> None:
-        path = self.path / "final" / f"{_reading(twice)}{candidate.trial:06d}.json"
-        write_json(path, candidate_to_json(candidate, self.path, seconds))
+        file = self._final_file(f"{candidate.trial:06d}", twice)
+        write_json(file, candidate_to_json(candidate, self.path, seconds))
 
     def write_environment(self, environment: Mapping[str, Any]) -> None:
         write_json(self.path / "environment.json", dict(environment))
@@ -248,6 +257,9 @@ class Run:
             yield
         finally:
             os.close(descriptor)
+
+    def _final_file(self, name: str, twice: bool) -> Path:
+        return self.path / "final" / f"{'again-' if twice else ''}{name}.json"
 
     def _write_config(self) -> None:
         write_text(self.path / "config.yaml", _dump(self.config))
@@ -299,8 +311,3 @@ def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         elif value is not None:
             flat[f"{prefix}{key}"] = value
     return flat
-
-
-def _reading(twice: bool) -> str:
-    """How the names of final files begin: of those of the second time with ``again-``."""
-    return "again-" if twice else ""

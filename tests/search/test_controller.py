@@ -198,6 +198,18 @@ def test_the_final_step_measures_again_and_drops_what_was_there_by_luck(search_i
     assert "test_accuracy" in run.baseline.metrics
 
 
+def test_the_uncompressed_model_is_read_twice_as_the_front_is(search_in: SearchIn) -> None:
+    class Slower(SyntheticEvaluator):
+        def finalise(self, candidate: Candidate) -> Candidate:
+            again, slower = super().finalise(candidate), 1 + 0.1 * self.finalised.count(candidate.policy)
+            ratio = Measurement.around(slower, slower, slower, 9, "x")
+            return replace(again, metrics={**again.metrics, "latency_ratio": ratio})
+
+    run, _ = search_in(Slower(), trials=5)
+    assert run.baseline.metrics["latency_ratio"].value == pytest.approx(1.15)
+    assert run.baseline.metrics["latency_ratio"].half_width > 0.01
+
+
 def test_budgets_are_constraints_of_the_study(search_in: SearchIn) -> None:
     budget = ["latency <= 0.4x", "accuracy >= -2pt"]
     run, front = search_in(SyntheticEvaluator(), trials=30, sampler="auto", budget=budget)
