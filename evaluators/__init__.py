@@ -7,13 +7,12 @@ from .device_profile import MOMENTARY, DeviceProfile
 from .divergence import divergence
 from .emit import Artifact, emit
 from .errors import DeviceError
-from .latency import Latency, LatencyProtocol, measure, summarise
+from .latency import Latency, LatencyProtocol, measure
 from .lock import THIS_MACHINE, shared
 from .measurement import Measurement, paired_difference, proportion
 from .parity import ParityError, check_parity, prove
 from .pfz import load_packed
 from .shares import by_module, layer_shares
-from .timing import Timing
 
 __all__ = [
     "MOMENTARY",
@@ -28,7 +27,6 @@ __all__ = [
     "LatencyProtocol",
     "Measurement",
     "ParityError",
-    "Timing",
     "by_module",
     "check_parity",
     "correct",
@@ -47,5 +45,4 @@ __all__ = [
     "run_outputs",
     "shared",
     "split_inputs",
-    "summarise",
 ]

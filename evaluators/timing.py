@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -70,19 +70,6 @@ class Timing:
     def median_ms(self) -> float:
         """Of the reference's blocks; 0 where all runs were preempted."""
         return statistics.median([block.median_ms() for block in self.reference if block.kept.any()] or [0.0])
-
-    def then(self, later: Timing) -> Timing:
-        """This timing and a later one of the same two sessions, as one."""
-        known = len(self.foreign_cores) == len(self.candidate) and len(later.foreign_cores) == len(later.candidate)
-        return replace(
-            later,
-            candidate=self.candidate + later.candidate,
-            reference=self.reference + later.reference,
-            seconds=self.seconds + later.seconds,
-            warmup_seconds=self.warmup_seconds + later.warmup_seconds,
-            foreign_cores=self.foreign_cores + later.foreign_cores if known else (),
-            clock_mhz=(self.clock_mhz[0], later.clock_mhz[1]),
-        )
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Timing:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ..evaluators import Device, Latency, LatencyProtocol, Measurement, Timing, layer_shares, measure, summarise
+from ..evaluators import Device, Latency, LatencyProtocol, Measurement, layer_shares, measure
 from ..spaces import Policy, SearchSpace
 from .anchors import Anchor, Anchors
 
@@ -44,14 +44,13 @@ class Timer:
         """Looks at a candidate, one finer than the other."""
         anchor = self.anchors.nearest(policy)
 
-        def time(protocol: LatencyProtocol) -> Timing:
-            return self._device.time(artifact, anchor.artifact, protocol.for_worker())
-
-        return Looks(time, self._protocol, partial(self._through, anchor))
+        read = partial(measure, self._device, artifact, anchor.artifact)
+        return Looks(read, self._protocol, partial(self._through, anchor))
 
     def shares(self, policy: Policy) -> dict[str, float]:
         """Which part of a run each layer takes in the anchor nearest to ``policy``, by the name of its node."""
-        return layer_shares(self._device, self.anchors.nearest(policy).artifact, self.anchors.uncompressed)
+        anchor = self.anchors.nearest(policy).artifact
+        return layer_shares(self._device, anchor, self.anchors.uncompressed, self._protocol.batch)
 
     def measure_finally(self, policy: Policy, artifact: Path) -> dict[str, Measurement]:
         """A final reading, of two; the uncertainty of the anchor itself, which all share, is added to the interval."""
@@ -80,39 +79,32 @@ class Timer:
 class Looks:
     """Looks at the latency of one artefact, one finer than the other: a short one, then the protocol in full.
 
-    What the short look has timed counts in the full one.
+    The full one starts anew: it is taken of those alone that the short one has flattered, as a rule, so that to count
+    this in would make them look faster than they are. It finds the sessions warm.
     """
 
     def __init__(
         self,
-        time: Callable[[LatencyProtocol], Timing],
+        read: Callable[[LatencyProtocol], Latency],
         protocol: LatencyProtocol,
         metrics: Callable[[Latency], dict[str, Measurement]],
     ) -> None:
-        self._time, self._protocol, self._metrics = time, protocol, metrics
-        self._short: Timing | None = None
-        self._looked = False
-        self._full = readings(self._read, protocol)
+        self._read, self._protocol, self._metrics = read, protocol, metrics
+        self._full: Iterator[Latency] | None = None
 
     def closer(self) -> dict[str, Measurement] | None:
         """``latency_ms`` and ``latency_ratio`` by the next look; None where there is no finer one."""
-        if self._looked:
+        if self._full is not None:
             return self.full()
-        self._looked = True
-        self._short = self._time(shorter(self._protocol))
-        return self._metrics(summarise(self._short, self._protocol))
+        self._full = readings(self._read, warm(self._protocol))
+        return self._metrics(self._read(shorter(self._protocol)))
 
     def full(self) -> dict[str, Measurement] | None:
         """As :meth:`closer`, without a short look."""
-        self._looked = True
+        if self._full is None:
+            self._full = readings(self._read, self._protocol)
         timed = next(self._full, None)
         return None if timed is None else self._metrics(timed)
-
-    def _read(self, protocol: LatencyProtocol) -> Latency:
-        seen, self._short = self._short, None
-        if seen is None:
-            return summarise(self._time(protocol), protocol)
-        return summarise(seen.then(self._time(after(protocol, seen))), protocol)
 
 
 def _beside(timed: Latency) -> dict[str, Measurement]:
@@ -147,7 +139,10 @@ def longer(protocol: LatencyProtocol) -> LatencyProtocol:
 
 
 def one_of_two(protocol: LatencyProtocol) -> LatencyProtocol:
-    """The protocol of a final reading, two of which together are as long as :func:`longer`, and as narrow."""
+    """The protocol of a final reading, two of which take as long as :func:`longer` at most.
+
+    What they differ by is in the interval of their mean, which is never narrower than one of theirs.
+    """
     return replace(
         protocol,
         min_seconds=protocol.min_seconds / 2,
@@ -157,16 +152,9 @@ def one_of_two(protocol: LatencyProtocol) -> LatencyProtocol:
     )
 
 
-def after(protocol: LatencyProtocol, seen: Timing) -> LatencyProtocol:
-    """What a short look leaves to be done of the protocol, a quarter at least; the sessions are warm by then."""
-    kept = min(sum(int(block.kept.sum()) for block in blocks) for blocks in (seen.candidate, seen.reference))
-    return replace(
-        protocol,
-        min_samples=max(1, protocol.min_samples - kept),
-        min_seconds=max(protocol.min_seconds - seen.seconds, protocol.min_seconds / 4),
-        max_seconds=max(protocol.max_seconds - seen.seconds, protocol.max_seconds / 4),
-        warmup_seconds=protocol.warmup_seconds / 4,
-    )
+def warm(protocol: LatencyProtocol) -> LatencyProtocol:
+    """The protocol for sessions that have just run: a quarter of the warm-up."""
+    return replace(protocol, warmup_seconds=protocol.warmup_seconds / 4)
 
 
 def shorter(protocol: LatencyProtocol) -> LatencyProtocol:
