@@ -7,6 +7,7 @@ import hashlib
 import shlex
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any, Self, TypeVar
 from .channel import Channel
 from .device_profile import DeviceProfile
 from .errors import DeviceError, DeviceUnreachable, RequestRefused, WorkerDied
-from .lock import THIS_MACHINE, exclusive
+from .lock import BUSY_SECONDS, THIS_MACHINE, exclusive
 from .measurement import Measurement
 from .operator import Operator
 from .pace import Pace
@@ -127,13 +128,13 @@ class Device:
         return replace(timing, usual_ms=self._pace.usual_ms(run, timing))
 
     def operators(
-        self, candidate: Path, reference: Path, shapes: Shapes | None = None, rounds: int = 8
+        self, candidate: Path, reference: Path, shapes: Shapes | None = None, rounds: int = 8, batch: int = 1
     ) -> tuple[list[Operator], list[Operator]]:
         """What each operator of the two artefacts takes, in the order in which they run; profiled by turns.
 
-        `rounds` blocks of ten runs of each are profiled, after one that warms up.
+        `rounds` blocks of ten runs of each are profiled, after one that warms up. A free first axis becomes `batch`.
         """
-        answer = self._asked_of_both("operators", candidate, reference, shapes, rounds=rounds)
+        answer = self._asked_of_both("operators", candidate, reference, shapes, rounds=rounds, batch=batch)
         both = [[Operator.from_json(o) for o in answer[role]["operators"]] for role in ("candidate", "reference")]
         return both[0], both[1]
 
@@ -228,13 +229,16 @@ class Device:
             self._ask(channel, "load", artifact.read_bytes(), digest=digest, slot=slot)
 
     def _ask(self, channel: Channel, op: str, payload: bytes = b"", **fields: Any) -> dict[str, Any]:
-        request = {"op": op, "options": self.options.session, **fields}
-        try:
-            return channel.request(request, payload, seconds=self.options.deadline_seconds)
-        except RequestRefused as refusal:
-            if refusal.code == "busy":  # says nothing of the model
-                raise DeviceUnreachable(f"{self.name}: {refusal}") from refusal
-            raise
+        """The answer; again with a deadline of its own while another computer's worker measures there."""
+        request, asked = {"op": op, "options": self.options.session, **fields}, time.monotonic()
+        while True:
+            try:
+                return channel.request(request, payload, seconds=self.options.deadline_seconds)
+            except RequestRefused as refusal:
+                if refusal.code != "busy":
+                    raise
+                if time.monotonic() - asked > BUSY_SECONDS:  # says nothing of the model
+                    raise DeviceUnreachable(f"{self.name}: {refusal}, for {BUSY_SECONDS:.0f} s by now") from refusal
 
     def _digest(self, artifact: Path) -> str:
         status = artifact.stat()

@@ -20,10 +20,12 @@ from .errors import DeviceError
 
 THIS_MACHINE = "this machine"
 """The name of the device that this program itself runs on."""
+BUSY_SECONDS = 600.0
+"""For which others may keep a device before whoever waits for it gives up."""
 _GATE = " gate"
 
 
-def exclusive(name: str, *, seconds: float = 600) -> contextlib.AbstractContextManager[None]:
+def exclusive(name: str, *, seconds: float = BUSY_SECONDS) -> contextlib.AbstractContextManager[None]:
     """Hold the lock called `name`, after waiting for it; `DeviceError` where others hold it for `seconds`.
 
     Threads of one process exclude each other, too. The empty file in the temporary folder is left behind: removing
@@ -39,7 +41,7 @@ def _both(name: str, seconds: float) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def shared(name: str, *, seconds: float = 600) -> Iterator[None]:
+def shared(name: str, *, seconds: float = BUSY_SECONDS) -> Iterator[None]:
     """As `exclusive`, beside others that share it: for work on the device while which nobody must measure.
 
     Not to be nested: a measurement that waits in between would wait for the outer one, and the inner one for it.

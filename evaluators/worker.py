@@ -52,7 +52,7 @@ LOAD_SECONDS = 0.2  # over which other programs' load is taken: the system count
 MAX_THREADS, MAX_INPUT_VALUES = 1024, 1 << 28
 MAX_PROTOCOL = {"max_seconds": 3600.0, "warmup_seconds": 600.0, "rounds": 1000.0, "batch": 65536.0, "seconds": 1e5}
 DEADLINE_MARGIN_SECONDS = 5.0
-BUSY_SECONDS = 600.0
+TURN_SECONDS = 5.0  # or a quarter of what the request may take
 ALONE = "\0parefront-measures"  # an abstract socket: Linux's alone, in no folder, gone with its process
 
 RUNS_PER_BLOCK = 10
@@ -187,26 +187,30 @@ def ending_at_deadline(header: Header) -> Iterator[None]:
 def alone(header: Header) -> Iterator[None]:
     """No other worker measures on this device meanwhile, whichever computer has started it.
 
-    Those that come from one computer wait there. Holds a name that only one process of a Linux system can have: nobody
-    can connect to it, and it goes with its owner, however that ends. Where there are no such names, goes ahead.
+    Those that come from one computer wait there. Holds a name that only one process of a Linux network namespace can
+    have: nobody can connect to it, and it goes with its owner, however that ends. Where there are no such names, or
+    they are forbidden, goes ahead. Waits so briefly that the request has its time left; whoever asked asks again.
     """
-    waits = min(float(bounded(header).get("seconds") or BUSY_SECONDS) / 2, BUSY_SECONDS)
+    waits = min(float(bounded(header).get("seconds") or math.inf) / 4, TURN_SECONDS)
+    waited = time.monotonic()
     with contextlib.ExitStack() as held:
-        if sys.platform.startswith("linux"):
-            name, waited = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)), time.monotonic()
-            while not taken(name):
-                if time.monotonic() - waited > waits:
-                    raise RequestError("busy", f"others have been measuring on this device for {waits:.0f} s")
-                time.sleep(0.005)
+        while not taken(held):
+            if time.monotonic() - waited > waits:
+                raise RequestError("busy", "others are measuring on this device")
+            time.sleep(0.005)
         yield
 
 
-def taken(name: socket.socket) -> bool:
-    """Whether `name` could be had, or is not to be had at all."""
-    try:
-        name.bind(ALONE)
-    except OSError as error:
-        return error.errno != errno.EADDRINUSE
+def taken(held: contextlib.ExitStack) -> bool:
+    """Whether the name is `held` now, or is not to be had at all."""
+    if not sys.platform.startswith("linux"):
+        return True
+    with contextlib.ExitStack() as attempt:
+        try:
+            attempt.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)).bind(ALONE)
+        except OSError as error:
+            return error.errno != errno.EADDRINUSE
+        held.push(attempt.pop_all())
     return True
 
 
@@ -328,12 +332,12 @@ class Worker:
         Blocks of runs of the two in turn; those of the first round, which warm up, do not count. Slow models get
         shorter blocks, and no round begins once `PROFILE_SECONDS` are over, but for the first that counts.
         """
-        shapes, rounds = header.get("shapes") or {}, int(bounded(header)["rounds"])
+        shapes, rounds, batch = header.get("shapes") or {}, int(bounded(header)["rounds"]), int(header.get("batch", 1))
         with scratch_folder() as folder:
             profiled = {}
             for role, loaded in self.loaded(header).items():
                 profiled[role] = Loaded(loaded.model, header["options"], os.path.join(folder, role))
-            runs = {role: loaded.bind(shapes, 0) for role, loaded in profiled.items()}
+            runs = {role: loaded.bind(shapes, 0, batch) for role, loaded in profiled.items()}
             counts = dict.fromkeys(runs, 1)  # `bind` has run each once
             warm: dict[str, int] = {}
             started = time.perf_counter()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import signal
@@ -341,6 +342,9 @@ def somebody_measures() -> Iterator[socket.socket]:
         yield name
 
 
+DEADLINE = 2.0
+
+
 @on_linux
 def test_a_worker_waits_while_another_computers_measures_there(
     somebody_measures: socket.socket, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, conv_net: ConvNet
@@ -349,17 +353,27 @@ def test_a_worker_waits_while_another_computers_measures_there(
     done = threading.Event()
 
     def measured() -> None:
-        with Device() as device:
+        with Device(DeviceOptions(deadline_seconds=DEADLINE)) as device:
             assert device.profile.cores, "to ask for a profile disturbs nobody"
             device.time(conv_net(), conv_net(), QUICK)
         done.set()
 
     thread = threading.Thread(target=measured)
     thread.start()
-    assert not done.wait(1.5)
+    assert not done.wait(1.5 * DEADLINE), "and its deadline counts from when it is served"
     somebody_measures.close()
     assert done.wait(30)
     thread.join()
+
+
+@on_linux
+def test_where_sockets_are_forbidden_a_worker_measures_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*arguments: object) -> None:
+        raise PermissionError(errno.EPERM, "no sockets of this family here")
+
+    monkeypatch.setattr(socket, "socket", forbidden)
+    with contextlib.ExitStack() as held:
+        assert worker.taken(held)
 
 
 @pytest.mark.usefixtures("somebody_measures")
@@ -368,9 +382,10 @@ def test_who_waits_too_long_is_told_and_no_model_is_blamed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, conv_net: ConvNet
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("parefront.evaluators.device.BUSY_SECONDS", 1.0)
     with (
         Device(DeviceOptions(deadline_seconds=2.0)) as device,
-        pytest.raises(DeviceUnreachable, match="others have been measuring on this device for 1 s") as told,
+        pytest.raises(DeviceUnreachable, match="others are measuring on this device, for 1 s by now") as told,
     ):
         device.time(conv_net(), conv_net(), QUICK)
     assert not isinstance(told.value, RequestRefused)
