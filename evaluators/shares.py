@@ -10,16 +10,16 @@ from .device import Device
 from .executed import Executed
 
 
-def layer_shares(device: Device, artifact: Path, reference: Path) -> dict[str, float]:
+def layer_shares(device: Device, artifact: Path, reference: Path, batch: int = 1) -> dict[str, float]:
     """The share of all operators' time that each weighted layer takes, by the name of its node in the artefact.
 
-    What the runtime has fused into a layer counts as the layer's. Profiled by turns with ``reference``, as
-    :meth:`Device.operators` does.
+    Of a run of the ``batch``, where that axis is free. What the runtime has fused into a layer counts as the layer's.
+    Profiled by turns with ``reference``, as :meth:`Device.operators` does.
 
     Raises:
         DeviceError: where the device does not run or profile it.
     """
-    ran, _ = device.operators(artifact, reference)
+    ran, _ = device.operators(artifact, reference, batch=batch)
     executed = Executed(artifact, ran)
     shares: defaultdict[str, float] = defaultdict(float)
     for operator, layer in executed.weighted:

@@ -14,8 +14,8 @@ PROBES = "probes.json"
 class ProbeStore:
     """``probes.json``: divergences and costs by the policy's digest, with the seconds that each took.
 
-    ``work`` is what each layer takes of a policy's costs, by the policy's digest and the cost.
-    What could not be measured (a policy without a model) is kept as null, so that it is not tried again.
+    ``work`` is what each layer takes of a policy's costs, by the policy's digest and the cost; empty where that cannot
+    be told. What could not be measured (a policy without a model) is kept as null, so that it is not tried again.
     """
 
     def __init__(self, folder: Path) -> None:

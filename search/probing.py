@@ -142,14 +142,15 @@ class Prober:
 
     def _work_of(self, policy: Policy) -> dict[str, dict[str, float]]:
         """What each layer takes of a policy's costs, of those of which that can be told."""
-        held = self._store.work
-        if policy.digest not in held:
+        held = self._store.work.get(policy.digest, {})
+        if not set(self._keys) <= held.keys():
             started = time.perf_counter()
             found, shares = self._try(policy, lambda: dict(self._evaluator.probe_work(policy, self._keys)))
             if not found:
                 return {}
-            self._store.add_work(policy.digest, shares or {}, time.perf_counter() - started)
-        return {key: shares for key, shares in held[policy.digest].items() if key in self._keys}
+            held = {**held, **{key: {} for key in self._keys}, **(shares or {})}
+            self._store.add_work(policy.digest, held, time.perf_counter() - started)
+        return {key: held[key] for key in self._keys if held[key]}
 
     def _try(self, policy: Policy, measure: Callable[[], Found]) -> tuple[bool, Found | None]:
         """Whether there is something to keep, and what: None for a policy without a model, or one the device died of.

@@ -191,6 +191,19 @@ def test_what_layers_take_of_the_base_is_asked_for_once(tmp_path: Path) -> None:
     assert evaluator.asked == 1
 
 
+def test_of_another_cost_what_layers_take_is_asked_for_too(tmp_path: Path) -> None:
+    class Profiled(SyntheticEvaluator):
+        def probe_work(self, policy: Policy, keys: Collection[str]) -> dict[str, dict[str, float]]:
+            return {key: {"block0.conv1": 0.25} for key in keys if key != "size_bytes"}
+
+    evaluator = Profiled(blocks=3)
+    Prober(evaluator, ProbeStore(tmp_path), tmp_path, ["size"], 60).measure()
+    found = Prober(evaluator, ProbeStore(tmp_path), tmp_path, ["latency", "size"], 60).measure()
+    assert found.work == {"latency_ratio": {"block0.conv1": 0.25}}
+    (kept,) = ProbeStore(tmp_path).work.values()
+    assert kept == {"size_bytes": {}, "latency_ratio": {"block0.conv1": 0.25}}
+
+
 def test_a_device_that_cannot_be_profiled_is_searched_for_all_the_same(tmp_path: Path) -> None:
     class Unprofiled(SyntheticEvaluator):
         def probe_work(self, policy: Policy, keys: Collection[str]) -> dict[str, dict[str, float]]:
