@@ -86,19 +86,19 @@ class LatencyConfig(Section):
     """How long latency is measured; see :class:`parefront.evaluators.latency.LatencyProtocol`."""
 
     min_samples: Positive = 64
-    min_seconds: PositiveFloat = 0.5
+    min_seconds: PositiveFloat = 0.15
     max_seconds: PositiveFloat | None = None
     half_width: PositiveFloat = 0.015
     warmup_seconds: Annotated[float, Field(ge=0)] = 0.3
     batch: Positive | None = None
 
     def protocol(self) -> LatencyProtocol:
-        """The same, for the evaluators; without ``max_seconds`` it is twice ``min_seconds``.
+        """The same, for the evaluators; without ``max_seconds`` it is a second, or twice ``min_seconds``.
 
         Raises:
             ConfigError: where the values do not fit together.
         """
-        longest = self.max_seconds or 2 * self.min_seconds
+        longest = self.max_seconds or max(1.0, 2 * self.min_seconds)
         try:
             return LatencyProtocol(**self.model_dump() | {"max_seconds": longest, "batch": self.batch or 1})
         except ValueError as error:
