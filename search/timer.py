@@ -125,13 +125,13 @@ def readings(read: Callable[[LatencyProtocol], Latency], protocol: LatencyProtoc
 
 
 def longer(protocol: LatencyProtocol) -> LatencyProtocol:
-    """The protocol of what all candidates share: twice as long, for half the interval where that is to be had, patient.
+    """The protocol of what all candidates share: from as long as theirs at most to twice that, for half the interval.
 
-    A search is not: where the device is slow every now and then, to wait for it costs more than it tells.
+    Patient, as a search is not: where the device is slow every now and then, to wait for it costs more than it tells.
     """
     return replace(
         protocol,
-        min_seconds=2 * protocol.min_seconds,
+        min_seconds=protocol.max_seconds,
         max_seconds=2 * protocol.max_seconds,
         half_width=protocol.half_width / 2,
         patient=True,
