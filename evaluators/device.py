@@ -229,16 +229,31 @@ class Device:
             self._ask(channel, "load", artifact.read_bytes(), digest=digest, slot=slot)
 
     def _ask(self, channel: Channel, op: str, payload: bytes = b"", **fields: Any) -> dict[str, Any]:
-        """The answer; again with a deadline of its own while another computer's worker measures there."""
-        request, asked = {"op": op, "options": self.options.session, **fields}, time.monotonic()
+        """The answer; where another computer's worker measures there, once that is done, with the deadline anew."""
+        asked = time.monotonic()
         while True:
             try:
-                return channel.request(request, payload, seconds=self.options.deadline_seconds)
+                return self._request(channel, op, payload, **fields)
             except RequestRefused as refusal:
                 if refusal.code != "busy":
                     raise
-                if time.monotonic() - asked > BUSY_SECONDS:  # says nothing of the model
+                self._wait_for_turn(channel, asked)
+
+    def _wait_for_turn(self, channel: Channel, since: float) -> None:
+        """Ask for nothing else meanwhile: to send a model again and again would disturb whoever measures."""
+        while True:
+            try:
+                self._request(channel, "turn")
+                return
+            except RequestRefused as refusal:
+                if refusal.code != "busy":
+                    raise
+                if time.monotonic() - since > BUSY_SECONDS:  # says nothing of the model
                     raise DeviceUnreachable(f"{self.name}: {refusal}, for {BUSY_SECONDS:.0f} s by now") from refusal
+
+    def _request(self, channel: Channel, op: str, payload: bytes = b"", **fields: Any) -> dict[str, Any]:
+        request = {"op": op, "options": self.options.session, **fields}
+        return channel.request(request, payload, seconds=self.options.deadline_seconds)
 
     def _digest(self, artifact: Path) -> str:
         status = artifact.stat()

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import DeviceError
+from .errors import DeviceError, DeviceUnreachable
 
 THIS_MACHINE = "this machine"
 """The name of the device that this program itself runs on."""
@@ -26,7 +26,7 @@ _GATE = " gate"
 
 
 def exclusive(name: str, *, seconds: float = BUSY_SECONDS) -> contextlib.AbstractContextManager[None]:
-    """Hold the lock called `name`, after waiting for it; `DeviceError` where others hold it for `seconds`.
+    """Hold the lock called `name`, after waiting for it; `DeviceUnreachable` where others hold it for `seconds`.
 
     Threads of one process exclude each other, too. The empty file in the temporary folder is left behind: removing
     it would let two processes hold locks of the same name.
@@ -64,7 +64,7 @@ def _held(name: str, kind: int, seconds: float, part: str = "") -> Iterator[None
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise DeviceError(
+                    raise DeviceUnreachable(
                         f"others have been measuring on {name} for {seconds:.0f} s; see who holds {path}"
                     ) from None
                 time.sleep(0.005)

@@ -268,6 +268,7 @@ class Worker:
             "measure": self.measure,
             "operators": self.operators,
             "memory": self.memory,
+            "turn": lambda header, payload: {},
             "bye": lambda header, payload: {},
         }
 
@@ -277,7 +278,7 @@ class Worker:
         operation = self.operations.get(str(header.get("op")))
         if operation is None:
             raise RequestError("op", f"unknown op {header.get('op')!r}; known: {', '.join(self.operations)}")
-        with alone(header) if header["op"] in {"load", "measure", "operators", "memory"} else contextlib.nullcontext():
+        with contextlib.nullcontext() if header["op"] in {"hello", "bye"} else alone(header):
             return operation(header, payload)
 
     def hello(self, header: Header, payload: bytes) -> Header:

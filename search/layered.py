@@ -16,7 +16,8 @@ def layered_cost(sensitivity: Sensitivity, cost: str, rows: Indices) -> tuple[Fl
     What no layer takes (activations, additions, starting a run) is taken to go with the layers, each of which has its
     share of the whole. A knob's saving, as its probe told it, is a share of what its layers take together, and is taken
     off each of them; shares of one layer multiply, as the channels cut from its inputs and from its outputs do. What a
-    knob saves beyond its layers is a share of all that is left. A knob alone gives what its probe has measured.
+    knob saves beyond its layers, or costs beyond as much again, is a share of all that is left. A knob alone gives what
+    its probe has measured.
 
     An additive model saves the common part of two knobs twice: on the quickstart, whose layers are pruned at both ends,
     its predictions were off by 5 to 8 % in the median once corrected by trials, these by 3 to 4 %.
@@ -34,7 +35,7 @@ def layered_cost(sensitivity: Sensitivity, cost: str, rows: Indices) -> tuple[Fl
     profiled, about = np.array(list(sensitivity.work[cost].values())), sensitivity.about[cost]
     takes = base * profiled / profiled.sum()
     whole = about @ takes
-    within = np.minimum(saved, MOST_SAVED * whole) * (whole > 0)
+    within = np.clip(saved, -whole, MOST_SAVED * whole)
     share = np.divide(within, whole, out=np.zeros_like(saved), where=whole > 0)
     left = takes * np.exp(np.log1p(-share) @ about)
     layers = left.sum(axis=1)

@@ -13,7 +13,7 @@ from ..evaluators.errors import DeviceError, DeviceUnreachable
 from ..spaces import Choice, Infeasible, Knob, Layer, ParefrontError, Policy, SearchSpace
 from .candidate import Evaluator
 from .errors import EveryTrialFailed
-from .metrics import metric_key
+from .metrics import is_timed, metric_key
 from .probe_plan import Change, cost_changes, loss_changes
 from .probe_store import ProbeStore
 from .sensitivity import Sensitivity
@@ -143,14 +143,14 @@ class Prober:
     def _work_of(self, policy: Policy) -> dict[str, dict[str, float]]:
         """What each layer takes of a policy's costs, of those of which that can be told."""
         held = self._store.work.get(policy.digest, {})
-        if not set(self._keys) <= held.keys():
+        missing = [key for key in self._keys if is_timed(key) and key not in held]
+        if missing:
             started = time.perf_counter()
-            found, shares = self._try(policy, lambda: dict(self._evaluator.probe_work(policy, self._keys)))
-            if not found:
-                return {}
-            held = {**held, **{key: {} for key in self._keys}, **(shares or {})}
-            self._store.add_work(policy.digest, held, time.perf_counter() - started)
-        return {key: held[key] for key in self._keys if held[key]}
+            found, shares = self._try(policy, lambda: dict(self._evaluator.probe_work(policy, missing)))
+            if found:
+                held = {**held, **{key: {} for key in missing}, **(shares or {})}
+                self._store.add_work(policy.digest, held, time.perf_counter() - started)
+        return {key: held[key] for key in self._keys if held.get(key)}
 
     def _try(self, policy: Policy, measure: Callable[[], Found]) -> tuple[bool, Found | None]:
         """Whether there is something to keep, and what: None for a policy without a model, or one the device died of.

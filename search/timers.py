@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..evaluators import Device, DeviceOptions, DeviceProfile, LatencyProtocol, Measurement
-from ..evaluators.errors import RequestRefused
+from ..evaluators.errors import DeviceError, DeviceUnreachable
 from ..spaces import Policy, SearchSpace
 from .metrics import on_device
 from .race import Looks
@@ -72,16 +72,26 @@ class Timers:
         return looks[""] if list(looks) == [""] else _Together(looks, self._everywhere)
 
     def shares(self, policy: Policy) -> dict[str, dict[str, float]]:
-        """By device what :meth:`Timer.shares` gives; the first one's as ``""``, too. Nothing of one that refuses."""
+        """By device what :meth:`Timer.shares` gives; the first one's as ``""``, too. Nothing of one that fails.
+
+        Raises:
+            DeviceError: where none can be profiled.
+        """
+        refusals: list[DeviceError] = []
 
         def shares(name: str) -> dict[str, float]:
             try:
                 return self.by_device[name].shares(policy)
-            except RequestRefused:
+            except DeviceUnreachable:
+                raise
+            except DeviceError as error:
+                refusals.append(error)
                 return {}
 
         names = list(self.by_device)
         found = _at_once(shares, names)
+        if len(refusals) == len(names):
+            raise refusals[0]
         return {"": found[0], **dict(zip(names, found, strict=True))}
 
     def measure_finally(self, policy: Policy, artifact: Path) -> Metrics:

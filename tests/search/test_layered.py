@@ -61,7 +61,7 @@ def test_the_base_takes_what_it_takes() -> None:
     assert not parts.any()
 
 
-@pytest.mark.parametrize("takes", [TAKES, 0.5 * TAKES, 0.05 * TAKES, TAKES[:2]])
+@pytest.mark.parametrize("takes", [TAKES, 0.05 * TAKES, TAKES[:2], np.array([1.0, 0.01, 0.01, 1.0])])
 def test_a_knob_alone_gives_what_its_probe_has_measured(takes: np.ndarray) -> None:
     """However little of the run the layers take as profiled, and where a choice costs more than it saves."""
     given = chain()
@@ -76,8 +76,21 @@ def test_a_knob_alone_gives_what_its_probe_has_measured(takes: np.ndarray) -> No
     assert expected == pytest.approx(1 - sensitivity.saved("latency_ratio", rows).sum(axis=1))
 
 
-def test_parts_are_the_derivative_by_each_knobs_saving() -> None:
+def test_what_costs_more_than_layers_that_hardly_take_anything_does_not_explode() -> None:
+    given = chain()
+    work = {f"layer{i}": 0.001 if i < 4 else 0.4 for i in range(LAYERS)}
+    savings = {knob.name: (0.0, -0.03, -0.03, -0.03) for knob in given.space}
+    slower = replace(given, work={"latency_ratio": work}, savings={"latency_ratio": savings})
+    rows = np.array([[1, 1, 1, 0, 0]])
+    assert layered_cost(slower, "latency_ratio", rows)[0][0] == pytest.approx(1.03**3, abs=0.02)
+
+
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+def test_parts_are_the_derivative_by_each_knobs_saving(scale: float) -> None:
+    """Of layers of which the knobs save less than they take, and more."""
     sensitivity, rows, step = chain(), sampled(20), 1e-6
+    small = {name: share / scale for name, share in sensitivity.work["latency_ratio"].items() if name != "layer0"}
+    sensitivity = replace(sensitivity, work={"latency_ratio": {**small, "layer0": 0.9}})
     expected, parts = layered_cost(sensitivity, "latency_ratio", rows)
     for index, knob in enumerate(sensitivity.space):
         savings = dict(sensitivity.savings["latency_ratio"])

@@ -191,17 +191,25 @@ def test_what_layers_take_of_the_base_is_asked_for_once(tmp_path: Path) -> None:
     assert evaluator.asked == 1
 
 
-def test_of_another_cost_what_layers_take_is_asked_for_too(tmp_path: Path) -> None:
+def test_only_what_is_not_known_yet_is_asked_for_and_nothing_known_is_lost(tmp_path: Path) -> None:
     class Profiled(SyntheticEvaluator):
+        asked: list[str] = []  # noqa: RUF012
+
         def probe_work(self, policy: Policy, keys: Collection[str]) -> dict[str, dict[str, float]]:
-            return {key: {"block0.conv1": 0.25} for key in keys if key != "size_bytes"}
+            self.asked += keys
+            if "energy_mj" in keys:
+                raise RequestRefused("operators", "no profile here")
+            return {key: {"block0.conv1": 0.25} for key in keys}
+
+        def probe_costs(self, policy: Policy, artifact: Path, keys: Collection[str]) -> dict[str, float]:
+            found = super().probe_costs(policy, artifact, ["latency_ratio", "size_bytes"])
+            return {**found, "energy_mj": found["latency_ratio"]}
 
     evaluator = Profiled(blocks=3)
-    Prober(evaluator, ProbeStore(tmp_path), tmp_path, ["size"], 60).measure()
-    found = Prober(evaluator, ProbeStore(tmp_path), tmp_path, ["latency", "size"], 60).measure()
-    assert found.work == {"latency_ratio": {"block0.conv1": 0.25}}
-    (kept,) = ProbeStore(tmp_path).work.values()
-    assert kept == {"size_bytes": {}, "latency_ratio": {"block0.conv1": 0.25}}
+    costs = [["size"], ["latency", "size"], ["latency", "size", "energy"]]
+    works = [Prober(evaluator, ProbeStore(tmp_path), tmp_path, names, 60).measure().work for names in costs]
+    assert works == [{}, {"latency_ratio": {"block0.conv1": 0.25}}, {"latency_ratio": {"block0.conv1": 0.25}}]
+    assert evaluator.asked == ["latency_ratio", "energy_mj"]
 
 
 def test_a_device_that_cannot_be_profiled_is_searched_for_all_the_same(tmp_path: Path) -> None:

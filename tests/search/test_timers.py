@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from parefront.evaluators import DeviceOptions, LatencyProtocol
-from parefront.evaluators.errors import DeviceUnreachable, RequestRefused
+from parefront.evaluators.errors import DeviceError, DeviceUnreachable, RequestRefused
 from parefront.search.timers import Timers
 from parefront.spaces import Policy
 
@@ -22,8 +22,11 @@ def timers(monkeypatch: pytest.MonkeyPatch, error: Exception) -> Timers:
     return found
 
 
-def test_a_device_that_cannot_be_profiled_loses_its_own_shares_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    shares = timers(monkeypatch, RequestRefused("operators", "no profile here")).shares(Policy())
+@pytest.mark.parametrize("error", [RequestRefused("operators", "no profile here"), DeviceError("no answer")])
+def test_a_device_that_cannot_be_profiled_loses_its_own_shares_alone(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    shares = timers(monkeypatch, error).shares(Policy())
     assert shares == {"": {"conv": 0.5}, "server": {"conv": 0.5}, "pi": {}}
 
 
