@@ -16,11 +16,12 @@ def layered_cost(sensitivity: Sensitivity, cost: str, rows: Indices) -> tuple[Fl
     What no layer takes (activations, additions, starting a run) is taken to go with the layers, each of which has its
     share of the whole. A knob's saving, as its probe told it, is a share of what its layers take together, and is taken
     off each of them; shares of one layer multiply, as the channels cut from its inputs and from its outputs do. What a
-    knob saves beyond its layers, or costs beyond as much again, is a share of all that is left. A knob alone gives what
-    its probe has measured.
+    knob saves beyond its layers, or costs beyond as much again, is a share of all that is left. A knob that was probed
+    alone gives what was measured. Knobs that were probed together have parts of what they save in sum, each less than
+    it saves alone where their layers overlap: too little is then expected of them together, until trials correct it.
 
     An additive model saves the common part of two knobs twice: on the quickstart, whose layers are pruned at both ends,
-    its predictions were off by 5 to 8 % in the median once corrected by trials, these by 3 to 4 %.
+    its predictions were off by 5 to 8 % in the median once corrected by trials, these by 3 to 5 %.
 
     Args:
         sensitivity: with what each layer takes of ``cost`` (``work``).
