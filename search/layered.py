@@ -8,6 +8,8 @@ from .sensitivity import Floats, Indices, Sensitivity
 
 MOST_SAVED = 0.99
 """Of a layer, or of all of them, that any one knob is taken to save: there is always something to run."""
+MOST_ADDED = 4.0
+"""The same, that it is taken to cost: float in place of int8 takes up to four times as long."""
 
 
 def layered_cost(sensitivity: Sensitivity, cost: str, rows: Indices) -> tuple[Floats, Floats]:
@@ -16,9 +18,9 @@ def layered_cost(sensitivity: Sensitivity, cost: str, rows: Indices) -> tuple[Fl
     What no layer takes (activations, additions, starting a run) is taken to go with the layers, each of which has its
     share of the whole. A knob's saving, as its probe told it, is a share of what its layers take together, and is taken
     off each of them; shares of one layer multiply, as the channels cut from its inputs and from its outputs do. What a
-    knob saves beyond its layers, or costs beyond as much again, is a share of all that is left. A knob that was probed
-    alone gives what was measured. Knobs that were probed together have parts of what they save in sum, each less than
-    it saves alone where their layers overlap: too little is then expected of them together, until trials correct it.
+    knob saves beyond its layers, or costs beyond four times of them, is a share of all that is left. A knob that was
+    probed alone gives what was measured. Knobs that were probed together have parts of what they save in sum, each less
+    than it saves alone where their layers overlap: too little is then expected of them, until trials correct it.
 
     An additive model saves the common part of two knobs twice: on the quickstart, whose layers are pruned at both ends,
     its predictions were off by 5 to 8 % in the median once corrected by trials, these by 3 to 5 %.
@@ -36,7 +38,7 @@ def layered_cost(sensitivity: Sensitivity, cost: str, rows: Indices) -> tuple[Fl
     profiled, about = np.array(list(sensitivity.work[cost].values())), sensitivity.about[cost]
     takes = base * profiled / profiled.sum()
     whole = about @ takes
-    within = np.clip(saved, -whole, MOST_SAVED * whole)
+    within = np.clip(saved, -MOST_ADDED * whole, MOST_SAVED * whole)
     share = np.divide(within, whole, out=np.zeros_like(saved), where=whole > 0)
     left = takes * np.exp(np.log1p(-share) @ about)
     layers = left.sum(axis=1)

@@ -82,7 +82,7 @@ def test_what_costs_more_than_layers_that_hardly_take_anything_does_not_explode(
     savings = {knob.name: (0.0, -0.03, -0.03, -0.03) for knob in given.space}
     slower = replace(given, work={"latency_ratio": work}, savings={"latency_ratio": savings})
     rows = np.array([[1, 1, 1, 0, 0]])
-    assert layered_cost(slower, "latency_ratio", rows)[0][0] == pytest.approx(1.03**3, abs=0.02)
+    assert 1.09 < layered_cost(slower, "latency_ratio", rows)[0][0] < 1.15, "1.54 where shares have no bound"
 
 
 @pytest.mark.parametrize("scale", [1.0, 3.0])
