@@ -9,7 +9,7 @@ from .sensitivity import Floats, Indices, Sensitivity
 MOST_SAVED = 0.99
 """Of a layer, or of all of them, that any one knob is taken to save: there is always something to run."""
 MOST_ADDED = 4.0
-"""The same, that it is taken to cost: float in place of int8 takes up to four times as long."""
+"""The same, that it is taken to add: float in place of int8 adds two to four times what int8 takes."""
 
 
 def layered_cost(sensitivity: Sensitivity, cost: str, rows: Indices) -> tuple[Floats, Floats]:
