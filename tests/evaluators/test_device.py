@@ -244,6 +244,15 @@ def test_a_model_that_is_loaded_can_be_profiled_though_its_bytes_are_kept_no_lon
     assert reference
 
 
+def test_operators_are_profiled_at_the_batch_that_is_asked_for(conv_net: ConvNet) -> None:
+    with Device() as device:
+        one, many = (
+            sum(operator.us for operator in device.operators(conv_net(8), conv_net(8), rounds=2, batch=batch)[0])
+            for batch in (1, 256)
+        )
+    assert many > 5 * one
+
+
 def test_work_is_shared_but_waits_for_a_measurement(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with lock.shared("pi"), lock.shared("pi", seconds=0.05):

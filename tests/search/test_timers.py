@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from parefront.evaluators import DeviceOptions, LatencyProtocol
+from parefront.evaluators import Device, DeviceOptions, LatencyProtocol, Measurement
 from parefront.evaluators.errors import DeviceError, DeviceUnreachable, RequestRefused
+from parefront.search.anchors import Anchors
 from parefront.search.timers import Timers
-from parefront.spaces import Policy
+from parefront.spaces import Policy, SearchSpace
+
+ONE = Measurement.exact(1.0, "x")
 
 
 def timers(monkeypatch: pytest.MonkeyPatch, error: Exception) -> Timers:
@@ -33,3 +38,18 @@ def test_a_device_that_cannot_be_profiled_loses_its_own_shares_alone(
 def test_a_device_that_cannot_be_reached_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DeviceUnreachable):
         timers(monkeypatch, DeviceUnreachable("cannot reach pi")).shares(Policy())
+
+
+def test_layers_are_profiled_at_the_batch_that_is_timed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    timer = Timers({"": DeviceOptions()}, LatencyProtocol(batch=8)).main
+    base = tmp_path / "base.onnx"
+    timer.anchors = Anchors(SearchSpace.of([]), base, Measurement.exact(1.0, "ms"), lambda one, other: ONE)
+    asked: list[object] = []
+
+    def shares(device: Device, artifact: Path, reference: Path, batch: int) -> dict[str, float]:
+        asked.append((artifact, reference, batch))
+        return {"conv": 1.0}
+
+    monkeypatch.setattr("parefront.search.timer.layer_shares", shares)
+    assert timer.shares(Policy()) == {"conv": 1.0}
+    assert asked == [(base, base, 8)]
