@@ -229,31 +229,26 @@ class Device:
             self._ask(channel, "load", artifact.read_bytes(), digest=digest, slot=slot)
 
     def _ask(self, channel: Channel, op: str, payload: bytes = b"", **fields: Any) -> dict[str, Any]:
-        """The answer; where another computer's worker measures there, once that is done, with the deadline anew."""
+        """The answer; where another computer's worker measures there, once that is done, with the deadline anew.
+
+        Nothing but whose turn it is is asked meanwhile: to send a model again and again would disturb the other.
+        """
         asked = time.monotonic()
-        while True:
-            try:
-                return self._request(channel, op, payload, **fields)
-            except RequestRefused as refusal:
-                if refusal.code != "busy":
-                    raise
-                self._wait_for_turn(channel, asked)
+        while (answer := self._answer(channel, op, payload, **fields)) is None:
+            while self._answer(channel, "turn") is None:
+                if time.monotonic() - asked > BUSY_SECONDS:
+                    raise DeviceUnreachable(f"{self.name}: others have been measuring there for {BUSY_SECONDS:.0f} s")
+        return answer
 
-    def _wait_for_turn(self, channel: Channel, since: float) -> None:
-        """Ask for nothing else meanwhile: to send a model again and again would disturb whoever measures."""
-        while True:
-            try:
-                self._request(channel, "turn")
-                return
-            except RequestRefused as refusal:
-                if refusal.code != "busy":
-                    raise
-                if time.monotonic() - since > BUSY_SECONDS:  # says nothing of the model
-                    raise DeviceUnreachable(f"{self.name}: {refusal}, for {BUSY_SECONDS:.0f} s by now") from refusal
-
-    def _request(self, channel: Channel, op: str, payload: bytes = b"", **fields: Any) -> dict[str, Any]:
+    def _answer(self, channel: Channel, op: str, payload: bytes = b"", **fields: Any) -> dict[str, Any] | None:
+        """None where others measure there, which says nothing of the request."""
         request = {"op": op, "options": self.options.session, **fields}
-        return channel.request(request, payload, seconds=self.options.deadline_seconds)
+        try:
+            return channel.request(request, payload, seconds=self.options.deadline_seconds)
+        except RequestRefused as refusal:
+            if refusal.code != "busy":
+                raise
+            return None
 
     def _digest(self, artifact: Path) -> str:
         status = artifact.stat()

@@ -404,7 +404,7 @@ def test_who_waits_too_long_is_told_and_no_model_is_blamed(
     monkeypatch.setattr("parefront.evaluators.device.BUSY_SECONDS", 1.0)
     with (
         Device(DeviceOptions(deadline_seconds=2.0)) as device,
-        pytest.raises(DeviceUnreachable, match="others are measuring on this device, for 1 s by now") as told,
+        pytest.raises(DeviceUnreachable, match="this machine: others have been measuring there for 1 s") as told,
     ):
         device.time(conv_net(), conv_net(), QUICK)
     assert not isinstance(told.value, RequestRefused)
