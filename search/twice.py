@@ -67,14 +67,12 @@ def _within(pair: Pair) -> float:
 
 
 def _merged(one: Candidate, other: Candidate | None, errors: Mapping[str, float]) -> Candidate:
-    if other is None:
-        known = {key: alone(one.metrics[key], error) for key, error in errors.items() if key in one.metrics}
-        return replace(one, metrics={**one.metrics, **known})
-    means = {
-        key: mean_of((one.metrics[key], other.metrics[key]), error)
+    again = {} if other is None else other.metrics
+    known = {
+        key: mean_of((one.metrics[key], again[key]), error) if key in again else alone(one.metrics[key], error)
         for key, error in errors.items()
-        if key in one.metrics and key in other.metrics
+        if key in one.metrics
     }
-    seconds = one.timings.get(FINAL_SECONDS, 0.0) + other.timings.get(FINAL_SECONDS, 0.0)
+    seconds = math.fsum(reading.timings.get(FINAL_SECONDS, 0.0) for reading in (one, other) if reading is not None)
     timings = {**one.timings, FINAL_SECONDS: seconds} if seconds else one.timings
-    return replace(one, metrics={**one.metrics, **means}, timings=timings)
+    return replace(one, metrics={**one.metrics, **known}, timings=timings)
