@@ -30,8 +30,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         path = emit(trace(quickstart().model, example).net, Path(name) / "base.onnx", example).path
         if arguments.final:
-            pairs = list(zip(*([read(path, final=True) for _ in range(arguments.repeats)] for _ in "12"), strict=True))
-            ratios = [mean_of(pair, error_of_means(pairs)) for pair in pairs]
+            first, second = ([read(path, final=True) for _ in range(arguments.repeats)] for _ in range(2))
+            pairs = list(zip(first, second, strict=True))
+            error = error_of_means(pairs)
+            ratios = [mean_of(pair, error) for pair in pairs]
         else:
             ratios = [read(path) for _ in range(arguments.repeats)]
     for ratio in ratios:

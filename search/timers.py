@@ -77,7 +77,7 @@ class Timers:
         Raises:
             DeviceError: where none can be profiled.
         """
-        refusals: list[DeviceError] = []
+        failures: list[DeviceError] = []
 
         def shares(name: str) -> dict[str, float]:
             try:
@@ -85,13 +85,13 @@ class Timers:
             except DeviceUnreachable:
                 raise
             except DeviceError as error:
-                refusals.append(error)
+                failures.append(error)
                 return {}
 
         names = list(self.by_device)
         found = _at_once(shares, names)
-        if len(refusals) == len(names):
-            raise refusals[0]
+        if len(failures) == len(names):
+            raise failures[0]
         return {"": found[0], **dict(zip(names, found, strict=True))}
 
     def measure_finally(self, policy: Policy, artifact: Path) -> Metrics:

@@ -69,6 +69,13 @@ def test_a_short_look_is_never_taken_again_for_noise() -> None:
     assert len(clock.asked) == 2
 
 
+def test_what_is_noisy_in_full_is_read_anew_behind_a_short_look() -> None:
+    clock = Clock([(0.5, 0.2), (0.6, 0.2), (0.7, 0.0001)])
+    looks = looks_of(clock)
+    assert ratios([looks.closer(), looks.closer(), looks.closer(), looks.closer()]) == [0.5, 0.6, 0.7, None]
+    assert clock.asked == [shorter(PROTOCOL), warm(PROTOCOL), warm(PROTOCOL)]
+
+
 def test_what_candidates_share_is_measured_for_longer_and_narrower() -> None:
     assert longer(PROTOCOL).min_seconds > PROTOCOL.min_seconds
     assert longer(PROTOCOL).half_width < PROTOCOL.half_width
@@ -77,6 +84,8 @@ def test_what_candidates_share_is_measured_for_longer_and_narrower() -> None:
 def test_two_final_readings_take_as_long_as_the_longer_protocol_at_most() -> None:
     one = one_of_two(PROTOCOL)
     assert 2 * one.max_seconds == pytest.approx(longer(PROTOCOL).max_seconds)
+    assert 2 * one.warmup_seconds == pytest.approx(longer(PROTOCOL).warmup_seconds)
+    assert one.half_width / 2**0.5 == pytest.approx(longer(PROTOCOL).half_width)
     assert one.patient
 
 
