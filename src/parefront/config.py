@@ -23,6 +23,7 @@ from .spaces.messages import did_you_mean
 from .yaml_mapping import OVERRIDE, override, read_yaml_mapping
 
 DEFAULT_COMPRESSORS = ("prune_channels", "drop_blocks", "quantize")
+PROTOCOL = LatencyProtocol()
 
 
 def _listed(value: Any) -> Any:
@@ -85,20 +86,20 @@ class DeviceConfig(Section):
 class LatencyConfig(Section):
     """How long latency is measured; see :class:`parefront.evaluators.latency.LatencyProtocol`."""
 
-    min_samples: Positive = 64
-    min_seconds: PositiveFloat = 0.15
+    min_samples: Positive = PROTOCOL.min_samples
+    min_seconds: PositiveFloat = PROTOCOL.min_seconds
     max_seconds: PositiveFloat | None = None
-    half_width: PositiveFloat = 0.015
-    warmup_seconds: Annotated[float, Field(ge=0)] = 0.3
+    half_width: PositiveFloat = PROTOCOL.half_width
+    warmup_seconds: Annotated[float, Field(ge=0)] = PROTOCOL.warmup_seconds
     batch: Positive | None = None
 
     def protocol(self) -> LatencyProtocol:
-        """The same, for the evaluators; without ``max_seconds`` it is a second, or twice ``min_seconds``.
+        """The same, for the evaluators; without ``max_seconds`` it is the default, or twice ``min_seconds``.
 
         Raises:
             ConfigError: where the values do not fit together.
         """
-        longest = self.max_seconds or max(1.0, 2 * self.min_seconds)
+        longest = self.max_seconds or max(PROTOCOL.max_seconds, 2 * self.min_seconds)
         try:
             return LatencyProtocol(**self.model_dump() | {"max_seconds": longest, "batch": self.batch or 1})
         except ValueError as error:
