@@ -70,7 +70,7 @@ def export_model(name: str, output: Path, where: tuple[str, ...], trial: int | N
     candidate = run.front.select(*where, by=by) if trial is None else _of_trial(run, trial)
     path = candidate.export(output)
     console = Console(highlight=False)
-    console.print(Text(f"{candidate.label}: {describe(candidate)}"))
+    console.print(Text(f"{candidate.label}: {describe(candidate, run.settings.quality)}"))
     console.print(Text(f"written: {path}, {path.with_suffix('.yaml')}"), soft_wrap=True)
 
 
@@ -102,7 +102,9 @@ def _show_run(console: Console, run: Run, front: Front, where: tuple[str, ...]) 
         best = None
     if best is not None and front.budgets:
         budgets = " and ".join(map(str, front.budgets))
-        console.print(Text.assemble((f"best within {budgets}: ", "bold"), f"{best.label}: {describe(best)}"))
+        console.print(
+            Text.assemble((f"best within {budgets}: ", "bold"), f"{best.label}: {describe(best, front.quality)}")
+        )
     if run.finished:
         folder = _short(run.path)
         console.print(Text(f"written: {folder}/front.json, front.csv, artifacts/"), soft_wrap=True)

@@ -45,7 +45,7 @@ def front_of(run: Command, *arguments: str) -> dict[str, Any]:
 def test_the_json_is_what_scripts_rely_on(finished: Path, run: Command) -> None:
     document = front_of(run)
 
-    assert list(document) == ["run", "trials", "seconds", "baseline", "candidates"]
+    assert list(document) == ["run", "trials", "seconds", "metric", "baseline", "candidates"]
     assert document["run"] == "demo"
     assert document["trials"] == {"complete": 12, "infeasible": 0, "failed": 0}
     assert document["seconds"] >= 0
