@@ -74,23 +74,29 @@ class Front:
     def __getitem__(self, index: int) -> Candidate:
         return self.candidates[index]
 
-    def select(self, *where: str | Budget, by: str = "accuracy") -> Candidate:
+    def select(self, *where: str | Budget, by: str | None = None) -> Candidate:
         """The best candidate within budgets.
 
         Args:
             where: budgets, or their text; without any, those of the run.
-            by: the metric to be best in; ties are broken by the objectives in their order.
+            by: the metric to be best in; by default the first objective that no budget bounds, or the first one where
+                all are bounded: the fastest within ``accuracy >= 94%``, the most accurate within ``latency <= 0.5x``.
+                Ties are broken by the objectives in their order.
 
         Raises:
             ConfigError: for a budget that does not parse, or a metric that was not measured.
             NoCandidate: where none meets them, with the nearest ones and what binds.
         """
         budgets = tuple(map(self.budget, where)) or self.budgets
-        best_in = metric_of(by, self.quality)
+        best_in = self._free_objective(budgets) if by is None else metric_of(by, self.quality)
         fitting = [c for c in self.candidates if all(b.met(c, self.baseline) for b in budgets)]
         if not fitting:
             raise self._none_meets(budgets)
         return min(fitting, key=lambda c: costs_of(c, [best_in, *self.objectives]))
+
+    def _free_objective(self, budgets: tuple[Budget, ...]) -> Metric:
+        bounded = {budget.metric.key for budget in budgets}
+        return next((metric for metric in self.objectives if metric.key not in bounded), self.objectives[0])
 
     def budget(self, where: str | Budget) -> Budget:
         """A budget, or its text, as it is to be understood here: ``accuracy`` means the task's own metric.

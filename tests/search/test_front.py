@@ -81,6 +81,22 @@ def test_select_by_another_metric(front: Front) -> None:
     assert front.select("accuracy >= -2.5pt", by="size").trial == 3
 
 
+@pytest.mark.parametrize(
+    ("where", "trial"),
+    [
+        (("accuracy >= -2.5pt",), 3),
+        (("accuracy >= 0.87",), 4),
+        (("latency <= 0.5x",), 2),
+        (("size <= 385B",), 2),
+        (("accuracy >= -2.5pt", "latency <= 0.5x"), 2),
+    ],
+)
+def test_the_best_within_budgets_is_so_in_what_they_leave_free(
+    front: Front, where: tuple[str, ...], trial: int
+) -> None:
+    assert front.select(*where).trial == trial
+
+
 def test_select_without_a_budget_goes_by_those_of_the_run(front: Front) -> None:
     with_budget = dataclasses.replace(front, budgets=(Budget.parse("latency <= 0.42x"),))
     assert with_budget.select().trial == 4
