@@ -16,9 +16,9 @@ from torch.utils.data import TensorDataset
 from torchmetrics import MeanSquaredError
 
 from parefront.evaluators import DeviceOptions, LatencyProtocol
-from parefront.search import Run, search
+from parefront.search import ACCURACY, Earlier, Run, search
 from parefront.search.evaluate import TaskEvaluator
-from parefront.spaces import Infeasible, Policy, Task, TaskError
+from parefront.spaces import ConfigError, Infeasible, Policy, Task, TaskError
 
 QUICK = LatencyProtocol(min_samples=8, min_seconds=0.02, max_seconds=0.1, warmup_seconds=0.01)
 METHODS: dict[str, dict[str, Any]] = {"prune_channels": {"round_to": 4}}
@@ -98,6 +98,14 @@ def test_all_that_a_run_writes_calls_the_metric_by_its_name(searched: Run) -> No
     assert "mean_squared_error," in (searched.path / "front.csv").read_text().splitlines()[0]
     assert "accuracy" not in written["baseline"].keys() | written["candidates"][0]["metrics"].keys()
     assert searched.settings.quality.name == "mean_squared_error"
+
+
+def test_scores_are_taken_over_under_the_metrics_name_and_for_it_alone(searched: Run) -> None:
+    earlier = Earlier.of(searched)
+    assert (earlier.scores(Policy()) or {}).keys() == {"mean_squared_error"}
+    assert (earlier.scores(searched.front[0].policy, "test_") or {}).keys() == {"test_mean_squared_error"}
+    with pytest.raises(ConfigError, match=r"was scored by mean_squared_error .* metric is accuracy"):
+        earlier.check(earlier.model_sha256, searched.config, ACCURACY)
 
 
 @pytest.fixture(scope="module")
