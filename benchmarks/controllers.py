@@ -23,7 +23,7 @@ from machine import describe
 from parefront.evaluators import DeviceOptions
 from parefront.search import Candidate, Run, hypervolume
 from parefront.search.evaluate import TaskEvaluator
-from parefront.search.front import ACCURACY_FLOOR
+from parefront.search.metric import TEN_POINTS
 
 NAME = "controllers"
 TRIALS = 150
@@ -56,7 +56,7 @@ def trace_of(run: Run, evaluator: TaskEvaluator, anchor: float) -> dict[str, Any
     probes = run.path / "probes.json"
     spent = json.loads(probes.read_text())["seconds"] if probes.is_file() else 0.0
     own, base = int8_anchor(run, final=False), run.search_baseline.metrics["accuracy"].value
-    corners = {"hypervolume": ACCURACY_FLOOR, "hypervolume_any": base}
+    corners = {"hypervolume": TEN_POINTS, "hypervolume_any": base}
     seconds, asked, points = [], [], np.zeros((0, 2))
     traces: dict[str, list[float]] = {name: [] for name in corners}
     best: dict[str, list[float]] = {f"{share}x": [] for share in LADDER}

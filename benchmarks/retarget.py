@@ -16,7 +16,7 @@ from compare import REPOSITORY, RUNS, int8_anchor
 
 from parefront.cli import main as parefront
 from parefront.search import Candidate, Run, hypervolume, replayed
-from parefront.search.front import ACCURACY_FLOOR
+from parefront.search.metric import TEN_POINTS
 
 CONFIG = REPOSITORY / "examples" / "fashion_mnist" / "search.yaml"
 
@@ -64,7 +64,7 @@ def volume(run: Run, scale: float) -> float:
         return member.metrics["latency_ratio"].value * (scale if in_int8 else 1.0)
 
     points = [[base - member.metrics["accuracy"].value, ratio(member)] for member in run.front]
-    return hypervolume(np.array(points), [ACCURACY_FLOOR, 1.0]) / ACCURACY_FLOOR
+    return hypervolume(np.array(points), [TEN_POINTS, 1.0]) / TEN_POINTS
 
 
 def describe(candidate: Candidate) -> str:

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, Subset, TensorDataset
 
+from ..spaces import Infeasible
 from .lock import THIS_MACHINE, shared
 from .measurement import Measurement, proportion, student_half_width
 
@@ -118,19 +119,29 @@ def metric_score(metric: Metric, outputs: Array, targets: Array, unit: str = "sc
     19 degrees of freedom, about the whole's score. This costs one more pass and asks only that the metric is
     roughly a mean over samples; where it is not (a maximum, an AUC of rare classes) the interval is too wide rather
     than too narrow. With fewer than 40 samples there are as many chunks as pairs; with fewer than 4 samples
-    there is no interval, and the measurement is `noisy`. The metric is left reset.
+    there is no interval, and the measurement is `noisy`. Chunks on which the metric is not finite (an F1 of classes
+    that are not among them) are left out; where that leaves fewer than half of them, the measurement is `noisy`, too.
+    The metric is left reset.
+
+    Raises:
+        Infeasible: where the metric is not finite on the whole.
     """
     n = len(outputs)
     if n == 0 or n != len(targets):
         raise ValueError(f"expected as many targets as outputs, and one at least, got {len(targets)} and {n}")
     predictions, truth = (torch.from_numpy(np.ascontiguousarray(array)) for array in (outputs, targets))
     value = _computed(metric, predictions, truth)
+    if not np.isfinite(value):
+        raise Infeasible(f"{type(metric).__name__} is {value} over {n} samples")
     if n < 4:
         return Measurement(value, value, value, n, unit, noisy=True)
     order = torch.from_numpy(np.random.default_rng(seed).permutation(n))
     chunks = [_computed(metric, predictions[part], truth[part]) for part in order.tensor_split(min(_CHUNKS, n // 2))]
-    half = student_half_width(np.array(chunks))
-    return Measurement(value, value - half, value + half, n, unit)
+    finite = np.array([chunk for chunk in chunks if np.isfinite(chunk)])
+    if len(finite) < 2:
+        return Measurement(value, value, value, n, unit, noisy=True)
+    half = student_half_width(finite)
+    return Measurement(value, value - half, value + half, n, unit, noisy=2 * len(finite) < len(chunks))
 
 
 def split_inputs(

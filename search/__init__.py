@@ -1,7 +1,7 @@
 """Which policy to try next: samplers, the controller (ask → evaluate → record → tell), budgets, fronts, run folders."""
 
 from .budget import Budget
-from .candidate import HIGHER_IS_BETTER, Candidate, Evaluator
+from .candidate import Candidate, Evaluator
 from .context import SamplerContext
 from .controller import search
 from .earlier import Earlier
@@ -9,7 +9,9 @@ from .errors import EveryTrialFailed, NoCandidate, RunBusy, RunNotFound, SpaceEx
 from .events import Done, Event, Finalising, Finished, OnEvent, Probed, Probing, Started
 from .front import Front
 from .hypervolume import hypervolume
-from .metrics import METRIC_KEYS, metric_key, value_of
+from .metric import ACCURACY, Metric
+from .metrics import metric_key, metric_of, value_of
+from .quality import quality_metric
 from .record import Outcome, TrialRecord
 from .replay import replayed
 from .run import Run
@@ -17,8 +19,7 @@ from .samplers import SAMPLERS, SamplerFactory, make_sampler, sampler_names
 from .settings import SearchSettings
 
 __all__ = [
-    "HIGHER_IS_BETTER",
-    "METRIC_KEYS",
+    "ACCURACY",
     "SAMPLERS",
     "Budget",
     "Candidate",
@@ -30,6 +31,7 @@ __all__ = [
     "Finalising",
     "Finished",
     "Front",
+    "Metric",
     "NoCandidate",
     "OnEvent",
     "Outcome",
@@ -47,6 +49,8 @@ __all__ = [
     "hypervolume",
     "make_sampler",
     "metric_key",
+    "metric_of",
+    "quality_metric",
     "replayed",
     "sampler_names",
     "search",

@@ -125,7 +125,7 @@ class Agent:
     def _limits(self) -> list[float]:
         """The search's own budgets on the cost, as shares of the uncompressed model's."""
         key = metric_key(self._context.objectives[self._cost])
-        budgets = [b for b in self._context.budgets if b.at_most and metric_key(b.metric) == key]
+        budgets = [b for b in self._context.budgets if b.is_cost and b.metric.key == key]
         return [budget.share_of(self._context.baseline) for budget in budgets]
 
     def _episode(self, number: int) -> Episode:

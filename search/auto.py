@@ -14,11 +14,10 @@ from optuna.trial import FrozenTrial
 from ..spaces import Choice, ConfigError, Policy, SearchSpace
 from .context import SamplerContext
 from .evolve import children, rank
-from .front import ACCURACY_FLOOR
 from .history import History, Tried
 from .improvement import expected_improvement
 from .knapsack import Knapsack
-from .metrics import costs_of, metric_key, quality_of
+from .metrics import costs_of, metric_key, metric_of, quality_of, useful_losses
 from .novel import draw_new
 from .outlook import Outlook
 from .proposals import priced_optima, reference_price
@@ -34,8 +33,9 @@ _WIDEST_PRICE = 1e3
 _LIKELY, _BEYOND = 0.5, 1e-3
 """What is not likely to meet the budgets is worth so little: of all trials a third missed them where it was not."""
 _SCALES = (1.0, 0.2, 1.0, 3.0)
-"""What the floor of accuracy is multiplied by, from trial to trial: the hypervolume alone would leave both the small
-losses, which most users want, and the great ones, which the smallest devices need, to chance."""
+"""What the loss that is of use (ten points of accuracy) is multiplied by, from trial to trial: the hypervolume alone
+would leave both the small losses, which most users want, and the great ones, which the smallest devices need, to
+chance."""
 _PAYING = "choices that pay"
 _SPARE = (0.97, 0.92)
 """Shares of the user's budgets that are aimed at first: the model errs."""
@@ -79,6 +79,8 @@ class KnapsackSampler(TogetherSampler):
             missed=missed,
         )
         self._baseline = self._watched.beside(uncompressed)
+        qualities = [*map(metric_of, names), *self._watched.metrics]
+        self._useful = 0.0 if self._loss is None else useful_losses(context.baseline, qualities)[self._loss] or 0.0
         self._generator = np.random.default_rng(context.seed)
         self._scale = 1.0
 
@@ -89,7 +91,7 @@ class KnapsackSampler(TogetherSampler):
         known = history.digests | {self._baseline.digest}
         sensitivity = self._probe()
         tried = [self._watched.beside(t) for t in history.tried]
-        outlook = Outlook(sensitivity, self._baseline, tried, self._loss, self._keys)
+        outlook = Outlook(sensitivity, self._baseline, tried, self._loss, self._keys, self._useful)
         if len(known) <= self._seeds + 1:
             for params in self._start(sensitivity, outlook, len(known) - 1):
                 if self._digest(params) not in known:
@@ -134,8 +136,8 @@ class KnapsackSampler(TogetherSampler):
         """What the user's budgets allow of the uncompressed model's costs, by cost."""
         bounds: dict[str, float] = {}
         for budget in self._context.budgets:
-            key = metric_key(budget.metric)
-            if budget.at_most and key in sensitivity.base_costs:
+            key = budget.metric.key
+            if budget.is_cost and key in sensitivity.base_costs:
                 bound = budget.share_of(self._context.baseline)
                 bounds[key] = min(bound, bounds.get(key, bound))
         return bounds
@@ -192,7 +194,7 @@ class KnapsackSampler(TogetherSampler):
     @property
     def _floor(self) -> float:
         assert self._loss is not None
-        return self._baseline.costs[self._loss] + self._scale * ACCURACY_FLOOR
+        return self._baseline.costs[self._loss] + self._scale * self._useful
 
     def _corner(self) -> Floats:
         """The worst that is of use: what the uncompressed model costs, or the budgets allow; the floor of accuracy."""
@@ -201,9 +203,9 @@ class KnapsackSampler(TogetherSampler):
             corner[self._loss] = self._floor
         for budget in self._context.budgets:
             for index, key in enumerate(self._keys[: self._count]):
-                if metric_key(budget.metric) == key:
+                if budget.metric.key == key:
                     bound = budget.value_at(0.0, self._context.baseline)
-                    allowed = bound * self._baseline.costs[index] if budget.at_most else bound
+                    allowed = bound * self._baseline.costs[index] if budget.is_cost else bound
                     corner[index] = min(corner[index], allowed)
         return corner
 

@@ -14,9 +14,8 @@ from optuna.trial import FrozenTrial
 from ..spaces import Choice, ConfigError, Policy
 from .context import SamplerContext
 from .errors import SpaceExhausted
-from .front import ACCURACY_FLOOR
 from .history import History, Tried
-from .metrics import costs_of, quality_of
+from .metrics import costs_of, quality_of, useful_losses
 from .together import TogetherSampler
 
 _LADDER = "ladder"
@@ -45,6 +44,7 @@ class BisectSampler(TogetherSampler):
         self._probe = context.probe
         self._loss = quality_of(context.objectives)
         self._before = costs_of(context.baseline, context.objectives)
+        self._useful = useful_losses(context.baseline, context.objectives)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -78,13 +78,14 @@ class BisectSampler(TogetherSampler):
         return {knob.name: knob.choices[max(0, strongest[knob.name])] for knob in self._context.space}
 
     def _costs(self, tried: Tried | None, rung: int) -> tuple[float, ...] | None:
-        """The objectives as shares of the uncompressed model's, a loss in tens of points; None where not measured."""
+        """The objectives as shares of the uncompressed model's, a quality's as shares of what may be lost of it (ten
+        points of accuracy); None where not measured."""
         if tried is None and rung:
             return None
         costs = self._before if tried is None else tried.costs
         return tuple(
-            min((cost - before) / ACCURACY_FLOOR, 1.0) if index == self._loss else cost / before
-            for index, (cost, before) in enumerate(zip(costs, self._before, strict=True))
+            cost / before if useful is None else min((cost - before) / useful, 1.0)
+            for cost, before, useful in zip(costs, self._before, self._useful, strict=True)
         )
 
     def _width(self, low: tuple[float, ...] | None, high: tuple[float, ...] | None, rungs: int) -> tuple[float, int]:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 STOPPED = "stopped early"
 """How the note of a candidate begins whose measuring was stopped, since one of the front dominates it."""
-HIGHER_IS_BETTER = frozenset({"accuracy", "test_accuracy", "accuracy_change", "test_accuracy_change"})
-"""Metrics to maximise; all others (latency, size, MACs …) are minimised."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +25,10 @@ class Candidate:
 
     Attributes:
         policy: what was done to the network.
-        metrics: by name: ``accuracy``, ``accuracy_change`` (paired, against the uncompressed model on the same images),
-            ``latency_ms``, ``latency_ratio``, ``size_bytes``, ``macs``, ``params``, ``memory_bytes``; after the final
-            step ``test_accuracy`` and ``test_accuracy_change`` beside them.
+        metrics: by key: ``accuracy``, ``accuracy_change`` (paired, against the uncompressed model on the same images),
+            or the task's own metric by its name; ``latency_ms``, ``latency_ratio``, ``size_bytes``, ``macs``,
+            ``params``, ``memory_bytes``; after the final step ``test_accuracy`` and ``test_accuracy_change``, or the
+            task's own with ``test_`` before its name, beside them.
         artifact: the ONNX file.
         sha256: of the artefact's bytes.
         timings: seconds by step (``apply``, ``emit``, ``session``, ``accuracy``, ``latency``, …, ``total``).
@@ -156,7 +155,7 @@ class Evaluator(Protocol):
         ...
 
     def finalise(self, candidate: Candidate) -> Candidate:
-        """Measure again, and on the test split (adds ``test_accuracy``).
+        """Measure again, and on the test split (adds ``test_accuracy``, or the task's own metric likewise).
 
         Called twice, some time apart; the second time with what it gave the first time, of which it times anew what a
         device measures.

@@ -10,9 +10,8 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
 from .context import SamplerContext
-from .front import ACCURACY_FLOOR
 from .history import History, Tried
-from .metrics import costs_of, higher_is_better
+from .metrics import costs_of, useful_losses
 from .places import nearest, position
 from .together import TogetherSampler
 
@@ -26,7 +25,8 @@ class CmaSampler(TogetherSampler):
 
     A number means the nearest of a knob's choices. Each generation minimises a sum of the objectives with weights of
     its own, drawn from the search's seed, so that the search moves along the front: costs as shares of the
-    uncompressed model's, ten points of accuracy lost as dear as all of it, budgets by a penalty.
+    uncompressed model's, ten points of accuracy (``Metric.useful_loss``) lost as dear as all of it, budgets by a
+    penalty.
 
     Deviations: weights change between generations; the distribution is told the positions of the choices that were
     carried out, not the numbers that were drawn, so that it can be made again from the study; infeasible and failed
@@ -35,7 +35,9 @@ class CmaSampler(TogetherSampler):
 
     def __init__(self, context: SamplerContext) -> None:
         super().__init__(context)
-        self._loss = [higher_is_better(name) for name in context.objectives]
+        losses = useful_losses(context.baseline, context.objectives)
+        self._loss = [loss is not None for loss in losses]
+        self._useful = np.array([loss or 1.0 for loss in losses])
         self._before = np.array(costs_of(context.baseline, context.objectives))
 
     def sample_relative(
@@ -71,5 +73,5 @@ class CmaSampler(TogetherSampler):
 
     def _price(self, tried: Tried, weights: np.ndarray) -> float:
         costs = np.array(tried.costs)
-        shares = np.where(self._loss, (costs - self._before) / ACCURACY_FLOOR, costs / self._before)
+        shares = np.where(self._loss, (costs - self._before) / self._useful, costs / self._before)
         return float(weights @ shares + PENALTY * tried.violation)

@@ -9,6 +9,7 @@ from typing import Any
 from ..spaces import Layer, SearchSpace
 from .budget import Budget
 from .candidate import Candidate
+from .metrics import Named
 from .sensitivity import Sensitivity
 
 
@@ -19,7 +20,7 @@ class SamplerContext:
     Attributes:
         seed: differs from trial to trial; the source of chance for a sampler that keeps nothing between trials.
         space: the knobs.
-        objectives: names of the metrics, in the order of the study's values.
+        objectives: the metrics, in the order of the study's values.
         budgets: told to the study as constraints.
         trials: number of different policies that will be evaluated in all.
         baseline: the uncompressed model, measured.
@@ -34,7 +35,7 @@ class SamplerContext:
 
     seed: int
     space: SearchSpace
-    objectives: tuple[str, ...]
+    objectives: tuple[Named, ...]
     budgets: tuple[Budget, ...]
     trials: int
     baseline: Candidate

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from optuna.trial import Trial
 
 from ..evaluators.errors import DeviceUnreachable
-from ..spaces import Infeasible, ParefrontError, Policy
+from ..spaces import ConfigError, Infeasible, ParefrontError, Policy
 from ..spaces.messages import one_line
 from .candidate import Candidate, Evaluator
 from .context import SamplerContext
@@ -22,7 +22,7 @@ from .front import Front
 from .lookahead import Lookahead
 from .metrics import value_of
 from .record import Outcome, TrialRecord
-from .run import Run
+from .run import Run, quality_in
 from .samplers import make_sampler
 from .settings import KEPT_BYTES
 from .study import RunStudy
@@ -88,8 +88,8 @@ class _Session:
         return len(self.records)
 
     def search(self) -> Front:
-        settings = self.run.settings
         baseline = self._baseline()
+        settings = self.run.settings
         ahead = Lookahead(self.run, self.evaluator, baseline, self.emit)
         context = SamplerContext(
             settings.seed,
@@ -133,12 +133,22 @@ class _Session:
         if not self.run.has_baseline:
             self.run.write_environment(self.evaluator.environment)
             self.run.write_baseline(measured, time.perf_counter() - started)
+        self._check_same_metric()
         baseline = self.run.search_baseline
-        for name in self.run.settings.objectives:
-            value_of(baseline, name)
+        for objective in self.run.settings.objectives:
+            value_of(baseline, objective)
         for budget in self.run.settings.budgets:
             budget.measured(baseline, baseline)
         return baseline
+
+    def _check_same_metric(self) -> None:
+        """Scores by two metrics cannot stand in one front."""
+        there, here = self.run.quality, quality_in(self.evaluator.environment)
+        if there != here and there is not None:
+            raise ConfigError(
+                f"run {self.run.name} was scored by {there.worded}, and the task's metric is {here.worded}; "
+                "choose another name for the run"
+            )
 
     def _step(self, study: RunStudy, baseline: Candidate, ahead: Lookahead) -> None:
         started, probed = time.perf_counter(), ahead.seconds
@@ -171,8 +181,8 @@ class _Session:
         try:
             candidate = self.evaluator.evaluate(policy, self.run.artifact(policy.digest), rivals)
             candidate = replace(candidate, trial=trial.number, timings={"ask": asked, **candidate.timings})
-            for name in self.run.settings.objectives:
-                value_of(candidate, name)
+            for objective in self.run.settings.objectives:
+                value_of(candidate, objective)
             for budget in self.run.settings.budgets:
                 budget.measured(candidate, candidate)
         except Infeasible as error:
@@ -205,7 +215,7 @@ class _Session:
     def _front(self, baseline: Candidate) -> Front:
         candidates = [record.candidate for record in self.records.values() if record.candidate is not None]
         settings = self.run.settings
-        return Front.of(candidates, settings.objectives, baseline, settings.budgets, self.run.path)
+        return Front.of(candidates, settings.objectives, baseline, settings.budgets, self.run.path, settings.quality)
 
     def _prune(self, front: Front) -> None:
         """Delete the artefacts of candidates that are not, or no longer, on the front, as far as these are too many."""

@@ -11,9 +11,8 @@ from ..evaluators import DeviceProfile, Measurement
 from ..spaces import ConfigError, ParefrontError, Policy
 from .atomic import write_bytes
 from .candidate import Candidate
-from .metrics import metric_key
+from .metric import COSTS, Kind, Metric
 from .run import Run
-from .standing import COUNTED
 
 BUILT_FOR = "built_for"
 """In a run's environment: the profile of the device whose artefacts it measures, where that is another one."""
@@ -28,7 +27,8 @@ class Earlier:
         config: what it was made with.
         profile: the device that its artefacts were built for: vector width, signedness.
         model_sha256: of the weights it started from.
-        candidates: by digest of the policy; those of the final front with their test accuracy.
+        candidates: by digest of the policy; those of the final front with their score on the test split.
+        quality: the metric of its task.
     """
 
     run: str
@@ -36,6 +36,7 @@ class Earlier:
     profile: DeviceProfile
     model_sha256: str
     candidates: Mapping[str, Candidate]
+    quality: Metric
 
     @classmethod
     def of(cls, run: Run) -> Earlier:
@@ -51,15 +52,20 @@ class Earlier:
         final = {candidate.policy.digest: candidate for candidate in run.finalised.values()}
         profile = DeviceProfile.from_json(environment.get(BUILT_FOR) or environment["device"])
         known = {**complete, **final, Policy().digest: run.baseline}
-        return cls(run.name, run.config, profile, str(environment["model_sha256"]), known)
+        return cls(run.name, run.config, profile, str(environment["model_sha256"]), known, run.settings.quality)
 
-    def check(self, model_sha256: str, config: Mapping[str, Any]) -> None:
-        """Raise ``ConfigError`` where scores would be taken over for other weights, methods or images."""
+    def check(self, model_sha256: str, config: Mapping[str, Any], quality: Metric) -> None:
+        """Raise ``ConfigError`` where scores would be taken over for other weights, methods, images or metric."""
         if model_sha256 != self.model_sha256:
             there, here = self.model_sha256[:12], model_sha256[:12]
             raise ConfigError(
                 f"run {self.run} was made with other weights (SHA-256 {there}… there, {here}… here); its scores tell "
                 "nothing of these"
+            )
+        if quality != self.quality:
+            raise ConfigError(
+                f"run {self.run} was scored by {self.quality.worded}, and the task's metric is {quality.worded}; its "
+                "scores tell nothing here"
             )
         searches = [c.get("search", {}) for c in (self.config, config)]
         pairs = {f"search.{key}": tuple(search.get(key) for search in searches) for key in ("images", "seed")}
@@ -80,13 +86,13 @@ class Earlier:
             write_bytes(path, known.content())
         except ParefrontError:
             return None
-        counted = {key: known.metrics[key] for key in map(metric_key, sorted(COUNTED))}
+        counted = {m.key: known.metrics[m.key] for m in COSTS.values() if m.kind is Kind.COUNTED}
         return Candidate(policy, counted, path, known.sha256, notes=known.notes)
 
     def scores(self, policy: Policy, prefix: str = "") -> dict[str, Measurement] | None:
-        """``accuracy`` and ``accuracy_change`` as measured then; of the test split with the prefix ``"test_"``."""
+        """The task's metric, and its paired change, as measured then; of the test split with the prefix ``"test_"``."""
         known = self.candidates.get(policy.digest)
-        names = (f"{prefix}accuracy", f"{prefix}accuracy_change")
+        names = (f"{prefix}{self.quality.key}", f"{prefix}{self.quality.key}_change")
         found = {name: known.metrics[name] for name in names if known is not None and name in known.metrics}
         return found or None
 

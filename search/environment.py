@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..spaces import Infeasible, Layer, Policy
 from .candidate import Candidate
 from .episode import within
-from .metrics import costs_of, metric_key
+from .metrics import Named, costs_of, metric_key
 from .rewards import REWARDS, error_and_cost, scores
 from .route import Route
 from .sensitivity import Sensitivity
@@ -30,7 +30,7 @@ def compression_environment(
     sensitivity: Sensitivity,
     evaluate: Callable[[Policy], Candidate],
     baseline: Candidate,
-    objectives: tuple[str, ...] = ("accuracy", "latency"),
+    objectives: tuple[Named, ...] = ("accuracy", "latency"),
     layers: Mapping[str, Layer] | None = None,
     reward: str = "error",
     band: float = 0.25,
@@ -53,7 +53,7 @@ def compression_environment(
         sensitivity: of the knobs; :func:`assumed_sensitivity` where there are no probes.
         evaluate: measures a policy.
         baseline: the uncompressed model, measured.
-        objectives: names of metrics; the first cost among them is the one that has a budget.
+        objectives: metrics; the first cost among them is the one that has a budget.
         layers: of the uncompressed model, by name.
         reward: a name in ``REWARDS``.
         band: how far below its budget an episode's cost may be aimed, as a share of the budget.

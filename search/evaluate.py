@@ -41,6 +41,7 @@ from .candidate import STOPPED, Candidate
 from .earlier import BUILT_FOR, Earlier
 from .front import Front
 from .metrics import device_of, is_timed, whole_of
+from .quality import quality_metric
 from .quick_look import QuickLook, repaired_by
 from .race import Raced, race, time_only
 from .split import Split
@@ -74,7 +75,7 @@ class TaskEvaluator:
         on_phase: told what goes on while the evaluator is made.
 
     Raises:
-        TaskError: where the model offers nothing to compress.
+        TaskError: where the model offers nothing to compress, or the metric does not say which way is better.
         ConfigError: for compressors or options that do not exist.
         DeviceError: where the device cannot be reached.
     """
@@ -100,6 +101,7 @@ class TaskEvaluator:
         self._earlier = earlier
         self._on_phase = on_phase
         self._metric, self._test_data = task.metric, task.test
+        self.quality = quality_metric(task)
         self._test: Split | None = None
         places = {"": devices} if isinstance(devices, DeviceOptions) else devices
         protocol = latency or LatencyProtocol()
@@ -137,7 +139,7 @@ class TaskEvaluator:
         self._calibration = Calibration(self.traced.net, calibration, classes)
         if self._earlier is None and any(c.compensation == "least_squares" for c in self._compressors):
             _ = self._calibration.targets
-        self._search = Split.of("", task.search, task.metric, images, seed)
+        self._search = Split.of("", task.search, task.metric, images, seed, self.quality)
         gc.collect()
         gc.freeze()  # all of this stays: to go through it again in every collection took 30 ms of a candidate
 
@@ -160,6 +162,7 @@ class TaskEvaluator:
         named = {name: profile.to_json() for name, profile in self._profiles.items() if name}
         return {
             **({"scores_of": earlier.run, **self._built_for} if earlier else {}),
+            "metric": self.quality.to_json(),
             "versions": {"python": platform.python_version(), **{name: _version(name) for name in packages}},
             "device": self.timers.first.profile.to_json(),
             **({"devices": named} if named else {}),
@@ -184,7 +187,7 @@ class TaskEvaluator:
         artifacts.mkdir(parents=True, exist_ok=True)
         path = artifacts / BASELINE
         candidate, session = self._make(Policy(), path)
-        scores = self._scored(candidate.policy) or self._search.score_reference(session)
+        scores = self._scored(candidate.policy) or self._reference(self._search, session)
         latency = self.timers.start(self._space, path, self._alike)
         memory = {"memory_bytes": self._peak_memory(path)}
         for policy in self._anchor_policies():
@@ -309,9 +312,21 @@ class TaskEvaluator:
 
     def _score_on_test(self, artifact: Path) -> dict[str, Measurement]:
         if self._test is None:
-            self._test = Split.of(TEST, self._test_data, self._metric)
-            self._test.score_reference(open_session(self.timers.main.anchors.uncompressed))
+            self._test = Split.of(TEST, self._test_data, self._metric, quality=self.quality)
+            self._reference(self._test, open_session(self.timers.main.anchors.uncompressed))
         return self._test.score(open_session(artifact))
+
+    def _reference(self, split: Split, session: ort.InferenceSession) -> dict[str, Measurement]:
+        """Score the uncompressed model, which all others are compared with.
+
+        Raises:
+            TaskError: where the metric of the user's own is not finite.
+        """
+        try:
+            return split.score_reference(session)
+        except Infeasible as error:
+            name = "test" if split.name else "search"
+            raise TaskError(f"task.metric: {error}, of the uncompressed model on the {name} split") from error
 
     def _anchor_policies(self) -> list[Policy]:
         """For every method that changes the arithmetic, its middle choice everywhere."""

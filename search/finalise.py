@@ -43,7 +43,7 @@ def finalise(run: Run, evaluator: Evaluator, front: Front, emit: OnEvent, raise_
     members = [again[candidate.trial] for candidate in front if candidate.trial in again]
     if not members:
         raise EveryTrialFailed(f"no member of the front could be measured again; see {run.path / 'log.txt'}")
-    final = Front.of(members, front.objectives, run.baseline, front.budgets, run.path)
+    final = Front.of(members, front.objectives, run.baseline, front.budgets, run.path, front.quality)
     for candidate in final:
         _make_sure_of_artifact(run, evaluator, candidate)
     run.write_front(final)

@@ -18,10 +18,8 @@ from .budget import Budget
 from .candidate import Candidate
 from .errors import NoCandidate
 from .hypervolume import hypervolume
-from .metrics import costs_of, higher_is_better, metric_key, value_of
-
-ACCURACY_FLOOR = 0.10
-"""Accuracy lost, at which the default reference of the hypervolume stands: what is worse is of no use to anyone."""
+from .metric import ACCURACY, Metric
+from .metrics import Named, costs_of, metric_of, useful_losses, value_of
 
 
 @dataclass(frozen=True)
@@ -35,34 +33,37 @@ class Front:
 
     Attributes:
         candidates: the members.
-        objectives: names of the metrics, as users write them.
+        objectives: the metrics.
         baseline: the uncompressed model; not a member.
         budgets: those of the run; what :meth:`select` uses where it is given none.
         folder: the run's folder, that paths of artefacts in the JSON are relative to.
+        quality: the task's own metric, which ``accuracy`` and ``quality`` mean, too.
     """
 
     candidates: tuple[Candidate, ...]
-    objectives: tuple[str, ...]
+    objectives: tuple[Metric, ...]
     baseline: Candidate
     budgets: tuple[Budget, ...] = ()
     folder: Path | None = None
+    quality: Metric = ACCURACY
 
     @classmethod
     def of(
         cls,
         candidates: Iterable[Candidate],
-        objectives: Sequence[str],
+        objectives: Sequence[Named],
         baseline: Candidate,
         budgets: Sequence[Budget] = (),
         folder: Path | None = None,
+        quality: Metric = ACCURACY,
     ) -> Front:
         """Keep the non-dominated ones; of candidates equal in every objective, the first."""
-        given = list(candidates)
+        given, metrics = list(candidates), tuple(metric_of(name, quality) for name in objectives)
         fitting = [c for c in given if all(b.met(c, baseline) for b in budgets)] if budgets else []
-        members = _non_dominated(given, objectives)
-        members += [c for c in _non_dominated(fitting, objectives) if not any(c is m for m in members)]
-        members.sort(key=lambda candidate: costs_of(candidate, objectives))
-        return cls(tuple(members), tuple(objectives), baseline, tuple(budgets), folder)
+        members = _non_dominated(given, metrics)
+        members += [c for c in _non_dominated(fitting, metrics) if not any(c is m for m in members)]
+        members.sort(key=lambda candidate: costs_of(candidate, metrics))
+        return cls(tuple(members), metrics, baseline, tuple(budgets), folder, quality)
 
     def __len__(self) -> int:
         return len(self.candidates)
@@ -73,23 +74,37 @@ class Front:
     def __getitem__(self, index: int) -> Candidate:
         return self.candidates[index]
 
-    def select(self, *where: str | Budget, by: str = "accuracy") -> Candidate:
+    def select(self, *where: str | Budget, by: str | None = None) -> Candidate:
         """The best candidate within budgets.
 
         Args:
             where: budgets, or their text; without any, those of the run.
-            by: the metric to be best in; ties are broken by the objectives in their order.
+            by: the metric to be best in; by default the first objective that no budget bounds, or the first one where
+                all are bounded: the fastest within ``accuracy >= 94%``, the most accurate within ``latency <= 0.5x``.
+                Ties are broken by the objectives in their order.
 
         Raises:
             ConfigError: for a budget that does not parse, or a metric that was not measured.
             NoCandidate: where none meets them, with the nearest ones and what binds.
         """
-        budgets = tuple(Budget.parse(w) if isinstance(w, str) else w for w in where) or self.budgets
-        metric_key(by)
+        budgets = tuple(map(self.budget, where)) or self.budgets
+        best_in = self._free_objective(budgets) if by is None else metric_of(by, self.quality)
         fitting = [c for c in self.candidates if all(b.met(c, self.baseline) for b in budgets)]
         if not fitting:
             raise self._none_meets(budgets)
-        return min(fitting, key=lambda c: costs_of(c, [by, *self.objectives]))
+        return min(fitting, key=lambda c: costs_of(c, [best_in, *self.objectives]))
+
+    def _free_objective(self, budgets: tuple[Budget, ...]) -> Metric:
+        bounded = {budget.metric.key for budget in budgets}
+        return next((metric for metric in self.objectives if metric.key not in bounded), self.objectives[0])
+
+    def budget(self, where: str | Budget) -> Budget:
+        """A budget, or its text, as it is to be understood here: ``accuracy`` means the task's own metric.
+
+        Raises:
+            ConfigError: where it does not parse.
+        """
+        return Budget.parse(str(where), self.quality)
 
     def knee(self) -> Candidate:
         """The candidate farthest from the chord between the front's extremes, where more of one costs most of another.
@@ -110,24 +125,27 @@ class Front:
     def hypervolume(self, reference: Sequence[float] | None = None) -> float:
         """The dominated share of the box between reference and ideal: two or three objectives, higher is better.
 
-        The ideal is the uncompressed model's accuracy at no cost at all. Each objective is divided by the box's side,
+        The ideal is the uncompressed model's quality at no cost at all. Each objective is divided by the box's side,
         so the number has no unit, does not depend on the network's size, and lies in [0, 1] (above it only where
-        compression gains accuracy).
+        compression gains quality).
 
         Args:
             reference: a value for every objective, in its own unit and direction. By default the uncompressed model's
-                cost, and its accuracy less ten points: what is no cheaper, or less accurate than that, adds nothing.
+                cost, and its accuracy less ten points (of another quality, less :meth:`Metric.useful_loss`): what is no
+                cheaper, or worse than that, adds nothing.
 
         Raises:
             ConfigError: where the reference does not have one value for every objective, each worse than the ideal.
         """
-        signs = np.array([-1.0 if higher_is_better(name) else 1.0 for name in self.objectives])
-        base = np.array([value_of(self.baseline, name) for name in self.objectives])
-        corner = np.where(signs < 0, base - ACCURACY_FLOOR, base) if reference is None else np.asarray(reference, float)
-        ideal = np.where(signs < 0, base, 0.0)
+        signs = np.array([metric.sign for metric in self.objectives])
+        base = np.array([value_of(self.baseline, metric) for metric in self.objectives])
+        useful = useful_losses(self.baseline, self.objectives)
+        ideal = np.where([loss is None for loss in useful], 0.0, base)
+        worst = base + signs * [loss or 0.0 for loss in useful]
+        corner = worst if reference is None else np.asarray(reference, float)
         if corner.shape != ideal.shape or not (signs * (corner - ideal) > 0).all():
             sides = zip(self.objectives, np.where(signs < 0, "<", ">"), ideal, strict=True)
-            wanted = ", ".join(f"{name} {side} {value:g}" for name, side, value in sides)
+            wanted = ", ".join(f"{metric.name} {side} {value:g}" for metric, side, value in sides)
             raise ConfigError(f"hypervolume: expected a reference with {wanted}; got {reference}")
         costs = _costs(self.candidates, self.objectives) - signs * ideal
         return hypervolume(costs / (signs * (corner - ideal)), np.ones(len(ideal)))
@@ -146,9 +164,9 @@ class Front:
         ]
 
     def to_json(self) -> dict[str, Any]:
-        """Baseline and candidates; :meth:`Run.to_json` puts the run's name, counts and seconds before them."""
+        """The task's metric, baseline and candidates; :meth:`Run.to_json` puts name, counts and seconds before them."""
         baseline = {key: measurement.to_json() for key, measurement in self.baseline.metrics.items()}
-        return {"baseline": baseline, "candidates": self.to_dicts()}
+        return {"metric": self.quality.to_json(), "baseline": baseline, "candidates": self.to_dicts()}
 
     def to_csv(self, path: str | Path) -> Path:
         """One row a member: trial, digest, artefact, then value, low and high of every metric."""
@@ -183,13 +201,13 @@ class Front:
         return NoCandidate("\n".join([message, *lines]), nearest, binding)
 
 
-def _costs(candidates: Sequence[Candidate], objectives: Sequence[str]) -> NDArray[np.float64]:
+def _costs(candidates: Sequence[Candidate], objectives: Sequence[Metric]) -> NDArray[np.float64]:
     """Objective values of shape ``(candidates, objectives)``, all minimised."""
     rows = [costs_of(candidate, objectives) for candidate in candidates]
     return np.array(rows, dtype=float).reshape(len(candidates), len(objectives))
 
 
-def _non_dominated(candidates: Sequence[Candidate], objectives: Sequence[str]) -> list[Candidate]:
+def _non_dominated(candidates: Sequence[Candidate], objectives: Sequence[Metric]) -> list[Candidate]:
     costs = _costs(candidates, objectives)
     members = []
     for index, cost in enumerate(costs):

@@ -20,7 +20,7 @@ class Tried:
     Attributes:
         params: a choice for every knob.
         digest: of the policy.
-        costs: the objectives, all minimised (accuracy with its sign turned).
+        costs: the objectives, all minimised (those that are better when higher with their sign turned).
         violation: sum over the budgets of what they are missed by; zero where all are met.
         divergence: of the outputs from the uncompressed model's; None where it was not measured.
         missed: by how much each budget is missed, by its text; zero or less where it is met.

@@ -16,7 +16,7 @@ from .errors import NoCandidate
 from .events import OnEvent, Probed, Probing
 from .finalise import make_sure_of_device
 from .knapsack import Knapsack
-from .metrics import higher_is_better, metric_key, whole_of
+from .metrics import whole_of
 from .probe_store import ProbeStore
 from .probing import Prober
 from .run import Run
@@ -65,14 +65,14 @@ class Lookahead:
         store = ProbeStore(self._run.path)
         if settings.warm_start and not store.divergences:
             self._take_over(store, settings.warm_start)
-        names = [name for name in settings.objectives if not higher_is_better(name)]
-        names += [budget.metric for budget in settings.budgets if budget.at_most]
+        costs = [metric for metric in settings.objectives if not metric.is_quality]
+        costs += [budget.metric for budget in settings.budgets if budget.is_cost]
         folder, trials = self._run.path / "artifacts", settings.trials
         prober = Prober(
             self._evaluator,
             store,
             folder,
-            names,
+            costs,
             trials,
             on_probe=lambda done, total: self._emit(Probing(done, total)),
             on_failure=self._note,
@@ -84,7 +84,7 @@ class Lookahead:
             self._run.log(f"never pays on this device: {'; '.join(never)}")
         self._emit(Probed(never))
         for budget in settings.budgets if not self._run.trials else ():
-            if budget.at_most:
+            if budget.is_cost:
                 self._refuse_out_of_reach(budget, held, prober)
         return held
 
@@ -109,7 +109,7 @@ class Lookahead:
 
         The cheaper of them is measured once more, as a trial is, and refused by its lower bound.
         """
-        key, bound = metric_key(budget.metric), budget.share_of(self._baseline)
+        key, bound = budget.metric.key, budget.share_of(self._baseline)
         if prober.least_measured(key) <= bound:
             return
         space, row = self._evaluator.space, Knapsack(sensitivity).least_cost(key)
@@ -130,8 +130,8 @@ class Lookahead:
         if least <= bound:
             return
         raise NoCandidate(
-            f"{budget} cannot be met: the least that was found is {budget.metric} {least:.3g}x of the uncompressed "
-            f"model's (needs {bound:.3g}x); at their end there: {self._at_their_end(policy)}",
+            f"{budget} cannot be met: the least that was found is {budget.metric.name} {least:.3g}x of the "
+            f"uncompressed model's (needs {bound:.3g}x); at their end there: {self._at_their_end(policy)}",
             binding=(budget.text,),
         )
 

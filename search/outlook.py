@@ -9,6 +9,7 @@ import numpy as np
 from .correction import COST_SPREAD, LATENCY_SPREAD, Correction
 from .history import Tried
 from .layered import layered_cost
+from .metric import TEN_POINTS
 from .sensitivity import BEND, Floats, Indices, Sensitivity
 
 SATURATED = 0.8
@@ -32,12 +33,20 @@ class Outlook:
         tried: what trials have measured.
         loss: index of the objective that is a loss, where there is one; the others are costs.
         keys: for each objective, the name of its cost in ``sensitivity``; what stands at ``loss`` is not read.
+        useful: how much of the loss is as bad as ten points of accuracy.
     """
 
     def __init__(
-        self, sensitivity: Sensitivity, baseline: Tried, tried: Sequence[Tried], loss: int | None, keys: Sequence[str]
+        self,
+        sensitivity: Sensitivity,
+        baseline: Tried,
+        tried: Sequence[Tried],
+        loss: int | None,
+        keys: Sequence[str],
+        useful: float = TEN_POINTS,
     ) -> None:
         self._sensitivity, self._baseline, self._loss, self._keys = sensitivity, baseline, loss, keys
+        self._slope = TYPICAL_SLOPE * (useful / TEN_POINTS)
         self._smooth = not tried or any(t.divergence is not None for t in tried)
         self._tried = tried
         rows = self._rows(tried)
@@ -100,7 +109,7 @@ class Outlook:
             return start, 1.0
         useful = moved < SATURATED if len(moved) else np.zeros(0, bool)
         x = np.concatenate([[0.0, 0.1], moved[useful]])
-        y = np.concatenate([[start, start + 0.1 * TYPICAL_SLOPE], lost[useful]])
+        y = np.concatenate([[start, start + 0.1 * self._slope], lost[useful]])
         weight = np.concatenate([[1.0, _WEIGHT], np.ones(int(useful.sum()))])
         mean_x, mean_y = float(weight @ x / weight.sum()), float(weight @ y / weight.sum())
         slope = max(0.0, float(weight @ ((x - mean_x) * (y - mean_y)))) / float(weight @ (x - mean_x) ** 2)

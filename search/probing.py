@@ -13,7 +13,7 @@ from ..evaluators.errors import DeviceError, DeviceUnreachable
 from ..spaces import Choice, Infeasible, Knob, Layer, ParefrontError, Policy, SearchSpace
 from .candidate import Evaluator
 from .errors import EveryTrialFailed
-from .metrics import is_timed, metric_key
+from .metrics import Named, is_timed, metric_key
 from .probe_plan import Change, cost_changes, loss_changes
 from .probe_store import ProbeStore
 from .sensitivity import Sensitivity
@@ -49,7 +49,7 @@ class Prober:
         evaluator: measures.
         store: where results are kept.
         folder: for artefacts, each deleted once it is measured.
-        costs: names of the cost objectives (and of budgets on costs).
+        costs: the cost objectives (and those of budgets on costs).
         trials: of the search; the number of probes goes by it.
         on_probe: told how many of how many are done, while there are any to take.
         on_failure: told of what a probe has raised, which then counts as one without a model; may raise it.
@@ -60,7 +60,7 @@ class Prober:
         evaluator: Evaluator,
         store: ProbeStore,
         folder: Path,
-        costs: Sequence[str],
+        costs: Sequence[Named],
         trials: int,
         on_probe: OnProbe = lambda done, total: None,
         on_failure: OnFailure = lambda policy, error: None,

@@ -85,5 +85,7 @@ def _promising(candidate: Candidate, others: list[Candidate], run: Run) -> bool:
     faster = replace(candidate, metrics={**candidate.metrics, **credited})
     rest = [other for other in others if other is not candidate]
     settings = run.settings
-    front = Front.of([*rest, faster], settings.objectives, run.search_baseline, settings.budgets, run.path)
+    front = Front.of(
+        [*rest, faster], settings.objectives, run.search_baseline, settings.budgets, run.path, settings.quality
+    )
     return any(member is faster for member in front)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .metrics import higher_is_better, quality_of
+from .metrics import Named, metric_of, quality_of
 
 HINGE_WEIGHT = 3.0
 
@@ -55,35 +55,34 @@ def hinge(scores: Scores) -> float:
 REWARDS: Mapping[str, Reward] = {"error": error, "error_log_cost": error_log_cost, "hinge": hinge}
 
 
-def error_and_cost(objectives: Sequence[str]) -> tuple[int, int]:
+def error_and_cost(objectives: Sequence[Named]) -> tuple[int, int]:
     """The objective that the error is of, the first one where none is a quality, and the first of the others."""
     loss = quality_of(objectives) or 0
     return loss, next((index for index in range(len(objectives)) if index != loss), 0)
 
 
 def scores(
-    costs: Sequence[float], before: Sequence[float], objectives: Sequence[str], loss: int, cost: int, budget: float
+    costs: Sequence[float], before: Sequence[float], objectives: Sequence[Named], loss: int, cost: int, budget: float
 ) -> Scores:
     """Scores from objectives, all minimised.
 
-    The error is 1 − accuracy where the uncompressed model's quality is between 0 and 1. Else it is the share of that
-    quality that was lost; and where no objective is a quality, the share of the first one that is left.
+    The error is 1 − accuracy where the quality is better when higher and the uncompressed model's is between 0 and 1.
+    Else it is the share of that quality that was lost; of one that is better when lower (an error already), and of the
+    first objective where none is a quality, it is the share of the uncompressed model's.
 
     Args:
-        costs: of the policy, accuracy with its sign turned.
+        costs: of the policy, what is better when higher with its sign turned.
         before: of the uncompressed model.
-        objectives: their names.
+        objectives: their metrics.
         loss: which of them is the quality.
         cost: which of them the budget is about.
         budget: greatest share of the uncompressed model's cost that the episode was allowed.
     """
     share = costs[cost] / before[cost] if before[cost] else 1.0
-    return Scores(_error(costs[loss], before[loss], higher_is_better(objectives[loss])), share, budget)
+    return Scores(_error(costs[loss], before[loss], metric_of(objectives[loss]).higher_is_better), share, budget)
 
 
-def _error(value: float, before: float, quality: bool) -> float:
-    if not quality:
-        return value / before if before else value
-    if 0 <= -before <= 1:
-        return 1 + value
-    return (value - before) / abs(before)
+def _error(value: float, before: float, higher_is_better: bool) -> float:
+    if higher_is_better:
+        return 1 + value if 0 <= -before <= 1 else (value - before) / abs(before)
+    return value / before if before > 0 else value - before

@@ -18,6 +18,7 @@ from .atomic import write_json, write_text
 from .candidate import Candidate
 from .errors import RunBusy, RunNotFound
 from .front import Front
+from .metric import ACCURACY, Metric
 from .probe_store import PROBES
 from .record import Outcome, TrialRecord, candidate_from_json, candidate_to_json, read_json
 from .settings import SearchSettings
@@ -35,13 +36,13 @@ class Run:
     Attributes:
         path: the folder, absolute.
         config: the resolved config.
-        settings: what the config says about the search.
     """
 
     def __init__(self, path: Path, config: Mapping[str, Any]) -> None:
         self.path = path
         self.config = config
-        self.settings = SearchSettings.from_config(config)
+        self._quality = self.quality
+        self._settings = SearchSettings.from_config(config, self._quality)
 
     @classmethod
     def create(cls, name: str | Path, config: Mapping[str, Any], root: str | Path = "runs") -> Run:
@@ -112,6 +113,19 @@ class Run:
         return self.path.name
 
     @property
+    def settings(self) -> SearchSettings:
+        """What the config says about the search, in terms of the task's metric once a session has begun."""
+        if self._quality is None and (quality := self.quality) is not None:
+            self._settings, self._quality = SearchSettings.from_config(self.config, quality), quality
+        return self._settings
+
+    @property
+    def quality(self) -> Metric | None:
+        """The metric of the task; None before the first session has measured the uncompressed model."""
+        environment = self.environment
+        return quality_in(environment) if environment else None
+
+    @property
     def environment(self) -> dict[str, Any]:
         """Versions, CPU and device profile of the first session; empty before it."""
         path = self.path / "environment.json"
@@ -164,7 +178,7 @@ class Run:
             candidates = [c for c in self.finalised.values() if c.trial in members]
         else:
             candidates = [record.candidate for record in self.trials if record.candidate is not None]
-        return Front.of(candidates, settings.objectives, baseline, settings.budgets, self.path)
+        return Front.of(candidates, settings.objectives, baseline, settings.budgets, self.path, settings.quality)
 
     @property
     def finalised(self) -> dict[int, Candidate]:
@@ -263,6 +277,12 @@ class Run:
 
     def _write_config(self) -> None:
         write_text(self.path / "config.yaml", _dump(self.config))
+
+
+def quality_in(environment: Mapping[str, Any]) -> Metric:
+    """The task's metric as an evaluator or a run says it: top-1 accuracy where none is named."""
+    fields = environment.get("metric")
+    return Metric.from_json(fields) if fields else ACCURACY
 
 
 def locate(name: str | Path, root: str | Path = "runs") -> Path:

@@ -8,7 +8,8 @@ from typing import Any
 
 from ..spaces import ConfigError
 from .budget import Budget
-from .metrics import metric_key
+from .metric import ACCURACY, LATENCY, Metric
+from .metrics import metric_of
 
 KEEP = ("auto", "front", "all")
 KEPT_BYTES = 1e9
@@ -20,7 +21,7 @@ class SearchSettings:
     """How to search.
 
     Attributes:
-        objectives: names of two or more metrics; hypervolumes are for two or three of them.
+        objectives: two or more metrics; hypervolumes are for two or three of them.
         budgets: constraints for the sampler, and what ``Front.select`` goes by when it is given nothing else.
         sampler: a name in ``SAMPLERS``, of the entry-point group, or an import path of an Optuna sampler.
         trials: number of different policies to evaluate, infeasible and failed ones included.
@@ -30,9 +31,10 @@ class SearchSettings:
             latest first, as fit in 1 GB: a run can then be measured on another device without making them anew.
         warm_start: name or path of a run whose probes are taken over.
         storage: URL of an Optuna storage; ``None`` for ``study.db`` in the run's folder.
+        quality: the task's own metric.
     """
 
-    objectives: tuple[str, ...] = ("accuracy", "latency")
+    objectives: tuple[Metric, ...] = (ACCURACY, LATENCY)
     budgets: tuple[Budget, ...] = ()
     sampler: str = "auto"
     trials: int = 150
@@ -41,11 +43,13 @@ class SearchSettings:
     warm_start: str | None = None
     storage: str | None = None
     sampler_options: Mapping[str, Any] = field(default_factory=dict)
+    quality: Metric = ACCURACY
 
     def __post_init__(self) -> None:
-        keys = [metric_key(name) for name in self.objectives]
-        if len(set(keys)) < 2 or len(set(keys)) < len(keys):
-            raise ConfigError(f"objectives: expected two or more different metrics, got {list(self.objectives)}")
+        keys = {metric.key for metric in self.objectives}
+        if len(keys) < 2 or len(keys) < len(self.objectives):
+            names = [metric.name for metric in self.objectives]
+            raise ConfigError(f"objectives: expected two or more different metrics, got {names}")
         if self.trials < 1:
             raise ConfigError(f"search.trials: expected 1 or more, got {self.trials}")
         if self.seed < 0:
@@ -54,8 +58,13 @@ class SearchSettings:
             raise ConfigError(f"search.keep_artifacts: expected one of {', '.join(KEEP)}, got {self.keep_artifacts!r}")
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> SearchSettings:
+    def from_config(cls, config: Mapping[str, Any], quality: Metric | None = ACCURACY) -> SearchSettings:
         """Read the keys ``objectives``, ``budget`` and ``search`` of a config; whatever is missing has its default.
+
+        Args:
+            config: as it was written.
+            quality: the task's own metric, which ``accuracy`` and ``quality`` mean, too. None while no task is known:
+                names that are not built in are then taken on trust, and nothing may be searched with the settings.
 
         Raises:
             ConfigError: for a value that cannot be.
@@ -65,5 +74,6 @@ class SearchSettings:
         search = dict(config.get("search") or {})
         known = ("sampler", "sampler_options", "trials", "seed", "keep_artifacts", "warm_start", "storage")
         given = {key: search[key] for key in known if search.get(key) is not None}
-        objectives = tuple(config.get("objectives") or cls.objectives)
-        return cls(objectives=objectives, budgets=tuple(Budget.parse(text) for text in texts), **given)
+        objectives = tuple(metric_of(name, quality) for name in config.get("objectives") or cls.objectives)
+        budgets = tuple(Budget.parse(text, quality) for text in texts)
+        return cls(objectives=objectives, budgets=budgets, quality=quality or ACCURACY, **given)

@@ -21,6 +21,7 @@ from ..evaluators import (
     split_inputs,
 )
 from ..spaces import Dataset
+from .metric import ACCURACY, Metric
 
 FIRST_LOOK = 128
 """Images of the first look; every further one has twice as many. A multiple of the batch, so that looking changes no
@@ -36,6 +37,7 @@ class Split:
     Attributes:
         name: prefix of its metrics: ``""`` for the search split, ``"test_"`` for the test split.
         metric: ``"accuracy"`` or a torchmetrics metric.
+        quality: its name, direction and unit.
         reference: the uncompressed model's outputs, shape ``(n, …)``; set by scoring it first.
     """
 
@@ -43,13 +45,22 @@ class Split:
     inputs: np.ndarray
     targets: np.ndarray
     metric: Any
+    quality: Metric = ACCURACY
     reference: np.ndarray | None = field(default=None, init=False)
 
     @classmethod
-    def of(cls, name: str, dataset: Dataset, metric: Any, limit: int | None = None, seed: int = 0) -> Split:
+    def of(
+        cls,
+        name: str,
+        dataset: Dataset,
+        metric: Any,
+        limit: int | None = None,
+        seed: int = 0,
+        quality: Metric = ACCURACY,
+    ) -> Split:
         """Stack at most ``limit`` samples; which, and in which order, is drawn by ``seed``."""
         inputs, targets = split_inputs(dataset, limit, seed, shuffled=True)  # type: ignore[arg-type]
-        return cls(name, np.ascontiguousarray(inputs, np.float32), targets, metric)
+        return cls(name, np.ascontiguousarray(inputs, np.float32), targets, metric, quality)
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -94,23 +105,26 @@ class Split:
         return scores
 
     def accuracy(self, outputs: np.ndarray) -> dict[str, Measurement]:
-        """``accuracy`` on the first m samples and, for top-1 accuracy, its paired ``accuracy_change``.
+        """The task's metric on the first m samples and, for top-1 accuracy, its paired ``accuracy_change``.
 
-        Of a part of the split it is the uncompressed model's accuracy on all of it plus the change on that part, n is
-        m: whether the part is easier than the rest then makes no difference.
+        Of a part of the split accuracy is the uncompressed model's on all of it plus the change on that part, n is m:
+        whether the part is easier than the rest then makes no difference.
+
+        Raises:
+            Infeasible: where a metric of the user's own is not finite.
         """
-        count = len(outputs)
+        count, key = len(outputs), f"{self.name}{self.quality.key}"
         if not self.is_top1:
-            return {f"{self.name}accuracy": metric_score(self.metric, outputs, self.targets[:count])}
+            return {key: metric_score(self.metric, outputs, self.targets[:count])}
         right = correct(outputs, self.targets[:count])
         measured = proportion(int(right.sum()), count)
         if self.reference is None:
-            return {f"{self.name}accuracy": measured}
+            return {key: measured}
         reference = correct(self.reference, self.targets)
         change = paired_difference(right, reference[:count])
         if count < len(self):
             measured = _sum(proportion(int(reference.sum()), len(self)), change)
-        return {f"{self.name}accuracy": measured, f"{self.name}accuracy_change": change}
+        return {key: measured, f"{key}_change": change}
 
 
 def _ends(count: int) -> list[int]:

@@ -10,17 +10,15 @@ from statistics import NormalDist
 from ..evaluators import Measurement
 from ..evaluators.measurement import Z_95
 from ..spaces import Infeasible, Policy
-from .candidate import HIGHER_IS_BETTER, Candidate
+from .candidate import Candidate
 from .front import Front
-from .metrics import is_timed, metric_key
+from .metric import Kind
+from .metrics import is_timed
 
 CONFIDENCE = 0.99
 """That what is called dominated is: all bounds that this rests on hold together at least this often."""
 FEWEST = 6
 """Samples below which the interval of a median is Student's or none, and tells nothing of its tails."""
-COUNTED = frozenset({"size", "macs", "params"})
-"""Metrics that are counted, not sampled, and known before anything is run."""
-
 Known = Mapping[str, Measurement]
 """Measurements by key, as in ``Candidate.metrics``."""
 
@@ -51,8 +49,8 @@ class Standing:
 
         Where the candidate may yet meet the budgets, only a member that meets them is enough.
         """
-        names = [*self.front.objectives, *(budget.metric for budget in self.front.budgets)]
-        if any(metric_key(name) not in known for name in names):
+        metrics = [*self.front.objectives, *(budget.metric for budget in self.front.budgets)]
+        if any(metric.key not in known for metric in metrics):
             return None
         return next((m for m in self._rivals(known) if _dominates(self._leads(m, known, self._stretch))), None)
 
@@ -73,14 +71,14 @@ class Standing:
     def _rivals(self, known: Known) -> list[Candidate]:
         best = Candidate(Policy(), {key: self._at_best(key, measured) for key, measured in known.items()})
         may_fit = all(
-            metric_key(budget.metric) not in known or budget.met(best, self.front.baseline)
-            for budget in self.front.budgets
+            budget.metric.key not in known or budget.met(best, self.front.baseline) for budget in self.front.budgets
         )
         return [member for member in self.front if not may_fit or _fits(member, self.front)]
 
     def _at_best(self, key: str, measured: Measurement) -> Measurement:
         """The bound on the better side, as a budget judges it; finite, since measurements are."""
-        sign = 1 if key in HIGHER_IS_BETTER else -1
+        quality = self.front.quality
+        sign = 1 if quality.higher_is_better and key in (quality.key, f"{quality.key}_change") else -1
         best = _middle(measured) + sign * min(1e300, self._stretch * _error(measured))
         return Measurement.exact(best, measured.unit)
 
@@ -88,17 +86,17 @@ class Standing:
         """By how much the member is ahead in every known objective, less the stretched errors; only latency's where
         ``timed``."""
         leads = {}
-        for name in self.front.objectives:
-            key = metric_key(name)
+        for metric in self.front.objectives:
+            key = metric.key
             if key not in known or (timed and not is_timed(key)):
                 continue
             paired = f"{key}_change"
             key = paired if paired in known and paired in member.metrics else key
             theirs, ours = member.metrics[key], known[key]
             ahead = _middle(theirs) - _middle(ours)
-            sampled = stretch > 0 and not (self.scored and name == "accuracy")
+            sampled = stretch > 0 and not (self.scored and metric.is_quality)
             margin = stretch * math.hypot(_error(theirs), _error(ours)) if sampled else 0.0
-            leads[name] = (ahead if key in HIGHER_IS_BETTER else -ahead) - margin
+            leads[metric.key] = (ahead if metric.higher_is_better else -ahead) - margin
         return leads
 
 
@@ -111,7 +109,7 @@ def refuse_beyond_budget(candidate: Candidate, front: Front) -> None:
     Raises:
         Infeasible: saying what it has and what is needed.
     """
-    counted = [b for b in front.budgets if b.metric in COUNTED and not b.met(candidate, front.baseline)]
+    counted = [b for b in front.budgets if b.metric.kind is Kind.COUNTED and not b.met(candidate, front.baseline)]
     if counted and any(_fits(member, front) for member in front):
         raise Infeasible(", ".join(budget.describe(candidate, front.baseline) for budget in counted))
 

@@ -15,7 +15,7 @@ from optuna.trial import Trial, TrialState
 from ..spaces import ConfigError, Policy
 from .budget import Budget
 from .candidate import Candidate
-from .metrics import higher_is_better, metric_key, value_of
+from .metrics import Named, metric_of, value_of
 from .record import TrialRecord
 from .study_file import StudyFile
 
@@ -38,20 +38,21 @@ class RunStudy:
     """
 
     def __init__(
-        self, objectives: Sequence[str], budgets: Sequence[Budget], baseline: Candidate, sampler: BaseSampler
+        self, objectives: Sequence[Named], budgets: Sequence[Budget], baseline: Candidate, sampler: BaseSampler
     ) -> None:
         """A study in memory; :meth:`keep_in` gives it a place on disk.
 
         Args:
-            objectives: names of the metrics, in the order of the study's values.
+            objectives: the metrics, in the order of the study's values.
             budgets: told as constraints.
             baseline: the uncompressed model, that budgets may be relative to.
             sampler: what suggests policies; repeatable where the study is kept on disk.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._objectives, self._budgets, self._baseline = tuple(objectives), tuple(budgets), baseline
+        self._objectives, self._budgets, self._baseline = [*map(metric_of, objectives)], tuple(budgets), baseline
         self._directions = [
-            StudyDirection.MAXIMIZE if higher_is_better(name) else StudyDirection.MINIMIZE for name in objectives
+            StudyDirection.MAXIMIZE if metric.higher_is_better else StudyDirection.MINIMIZE
+            for metric in self._objectives
         ]
         self._memory = InMemoryStorage()
         self._study = optuna.create_study(
@@ -72,7 +73,7 @@ class RunStudy:
             ConfigError: where the study at ``url`` is another run's.
         """
         where, name = (folder / "study.db", _NAME) if url is None else (url, folder.name)
-        self._file = StudyFile(where, name, self._directions, list(self._objectives))
+        self._file = StudyFile(where, name, self._directions, [m.name for m in self._objectives])
         finished = [trial for trial in self._file.trials() if trial.state.is_finished()]
         if url is not None and any(trial.user_attrs.get(DIGEST, "") not in {"", *recorded} for trial in finished):
             raise ConfigError(f"the study {name!r} in {url} is of another run; give this run another name")
@@ -95,8 +96,8 @@ class RunStudy:
             trial.set_user_attr(REPEATS, record.number)
         candidate, values = record.candidate, None
         if candidate is not None:
-            values = [value_of(candidate, name) for name in self._objectives]
-            trial.set_user_attr(NOISE, [noise_of(candidate, name) for name in self._objectives])
+            values = [value_of(candidate, metric) for metric in self._objectives]
+            trial.set_user_attr(NOISE, [noise_of(candidate, metric) for metric in self._objectives])
             if DIVERGENCE in candidate.metrics:
                 trial.set_user_attr(DIVERGENCE, candidate.metrics[DIVERGENCE].value)
             for budget in self._budgets:
@@ -124,8 +125,8 @@ class RunStudy:
         return self._memory.get_study_id_from_name(_NAME)
 
 
-def noise_of(candidate: Candidate, name: str) -> float:
+def noise_of(candidate: Candidate, objective: Named) -> float:
     """Half the 95 % interval of an objective; for accuracy that of the paired change, as all share their images."""
-    key = metric_key(name)
+    key = metric_of(objective).key
     paired = f"{key}_change"
     return candidate.metrics[paired if paired in candidate.metrics else key].half_width

@@ -11,7 +11,7 @@ import numpy as np
 from .budget import Budget
 from .candidate import Candidate
 from .history import Tried
-from .metrics import higher_is_better, metric_key
+from .metrics import Named, metric_key
 from .sensitivity import Floats
 
 _LEAST_DEVIATION = 1e-6
@@ -21,21 +21,22 @@ class Watched:
     """The budgets of a search whose metrics are not among its objectives, the tightest one of each metric.
 
     Attributes:
-        keys: of their metrics in ``Candidate.metrics``.
-        quality: which of them is accuracy; None where none is.
+        metrics: that they are about.
+        keys: of these in ``Candidate.metrics``.
+        quality: which of them is the task's own metric; None where none is.
         bounds: what they allow, as :meth:`Budget.value_at` says it, shape ``(budgets,)``.
     """
 
-    def __init__(self, budgets: Sequence[Budget], objectives: Sequence[str], baseline: Candidate) -> None:
+    def __init__(self, budgets: Sequence[Budget], objectives: Sequence[Named], baseline: Candidate) -> None:
         self._baseline = baseline
         objective_keys = [metric_key(name) for name in objectives]
-        others = [budget for budget in budgets if metric_key(budget.metric) not in objective_keys]
+        others = [budget for budget in budgets if budget.metric.key not in objective_keys]
         tightest = {
-            metric_key(budget.metric): budget
-            for budget in sorted(others, key=lambda budget: -budget.value_at(0.0, baseline))
+            budget.metric.key: budget for budget in sorted(others, key=lambda budget: -budget.value_at(0.0, baseline))
         }
         self.keys, self._budgets = list(tightest), list(tightest.values())
-        self.quality = next((i for i, budget in enumerate(self._budgets) if higher_is_better(budget.metric)), None)
+        self.metrics = [budget.metric for budget in self._budgets]
+        self.quality = next((i for i, budget in enumerate(self._budgets) if not budget.is_cost), None)
         self.bounds = np.array([budget.value_at(0.0, baseline) for budget in self._budgets])
 
     def beside(self, tried: Tried) -> Tried:

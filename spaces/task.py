@@ -26,7 +26,10 @@ class Task:
         search: held out of training; scores candidates.
         test: seen once, by the final front.
         train: for fine-tuning; optional.
-        metric: ``"accuracy"`` (top-1, higher is better) or a ``torchmetrics.Metric`` (higher is better).
+        metric: ``"accuracy"`` (top-1, higher is better) or a ``torchmetrics.Metric``, which gives one number.
+        metric_name: what a metric of your own is called in configs, tables and JSON; by default the name of its class,
+            ``mean_squared_error`` for ``MeanSquaredError``. Objectives and budgets may call it ``accuracy``, too.
+        higher_is_better: its direction; by default what the metric itself says, and to be given where it says nothing.
     """
 
     model: nn.Module
@@ -35,3 +38,5 @@ class Task:
     test: Dataset
     train: Dataset | None = None
     metric: Any = "accuracy"
+    metric_name: str | None = None
+    higher_is_better: bool | None = None

@@ -169,11 +169,19 @@ def export(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The ONNX file to write.")],
     where: Where = None,
     trial: Annotated[int | None, typer.Option(min=0, help="The candidate of this trial.")] = None,
-    by: Annotated[str, typer.Option(metavar="METRIC", help="What the candidate is to be best in.")] = "accuracy",
+    by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METRIC",
+            help="What the candidate is to be best in; by default the first objective that no budget bounds.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Copy one candidate's ONNX file to FILE and write its policy beside it.
 
-    Without --where it is the best within the run's own budgets.
+    Without --where it is the best within the run's own budgets: the most accurate within a latency, the fastest within
+    an accuracy.
     """
     from .commands import export_model
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import warnings
 from pathlib import Path
@@ -64,13 +65,13 @@ def show_front(name: str, where: tuple[str, ...], as_json: bool) -> None:
     _show_run(Console(highlight=False), run, front, where)
 
 
-def export_model(name: str, output: Path, where: tuple[str, ...], trial: int | None, by: str) -> None:
+def export_model(name: str, output: Path, where: tuple[str, ...], trial: int | None, by: str | None) -> None:
     """Copy a candidate's artefact out of a run."""
     run = Run.open(name)
     candidate = run.front.select(*where, by=by) if trial is None else _of_trial(run, trial)
     path = candidate.export(output)
     console = Console(highlight=False)
-    console.print(Text(f"{candidate.label}: {describe(candidate)}"))
+    console.print(Text(f"{candidate.label}: {describe(candidate, run.settings.quality)}"))
     console.print(Text(f"written: {path}, {path.with_suffix('.yaml')}"), soft_wrap=True)
 
 
@@ -102,12 +103,15 @@ def _show_run(console: Console, run: Run, front: Front, where: tuple[str, ...]) 
         best = None
     if best is not None and front.budgets:
         budgets = " and ".join(map(str, front.budgets))
-        console.print(Text.assemble((f"best within {budgets}: ", "bold"), f"{best.label}: {describe(best)}"))
+        console.print(
+            Text.assemble((f"best within {budgets}: ", "bold"), f"{best.label}: {describe(best, front.quality)}")
+        )
     if run.finished:
         folder = _short(run.path)
         console.print(Text(f"written: {folder}/front.json, front.csv, artifacts/"), soft_wrap=True)
         if best is not None:
-            console.print(Text(f"next: parefront export {_argument(run)} -o model.onnx", style="dim"), soft_wrap=True)
+            again = shlex.join(["parefront", "export", _argument(run), *_options("--where", where), "-o", "model.onnx"])
+            console.print(Text(f"next: {again}", style="dim"), soft_wrap=True)
     else:
         console.print(Text("the search is not finished: its own command goes on with it", style="yellow"))
 
@@ -129,6 +133,11 @@ def _of_trial(run: Run, number: int) -> Candidate:
 def _short(path: Path) -> Path:
     """Relative to the working directory where it lies below it."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _options(name: str, values: tuple[str, ...]) -> list[str]:
+    """An option that is given once for every value."""
+    return [word for value in values for word in (name, value)]
 
 
 def _argument(run: Run) -> str:

@@ -141,7 +141,7 @@ class Config(Section):
 
     Attributes:
         task: ``file.py:callable`` (the file relative to the config) or ``package.module:callable``.
-        objectives: two or more metrics.
+        objectives: two or more metrics; ``accuracy`` and ``quality`` mean the task's own, whatever it is called.
         budget: constraints such as ``"latency <= 0.5x"``.
         compress: options by compressor name; each compressor checks its own.
         device: where latency is measured.
@@ -225,8 +225,8 @@ def parse_device(mapping: Mapping[str, Any], source: str) -> DeviceConfig:
 def _unknown_names(config: Config) -> Iterator[tuple[str, str]]:
     """Key and problem of what other packages do not accept: metrics, budgets, device, samplers, compressors."""
     checks: dict[str, Callable[[], object]] = {
-        "objectives": lambda: SearchSettings(objectives=tuple(config.objectives)),
-        "budget": lambda: SearchSettings.from_config({"budget": config.budget}),
+        "objectives": lambda: SearchSettings.from_config({"objectives": config.objectives}, quality=None),
+        "budget": lambda: SearchSettings.from_config({"budget": config.budget}, quality=None),
         "device": config.device.options,
         "devices": lambda: _check_devices(config),
         "latency": lambda: _check_latency(config),
@@ -247,7 +247,7 @@ def _check_devices(config: Config) -> None:
     if config.devices and config.device != DeviceConfig():
         raise ConfigError("devices: expected either device or devices, got both")
     config.places()
-    for name in [*config.objectives, *(Budget.parse(text).metric for text in config.budget)]:
+    for name in [*config.objectives, *(Budget.parse(text, quality=None).metric.name for text in config.budget)]:
         if device_of(name) and device_of(name) not in config.devices:
             known = did_you_mean(device_of(name), list(config.devices)) or "; devices: {NAME: {…}} names some"
             raise ConfigError(f"{name}: no device {device_of(name)!r}{known}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .config import Config
 from .load import load_task
-from .search import Budget, Earlier, Front, OnEvent, Run, metric_key, search
+from .search import Earlier, Front, OnEvent, Run, SearchSettings, quality_metric, search
 from .spaces import ConfigError, Task
 from .validate import check_task
 
@@ -76,7 +76,9 @@ class Job:
         on_phase("loading the task")
         task = self.task()
         on_phase("checking the task")
-        with closing(make_evaluator(self.config, check_task(task), on_phase)) as evaluator:
+        task = check_task(task)
+        search_settings(self.config, task)
+        with closing(make_evaluator(self.config, task, on_phase)) as evaluator:
             yield evaluator
 
     def _existing(self) -> Run | None:
@@ -88,11 +90,21 @@ class Job:
             raise ConfigError(f"{error}, e.g. --run {free_name(self.run)}") from None
 
 
+def search_settings(config: Config, task: Task) -> SearchSettings:
+    """The config's objectives, budgets and search in terms of the task's metric.
+
+    Raises:
+        ConfigError: where they name a metric that is neither the task's nor built in, or bound one the wrong way.
+        TaskError: where the task's metric does not say whether higher is better.
+    """
+    return SearchSettings.from_config(config.resolved(), quality_metric(task))
+
+
 def make_evaluator(config: Config, task: Task, on_phase: OnPhase) -> TaskEvaluator:
     """What turns policies into measured candidates."""
     from .search.evaluate import TaskEvaluator
 
-    scores = config.search.reuse_scores
+    settings, scores = search_settings(config, task), config.search.reuse_scores
     earlier = Earlier.of(Run.open(scores)) if scores else None
     evaluator = TaskEvaluator(
         task,
@@ -101,7 +113,7 @@ def make_evaluator(config: Config, task: Task, on_phase: OnPhase) -> TaskEvaluat
         images=config.search.images,
         seed=config.search.seed,
         latency=config.latency.protocol(),
-        memory=needs_memory(config),
+        memory=needs_memory(settings),
         racing=config.search.racing,
         earlier=earlier,
         on_phase=on_phase,
@@ -109,15 +121,15 @@ def make_evaluator(config: Config, task: Task, on_phase: OnPhase) -> TaskEvaluat
     if earlier is not None:
         with ExitStack() as on_error:
             on_error.callback(evaluator.close)
-            earlier.check(str(evaluator.environment["model_sha256"]), config.resolved())
+            earlier.check(str(evaluator.environment["model_sha256"]), config.resolved(), settings.quality)
             on_error.pop_all()
     return evaluator
 
 
-def needs_memory(config: Config) -> bool:
+def needs_memory(settings: SearchSettings) -> bool:
     """Whether candidates are judged by their peak memory, so that it must be measured for every one."""
-    names = [*config.objectives, *(Budget.parse(text).metric for text in config.budget)]
-    return "memory_bytes" in {metric_key(name) for name in names}
+    metrics = [*settings.objectives, *(budget.metric for budget in settings.budgets)]
+    return "memory_bytes" in {metric.key for metric in metrics}
 
 
 def run_folder(name: str | Path, root: Path) -> Path:
@@ -154,7 +166,7 @@ def within(front: Front, where: tuple[str, ...]) -> Front:
     """
     if not where:
         return front
-    budgets = tuple(Budget.parse(text) for text in where)
+    budgets = tuple(map(front.budget, where))
     front.select(*budgets)
     met = tuple(c for c in front if all(budget.met(c, front.baseline) for budget in budgets))
     return replace(front, candidates=met, budgets=budgets)

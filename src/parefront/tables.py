@@ -11,9 +11,9 @@ from rich.text import Text
 
 from .evaluators import Measurement
 from .scatter import Axis, Series, scatter
-from .search import Budget, Candidate, Front, metric_key
+from .search import Budget, Candidate, Front, Metric
 from .search.metrics import device_of, on_any_device, on_device
-from .units import count, milliseconds, percent, ratio, size
+from .units import count, milliseconds, percent, ratio, score, size
 
 WIDE = 115
 """From this many columns on, the table has room for intervals as ``[low, high]``, and for MACs."""
@@ -22,6 +22,8 @@ MISSING = "–"
 ASCII = str.maketrans({"±": "+-", MISSING: "-"})
 NOISY = "~"
 NOISY_MEANS = "noisy: believe the interval, not the value"
+HEADING = 14
+"""Columns of the heading of a task's own metric; a longer name goes on in the next line."""
 
 
 def front_table(front: Front, width: int, *, ascii_only: bool = False) -> Table:
@@ -32,21 +34,20 @@ def front_table(front: Front, width: int, *, ascii_only: bool = False) -> Table:
         width: columns of the terminal; below ``WIDE`` the intervals are shortened.
         ascii_only: for terminals without Unicode.
     """
-    finalised = any("test_accuracy" in c.metrics for c in front)
+    quality = front.quality
+    finalised = any(f"test_{quality.key}" in c.metrics for c in front)
     wide = width >= WIDE
     table = Table(box=box.ASCII if ascii_only else box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("trial", justify="right", no_wrap=True)
     devices = _devices(front.baseline)
     with_ms = wide or len(devices) < 2
     latencies = [[f"{name} x", "ms"][: 1 + with_ms] for name in devices] or [["latency x", "ms"]]
-    for heading in ("accuracy %", "change pt", *itertools.chain(*latencies), "size"):
+    for heading in (*_headings(quality, "", changes=True), *itertools.chain(*latencies), "size"):
         table.add_column(heading, justify="right", no_wrap=True)
     if wide:
         table.add_column("MACs", justify="right", no_wrap=True)
-    if finalised:
-        table.add_column("test %", justify="right", no_wrap=True)
-    if finalised and wide:
-        table.add_column("change pt", justify="right", no_wrap=True)
+    for heading in _headings(quality, "test_", changes=wide) if finalised else ():
+        table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     for candidate in (front.baseline, *front):
         cells = _row(candidate, front, devices, wide, finalised)
@@ -71,7 +72,7 @@ def front_plot(
         ascii_only: draw with ASCII characters alone.
         height: rows of the plot itself.
     """
-    vertical, horizontal = front.objectives[0], front.objectives[1]
+    vertical, horizontal = front.objectives[:2]
     points = _points(list(front), horizontal, vertical)
     base = _points([front.baseline], horizontal, vertical)
     cloud = _inside(_points(others, horizontal, vertical), points + base)
@@ -85,12 +86,18 @@ def front_plot(
     )
 
 
-def describe(candidate: Candidate) -> str:
-    """A candidate in a few words: ``93.1% at 0.412x, 311 kB``."""
+def describe(candidate: Candidate, quality: Metric) -> str:
+    """A candidate in a few words: ``93.1% at 0.412x, 311 kB``, or ``psnr 28.31 at 0.412x, 311 kB``.
+
+    Args:
+        candidate: measured.
+        quality: the metric of its task.
+    """
     metrics = candidate.metrics
     words = []
-    if "accuracy" in metrics:
-        words.append(percent(metrics["accuracy"].value))
+    if quality.key in metrics:
+        value = metrics[quality.key].value
+        words.append(percent(value) if quality.is_fraction else f"{quality.name} {score(value)}")
     if "latency_ratio" in metrics:
         words.append(f"at {ratio(metrics['latency_ratio'].value)}")
     text = " ".join(words)
@@ -112,8 +119,7 @@ def _row(candidate: Candidate, front: Front, devices: Sequence[str], wide: bool,
     is_base = candidate is front.baseline
     row: list[str | Text] = [
         "base" if is_base else str(candidate.trial),
-        _plus_minus(m.get("accuracy"), 100, 2 if wide else 1),
-        MISSING if is_base else _signed(m.get("accuracy_change"), wide),
+        *_quality_cells(candidate, front, "", wide, changes=True),
     ]
     for name in devices or [""]:
         ratio_key, ms_key = (on_device(key, name) for key in ("latency_ratio", "latency_ms"))
@@ -124,17 +130,40 @@ def _row(candidate: Candidate, front: Front, devices: Sequence[str], wide: bool,
     if wide:
         row.append(count(m["macs"].value) if "macs" in m else MISSING)
     if finalised:
-        row.append(_plus_minus(m.get("test_accuracy"), 100, 2 if wide else 1))
-    if finalised and wide:
-        row.append(MISSING if is_base else _signed(m.get("test_accuracy_change"), wide))
+        row += _quality_cells(candidate, front, "test_", wide, changes=wide)
     row.append(Text("noisy" if wide else NOISY, style="yellow") if is_noisy(candidate) else "")
     return row
+
+
+def _headings(quality: Metric, split: str, changes: bool) -> list[str]:
+    """Of the columns of the quality on a split; only a fraction is paired, and so has a column of its ``changes``."""
+    if quality.is_fraction:
+        return ["test %" if split else f"{quality.name} %", *(["change pt"] if changes else [])]
+    lines: list[str] = []
+    rest = f"{split}{quality.name}"
+    while len(rest) > HEADING:
+        end = rest.rfind("_", 0, HEADING) + 1 or HEADING
+        lines, rest = [*lines, rest[:end]], rest[end:]
+    return ["\n".join([*lines, rest])]
+
+
+def _quality_cells(candidate: Candidate, front: Front, split: str, wide: bool, changes: bool) -> list[str]:
+    """What stands below :func:`_headings`."""
+    key, metrics = f"{split}{front.quality.key}", candidate.metrics
+    if not front.quality.is_fraction:
+        return [_plus_minus_score(metrics.get(key))]
+    change = MISSING if candidate is front.baseline else _signed(metrics.get(f"{key}_change"), wide)
+    return [_plus_minus(metrics.get(key), 100, 2 if wide else 1), *([change] if changes else [])]
 
 
 def _plus_minus(measurement: Measurement | None, scale: float, digits: int) -> str:
     if measurement is None:
         return MISSING
     return f"{scale * measurement.value:.{digits}f} ±{scale * measurement.half_width:.1f}"
+
+
+def _plus_minus_score(measurement: Measurement | None) -> str:
+    return MISSING if measurement is None else f"{score(measurement.value)} ±{measurement.half_width:.2g}"
 
 
 def _signed(change: Measurement | None, wide: bool) -> str:
@@ -157,8 +186,8 @@ def _fits(candidate: Candidate, front: Front) -> bool:
     return candidate is front.baseline or all(budget.met(candidate, front.baseline) for budget in front.budgets)
 
 
-def _points(candidates: Sequence[Candidate], x: str, y: str) -> list[tuple[float, float]]:
-    keys = metric_key(x), metric_key(y)
+def _points(candidates: Sequence[Candidate], x: Metric, y: Metric) -> list[tuple[float, float]]:
+    keys = x.key, y.key
     return [(c.metrics[keys[0]].value, c.metrics[keys[1]].value) for c in candidates if set(keys) <= c.metrics.keys()]
 
 
@@ -170,25 +199,24 @@ def _inside(points: Sequence[tuple[float, float]], frame: Sequence[tuple[float, 
     return [(x, y) for x, y in points if left <= x <= right and low <= y <= high]
 
 
-def _axis(name: str, front: Front) -> Axis:
+def _axis(metric: Metric, front: Front) -> Axis:
     """The axis of a metric; budgets on it are lines across the plot."""
-    lines = tuple(_line(budget, front.baseline) for budget in front.budgets if budget.metric == name)
-    key = metric_key(name)
-    if key in ("accuracy", "test_accuracy"):
-        return Axis(name, percent, lines)
-    if on_any_device(key) == "latency_ratio":
-        where = f" on {device_of(name)}" if device_of(name) else ""
+    lines = tuple(_line(budget, front.baseline) for budget in front.budgets if budget.metric == metric)
+    if metric.is_quality:
+        return Axis(metric.name, percent, lines) if metric.is_fraction else Axis(metric.worded, score, lines)
+    if on_any_device(metric.key) == "latency_ratio":
+        where = f" on {device_of(metric.name)}" if device_of(metric.name) else ""
         return Axis(f"latency{where}, x of the uncompressed model", lambda value: f"{value:.2f}x", lines)
-    if key in ("size_bytes", "memory_bytes"):
-        return Axis(name, size, lines)
-    return Axis(name, count, lines)
+    if metric.unit == "bytes":
+        return Axis(metric.name, size, lines)
+    return Axis(metric.name, count, lines)
 
 
 def _line(budget: Budget, baseline: Candidate) -> float:
     """Where a budget lies on its metric's axis; latency's is the ratio to the uncompressed model."""
-    if on_any_device(metric_key(budget.metric)) == "latency_ratio":
+    metric = budget.metric
+    if metric.is_quality:
+        return metric.sign * budget.value_at(0.0, baseline)
+    if on_any_device(metric.key) == "latency_ratio":
         return budget.share_of(baseline)
-    if not budget.relative:
-        return budget.amount
-    base = baseline.metrics[metric_key(budget.metric)].value
-    return budget.amount * base if budget.at_most else base + budget.amount
+    return budget.amount * baseline.metrics[metric.key].value if budget.relative else budget.amount

@@ -18,7 +18,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from .search import Candidate, Front
+from .search import Candidate, Front, Metric
 from .search.events import Done, Event, Finalising, Finished, Probed, Probing, Started
 from .search.record import TrialRecord
 from .tables import describe, front_table
@@ -103,11 +103,11 @@ class Progress:
         return text if left is None or self.finalising else f"{text}, {duration(left)} left"
 
 
-def outcome(record: TrialRecord) -> str:
+def outcome(record: TrialRecord, quality: Metric) -> str:
     """A trial in one line: what was measured, or why there is nothing to measure."""
     if record.candidate is None:
         return f"trial {record.number}: {record.outcome.value}: {record.reason}"
-    return f"trial {record.number}: {describe(record.candidate)}"
+    return f"trial {record.number}: {describe(record.candidate, quality)}"
 
 
 def never_pays(choices: Sequence[str]) -> str:
@@ -136,18 +136,18 @@ class PlainView:
     def event(self, event: Event) -> None:
         self._progress.update(event)
         match event:
-            case Started(done=done, total=total, baseline=baseline):
+            case Started(done=done, total=total, baseline=baseline, front=front):
                 going_on = f", going on after {plural(done, 'trial')}" if done else ""
-                self._say(f"uncompressed: {describe(baseline)}; {plural(total, 'trial')}{going_on}")
+                self._say(f"uncompressed: {describe(baseline, front.quality)}; {plural(total, 'trial')}{going_on}")
             case Probing(done=done, total=total):
                 if done * 10 // max(1, total) != (done - 1) * 10 // max(1, total):
                     self._say(f"probing every knob [{done}/{total}]; {self._progress.timing()}")
             case Probed(unpaying=unpaying):
                 if unpaying:
                     self._say(never_pays(unpaying))
-            case Finished(record=record, done=done, total=total, best=best):
-                best_so_far = f"; best {describe(best)}" if best else ""
-                self._say(f"[{done}/{total}] {outcome(record)}{best_so_far}; {self._progress.timing()}")
+            case Finished(record=record, done=done, total=total, front=front, best=best):
+                best_so_far = f"; best {describe(best, front.quality)}" if best else ""
+                self._say(f"[{done}/{total}] {outcome(record, front.quality)}{best_so_far}; {self._progress.timing()}")
             case Finalising(index=index, total=total, candidate=candidate):
                 self._say(f"measuring the front again [{index}/{total}] {candidate.label}")
             case Done(message=message):
@@ -204,7 +204,7 @@ class LiveView:
         self._ticking.clear()
         self._progress.update(event)
         if isinstance(event, Started):
-            self._console.print(Text.assemble(("uncompressed ", "dim"), describe(event.baseline)))
+            self._console.print(Text.assemble(("uncompressed ", "dim"), describe(event.baseline, event.front.quality)))
         elif isinstance(event, Probed) and event.unpaying:
             self._console.print(Text(never_pays(event.unpaying), style="yellow"))
         elif isinstance(event, Done) and event.message:
@@ -238,8 +238,8 @@ class LiveView:
         if progress.total == 0:
             return Text()
         parts: list[RenderableType] = [self._bar()]
-        if progress.last is not None:
-            parts.append(self._facts(progress.last))
+        if progress.last is not None and progress.front is not None:
+            parts.append(self._facts(progress.last, progress.front))
         if progress.front is not None and len(progress.front):
             shown = _head(progress.front, progress.best)
             parts.append(front_table(shown, self._console.width - CONTROL_C, ascii_only=ascii_only(self._console)))
@@ -268,16 +268,16 @@ class LiveView:
         )
         return row
 
-    def _facts(self, last: TrialRecord) -> Table:
+    def _facts(self, last: TrialRecord, front: Front) -> Table:
         progress = self._progress
         table = Table.grid(padding=(0, 2))
         table.add_column(style="dim", no_wrap=True, min_width=4)
         table.add_column(no_wrap=True, overflow="ellipsis")
-        table.add_row("last", Text(outcome(last)))
-        budgets = " and ".join(map(str, progress.front.budgets)) if progress.front else ""
+        table.add_row("last", Text(outcome(last, front.quality)))
+        budgets = " and ".join(map(str, front.budgets))
         within = f"  (within {budgets})" if budgets else ""
         if progress.best is not None:
-            best = f"{progress.best.label}: {describe(progress.best)}"
+            best = f"{progress.best.label}: {describe(progress.best, front.quality)}"
             table.add_row("best", Text.assemble((best, "bold green"), (within, "dim")))
         elif budgets:
             table.add_row("best", Text(f"none yet within {budgets}", style="yellow"))

@@ -31,6 +31,11 @@ def percent(fraction: float, digits: int = 1) -> str:
     return f"{100 * fraction:.{digits}f}%"
 
 
+def score(value: float) -> str:
+    """A number in a unit of its own, with four significant digits: ``0.03125``, ``28.31``."""
+    return f"{value:.4g}"
+
+
 def ratio(value: float) -> str:
     """``0.5`` as ``0.500x``."""
     return f"{value:.3f}x"

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from .spaces import Dataset, Task, TaskError
 from .spaces.messages import first_line, kind
+from .validate_metric import check_metric
 
 SECONDS_PER_SPLIT = 1.0
 """Every sample of a split is looked at, or as many evenly spread ones as this time allows."""
@@ -23,7 +24,7 @@ PROBE_IMAGES = 4
 
 
 def check_task(task: Task) -> Task:
-    """Check that the model runs on its own data and that the labels are classes of its output.
+    """Check that the model runs on its own data, that the labels are classes of its output, and the metric.
 
     Returns:
         The task with its model in eval mode (a copy, where the user's model was in train mode).
@@ -43,6 +44,7 @@ def check_task(task: Task) -> Task:
         output = _probe(task.model, name, split)
         labelled = isinstance(task.metric, str) and name != "calibration"
         _check_samples(name, split, shape, _classes(output, task.metric) if labelled else None)
+    check_metric(task)
     return task
 
 

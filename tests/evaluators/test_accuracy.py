@@ -15,6 +15,7 @@ from torchmetrics import MeanSquaredError
 from torchmetrics.classification import MulticlassAccuracy
 
 from parefront.evaluators.accuracy import correct, evaluate, metric_score, run_outputs, split_inputs
+from parefront.spaces import Infeasible
 
 ConvNet = Callable[..., Path]
 
@@ -85,6 +86,41 @@ def test_the_interval_of_a_metric_covers_the_truth_even_where_the_data_are_sorte
 
 def test_a_metric_of_three_samples_has_no_interval() -> None:
     assert metric_score(MeanSquaredError(), np.ones((3, 1), np.float32), np.zeros((3, 1), np.float32)).noisy
+
+
+class NanAbove(MeanSquaredError):
+    """NaN where the error is above a limit."""
+
+    def __init__(self, limit: float) -> None:
+        super().__init__()
+        self.limit = limit
+
+    def compute(self) -> torch.Tensor:
+        value = super().compute()
+        return torch.where(value > self.limit, torch.nan, value)
+
+
+def with_bad(samples: int) -> tuple[np.ndarray, np.ndarray]:
+    """400 outputs with an error of 1 or 2, the last ``samples`` of them with one of 100."""
+    outputs = np.tile(np.array([[1.0], [2.0]], np.float32), (200, 1))
+    outputs[len(outputs) - samples :] = 10.0
+    return outputs, np.zeros_like(outputs)
+
+
+def test_chunks_that_are_nan_are_left_out_of_the_interval() -> None:
+    measured = metric_score(NanAbove(7.0), *with_bad(3))
+    assert not measured.noisy
+    assert 0 < measured.half_width < 1
+    assert measured.value == pytest.approx(metric_score(MeanSquaredError(), *with_bad(3)).value)
+
+
+def test_where_most_chunks_are_nan_the_measurement_is_noisy() -> None:
+    assert metric_score(NanAbove(10.0), *with_bad(30)).noisy
+
+
+def test_a_metric_that_is_nan_on_the_whole_has_no_score() -> None:
+    with pytest.raises(Infeasible, match="NanAbove is nan over 400 samples"):
+        metric_score(NanAbove(1.0), *with_bad(0))
 
 
 class Squares(Dataset[Any]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,22 @@ def test_compress_checks_settings_and_task(project: Path, formula: FormulaEvalua
         pf.compress(small_task, search={"smapler": "random"})
     with pytest.raises(pf.TaskError, match="the search split is empty"):
         pf.compress(pf.Task(small_task.model, small_task.calibration, search=[], test=small_task.test), progress=False)
+    assert not (project / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"objectives": ["psnr", "latency"]}, "no metric 'psnr'"),
+        ({"objectives": ["accuracy", "quality"]}, "expected two or more different metrics"),
+        ({"budget": "accuracy <= 0.9"}, "accuracy is better when higher"),
+    ],
+)
+def test_what_only_the_task_can_tell_of_is_checked_before_anything_is_written(
+    project: Path, formula: FormulaEvaluator, small_task: pf.Task, settings: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(pf.ConfigError, match=says):
+        pf.compress(small_task, progress=False, **settings)
     assert not (project / "runs").exists()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -45,7 +47,7 @@ def front_of(run: Command, *arguments: str) -> dict[str, Any]:
 def test_the_json_is_what_scripts_rely_on(finished: Path, run: Command) -> None:
     document = front_of(run)
 
-    assert list(document) == ["run", "trials", "seconds", "baseline", "candidates"]
+    assert list(document) == ["run", "trials", "seconds", "metric", "baseline", "candidates"]
     assert document["run"] == "demo"
     assert document["trials"] == {"complete": 12, "infeasible": 0, "failed": 0}
     assert document["seconds"] >= 0
@@ -108,6 +110,32 @@ def test_export_writes_the_best_within_the_runs_budget(finished: Path, run: Comm
     best = max(fitting, key=lambda c: c["metrics"]["accuracy"]["value"])
     assert (finished / "small.onnx").read_bytes() == (finished / "runs" / "demo" / best["artifact"]).read_bytes()
     assert yaml.safe_load((finished / "small.yaml").read_text()) == best["policy"]
+
+
+@pytest.mark.parametrize(
+    "where", [("accuracy >= -2.0pt",), ("accuracy >= -2.0pt", "size <= 0.9x"), ("latency <= 0.8x",)]
+)
+def test_the_next_command_gives_exactly_what_is_named_as_best(
+    finished: Path, run: Command, where: tuple[str, ...]
+) -> None:
+    options = [word for budget in where for word in ("--where", budget)]
+    out = run("front", "demo", *options).out
+    best = re.search(r"best within .*: (trial \d+):", " ".join(out.split()))
+    command = out[out.index("next: parefront ") + len("next: parefront ") :].splitlines()[0]
+
+    exported = run(*shlex.split(command))
+
+    assert best is not None
+    assert exported.code == 0, exported.err
+    assert exported.out.startswith(f"{best[1]}: ")
+
+
+def test_export_within_an_accuracy_gives_the_fastest(finished: Path, run: Command) -> None:
+    run("export", "demo", "--where", "accuracy >= -2.0pt", "-o", "small.onnx")
+
+    fitting = [c for c in front_of(run)["candidates"] if c["metrics"]["accuracy_change"]["value"] >= -0.02]
+    fastest = min(fitting, key=lambda c: c["metrics"]["latency_ratio"]["value"])
+    assert (finished / "small.onnx").read_bytes() == (finished / "runs" / "demo" / fastest["artifact"]).read_bytes()
 
 
 def test_export_takes_a_trial_or_another_metric(finished: Path, run: Command) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from parefront.config import Config
+from parefront.search import SearchSettings
 from parefront.session import needs_memory
 
 
@@ -21,4 +21,4 @@ from parefront.session import needs_memory
 def test_memory_is_measured_for_every_candidate_where_it_is_judged_by(
     objectives: list[str], budget: list[str], needed: bool
 ) -> None:
-    assert needs_memory(Config(task="task.py:task", objectives=objectives, budget=budget)) is needed
+    assert needs_memory(SearchSettings.from_config({"objectives": objectives, "budget": budget})) is needed

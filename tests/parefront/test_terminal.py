@@ -9,9 +9,22 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from parefront.search import Budget, Done, Finalising, Finished, Front, Outcome, Started, TrialRecord
+from parefront.evaluators import Measurement
+from parefront.search import (
+    Budget,
+    Candidate,
+    Done,
+    Finalising,
+    Finished,
+    Front,
+    Metric,
+    Outcome,
+    Started,
+    TrialRecord,
+)
+from parefront.search.metric import score
 from parefront.spaces import Policy
-from parefront.tables import front_plot, front_table
+from parefront.tables import describe, front_plot, front_table
 from parefront.terminal import LiveView, PlainView, view_for
 
 from .conftest import candidate
@@ -151,6 +164,30 @@ def test_the_table_fits_and_shows_all_of_a_candidate(width: int) -> None:
     assert "2.72 MB" in row
     assert ("[0.594, 0.606]" in row) is (width > 80)
     assert ("36.8M" in row) is (width > 80)
+
+
+def test_an_error_is_shown_under_its_own_name_and_not_in_per_cent() -> None:
+    psnr = score("peak_signal_noise_ratio", higher_is_better=True)
+    base, member = (scored(psnr, value, ratio, trial) for value, ratio, trial in ((31.5, 1.0, None), (30.25, 0.4, 7)))
+    shown = Front.of([member], ("accuracy", "latency"), base, [Budget.parse("quality >= 30", psnr)], quality=psnr)
+    console = Console(file=io.StringIO(), width=80)
+    console.print(front_table(shown, 80), front_plot(shown, [], 80))
+    text = text_of(console)
+
+    assert describe(member, psnr) == "peak_signal_noise_ratio 30.25 at 0.400x"
+    assert "30.25 ±0.5" in text
+    assert "peak_signal_noise_ratio (higher is better)" in text
+    assert "%" not in text
+    assert "accuracy" not in text
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
+
+
+def scored(quality: Metric, value: float, ratio: float, trial: int | None) -> Candidate:
+    metrics = {
+        quality.key: Measurement(value, value - 0.5, value + 0.5, 64, quality.unit),
+        "latency_ratio": Measurement(ratio, 0.99 * ratio, 1.01 * ratio, 64, "x"),
+    }
+    return Candidate(Policy({} if trial is None else {"q/a": trial}), metrics, trial=trial)
 
 
 def test_a_noisy_measurement_is_marked_and_explained() -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
+from torchmetrics import MeanSquaredError
 
 from parefront.spaces import Task, TaskError
 from parefront.validate import check_task
@@ -132,4 +133,5 @@ def test_a_fault_is_told_in_one_line(small_task: Task, fault: str) -> None:
 
 
 def test_labels_are_not_looked_at_for_a_metric_of_the_users_own(small_task: Task) -> None:
-    check_task(replace(small_task, metric=object(), search=images(labels=torch.rand(16))))
+    targets = images(labels=torch.rand(16, 4))
+    check_task(replace(small_task, metric=MeanSquaredError(), search=targets, test=targets))

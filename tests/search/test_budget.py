@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from parefront.evaluators import Measurement
-from parefront.search import Budget, Candidate
+from parefront.search import Budget, Candidate, Metric
+from parefront.search.metric import score
 from parefront.spaces import ConfigError, Policy
 
 from .conftest import MakeCandidate
@@ -37,7 +38,7 @@ from .conftest import MakeCandidate
 )
 def test_parses(text: str, metric: str, at_most: bool, amount: float, relative: bool) -> None:
     budget = Budget.parse(text)
-    assert (budget.metric, budget.at_most, budget.relative) == (metric, at_most, relative)
+    assert (budget.metric.name, budget.at_most, budget.relative) == (metric, at_most, relative)
     assert budget.amount == pytest.approx(amount)
 
 
@@ -87,6 +88,83 @@ def test_a_change_of_accuracy_is_the_paired_one_where_there_is_one(make_candidat
 def test_a_share_of_another_cost_is_of_the_uncompressed_models(make_candidate: MakeCandidate) -> None:
     baseline, candidate = make_candidate(size_bytes=1000), make_candidate(1, size_bytes=300)
     assert Budget.parse("size <= 0.25x").violation(candidate, baseline) == pytest.approx(0.2)
+
+
+ERROR, PSNR = score("mean_squared_error", higher_is_better=False), score("psnr", higher_is_better=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "amount", "relative"),
+    [
+        ("mean_squared_error <= 0.05", 0.05, False),
+        ("mean_squared_error <= 1.2x", 1.2, True),
+        ("accuracy <= 1.2x", 1.2, True),
+        ("Quality ≤ 0.05", 0.05, False),
+    ],
+)
+def test_an_error_is_bounded_from_above(text: str, amount: float, relative: bool) -> None:
+    budget = Budget.parse(text, ERROR)
+    assert (budget.metric, budget.at_most, budget.is_cost) == (ERROR, True, False)
+    assert (budget.amount, budget.relative) == (amount, relative)
+
+
+@pytest.mark.parametrize(
+    ("text", "quality", "says"),
+    [
+        ("mean_squared_error >= 0.05", ERROR, "better when lower; write mean_squared_error <="),
+        ("accuracy >= 0.9", ERROR, "mean_squared_error is better when lower"),
+        ("psnr <= 30", PSNR, "better when higher; write psnr >="),
+        ("psnr >= -1.0pt", PSNR, "no unit 'pt' for psnr; write its value (psnr >= 0.5) or a share"),
+        ("psnr >= 98%", PSNR, "no unit '%' for psnr; write its value"),
+        ("psnr >= -1x", PSNR, "expected a share above zero"),
+        ("psrn >= 30", PSNR, "did you mean 'psnr'"),
+    ],
+)
+def test_says_what_is_wrong_of_a_tasks_own_metric(text: str, quality: Metric, says: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        Budget.parse(text, quality)
+    assert says in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "violation", "shown"),
+    [
+        ("mean_squared_error <= 0.05", 0.06, 0.25, "mean_squared_error 0.06 (needs 0.05)"),
+        ("mean_squared_error <= 1.5x", 0.05, -0.25, "mean_squared_error 1.25x"),
+        ("mean_squared_error <= 1.5x", 0.08, 0.5, "mean_squared_error 2x (needs 1.5x)"),
+    ],
+)
+def test_a_violation_of_an_error_is_in_units_of_the_uncompressed_models(
+    make_candidate: MakeCandidate, text: str, value: float, violation: float, shown: str
+) -> None:
+    budget = Budget.parse(text, ERROR)
+    baseline, candidate = make_candidate(mean_squared_error=0.04), make_candidate(1, mean_squared_error=value)
+    assert budget.violation(candidate, baseline) == pytest.approx(violation)
+    assert budget.value_at(violation, baseline) == pytest.approx(value)
+    assert budget.describe(candidate, baseline) == shown
+
+
+def test_a_violation_of_a_score_is_in_tenths_of_the_uncompressed_models(make_candidate: MakeCandidate) -> None:
+    baseline, candidate = make_candidate(psnr=30.0), make_candidate(1, psnr=28.5)
+    assert Budget.parse("psnr >= 29", PSNR).violation(candidate, baseline) == pytest.approx(0.5 / 3)
+    share = Budget.parse("psnr >= 0.98x", PSNR)
+    assert share.violation(candidate, baseline) == pytest.approx((29.4 - 28.5) / 3)
+    assert share.value_at(share.violation(candidate, baseline), baseline) == pytest.approx(-28.5)
+    assert not share.met(candidate, baseline)
+    assert share.met(make_candidate(2, psnr=29.5), baseline)
+
+
+def test_there_is_no_share_of_what_is_not_above_zero(make_candidate: MakeCandidate) -> None:
+    baseline = make_candidate(psnr=-2.0)
+    with pytest.raises(ConfigError, match=r"no share of the uncompressed model's psnr, which is -2; write the value"):
+        Budget.parse("psnr >= 0.98x", PSNR).met(baseline, baseline)
+
+
+def test_before_a_task_is_known_a_budget_on_a_quality_is_read_by_its_form_alone() -> None:
+    for text in ("psnr >= 30", "mse <= 1.2x", "accuracy <= 0.05", "accuracy >= -1.0pt"):
+        assert Budget.parse(text, quality=None).text == text
+    with pytest.raises(ConfigError, match="latency is better when lower"):
+        Budget.parse("latency >= 2ms", quality=None)
 
 
 def with_interval(key: str, value: float, low: float, high: float, unit: str) -> Candidate:

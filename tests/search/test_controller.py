@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import optuna
@@ -182,6 +183,20 @@ def test_an_objective_that_is_not_measured_is_refused_before_any_trial(search_in
     with pytest.raises(ConfigError, match=r"'energy' was not measured for the uncompressed model; measured: accuracy"):
         search_in(evaluator, objectives=["accuracy", "energy"])
     assert not evaluator.evaluated
+
+
+def test_a_run_that_was_scored_by_another_metric_is_not_gone_on_with(search_in: SearchIn) -> None:
+    search_in(SyntheticEvaluator(), trials=4)
+    with pytest.raises(ConfigError, match=r"scored by accuracy \(higher is better\), and .* metric is mse \(lower is"):
+        search_in(EvaluatorOfErrors(), trials=8)
+
+
+class EvaluatorOfErrors(SyntheticEvaluator):
+    """Says that its task has a metric of its own."""
+
+    @property
+    def environment(self) -> Mapping[str, Any]:
+        return {"metric": {"name": "mse", "higher_is_better": False, "unit": "score"}}
 
 
 def test_the_final_step_measures_again_and_drops_what_was_there_by_luck(search_in: SearchIn) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from parefront.search import Budget, Candidate, Front, NoCandidate
+from parefront.search.metric import score
 from parefront.spaces import ConfigError, ParefrontError, Policy
 
 from .conftest import MakeCandidate
@@ -78,6 +79,22 @@ def test_select_gives_the_most_accurate_within_the_budgets(front: Front) -> None
 def test_select_by_another_metric(front: Front) -> None:
     assert front.select("accuracy >= -2.5pt", by="latency").trial == 3
     assert front.select("accuracy >= -2.5pt", by="size").trial == 3
+
+
+@pytest.mark.parametrize(
+    ("where", "trial"),
+    [
+        (("accuracy >= -2.5pt",), 3),
+        (("accuracy >= 0.87",), 4),
+        (("latency <= 0.5x",), 2),
+        (("size <= 385B",), 2),
+        (("accuracy >= -2.5pt", "latency <= 0.5x"), 2),
+    ],
+)
+def test_the_best_within_budgets_is_so_in_what_they_leave_free(
+    front: Front, where: tuple[str, ...], trial: int
+) -> None:
+    assert front.select(*where).trial == trial
 
 
 def test_select_without_a_budget_goes_by_those_of_the_run(front: Front) -> None:
@@ -156,7 +173,8 @@ def test_a_reference_must_be_worse_than_the_ideal(front: Front, reference: tuple
 def test_json_is_the_contract(front: Front, tmp_path: Path) -> None:
     member = dataclasses.replace(front[0], artifact=tmp_path / "artifacts" / "abc.onnx")
     shown = dataclasses.replace(front, candidates=(member,), folder=tmp_path).to_json()
-    assert list(shown) == ["baseline", "candidates"]
+    assert list(shown) == ["metric", "baseline", "candidates"]
+    assert shown["metric"] == {"name": "accuracy", "higher_is_better": True, "unit": "fraction"}
     assert shown["baseline"]["accuracy"] == {"value": 0.93, "low": 0.93, "high": 0.93, "n": 1, "unit": "fraction"}
     (entry,) = shown["candidates"]
     assert list(entry) == ["trial", "digest", "artifact", "policy", "metrics"]
@@ -173,6 +191,43 @@ def test_csv_has_a_row_a_member(front: Front, tmp_path: Path) -> None:
     assert [int(row["trial"]) for row in rows] == [1, 2, 3, 4, 5]
     assert float(rows[1]["latency_ratio"]) == 0.5
     assert {"accuracy", "accuracy_low", "accuracy_high"} <= rows[0].keys()
+
+
+@pytest.fixture
+def errors(make_candidate: MakeCandidate) -> Front:
+    """Three members and, as trial 4, one that is dominated; the objective called accuracy is an error."""
+    numbers = [(0.04, 0.9), (0.05, 0.5), (0.09, 0.2), (0.06, 0.6)]
+    candidates = [make_candidate(i, error=e, latency_ratio=t) for i, (e, t) in enumerate(numbers, start=1)]
+    baseline = make_candidate(error=0.04, latency_ratio=1.0)
+    return Front.of(candidates, OBJECTIVES, baseline, quality=score("error", higher_is_better=False))
+
+
+def test_the_front_of_an_error_has_the_least_error_first(errors: Front) -> None:
+    assert trials(errors) == [1, 2, 3]
+    assert [metric.name for metric in errors.objectives] == ["error", "latency"]
+
+
+@pytest.mark.parametrize("name", ["accuracy", "quality", "error"])
+def test_the_best_by_an_error_has_the_least(errors: Front, name: str) -> None:
+    assert errors.select(by=name).trial == 1
+    assert errors.select("latency <= 0.6x", by=name).trial == 2
+    assert errors.select(f"{name} <= 1.5x", by="latency").trial == 2
+    assert errors.select(f"{name} <= 0.1", by="latency").trial == 3
+
+
+def test_the_hypervolume_of_errors_counts_up_to_twice_the_uncompressed_models(errors: Front) -> None:
+    points = [[(c.metrics["error"].value - 0.04) / 0.04, c.metrics["latency_ratio"].value] for c in errors]
+    assert errors.hypervolume() == pytest.approx(moocore.hypervolume(np.array(points), ref=[1, 1]))
+    with pytest.raises(ConfigError, match=r"error > 0\.04, latency > 0"):
+        errors.hypervolume((0.03, 1.0))
+
+
+def test_json_and_csv_call_an_error_by_its_name(errors: Front, tmp_path: Path) -> None:
+    shown = errors.to_json()
+    assert shown["metric"] == {"name": "error", "higher_is_better": False, "unit": "score"}
+    assert shown["baseline"].keys() == {"error", "latency_ratio"}
+    with errors.to_csv(tmp_path / "front.csv").open() as stream:
+        assert "error_low" in next(csv.reader(stream))
 
 
 def test_members_do_not_depend_on_the_order_of_trials(make_candidate: MakeCandidate, baseline: Candidate) -> None:

@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from parefront.search.metric import score
 from parefront.search.rewards import REWARDS, Scores, scores
 
 NAMES = ("accuracy", "latency")
@@ -33,6 +34,11 @@ def test_the_hinge_costs_nothing_within_the_budget() -> None:
 
 def test_a_quality_beyond_one_counts_by_the_share_that_is_lost() -> None:
     assert scores((-27.0, 0.5), (-30.0, 1.0), NAMES, 0, 1, 0.6).error == pytest.approx(0.1)
+
+
+def test_a_quality_that_is_an_error_already_counts_as_a_share_of_the_uncompressed_models() -> None:
+    names = (score("mean_squared_error", higher_is_better=False), "latency")
+    assert scores((0.06, 0.5), (0.04, 1.0), names, 0, 1, 0.6).error == pytest.approx(1.5)
 
 
 def test_without_a_quality_the_first_cost_takes_its_place() -> None:

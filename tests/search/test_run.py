@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from parefront.search import Outcome, Run, RunBusy, RunNotFound
+from parefront.search import ACCURACY, Outcome, Run, RunBusy, RunNotFound
 from parefront.search.atomic import write_bytes
 from parefront.spaces import ConfigError, ParefrontError
 
@@ -62,6 +62,22 @@ def test_goes_on_with_more_trials_but_not_with_another_config(tmp_path: Path) ->
         Run.resume_or_create("demo", {**CONFIG, "search": {"trials": 9, "seed": 2}}, root=tmp_path)
 
 
+def test_a_run_reads_its_objectives_in_terms_of_the_metric_it_has_recorded(tmp_path: Path) -> None:
+    config = {"objectives": ["accuracy", "latency"], "budget": ["psnr >= 30", "quality >= 0.98x"]}
+    run = Run.create("demo", config, root=tmp_path)
+    run.write_environment({"metric": {"name": "psnr", "higher_is_better": True, "unit": "score"}})
+    for read in (run, Run.open("demo", root=tmp_path)):
+        assert [metric.key for metric in read.settings.objectives] == ["psnr", "latency_ratio"]
+        assert [budget.metric.name for budget in read.settings.budgets] == ["psnr", "psnr"]
+        assert read.settings.quality.higher_is_better
+
+
+def test_a_run_that_names_no_metric_is_one_of_top1_accuracy(tmp_path: Path) -> None:
+    run = Run.create("demo", CONFIG, root=tmp_path)
+    run.write_environment({"device": "of an older version"})
+    assert run.quality == ACCURACY
+
+
 @pytest.mark.parametrize(
     ("config", "says"),
     [
@@ -113,7 +129,7 @@ def test_what_a_search_leaves_behind(search_in: SearchIn) -> None:
 def test_json_is_the_contract(search_in: SearchIn) -> None:
     run, front = search_in(SyntheticEvaluator(blocks=4), trials=12)
     shown = run.to_json()
-    assert list(shown) == ["run", "trials", "seconds", "baseline", "candidates"]
+    assert list(shown) == ["run", "trials", "seconds", "metric", "baseline", "candidates"]
     assert shown["run"] == "run"
     assert list(shown["trials"]) == ["complete", "infeasible", "failed"]
     assert sum(shown["trials"].values()) == 12

@@ -7,6 +7,8 @@ from optuna.samplers import BaseSampler, NSGAIIISampler
 
 from parefront.search import SAMPLERS, SamplerContext, SamplerFactory
 from parefront.testing import SamplerConformance
+from parefront.testing.formula import ERROR
+from parefront.testing.samplers import suggestions
 
 SLOW = ("gp",)
 """A second a trial, from the eleventh on."""
@@ -26,6 +28,17 @@ class TestSlowSamplers(SamplerConformance):
     @pytest.fixture(params=SLOW)
     def sampler(self, request: pytest.FixtureRequest) -> SamplerFactory:
         return SAMPLERS[request.param]
+
+
+@pytest.mark.parametrize("name", ["auto", "bisect", "cmaes", "nsga2", "random", "uniform"])
+@pytest.mark.parametrize(
+    ("by_accuracy", "by_error"), [("accuracy >= -2.0pt", "quality <= 1.2x"), ("latency <= 0.7x",) * 2]
+)
+def test_an_error_that_rises_as_accuracy_falls_gives_the_same_search(
+    name: str, by_accuracy: str, by_error: str
+) -> None:
+    searched = suggestions(SAMPLERS[name], budgets=(by_accuracy,))
+    assert suggestions(SAMPLERS[name], budgets=(by_error,), quality=ERROR) == searched
 
 
 class TestAForeignSampler(SamplerConformance):

@@ -12,6 +12,7 @@ from torch.utils.data import TensorDataset
 from torchmetrics.classification import MulticlassAccuracy
 
 from parefront.evaluators import emit, open_session, paired_difference, run_outputs, split_inputs
+from parefront.search.metric import score
 from parefront.search.split import Split
 
 from ..flat import chain, op
@@ -71,13 +72,15 @@ def test_the_test_splits_metrics_have_a_prefix(
     assert split.score(sessions[1]).keys() == {"test_accuracy", "test_accuracy_change", "test_divergence"}
 
 
-def test_a_metric_of_the_users_own_is_the_accuracy(
+def test_a_metric_of_the_users_own_is_called_by_its_name(
     sessions: tuple[ort.InferenceSession, ...], dataset: TensorDataset
 ) -> None:
-    split = Split.of("", dataset, MulticlassAccuracy(4, average="micro"))
-    assert split.score_reference(sessions[0])["accuracy"].value == pytest.approx(0.95)
+    share_right = score("share_right", higher_is_better=True)
+    split = Split.of("", dataset, MulticlassAccuracy(4, average="micro"), quality=share_right)
+    assert split.score_reference(sessions[0])["share_right"].value == pytest.approx(0.95)
     scores = split.score(sessions[1])
-    assert scores.keys() == {"accuracy", "divergence"}
+    assert scores.keys() == {"share_right", "divergence"}
+    assert scores["share_right"].unit == "score"
     assert scores["divergence"].unit == "fraction"
 
 

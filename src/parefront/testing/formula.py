@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ..evaluators import Measurement
-from ..search import Candidate, metric_key
+from ..search import ACCURACY, Candidate, Metric, metric_key
+from ..search.metric import score
 from ..search.sensitivity import Sensitivity
 from ..spaces import Choice, Knob, Layer, Policy, SearchSpace
 
 BLOCKS = 4
+ERROR = score("mean_squared_error", higher_is_better=False)
+"""Another quality of the formula's network than its accuracy: better when lower."""
 
 _LOSS = {"drop_blocks": 0.008, "prune_channels": 0.006, "quantize": 0.0003}
 _LATENCY = {"drop_blocks": 0.2, "prune_channels": 0.1, "quantize": 0.06}
@@ -41,16 +44,20 @@ def formula_layers() -> dict[str, Layer]:
     return layers
 
 
-def measured(policy: Policy) -> Candidate:
-    """The candidate that a policy gives: every change costs accuracy, and saves time and bytes."""
+def measured(policy: Policy, quality: Metric = ACCURACY) -> Candidate:
+    """The candidate that a policy gives: every change costs quality, and saves time and bytes.
+
+    ``quality`` is accuracy or :data:`ERROR`, which rises by what accuracy falls.
+    """
     accuracy, latency, size = 0.93, 1.0, 1.0
     for name, choice in policy.items():
         accuracy -= _loss(name, choice)
         latency -= _share(name, choice) * _LATENCY[name.split("/")[0]]
         size -= _share(name, choice) * _SIZE[name.split("/")[0]]
     ratio, size = max(latency, 0.05), max(size, 0.02)
+    value = accuracy if quality.higher_is_better else 0.1 + (0.93 - accuracy)
     metrics = {
-        "accuracy": Measurement(accuracy, accuracy - 0.005, accuracy + 0.005, 2000, "fraction"),
+        quality.key: Measurement(value, value - 0.005, value + 0.005, 2000, quality.unit),
         "latency_ratio": Measurement(ratio, 0.99 * ratio, 1.01 * ratio, 64, "x"),
         "latency_ms": Measurement.exact(2 * ratio, "ms"),
         "size_bytes": Measurement.exact(1e6 * size, "bytes"),
@@ -58,14 +65,14 @@ def measured(policy: Policy) -> Candidate:
     return Candidate(policy, metrics)
 
 
-def probed(objectives: Collection[str]) -> Sensitivity:
+def probed(objectives: Collection[str | Metric]) -> Sensitivity:
     """What each choice does alone: its divergence, and what it saves of those objectives that are costs."""
     space = formula_space()
 
     def saves(shares: dict[str, float]) -> dict[str, tuple[float, ...]]:
         return {k.name: tuple(_share(k.name, c) * shares[k.compressor] for c in k.choices) for k in space}
 
-    wanted = {metric_key(name) for name in objectives}
+    wanted = set(map(metric_key, objectives))
     tables = {key: table for key, table in (("latency_ratio", _LATENCY), ("size_bytes", _SIZE)) if key in wanted}
     return Sensitivity(
         space,

@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ..search import Budget, SamplerContext, SamplerFactory, SpaceExhausted
+from ..search import ACCURACY, Budget, Metric, SamplerContext, SamplerFactory, SpaceExhausted, metric_of
 from ..search.record import Outcome, TrialRecord
 from ..search.repeatable import RepeatableSampler
 from ..search.study import RunStudy
 from ..spaces import Policy
-from .formula import formula_layers, formula_space, measured, probed
+from .formula import ERROR, formula_layers, formula_space, measured, probed
 
 OBJECTIVES = ("accuracy", "latency")
 BUDGETS = ("latency <= 0.7x",)
@@ -73,6 +73,11 @@ class SamplerConformance:
     def test_objectives_without_accuracy_are_served(self, sampler: SamplerFactory) -> None:
         assert len(set(self.suggestions(sampler, objectives=("latency", "size")))) > 2
 
+    def test_a_quality_that_is_better_when_lower_is_served(self, sampler: SamplerFactory) -> None:
+        policies = self.suggestions(sampler, quality=ERROR)
+        assert len(policies) == len(self.suggestions(sampler))
+        assert len(set(policies)) > 2
+
     def test_budgets_that_no_policy_meets_are_served(self, sampler: SamplerFactory) -> None:
         policies = self.suggestions(sampler, budgets=("latency <= 0.001x", "accuracy >= 0.99"))
         assert len(policies) == len(self.suggestions(sampler, budgets=()))
@@ -92,6 +97,7 @@ def suggestions(
     objectives: tuple[str, ...] = OBJECTIVES,
     budgets: tuple[str, ...] = BUDGETS,
     trials: int = TRIALS,
+    quality: Metric = ACCURACY,
 ) -> list[Policy]:
     """The policies of all trials, in order.
 
@@ -104,13 +110,13 @@ def suggestions(
         objectives: of accuracy, latency and size.
         budgets: as a config has them.
         trials: how many.
-        budgets: told to the study as constraints.
+        quality: what ``accuracy`` means: itself or :data:`~parefront.testing.formula.ERROR`.
     """
-    context = formula_context(seed, objectives, budgets, trials)
+    context = formula_context(seed, objectives, budgets, trials, quality)
 
     def study() -> RunStudy:
         sampler = RepeatableSampler(factory, replace(context, memory={}))
-        made = RunStudy(objectives, context.budgets, context.baseline, sampler)
+        made = RunStudy(context.objectives, context.budgets, context.baseline, sampler)
         if folder is not None:
             made.keep_in(folder, None)
         return made
@@ -124,7 +130,7 @@ def suggestions(
             policy = context.space.suggest(trial)
         except SpaceExhausted:
             break
-        current.tell(trial, policy, records.setdefault(policy, _record(number, policy, failing)))
+        current.tell(trial, policy, records.setdefault(policy, _record(number, policy, failing, quality)))
         asked.append(policy)
         if number in restarts:
             current.close()
@@ -138,24 +144,26 @@ def formula_context(
     objectives: tuple[str, ...] = OBJECTIVES,
     budgets: tuple[str, ...] = BUDGETS,
     trials: int = TRIALS,
+    quality: Metric = ACCURACY,
 ) -> SamplerContext:
     """What a sampler is told of the formula: its layers and probes, too."""
-    parsed = tuple(Budget.parse(text) for text in budgets)
+    parsed = tuple(Budget.parse(text, quality) for text in budgets)
+    metrics = tuple(metric_of(name, quality) for name in objectives)
     return SamplerContext(
         seed,
         formula_space(),
-        objectives,
+        metrics,
         parsed,
         trials,
-        measured(Policy()),
+        measured(Policy(), quality),
         search_seed=seed,
         layers=formula_layers(),
-        probe=lambda: probed(objectives),
+        probe=lambda: probed(metrics),
     )
 
 
-def _record(number: int, policy: Policy, failing: int) -> TrialRecord:
+def _record(number: int, policy: Policy, failing: int, quality: Metric) -> TrialRecord:
     if failing and int(policy.digest[:8], 16) % failing == 0:
         outcome = Outcome.INFEASIBLE if int(policy.digest[8:10], 16) % 2 else Outcome.FAILED
         return TrialRecord(number, policy, outcome, reason="as the test wants it")
-    return TrialRecord(number, policy, Outcome.COMPLETE, measured(policy))
+    return TrialRecord(number, policy, Outcome.COMPLETE, measured(policy, quality))

@@ -1,0 +1,142 @@
+"""A metric: what it is called, where its measurement is found, its unit, which way is better; the ones built in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+Units = tuple[tuple[str, float], ...]
+
+_BYTES: Units = (("b", 1), ("kb", 1e3), ("mb", 1e6), ("gb", 1e9), ("kib", 2**10), ("mib", 2**20), ("gib", 2**30))
+_COUNTS: Units = (("", 1), ("k", 1e3), ("m", 1e6), ("g", 1e9))
+
+TEN_POINTS = 0.10
+"""Accuracy lost, as a fraction, at which the default reference of the hypervolume stands: more is of no use."""
+TENTH, TWICE = 0.1, 1.0
+"""The same of a score in a unit of its own, as a share of the uncompressed model's: of one that is better when higher
+it is a tenth; one that is better when lower, an error, may be twice as great."""
+
+
+class Kind(StrEnum):
+    """How a metric comes about.
+
+    A quality is scored on a split, a counted cost is known exactly once the network is built, a timed one is read on a
+    device, so that another reading knows better, and memory is read on the first device alone.
+    """
+
+    QUALITY = "quality"
+    COUNTED = "counted"
+    TIMED = "timed"
+    MEMORY = "memory"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric.
+
+    Attributes:
+        name: as users write it, e.g. ``"latency"``; on a named device ``"latency@pi"``.
+        key: of its measurement in ``Candidate.metrics``, in JSON and in CSV.
+        unit: of that measurement: ``"fraction"``, ``"score"`` (a task's own metric, which has none), ``"x"``, ``"ms"``,
+            ``"bytes"``, ``"MACs"``, ``"parameters"``, ``"mJ"``.
+        kind: how it comes about.
+        higher_is_better: its direction.
+        absolute_key: of the measurement that bounds in its own unit are about, where that is another one.
+        units: what such bounds are written in, each with its size in the measurement's unit.
+    """
+
+    name: str
+    key: str
+    unit: str
+    kind: Kind
+    higher_is_better: bool = False
+    absolute_key: str = ""
+    units: Units = ()
+
+    @property
+    def is_quality(self) -> bool:
+        """Whether it says how good the outputs are, in either direction; all others are costs."""
+        return self.kind is Kind.QUALITY
+
+    @property
+    def is_fraction(self) -> bool:
+        """Whether it is a share of answers: shown in per cent, its changes in points."""
+        return self.unit == "fraction"
+
+    @property
+    def sign(self) -> float:
+        """What its values are multiplied by so that lower is better."""
+        return -1.0 if self.higher_is_better else 1.0
+
+    @property
+    def worded(self) -> str:
+        """Its name with its direction, for axes: ``"mean_squared_error (lower is better)"``."""
+        return f"{self.name} ({'higher' if self.higher_is_better else 'lower'} is better)"
+
+    def on(self, device: str) -> Metric:
+        """The same on a named device; ``""`` is the only or the first one."""
+        if not device:
+            return self
+        absolute = f"{self.absolute_key}@{device}" if self.absolute_key else ""
+        return replace(self, name=f"{self.name}@{device}", key=f"{self.key}@{device}", absolute_key=absolute)
+
+    def useful_loss(self, uncompressed: float) -> float:
+        """By how much a quality may be worse than the uncompressed model's, of this value, and still be of use.
+
+        What a loss is measured in wherever it is weighed against a cost; above zero.
+        """
+        if self.is_fraction:
+            return TEN_POINTS
+        return (TENTH if self.higher_is_better else TWICE) * abs(uncompressed) or TEN_POINTS
+
+    def to_json(self) -> dict[str, Any]:
+        """What a run keeps of its task's metric."""
+        return {"name": self.name, "higher_is_better": self.higher_is_better, "unit": self.unit}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Metric:
+        """The inverse of :meth:`to_json`."""
+        name, unit = str(fields["name"]), str(fields["unit"])
+        return cls(name, name, unit, Kind.QUALITY, bool(fields["higher_is_better"]))
+
+
+def score(name: str, higher_is_better: bool) -> Metric:
+    """A task's own metric: its name is its key, and its unit is nobody's but its own."""
+    return Metric(name, name, "score", Kind.QUALITY, higher_is_better)
+
+
+ACCURACY = Metric("accuracy", "accuracy", "fraction", Kind.QUALITY, higher_is_better=True)
+"""Top-1 accuracy: the metric of a task that names no other."""
+
+QUALITY_NAMES = ("accuracy", "quality")
+"""What every task's metric may be called in configs, budgets and options, beside its own name."""
+
+LATENCY = Metric(
+    "latency",
+    "latency_ratio",
+    "x",
+    Kind.TIMED,
+    absolute_key="latency_ms",
+    units=(("us", 1e-3), ("ms", 1.0), ("s", 1e3)),
+)
+"""Judged by its ratio to the uncompressed model, measured interleaved with it: unlike milliseconds it does not drift
+with the machine's load and clock."""
+LATENCY_MS = Metric("latency_ms", "latency_ms", "ms", Kind.TIMED)
+
+COSTS: Mapping[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        LATENCY,
+        Metric("size", "size_bytes", "bytes", Kind.COUNTED, units=_BYTES),
+        Metric("macs", "macs", "MACs", Kind.COUNTED, units=_COUNTS),
+        Metric("params", "params", "parameters", Kind.COUNTED, units=_COUNTS),
+        Metric("memory", "memory_bytes", "bytes", Kind.MEMORY, units=_BYTES),
+        Metric("energy", "energy_mj", "mJ", Kind.TIMED, units=(("uj", 1e-3), ("mj", 1.0), ("j", 1e3))),
+    )
+}
+"""The costs that are built in, by name."""
+
+BY_KEY: Mapping[str, Metric] = {metric.key: metric for metric in (*COSTS.values(), LATENCY_MS)}
+"""Costs by the key of their measurement, which is understood as a name, too."""
