@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -89,11 +90,12 @@ class Digester:
     def add(self, index: int, image: Any, target: Any) -> None:
         """One more sample; ``index`` is for error messages."""
         try:
-            digest, of_target = digest_of_value(image), digest_of_value(target)
+            digest = digest_of_value(image)
+            self._inputs.append(digest[:8])
+            self._whole.update(digest)
+            _feed(self._whole.update, target)
         except TypeError as error:
             raise TaskError(f"{self._name}: sample {index}: {error}") from error
-        self._whole.update(digest + of_target)
-        self._inputs.append(digest[:8])
 
     def result(self) -> SplitDigest:
         """The digest of what was added."""
@@ -117,7 +119,9 @@ def digest_of_value(value: Any) -> bytes:
 
 
 def _feed(update: Callable[[Any], object], value: Any) -> None:
-    if value is None or isinstance(value, str | bytes):
+    if isinstance(value, np.ndarray | np.generic | torch.Tensor):
+        _feed_array(update, value)
+    elif value is None or isinstance(value, str | bytes):
         update(f"{type(value).__name__} {value!r}\n".encode())
     elif isinstance(value, Mapping):
         update(b"mapping of %d\n" % len(value))
@@ -129,9 +133,18 @@ def _feed(update: Callable[[Any], object], value: Any) -> None:
         for item in value:
             _feed(update, item)
     else:
-        array = _numbers(value)
-        update(f"{array.dtype.str} {array.shape}\n".encode())
-        update(np.ascontiguousarray(array).data)
+        _feed_array(update, value)
+
+
+def _feed_array(update: Callable[[Any], object], value: Any) -> None:
+    array = _numbers(value)
+    update(_header(array.dtype, array.shape))
+    update(array.data if array.flags.c_contiguous else array.tobytes())
+
+
+@lru_cache
+def _header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    return f"{dtype.str} {shape}\n".encode()
 
 
 def _numbers(value: Any) -> Array:
