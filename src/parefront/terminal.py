@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .search import Candidate, Front
-from .search.events import Done, Event, Finalising, Finished, Probed, Probing, Started
+from .search.events import Done, Event, Finalising, Finished, Probed, Probing, Started, Warned
 from .search.record import TrialRecord
 from .tables import describe, front_table
 from .units import duration, plural
@@ -40,7 +40,7 @@ class View(Protocol):
     ) -> None: ...
 
     def phase(self, name: str) -> None:
-        """A step of the preparation begins, e.g. ``"tracing the model"``."""
+        """A step of the preparation begins, ``"tracing the model"``, or has come further, ``"reading: 5 of 9"``."""
         ...
 
     def event(self, event: Event) -> None:
@@ -67,9 +67,12 @@ class Progress:
         self.probing: Probing | None = None
         self.finalising: Finalising | None = None
         self.message = ""
+        self.warnings: list[str] = []
 
     def update(self, event: Event) -> None:
         match event:
+            case Warned():
+                self.warnings.append(event.message)
             case Started():
                 self.searching_since = time.monotonic()
                 self.done = self.done_before = event.done
@@ -136,6 +139,8 @@ class PlainView:
     def event(self, event: Event) -> None:
         self._progress.update(event)
         match event:
+            case Warned(message=message):
+                self._say(f"warning: {message}")
             case Started(done=done, total=total, baseline=baseline):
                 going_on = f", going on after {plural(done, 'trial')}" if done else ""
                 self._say(f"uncompressed: {describe(baseline)}; {plural(total, 'trial')}{going_on}")
@@ -153,6 +158,8 @@ class PlainView:
             case Done(message=message):
                 if message:
                     self._say(message)
+                for warning in self._progress.warnings:  # the first ones are far above by then
+                    self._say(f"warning: {warning}")
 
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -191,8 +198,11 @@ class LiveView:
         self._live.stop()
 
     def phase(self, name: str) -> None:
-        self._finish_phase()
-        self._phase, self._phase_since = name, time.monotonic()
+        if name.partition(":")[0] == self._phase.partition(":")[0]:
+            self._phase = name  # it has come further
+        else:
+            self._finish_phase()
+            self._phase, self._phase_since = name, time.monotonic()
         if name.startswith("measuring"):
             self._ticking.clear()
         else:
@@ -203,7 +213,9 @@ class LiveView:
         self._finish_phase()
         self._ticking.clear()
         self._progress.update(event)
-        if isinstance(event, Started):
+        if isinstance(event, Warned):
+            self._console.print(Text(f"warning: {event.message}", style="yellow"))
+        elif isinstance(event, Started):
             self._console.print(Text.assemble(("uncompressed ", "dim"), describe(event.baseline)))
         elif isinstance(event, Probed) and event.unpaying:
             self._console.print(Text(never_pays(event.unpaying), style="yellow"))
