@@ -48,8 +48,16 @@ class TensorPair:
 
     def take(self, indices: Indices) -> tuple[Array, Array]:
         """The samples at these indices of the dataset: inputs and targets ``(len(indices), …)``, a copy."""
-        rows = torch.from_numpy(indices if self.rows is None else self.rows[indices])
-        return to_array(self.inputs[rows]), to_array(self.targets[rows])
+        return self.inputs_at(indices), self.targets_at(indices)
+
+    def inputs_at(self, indices: Indices) -> Array:
+        return to_array(self.inputs[self._rows(indices)])
+
+    def targets_at(self, indices: Indices) -> Array:
+        return to_array(self.targets[self._rows(indices)])
+
+    def _rows(self, indices: Indices) -> torch.Tensor:
+        return torch.from_numpy(indices if self.rows is None else self.rows[indices])
 
     @property
     def sample_bytes(self) -> int:

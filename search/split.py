@@ -12,15 +12,16 @@ import onnxruntime as ort
 
 from ..evaluators import (
     Measurement,
+    SplitSamples,
     correct,
     divergence,
+    drawn_indices,
     metric_score,
     paired_difference,
     proportion,
     run_outputs,
-    split_inputs,
 )
-from ..spaces import Dataset
+from ..spaces import Dataset, TaskError
 
 FIRST_LOOK = 128
 """Images of the first look; every further one has twice as many. A multiple of the batch, so that looking changes no
@@ -31,7 +32,8 @@ output."""
 class Split:
     """Inputs ``(n, …)`` and targets ``(n, …)`` of one split, and how they are scored.
 
-    Their order is random, so that any first part of them is a fair sample of all.
+    Their order is random, so that any first part of them is a fair sample of all. Large splits are not held in memory,
+    but read batch by batch whenever they are scored; what is kept of them are targets and the reference.
 
     Attributes:
         name: prefix of its metrics: ``""`` for the search split, ``"test_"`` for the test split.
@@ -40,19 +42,18 @@ class Split:
     """
 
     name: str
-    inputs: np.ndarray
-    targets: np.ndarray
+    samples: SplitSamples
     metric: Any
     reference: np.ndarray | None = field(default=None, init=False)
 
     @classmethod
     def of(cls, name: str, dataset: Dataset, metric: Any, limit: int | None = None, seed: int = 0) -> Split:
-        """Stack at most ``limit`` samples; which, and in which order, is drawn by ``seed``."""
-        inputs, targets = split_inputs(dataset, limit, seed, shuffled=True)  # type: ignore[arg-type]
-        return cls(name, np.ascontiguousarray(inputs, np.float32), targets, metric)
+        """At most ``limit`` samples; which, and in which order, is drawn by ``seed``."""
+        indices = drawn_indices(dataset, limit, seed, shuffled=True)
+        return cls(name, SplitSamples(dataset, indices, _in_task(name)), metric)
 
     def __len__(self) -> int:
-        return len(self.inputs)
+        return len(self.samples)
 
     @property
     def is_top1(self) -> bool:
@@ -67,19 +68,28 @@ class Split:
     def growing(self, session: ort.InferenceSession) -> Iterator[np.ndarray]:
         """The outputs of an artefact on a first part of the split, shape ``(m, …)``; m doubles until it is n."""
         ends = _ends(len(self))
-        parts: list[np.ndarray] = []
+        outputs = np.empty(0)
         for start, end in zip([0, *ends], ends, strict=False):
-            parts.append(run_outputs(session, self.inputs[start:end]))
-            yield np.concatenate(parts)
+            part = run_outputs(session, self.samples.part(start, end))
+            if start == 0:
+                outputs = np.empty((len(self), *part.shape[1:]), part.dtype)
+            outputs[start:end] = part
+            yield outputs[:end]
 
     def score(self, session: ort.InferenceSession) -> dict[str, Measurement]:
         """The scores of an artefact on all of the split."""
-        return self.scores(run_outputs(session, self.inputs))
+        return self.scores(self._outputs(session))
 
     def score_reference(self, session: ort.InferenceSession) -> dict[str, Measurement]:
-        """Score the uncompressed model, and remember its outputs."""
+        """Score the uncompressed model, and remember its outputs.
+
+        Raises:
+            TaskError: where a label is no class of it.
+        """
         self.reference = None
-        outputs = run_outputs(session, self.inputs)
+        outputs = self._outputs(session)
+        if self.is_top1:
+            self._check_labels(outputs.shape[-1])
         scores = self.accuracy(outputs)
         self.reference = outputs
         return scores
@@ -101,16 +111,34 @@ class Split:
         """
         count = len(outputs)
         if not self.is_top1:
-            return {f"{self.name}accuracy": metric_score(self.metric, outputs, self.targets[:count])}
-        right = correct(outputs, self.targets[:count])
+            return {f"{self.name}accuracy": metric_score(self.metric, outputs, self.samples.targets(count))}
+        right = correct(outputs, self.samples.targets(count))
         measured = proportion(int(right.sum()), count)
         if self.reference is None:
             return {f"{self.name}accuracy": measured}
-        reference = correct(self.reference, self.targets)
+        reference = correct(self.reference, self.samples.targets(len(self)))
         change = paired_difference(right, reference[:count])
         if count < len(self):
             measured = _sum(proportion(int(reference.sum()), len(self)), change)
         return {f"{self.name}accuracy": measured, f"{self.name}accuracy_change": change}
+
+    def _outputs(self, session: ort.InferenceSession) -> np.ndarray:
+        """On all samples."""
+        return run_outputs(session, self.samples.part(0, len(self)))
+
+    def _check_labels(self, classes: int) -> None:
+        labels = self.samples.targets(len(self))
+        outside = np.flatnonzero((labels < 0) | (labels >= classes) | (labels % 1 != 0))
+        if len(outside):
+            raise TaskError(
+                f"{_in_task(self.name)}: label {labels[outside[0]]} of sample {self.samples.indices[outside[0]]} is "
+                f"out of range; the model has {classes} classes, expected 0 to {classes - 1}"
+            )
+
+
+def _in_task(name: str) -> str:
+    """How messages name the split whose metrics have this prefix."""
+    return f"task.{name.rstrip('_') or 'search'}"
 
 
 def _ends(count: int) -> list[int]:
