@@ -10,6 +10,7 @@ from .errors import DeviceError
 from .latency import Latency, LatencyProtocol, measure
 from .lock import THIS_MACHINE, shared
 from .measurement import Measurement, paired_difference, proportion
+from .metric_stream import MetricStream
 from .parity import ParityError, check_parity, prove
 from .pfz import load_packed
 from .shares import by_module, layer_shares
@@ -28,6 +29,7 @@ __all__ = [
     "Latency",
     "LatencyProtocol",
     "Measurement",
+    "MetricStream",
     "ParityError",
     "SplitDigest",
     "SplitSamples",

@@ -21,7 +21,7 @@ from .split_samples import Stack
 
 Array = NDArray[Any]
 
-_CHUNKS = 20
+CHUNKS = 20
 
 
 class Metric(Protocol):
@@ -143,9 +143,16 @@ def metric_score(metric: Metric, outputs: Array, targets: Array, unit: str = "sc
     predictions, truth = (torch.from_numpy(np.ascontiguousarray(array)) for array in (outputs, targets))
     value = _computed(metric, predictions, truth)
     if n < 4:
-        return Measurement(value, value, value, n, unit, noisy=True)
+        return chunk_interval(value, [], n, unit)
     order = torch.from_numpy(np.random.default_rng(seed).permutation(n))
-    chunks = [_computed(metric, predictions[part], truth[part]) for part in order.tensor_split(min(_CHUNKS, n // 2))]
+    chunks = [_computed(metric, predictions[part], truth[part]) for part in order.tensor_split(min(CHUNKS, n // 2))]
+    return chunk_interval(value, chunks, n, unit)
+
+
+def chunk_interval(value: float, chunks: list[float], n: int, unit: str) -> Measurement:
+    """A score of `n` samples, with the interval that random chunks of them give; `noisy` where there are none."""
+    if not chunks:
+        return Measurement(value, value, value, n, unit, noisy=True)
     half = student_half_width(np.array(chunks))
     return Measurement(value, value - half, value + half, n, unit)
 

@@ -13,6 +13,10 @@ STACKED_BYTES = 2**30
 """Inputs of a split that take more than this are read anew each time they are scored."""
 COPIED_BYTES = 2**26
 """And so are those that take more than this where the dataset has them in memory anyway, so that a stack is a copy."""
+TARGET_BYTES = 2**28
+"""Targets that take more than this are read anew, too: maps of a class for every pixel."""
+STACKED_AT_ONCE = 8
+"""Samples that are held twice while they are stacked."""
 
 
 class SplitSamples:
@@ -20,7 +24,7 @@ class SplitSamples:
 
     A dataset of tensors is indexed as a whole and not copied. Of all others the inputs are stacked once where they are
     small (:data:`STACKED_BYTES`, :data:`COPIED_BYTES`), and else read batch by batch whenever they are asked for.
-    Targets are kept from the first reading on.
+    Targets that are small are kept from the first reading on.
 
     Args:
         dataset: map-style, of ``(input, target)``.
@@ -34,34 +38,43 @@ class SplitSamples:
         self._held = TensorPair.of(dataset)
         self._targets = Stack(len(indices), name)
         self._inputs: Stack | None = None
-        if self._held is not None:
-            self._targets.fill(self._held.targets_at(indices))
-        elif not self._reads_each_time():
-            self._inputs = Stack(len(indices), name, np.float32)
-            self._read(0, len(indices), self._inputs)
+        if self._held is None and not self._reads_each_time():
+            stack = Stack(len(indices), name, np.float32)
+            for start in range(0, len(indices), STACKED_AT_ONCE):
+                inputs, _ = self._read(start, min(start + STACKED_AT_ONCE, len(indices)))
+                stack.extend(inputs, int(indices[start]))
+            self._inputs = stack
 
     def __len__(self) -> int:
         return len(self.indices)
 
-    def inputs(self, start: int, end: int) -> Array:
-        """The inputs from ``start`` to before ``end``, shape ``(end - start, …)``; none of them is NaN or infinite.
+    def read(self, start: int, end: int) -> tuple[Array, Array]:
+        """Inputs and targets from ``start`` to before ``end``, shape ``(end - start, …)``; no input is NaN or infinite.
 
         Raises:
             TaskError: naming the sample that cannot be read, or differs from others in shape.
         """
         if self._held is not None:
+            return self.inputs(start, end), self.targets(start, end)
+        if self._inputs is not None and self._targets.filled >= end:
+            return self.inputs(start, end), self.targets(start, end)
+        return self._read(start, end)
+
+    def inputs(self, start: int, end: int) -> Array:
+        """The inputs alone."""
+        if self._held is not None:
             return np.ascontiguousarray(self._held.inputs_at(self.indices[start:end]), np.float32)
         if self._inputs is not None:
             return self._inputs.array[start:end]
-        block = Stack(min(end, len(self)) - start, self._name, np.float32)
-        self._read(start, start + len(block), block)
-        return block.array
+        return self._read(start, end)[0]
 
-    def targets(self, count: int) -> Array:
-        """The first ``count`` targets, shape ``(count, …)``."""
-        if self._targets.filled < count:
-            self._read(self._targets.filled, count, None)
-        return self._targets.array[:count]
+    def targets(self, start: int, end: int) -> Array:
+        """The targets alone."""
+        if self._held is not None:
+            return self._held.targets_at(self.indices[start:end])
+        if self._targets.filled >= end:
+            return self._targets.array[start:end]
+        return self._read(start, end)[1]
 
     def part(self, start: int, end: int) -> InputsPart:
         """The inputs from ``start`` to before ``end`` as a sequence that is read batch by batch."""
@@ -74,18 +87,21 @@ class SplitSamples:
         size = len(self) * to_array(first).size * np.dtype(np.float32).itemsize
         return size > (COPIED_BYTES if hands_out_its_own else STACKED_BYTES)
 
-    def _read(self, start: int, end: int, into: Stack | None) -> None:
-        """Read samples; inputs go ``into`` a stack, and targets that were not read before are kept."""
-        for position in range(start, end):
-            index = int(self.indices[position])
+    def _read(self, start: int, end: int) -> tuple[Array, Array]:
+        """From the dataset; targets that were not read before are kept where all of them are small."""
+        indices = self.indices[start:end].tolist()
+        inputs, targets = Stack(len(indices), self._name, np.float32), Stack(len(indices), self._name)
+        for index in indices:
             image, target = read_sample(self._dataset, index, self._name)
-            if into is not None:
-                array = to_array(image)
-                if not np.isfinite(array).all():
-                    raise TaskError(f"{self._name}: sample {index} holds NaN or infinite values")
-                into.put(array, index)
-            if position == self._targets.filled:
-                self._targets.put(to_array(target), index)
+            array = to_array(image)
+            if not np.isfinite(array).all():
+                raise TaskError(f"{self._name}: sample {index} holds NaN or infinite values")
+            inputs.put(array, index)
+            targets.put(to_array(target), index)
+        known = self._targets.filled
+        if start <= known < end and len(self) * targets.array[0].nbytes <= TARGET_BYTES:
+            self._targets.extend(targets.array[known - start :], indices[known - start])
+        return inputs.array, targets.array
 
 
 class InputsPart:
@@ -120,26 +136,26 @@ class Stack:
         return self._length
 
     def put(self, value: Array, index: int) -> None:
-        """The next row; ``index`` is that of the sample, for error messages.
+        """One more row; ``index`` is that of the sample, for error messages.
 
         Raises:
             TaskError: where its shape is another one than that of the rows before.
         """
+        self.extend(value[np.newaxis], index)
+
+    def extend(self, rows: Array, index: int) -> None:
+        """More rows ``(m, …)``; as :meth:`put`."""
         if self.filled == 0:
-            self.array = np.empty((self._length, *value.shape), self._dtype or value.dtype)
-        if value.shape != self.array.shape[1:]:
+            self.array = np.empty((self._length, *rows.shape[1:]), self._dtype or rows.dtype)
+        if rows.shape[1:] != self.array.shape[1:]:
             raise TaskError(
-                f"{self._name}: sample {index} has an array of shape {value.shape}, others have "
+                f"{self._name}: sample {index} has an array of shape {rows.shape[1:]}, others have "
                 f"{self.array.shape[1:]}; expected one shape, so that samples can be batched"
             )
-        if self._dtype is None and value.dtype != self.array.dtype:
-            self.array = self.array.astype(np.result_type(self.array, value), copy=False)
-        self.array[self.filled] = value
-        self.filled += 1
-
-    def fill(self, rows: Array) -> None:
-        """All rows at once."""
-        self.array, self.filled = rows, len(rows)
+        if self._dtype is None and rows.dtype != self.array.dtype:
+            self.array = self.array.astype(np.result_type(self.array, rows), copy=False)
+        self.array[self.filled : self.filled + len(rows)] = rows
+        self.filled += len(rows)
 
 
 def _address(value: Any) -> int | None:

@@ -12,6 +12,7 @@ import onnxruntime as ort
 
 from ..evaluators import (
     Measurement,
+    MetricStream,
     SplitSamples,
     correct,
     divergence,
@@ -21,11 +22,16 @@ from ..evaluators import (
     proportion,
     run_outputs,
 )
+from ..evaluators.split_samples import Stack
 from ..spaces import Dataset, TaskError
 
 FIRST_LOOK = 128
 """Images of the first look; every further one has twice as many. A multiple of the batch, so that looking changes no
 output."""
+KEPT_BYTES = 2**29
+"""Outputs and targets that take more than this are scored batch by batch where the metric is the user's own; the
+divergence is then that of the first ones, which take so many."""
+BATCH = 64
 
 
 @dataclass(eq=False)
@@ -38,13 +44,15 @@ class Split:
     Attributes:
         name: prefix of its metrics: ``""`` for the search split, ``"test_"`` for the test split.
         metric: ``"accuracy"`` or a torchmetrics metric.
-        reference: the uncompressed model's outputs, shape ``(n, …)``; set by scoring it first.
+        reference: the uncompressed model's outputs, shape ``(n, …)``, or the first of them where they are large; set
+            by scoring it first.
     """
 
     name: str
     samples: SplitSamples
     metric: Any
     reference: np.ndarray | None = field(default=None, init=False)
+    _sample_bytes: int | None = field(default=None, init=False)
 
     @classmethod
     def of(cls, name: str, dataset: Dataset, metric: Any, limit: int | None = None, seed: int = 0) -> Split:
@@ -78,7 +86,8 @@ class Split:
 
     def score(self, session: ort.InferenceSession) -> dict[str, Measurement]:
         """The scores of an artefact on all of the split."""
-        return self.scores(self._outputs(session))
+        kept = self._kept(session)
+        return self.scores(self._outputs(session)) if kept == len(self) else self._streamed(session, kept)[0]
 
     def score_reference(self, session: ort.InferenceSession) -> dict[str, Measurement]:
         """Score the uncompressed model, and remember its outputs.
@@ -87,6 +96,10 @@ class Split:
             TaskError: where a label is no class of it.
         """
         self.reference = None
+        kept = self._kept(session)
+        if kept < len(self):
+            scores, self.reference = self._streamed(session, kept)
+            return scores
         outputs = self._outputs(session)
         if self.is_top1:
             self._check_labels(outputs.shape[-1])
@@ -97,11 +110,7 @@ class Split:
     def scores(self, outputs: np.ndarray) -> dict[str, Measurement]:
         """The metrics of outputs on the first m samples: :meth:`accuracy`, and once the uncompressed model was scored
         ``divergence``, where all are finite."""
-        scores = self.accuracy(outputs)
-        if self.reference is not None and np.isfinite(outputs).all():
-            before = self.reference[: len(outputs)]
-            scores[f"{self.name}divergence"] = divergence(outputs, before, classes=self.is_top1)
-        return scores
+        return self.accuracy(outputs) | self._divergence(outputs)
 
     def accuracy(self, outputs: np.ndarray) -> dict[str, Measurement]:
         """``accuracy`` on the first m samples and, for top-1 accuracy, its paired ``accuracy_change``.
@@ -111,23 +120,51 @@ class Split:
         """
         count = len(outputs)
         if not self.is_top1:
-            return {f"{self.name}accuracy": metric_score(self.metric, outputs, self.samples.targets(count))}
-        right = correct(outputs, self.samples.targets(count))
+            return {f"{self.name}accuracy": metric_score(self.metric, outputs, self.samples.targets(0, count))}
+        right = correct(outputs, self.samples.targets(0, count))
         measured = proportion(int(right.sum()), count)
         if self.reference is None:
             return {f"{self.name}accuracy": measured}
-        reference = correct(self.reference, self.samples.targets(len(self)))
+        reference = correct(self.reference, self.samples.targets(0, len(self)))
         change = paired_difference(right, reference[:count])
         if count < len(self):
             measured = _sum(proportion(int(reference.sum()), len(self)), change)
         return {f"{self.name}accuracy": measured, f"{self.name}accuracy_change": change}
+
+    def _kept(self, session: ort.InferenceSession) -> int:
+        """Of how many samples outputs are held at once: of all for top-1, else of as many as there is room for."""
+        if self.is_top1:
+            return len(self)
+        if self._sample_bytes is None:
+            outputs = run_outputs(session, self.samples.part(0, 1))
+            self._sample_bytes = outputs.nbytes + self.samples.targets(0, 1).nbytes
+        return min(len(self), max(1, KEPT_BYTES // self._sample_bytes))
+
+    def _streamed(self, session: ort.InferenceSession, kept: int) -> tuple[dict[str, Measurement], np.ndarray]:
+        """As :meth:`scores`, with the divergence of the first ``kept`` outputs; and these."""
+        stream, first = MetricStream(self.metric, len(self)), Stack(kept)
+        for start in range(0, len(self), BATCH):
+            inputs, targets = self.samples.read(start, min(start + BATCH, len(self)))
+            outputs = run_outputs(session, inputs, BATCH)
+            stream.update(outputs, targets)
+            if start < kept:
+                first.extend(outputs[: kept - start], start)
+        scores = {f"{self.name}accuracy": stream.result()}
+        return scores | self._divergence(first.array), first.array
+
+    def _divergence(self, outputs: np.ndarray) -> dict[str, Measurement]:
+        """Of outputs on the first m samples, where all are finite; nothing before the uncompressed model was scored."""
+        if self.reference is None or not np.isfinite(outputs).all():
+            return {}
+        before = self.reference[: len(outputs)]
+        return {f"{self.name}divergence": divergence(outputs, before, classes=self.is_top1)}
 
     def _outputs(self, session: ort.InferenceSession) -> np.ndarray:
         """On all samples."""
         return run_outputs(session, self.samples.part(0, len(self)))
 
     def _check_labels(self, classes: int) -> None:
-        labels = self.samples.targets(len(self))
+        labels = self.samples.targets(0, len(self))
         outside = np.flatnonzero((labels < 0) | (labels >= classes) | (labels % 1 != 0))
         if len(outside):
             raise TaskError(

@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -21,7 +20,7 @@ from rich.text import Text
 from .search import Candidate, Front
 from .search.events import Done, Event, Finalising, Finished, Probed, Probing, Started, Warned
 from .search.record import TrialRecord
-from .tables import describe, front_table
+from .tables import describe, front_table, thinned
 from .units import duration, plural
 
 TICK_SECONDS = 0.15
@@ -253,7 +252,7 @@ class LiveView:
         if progress.last is not None:
             parts.append(self._facts(progress.last))
         if progress.front is not None and len(progress.front):
-            shown = _head(progress.front, progress.best)
+            shown = thinned(progress.front, FRONT_ROWS, progress.best)
             parts.append(front_table(shown, self._console.width - CONTROL_C, ascii_only=ascii_only(self._console)))
             if len(shown) < len(progress.front):
                 parts.append(Text(f"{len(shown)} of the {len(progress.front)} on the front", style="dim"))
@@ -299,13 +298,3 @@ class LiveView:
 def ascii_only(console: Console) -> bool:
     """Whether the console's encoding lacks the characters for lines and marks."""
     return not console.encoding.lower().startswith("utf")
-
-
-def _head(front: Front, best: Candidate | None) -> Front:
-    """The front thinned out evenly to the rows that a live view has room for, the best candidate among them."""
-    last = len(front) - 1
-    rows = (
-        {round(row * last / (FRONT_ROWS - 1)) for row in range(FRONT_ROWS)} if last >= FRONT_ROWS else range(last + 1)
-    )
-    shown = tuple(c for row, c in enumerate(front) if row in rows or c is best)
-    return replace(front, candidates=shown)

@@ -56,7 +56,7 @@ def test_all_ways_of_reading_give_equal_arrays(monkeypatch: pytest.MonkeyPatch) 
         assert samples.inputs(10, 30)[:, 0, 0, 0].tolist() == order[10:30].tolist()
         assert samples.inputs(10, 30).dtype == np.float32
         assert samples.part(10, 30)[5:90][:, 1, 2, 3].tolist() == order[15:30].tolist()
-        assert samples.targets(40).tolist() == (order % 7).tolist()
+        assert samples.targets(0, 40).tolist() == (order % 7).tolist()
 
 
 def test_small_splits_are_read_once_and_large_ones_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +79,7 @@ def test_targets_are_known_after_the_first_reading(monkeypatch: pytest.MonkeyPat
     samples.inputs(0, 50)
     before = lazy.reads
 
-    assert samples.targets(50).tolist() == [index % 7 for index in range(50)]
+    assert samples.targets(0, 50).tolist() == [index % 7 for index in range(50)]
     assert lazy.reads == before
 
 
@@ -101,7 +101,7 @@ def test_a_streamed_split_takes_the_memory_of_a_batch(monkeypatch: pytest.Monkey
         part = samples.part(0, 500)
         for start in range(0, 500, 10):
             assert len(part[start : start + 10]) == 10
-        samples.targets(500)
+        samples.targets(0, 500)
 
     assert peak_of(score) < 30 * IMAGE_BYTES
 
@@ -138,4 +138,4 @@ def test_samples_of_two_shapes_are_named() -> None:
 def test_targets_of_two_types_lose_nothing() -> None:
     mixed = [(torch.zeros(2), 1), (torch.zeros(2), 0.5)]
 
-    assert SplitSamples(mixed, np.arange(2)).targets(2).tolist() == [1.0, 0.5]
+    assert SplitSamples(mixed, np.arange(2)).targets(0, 2).tolist() == [1.0, 0.5]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,11 @@ import onnxruntime as ort
 import pytest
 import torch
 from torch.utils.data import TensorDataset
+from torchmetrics import MeanSquaredError
 from torchmetrics.classification import MulticlassAccuracy
 
 from parefront.evaluators import emit, open_session, paired_difference, run_outputs, split_inputs, split_samples
+from parefront.search import split as split_module
 from parefront.search.split import Split
 from parefront.spaces import TaskError
 
@@ -97,8 +100,8 @@ def test_a_part_has_the_accuracy_of_the_whole_plus_its_own_change(
     split.score_reference(sessions[0])
     outputs = run_outputs(sessions[1], split.samples.inputs(0, 20))
     scores = split.scores(outputs)
-    right = outputs.argmax(1) == split.samples.targets(20)
-    before = split.samples.inputs(0, 20).argmax(1) == split.samples.targets(20)
+    right = outputs.argmax(1) == split.samples.targets(0, 20)
+    before = split.samples.inputs(0, 20).argmax(1) == split.samples.targets(0, 20)
     assert scores["accuracy_change"] == paired_difference(right, before)
     assert scores["accuracy"].value == pytest.approx(0.95 + right.mean() - before.mean())
     assert scores["accuracy"].half_width > scores["accuracy_change"].half_width
@@ -107,7 +110,7 @@ def test_a_part_has_the_accuracy_of_the_whole_plus_its_own_change(
 
 def test_the_order_is_random_and_the_samples_are_those_of_the_limit(dataset: TensorDataset) -> None:
     split, whole = Split.of("", dataset, "accuracy", 30), Split.of("", dataset, "accuracy")
-    assert (whole.samples.targets(100) != dataset.tensors[1].numpy()).any()
+    assert (whole.samples.targets(0, 100) != dataset.tensors[1].numpy()).any()
     ordered, _ = split_inputs(dataset, 30)
     assert sorted(map(tuple, split.samples.inputs(0, 30))) == sorted(map(tuple, ordered.astype(np.float32)))
 
@@ -131,6 +134,48 @@ def test_reading_batch_by_batch_gives_the_scores_of_stacking(
 
     assert found[0] == found[1]
     assert len(found[0]) > 4
+
+
+def test_a_metric_fed_batch_by_batch_gives_the_scores_of_all_at_once(
+    sessions: tuple[ort.InferenceSession, ...], dataset: TensorDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = dataset.tensors[0].float()
+    maps = TensorDataset(images, images + 0.1 * torch.randn(images.shape))
+    found = []
+    for limit in (2**29, 30 * images[:1].nbytes * 2):
+        monkeypatch.setattr(split_module, "KEPT_BYTES", limit)
+        split = Split.of("", maps, MeanSquaredError())
+        found.append([split.score_reference(sessions[0]), split.score(sessions[1])])
+
+    for whole, streamed in zip(*found, strict=True):
+        assert whole.keys() == streamed.keys()
+        for bound in ("value", "low", "high"):
+            assert getattr(streamed["accuracy"], bound) == pytest.approx(getattr(whole["accuracy"], bound), rel=1e-5)
+    assert found[1][1]["divergence"].n == 30
+
+
+def test_large_outputs_are_never_held_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Maps:
+        def __len__(self) -> int:
+            return 512
+
+        def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+            return torch.full((64, 64), index / 512), torch.full((64, 64), index / 256)
+
+    x = torch.zeros(2, 64, 64)
+    session = open_session(emit(chain(x, same=op("Identity")), tmp_path / "same.onnx", x).path, threads=1)
+    monkeypatch.setattr(split_module, "KEPT_BYTES", 2**20)
+    monkeypatch.setattr(split_samples, "TARGET_BYTES", 2**20)
+    monkeypatch.setattr(split_samples, "STACKED_BYTES", 2**20)
+    split = Split.of("", Maps(), MeanSquaredError())
+    tracemalloc.start()
+    split.score_reference(session)
+    scores = split.score(session)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert scores["accuracy"].n == 512
+    assert peak < 512 * x[:1].nbytes
 
 
 def test_a_label_that_is_no_class_is_named_when_the_uncompressed_model_is_scored(
