@@ -51,13 +51,13 @@ class TensorPair:
         return self.inputs_at(indices), self.targets_at(indices)
 
     def inputs_at(self, indices: Indices) -> Array:
-        return to_array(self.inputs[self._rows(indices)])
+        return to_array(self.inputs.index_select(0, self._rows(self.inputs, indices)))
 
     def targets_at(self, indices: Indices) -> Array:
-        return to_array(self.targets[self._rows(indices)])
+        return to_array(self.targets.index_select(0, self._rows(self.targets, indices)))
 
-    def _rows(self, indices: Indices) -> torch.Tensor:
-        return torch.from_numpy(indices if self.rows is None else self.rows[indices])
+    def _rows(self, tensor: torch.Tensor, indices: Indices) -> torch.Tensor:
+        return torch.from_numpy(indices if self.rows is None else self.rows[indices]).to(tensor.device)
 
     @property
     def sample_bytes(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,8 @@ STACKED_AT_ONCE = 8
 class SplitSamples:
     """Inputs, float32 ``(n, …)``, and targets ``(n, …)`` of a dataset, in the order of ``indices``.
 
-    A dataset of tensors is indexed as a whole and not copied. Of all others the inputs are stacked once where they are
-    small (:data:`STACKED_BYTES`, :data:`COPIED_BYTES`), and else read batch by batch whenever they are asked for.
-    Targets that are small are kept from the first reading on.
+    The inputs are stacked once where they are small (:data:`STACKED_BYTES`, :data:`COPIED_BYTES`), and else read batch
+    by batch whenever they are asked for. Targets that are small are kept from the first reading on.
 
     Args:
         dataset: map-style, of ``(input, target)``.
@@ -38,11 +38,10 @@ class SplitSamples:
         self._held = TensorPair.of(dataset)
         self._targets = Stack(len(indices), name)
         self._inputs: Stack | None = None
-        if self._held is None and not self._reads_each_time():
+        if not self._reads_each_time():
             stack = Stack(len(indices), name, np.float32)
-            for start in range(0, len(indices), STACKED_AT_ONCE):
-                inputs, _ = self._read(start, min(start + STACKED_AT_ONCE, len(indices)))
-                stack.extend(inputs, int(indices[start]))
+            for start, end in _steps(0, len(indices), STACKED_AT_ONCE if self._held is None else len(indices)):
+                stack.extend(self._read(start, end)[0], int(indices[start]))
             self._inputs = stack
 
     def __len__(self) -> int:
@@ -54,27 +53,26 @@ class SplitSamples:
         Raises:
             TaskError: naming the sample that cannot be read, or differs from others in shape.
         """
-        if self._held is not None:
-            return self.inputs(start, end), self.targets(start, end)
         if self._inputs is not None and self._targets.filled >= end:
             return self.inputs(start, end), self.targets(start, end)
         return self._read(start, end)
 
     def inputs(self, start: int, end: int) -> Array:
         """The inputs alone."""
-        if self._held is not None:
-            return np.ascontiguousarray(self._held.inputs_at(self.indices[start:end]), np.float32)
         if self._inputs is not None:
             return self._inputs.array[start:end]
         return self._read(start, end)[0]
 
     def targets(self, start: int, end: int) -> Array:
         """The targets alone."""
-        if self._held is not None:
-            return self._held.targets_at(self.indices[start:end])
         if self._targets.filled >= end:
             return self._targets.array[start:end]
-        return self._read(start, end)[1]
+        if self._held is not None:
+            return self._held.targets_at(self.indices[start:end])
+        targets = Stack(end - start, self._name)
+        for first, last in _steps(start, end, STACKED_AT_ONCE):
+            targets.extend(self._read(first, last)[1], int(self.indices[first]))
+        return targets.array
 
     def part(self, start: int, end: int) -> InputsPart:
         """The inputs from ``start`` to before ``end`` as a sequence that is read batch by batch."""
@@ -83,25 +81,38 @@ class SplitSamples:
     def _reads_each_time(self) -> bool:
         index = int(self.indices[0])
         first, again = (read_sample(self._dataset, index, self._name)[0] for _ in range(2))
-        hands_out_its_own = _address(first) is not None and _address(first) == _address(again)
+        hands_out_its_own = self._held is not None or _address(first) == _address(again) is not None
         size = len(self) * to_array(first).size * np.dtype(np.float32).itemsize
         return size > (COPIED_BYTES if hands_out_its_own else STACKED_BYTES)
 
     def _read(self, start: int, end: int) -> tuple[Array, Array]:
         """From the dataset; targets that were not read before are kept where all of them are small."""
+        if self._held is not None:
+            read = self._held.take(self.indices[start:end])
+            self._keep(start, read[1])
+            return np.ascontiguousarray(read[0], np.float32), read[1]
         indices = self.indices[start:end].tolist()
         inputs, targets = Stack(len(indices), self._name, np.float32), Stack(len(indices), self._name)
         for index in indices:
             image, target = read_sample(self._dataset, index, self._name)
-            array = to_array(image)
-            if not np.isfinite(array).all():
-                raise TaskError(f"{self._name}: sample {index} holds NaN or infinite values")
-            inputs.put(array, index)
+            inputs.put(to_array(image), index)
             targets.put(to_array(target), index)
-        known = self._targets.filled
-        if start <= known < end and len(self) * targets.array[0].nbytes <= TARGET_BYTES:
-            self._targets.extend(targets.array[known - start :], indices[known - start])
+        finite = np.isfinite(inputs.array).reshape(len(indices), -1).all(1)
+        if not finite.all():
+            raise TaskError(f"{self._name}: sample {indices[finite.argmin()]} holds NaN or infinite values")
+        self._keep(start, targets.array)
         return inputs.array, targets.array
+
+    def _keep(self, start: int, targets: Array) -> None:
+        """Targets that were not read before, where all of them are small."""
+        known = self._targets.filled
+        if start <= known < start + len(targets) and len(self) * targets[0].nbytes <= TARGET_BYTES:
+            self._targets.extend(targets[known - start :], int(self.indices[known]))
+
+
+def _steps(start: int, end: int, size: int) -> Iterator[tuple[int, int]]:
+    """Ranges of ``size`` from ``start`` to ``end``, the last one shorter."""
+    return ((first, min(first + size, end)) for first in range(start, end, size))
 
 
 class InputsPart:
@@ -141,7 +152,11 @@ class Stack:
         Raises:
             TaskError: where its shape is another one than that of the rows before.
         """
-        self.extend(value[np.newaxis], index)
+        if self.filled and value.shape == self.array.shape[1:] and value.dtype == self.array.dtype:
+            self.array[self.filled] = value
+            self.filled += 1
+        else:
+            self.extend(value[np.newaxis], index)
 
     def extend(self, rows: Array, index: int) -> None:
         """More rows ``(m, …)``; as :meth:`put`."""

@@ -93,11 +93,14 @@ def peak_of(work: Any) -> int:
         tracemalloc.stop()
 
 
-def test_a_streamed_split_takes_the_memory_of_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("targets_first", [True, False])
+def test_a_streamed_split_takes_the_memory_of_a_batch(monkeypatch: pytest.MonkeyPatch, targets_first: bool) -> None:
     streamed(monkeypatch)
 
     def score() -> None:
         samples = SplitSamples(Computed(500), np.arange(500))
+        if targets_first:
+            samples.targets(0, 500)
         part = samples.part(0, 500)
         for start in range(0, 500, 10):
             assert len(part[start : start + 10]) == 10
