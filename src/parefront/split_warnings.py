@@ -26,16 +26,24 @@ MIXED = {
 """Splits that must not mix, and what follows where they do."""
 
 
-def split_warnings(splits: Mapping[str, SeenSplit]) -> Iterator[str]:
-    """One line for each fault of the splits that leaves all numbers right and makes them mean less."""
+def split_warnings(splits: Mapping[str, SeenSplit], top1: bool) -> Iterator[str]:
+    """One line for each fault of the splits that leaves all numbers right and makes them mean less.
+
+    Args:
+        splits: by name; the training split may be missing.
+        top1: whether the score is an accuracy.
+    """
+    one = splits["search"].digest == splits["test"].digest
     for (name, other), consequence in MIXED.items():
-        if name in splits and other in splits:
+        said = one and other == "test" and name != "search"  # of the search split
+        if name in splits and not said:
             yield from _shared(splits[name], splits[other], consequence)
     for name in ("search", "test"):
         count = splits[name].digest.of
         if count < FEW_SCORED:
-            points = 100 * proportion(count // 2, count).half_width
-            yield f"the {name} split has {plural(count, 'sample')}: an accuracy on it is known to ±{points:.0f} points"
+            points = f"an accuracy on it is known to ±{100 * proportion(count // 2, count).half_width:.0f} points"
+            known = points if top1 else "scores on so few have wide intervals"
+            yield f"the {name} split has {plural(count, 'sample')}: {known}"
     count = splits["calibration"].digest.of
     if count < FEW_CALIBRATED:
         yield (

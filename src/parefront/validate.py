@@ -65,7 +65,7 @@ def check_task(task: Task, on_phase: Callable[[str], None] = lambda _: None) -> 
         checks.append(SplitCheck(name, split, shape, classes, scored, on_phase))
     seen = {check.name: check.run() for check in checks}
     digests = {name: split.digest for name, split in seen.items() if name != "train"}
-    return CheckedTask(task, digests, tuple(split_warnings(seen)))
+    return CheckedTask(task, digests, tuple(split_warnings(seen, isinstance(task.metric, str))))
 
 
 def _splits(task: Task) -> Iterator[tuple[str, Dataset]]:

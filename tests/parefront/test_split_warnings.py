@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from torch.utils.data import Subset, TensorDataset
+from torchmetrics.classification import MulticlassAccuracy
 
 from parefront.spaces import Task
 from parefront.validate import check_task
@@ -59,6 +60,23 @@ def test_images_that_the_model_was_trained_on_are_no_search_split(sound: Task, i
     (warning,) = check_task(replace(sound, train=part(images, 0, 300))).warnings
 
     assert warning.startswith("100 of the 200 inputs of the search split are in the train split, too: the model was")
+
+
+def test_one_object_for_all_splits_is_told_of_once_for_each_consequence(sound: Task) -> None:
+    said = check_task(replace(sound, calibration=sound.search, test=sound.search)).warnings
+
+    assert [warning.split(":")[0] for warning in said] == [
+        "the search and the test split are the same 200 samples",
+        "the calibration and the search split are the same 200 samples",
+    ]
+
+
+def test_few_samples_for_a_metric_of_the_users_own_are_told_of_without_points(
+    sound: Task, images: TensorDataset
+) -> None:
+    own = replace(sound, metric=MulticlassAccuracy(4), test=part(images, 400, 450))
+
+    assert check_task(own).warnings == ("the test split has 50 samples: scores on so few have wide intervals",)
 
 
 def test_of_five_images_the_interval_is_told(sound: Task, images: TensorDataset) -> None:
