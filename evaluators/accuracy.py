@@ -12,15 +12,17 @@ import numpy as np
 import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import Dataset, Subset, TensorDataset
+from torch.utils.data import Dataset
 
 from ..spaces import Infeasible
 from .lock import THIS_MACHINE, shared
 from .measurement import Measurement, proportion, student_half_width
+from .reading import TensorPair, samples, to_array
+from .split_samples import Stack
 
 Array = NDArray[Any]
 
-_CHUNKS = 20
+CHUNKS = 20
 
 
 class Metric(Protocol):
@@ -29,6 +31,13 @@ class Metric(Protocol):
     def update(self, preds: torch.Tensor, target: torch.Tensor) -> None: ...
     def compute(self) -> Any: ...
     def reset(self) -> None: ...
+
+
+class Inputs(Protocol):
+    """An array `(n, …)`, or what gives one when it is sliced."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, part: slice, /) -> Array: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,13 +72,21 @@ def evaluate(
     return Evaluation(outputs, proportion(int(right.sum()), right.size), right)
 
 
-def run_outputs(artifact: Path | ort.InferenceSession, inputs: Array, batch: int = 64) -> Array:
+def run_outputs(artifact: Path | ort.InferenceSession, inputs: Inputs, batch: int = 64) -> Array:
     """The first output for all `inputs`, shape `(n, …)` (the logits of a classifier)."""
     session = open_session(artifact) if isinstance(artifact, Path) else artifact
-    return np.concatenate(list(output_batches(session, inputs, batch)))
+    outputs: Array | None = None
+    filled = 0
+    for part in output_batches(session, inputs, batch):
+        if outputs is None:
+            outputs = np.empty((len(inputs), *part.shape[1:]), part.dtype)
+        outputs[filled : filled + len(part)] = part
+        filled += len(part)
+    assert outputs is not None
+    return outputs
 
 
-def output_batches(session: ort.InferenceSession, inputs: Array, batch: int = 64) -> Iterator[Array]:
+def output_batches(session: ort.InferenceSession, inputs: Inputs, batch: int = 64) -> Iterator[Array]:
     """The first output, batch by batch, so that whoever asks can stop as soon as enough is known.
 
     Where the artefact's batch axis is fixed, its size replaces `batch` and the last batch is filled up. Pauses while
@@ -131,12 +148,24 @@ def metric_score(metric: Metric, outputs: Array, targets: Array, unit: str = "sc
         raise ValueError(f"expected as many targets as outputs, and one at least, got {len(targets)} and {n}")
     predictions, truth = (torch.from_numpy(np.ascontiguousarray(array)) for array in (outputs, targets))
     value = _computed(metric, predictions, truth)
+    if n < 4 or not np.isfinite(value):
+        return chunk_interval(metric, value, [], n, unit)
+    order = torch.from_numpy(np.random.default_rng(seed).permutation(n))
+    chunks = [_computed(metric, predictions[part], truth[part]) for part in order.tensor_split(min(CHUNKS, n // 2))]
+    return chunk_interval(metric, value, chunks, n, unit)
+
+
+def chunk_interval(metric: Metric, value: float, chunks: list[float], n: int, unit: str) -> Measurement:
+    """A metric's score of `n` samples, with the interval that random chunks of them give.
+
+    Chunks on which the metric is not finite are left out; where more than half of them are, or fewer than two are
+    left, the measurement is `noisy`.
+
+    Raises:
+        Infeasible: where the score itself is not finite.
+    """
     if not np.isfinite(value):
         raise Infeasible(f"{type(metric).__name__} is {value} over {n} samples")
-    if n < 4:
-        return Measurement(value, value, value, n, unit, noisy=True)
-    order = torch.from_numpy(np.random.default_rng(seed).permutation(n))
-    chunks = [_computed(metric, predictions[part], truth[part]) for part in order.tensor_split(min(_CHUNKS, n // 2))]
     finite = np.array([chunk for chunk in chunks if np.isfinite(chunk)])
     if len(finite) < 2:
         return Measurement(value, value, value, n, unit, noisy=True)
@@ -149,33 +178,31 @@ def split_inputs(
 ) -> tuple[Array, Array]:
     """The inputs `(n, …)` and targets `(n, …)` of a map-style dataset of `(input, target)`, stacked once.
 
-    At most `limit` samples, drawn without replacement by `seed`, in the dataset's order, or where `shuffled` the same
-    ones in an order that `seed` draws too. A `TensorDataset`, or a `Subset` of one, is indexed as a whole instead of
-    item by item.
+    Which samples, and in which order, is as in `drawn_indices`.
     """
-    length = len(dataset)  # type: ignore[arg-type]  # a map-style dataset has one; torch's base class does not say so
+    indices = drawn_indices(dataset, limit, seed, shuffled)
+    held = TensorPair.of(dataset)
+    if held is not None:
+        return held.take(indices)
+    inputs, targets = Stack(len(indices)), Stack(len(indices))
+    for index, (image, target) in zip(indices.tolist(), samples(dataset, indices), strict=True):  # type: ignore[arg-type]
+        inputs.put(to_array(image), index)
+        targets.put(to_array(target), index)
+    return inputs.array, targets.array
+
+
+def drawn_indices(dataset: Any, limit: int | None = None, seed: int = 0, shuffled: bool = False) -> NDArray[np.intp]:
+    """Which samples of a map-style dataset are taken: at most `limit`, drawn without replacement by `seed`.
+
+    They are in the dataset's order, or where `shuffled` the same ones in an order that `seed` draws too.
+    """
+    length = len(dataset)
     if length == 0:
         raise ValueError("the dataset is empty")
     indices = np.arange(length)
     if limit is not None and limit < length:
         indices = np.sort(np.random.default_rng(seed).choice(length, limit, replace=False))
-    if shuffled:
-        indices = np.random.default_rng(seed).permutation(indices)
-    return _stacked(dataset, indices)
-
-
-def _stacked(dataset: Dataset[Any], indices: NDArray[np.intp]) -> tuple[Array, Array]:
-    if type(dataset) is Subset:
-        return _stacked(dataset.dataset, np.asarray(dataset.indices)[indices])
-    if type(dataset) is TensorDataset and len(dataset.tensors) == 2:
-        inputs, targets = (tensor[torch.from_numpy(indices)].numpy(force=True) for tensor in dataset.tensors)
-        return inputs, targets
-    samples = [dataset[int(index)] for index in indices]
-    return np.stack([_array(sample[0]) for sample in samples]), np.stack([_array(sample[1]) for sample in samples])
-
-
-def _array(value: Any) -> Array:
-    return value.numpy(force=True) if isinstance(value, torch.Tensor) else np.asarray(value)
+    return np.random.default_rng(seed).permutation(indices) if shuffled else indices
 
 
 def _computed(metric: Metric, predictions: torch.Tensor, targets: torch.Tensor) -> float:

@@ -12,6 +12,9 @@ from .measurement import Z_95, Measurement
 
 Array = NDArray[Any]
 
+BLOCK_VALUES = 2**20
+"""Outputs that are held in float64 at once."""
+
 
 def divergence(outputs: Array, reference: Array, classes: bool) -> Measurement:
     """The mean over samples of what each output has moved, 0 where nothing has; lower is better.
@@ -31,17 +34,31 @@ def divergence(outputs: Array, reference: Array, classes: bool) -> Measurement:
     """
     if outputs.shape != reference.shape or not len(outputs):
         raise ValueError(f"expected outputs of one shape (n, …), got {outputs.shape} and {reference.shape}")
-    if classes:
-        after, before = _log_softmax(outputs), _log_softmax(reference)
-        moved = np.maximum(0.0, (np.exp(before) * (before - after)).sum(axis=-1)).reshape(len(outputs), -1).mean(1)
-    else:
-        squares = (outputs.astype(np.float64) - reference).reshape(len(outputs), -1) ** 2
-        moved = squares.mean(1) / max(float(reference.var(dtype=np.float64)), np.finfo(np.float64).tiny)
+    by_block = _leibler if classes else _squares
+    size = max(1, BLOCK_VALUES * len(outputs) // max(1, outputs.size))
+    starts = range(0, len(outputs), size)
+    moved = np.concatenate([by_block(outputs[i : i + size], reference[i : i + size]) for i in starts])
+    if not classes:
+        mean = reference.mean(dtype=np.float64)
+        squares = math.fsum(float(((reference[i : i + size].astype(np.float64) - mean) ** 2).sum()) for i in starts)
+        moved /= max(squares / reference.size, np.finfo(np.float64).tiny)
     value = float(moved.mean())
     half = Z_95 * float(moved.std()) / math.sqrt(len(moved))
     return Measurement.around(
         value, max(0.0, value - half), value + half, len(moved), "nats" if classes else "fraction"
     )
+
+
+def _leibler(outputs: Array, reference: Array) -> NDArray[np.float64]:
+    """The divergence of each row, shape ``(m,)``."""
+    after, before = _log_softmax(outputs), _log_softmax(reference)
+    rows = np.maximum(0.0, (np.exp(before) * (before - after)).sum(axis=-1))
+    return np.asarray(rows.reshape(len(outputs), -1).mean(1))
+
+
+def _squares(outputs: Array, reference: Array) -> NDArray[np.float64]:
+    """The mean squared difference of each row, shape ``(m,)``."""
+    return np.asarray(((outputs.astype(np.float64) - reference).reshape(len(outputs), -1) ** 2).mean(1))
 
 
 def _log_softmax(logits: Array) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ from .context import SamplerContext
 from .controller import search
 from .earlier import Earlier
 from .errors import EveryTrialFailed, NoCandidate, RunBusy, RunNotFound, SpaceExhausted
-from .events import Done, Event, Finalising, Finished, OnEvent, Probed, Probing, Started
+from .events import Done, Event, Finalising, Finished, OnEvent, Probed, Probing, Started, Warned
 from .front import Front
 from .hypervolume import hypervolume
 from .metric import ACCURACY, Metric
@@ -46,6 +46,7 @@ __all__ = [
     "SpaceExhausted",
     "Started",
     "TrialRecord",
+    "Warned",
     "hypervolume",
     "make_sampler",
     "metric_key",

@@ -42,6 +42,7 @@ from .earlier import BUILT_FOR, Earlier
 from .front import Front
 from .metrics import device_of, is_timed, whole_of
 from .quality import quality_metric
+from .quick_look import IMAGES as PROBED_IMAGES
 from .quick_look import QuickLook, repaired_by
 from .race import Raced, race, time_only
 from .split import Split
@@ -272,7 +273,7 @@ class TaskEvaluator:
 
     def probe_divergence(self, policy: Policy) -> float:
         if self._quick is None:
-            inputs, classes = self._search.inputs, isinstance(self._metric, str)
+            inputs, classes = self._search.samples.inputs(0, PROBED_IMAGES), isinstance(self._metric, str)
             self._quick = QuickLook(self.traced, self._methods, self._target, self._calibration, inputs, classes)
         with shared(THIS_MACHINE):
             return self._quick.divergence(policy)

@@ -12,6 +12,13 @@ from .record import TrialRecord
 
 
 @dataclass(frozen=True)
+class Warned:
+    """What the user should know of the numbers to come, e.g. that two splits share samples; before all other events."""
+
+    message: str
+
+
+@dataclass(frozen=True)
 class Started:
     """The uncompressed model is measured; trials follow.
 
@@ -103,5 +110,5 @@ class Done:
     message: str = ""
 
 
-Event = Started | Probing | Probed | Finished | Finalising | Done
+Event = Warned | Started | Probing | Probed | Finished | Finalising | Done
 OnEvent = Callable[[Event], None]

@@ -14,7 +14,7 @@ from rich.text import Text
 from .cli import INTERRUPTED
 from .config import load_config
 from .profile import profile_json, profile_tables
-from .search import Candidate, Front, NoCandidate, Run
+from .search import Candidate, Front, NoCandidate, Run, Warned
 from .session import Job, within
 from .spaces import ConfigError
 from .tables import describe, front_plot, front_table
@@ -79,7 +79,10 @@ def show_profile(path: Path, overrides: list[str], as_json: bool) -> None:
     """Print what tracing finds in the model of a config."""
     quiet()
     job = Job.from_file(load_config(path, overrides), path, None)
-    with view_for(Console(stderr=True, quiet=as_json), path.name) as view, job.evaluator(view.phase) as evaluator:
+    with (
+        view_for(Console(stderr=True, quiet=as_json), path.name) as view,
+        job.evaluator(view.phase, lambda message: view.event(Warned(message))) as evaluator,
+    ):
         graph, space = evaluator.traced.graph, evaluator.space
     if as_json:
         print(json.dumps(profile_json(graph, space), indent=2))

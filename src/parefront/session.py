@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .config import Config
 from .load import load_task
-from .search import Earlier, Front, OnEvent, Run, SearchSettings, quality_metric, search
+from .search import Earlier, Front, OnEvent, Run, SearchSettings, Warned, quality_metric, search
 from .spaces import ConfigError, Task
 from .validate import check_task
 
@@ -64,21 +64,33 @@ class Job:
         run = self._existing()
         if run is not None and run.finished and len(run.trials) >= run.settings.trials:
             return run
-        with self.evaluator(on_phase) as evaluator:
+        warnings: list[str] = []
+
+        def warn(message: str) -> None:
+            warnings.append(message)
+            on_event(Warned(message))
+
+        with self.evaluator(on_phase, warn) as evaluator:
             run = run or Run.resume_or_create(self.run, self.settings)
+            for warning in warnings:
+                run.log(f"warning: {warning}")
             _check_same_model(run, evaluator.environment)
             search(run, evaluator, on_event)
         return run
 
     @contextmanager
-    def evaluator(self, on_phase: OnPhase) -> Iterator[TaskEvaluator]:
-        """The evaluator of the task, closed at the end."""
+    def evaluator(
+        self, on_phase: OnPhase, on_warning: Callable[[str], None] = lambda _: None
+    ) -> Iterator[TaskEvaluator]:
+        """The evaluator of the task, closed at the end; ``on_warning`` is told what leaves its numbers meaning less."""
         on_phase("loading the task")
         task = self.task()
         on_phase("checking the task")
-        task = check_task(task)
-        search_settings(self.config, task)
-        with closing(make_evaluator(self.config, task, on_phase)) as evaluator:
+        checked = check_task(task, on_phase)
+        for warning in checked.warnings:
+            on_warning(warning)
+        search_settings(self.config, checked.task)
+        with closing(make_evaluator(self.config, checked.task, on_phase)) as evaluator:
             yield evaluator
 
     def _existing(self) -> Run | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich import box
 from rich.table import Table
@@ -84,6 +85,13 @@ def front_plot(
     return scatter(
         series, _axis(horizontal, front), _axis(vertical, front), width=width, height=height, ascii_only=ascii_only
     )
+
+
+def thinned(front: Front, rows: int, best: Candidate | None) -> Front:
+    """The front with evenly spread ones of its members, ``rows`` of them and the ``best`` one."""
+    last = len(front) - 1
+    kept = {round(row * last / (rows - 1)) for row in range(rows)} if last >= rows else range(last + 1)
+    return replace(front, candidates=tuple(c for row, c in enumerate(front) if row in kept or c is best))
 
 
 def describe(candidate: Candidate, quality: Metric) -> str:

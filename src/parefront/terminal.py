@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -19,9 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from .search import Candidate, Front, Metric
-from .search.events import Done, Event, Finalising, Finished, Probed, Probing, Started
+from .search.events import Done, Event, Finalising, Finished, Probed, Probing, Started, Warned
 from .search.record import TrialRecord
-from .tables import describe, front_table
+from .tables import describe, front_table, thinned
 from .units import duration, plural
 
 TICK_SECONDS = 0.15
@@ -40,7 +39,7 @@ class View(Protocol):
     ) -> None: ...
 
     def phase(self, name: str) -> None:
-        """A step of the preparation begins, e.g. ``"tracing the model"``."""
+        """A step of the preparation begins, ``"tracing the model"``, or has come further, ``"reading: 5 of 9"``."""
         ...
 
     def event(self, event: Event) -> None:
@@ -67,9 +66,12 @@ class Progress:
         self.probing: Probing | None = None
         self.finalising: Finalising | None = None
         self.message = ""
+        self.warnings: list[str] = []
 
     def update(self, event: Event) -> None:
         match event:
+            case Warned():
+                self.warnings.append(event.message)
             case Started():
                 self.searching_since = time.monotonic()
                 self.done = self.done_before = event.done
@@ -136,6 +138,8 @@ class PlainView:
     def event(self, event: Event) -> None:
         self._progress.update(event)
         match event:
+            case Warned(message=message):
+                self._say(f"warning: {message}")
             case Started(done=done, total=total, baseline=baseline, front=front):
                 going_on = f", going on after {plural(done, 'trial')}" if done else ""
                 self._say(f"uncompressed: {describe(baseline, front.quality)}; {plural(total, 'trial')}{going_on}")
@@ -153,6 +157,8 @@ class PlainView:
             case Done(message=message):
                 if message:
                     self._say(message)
+                for warning in self._progress.warnings:  # the first ones are far above by then
+                    self._say(f"warning: {warning}")
 
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -191,8 +197,11 @@ class LiveView:
         self._live.stop()
 
     def phase(self, name: str) -> None:
-        self._finish_phase()
-        self._phase, self._phase_since = name, time.monotonic()
+        if name.partition(":")[0] == self._phase.partition(":")[0]:
+            self._phase = name  # it has come further
+        else:
+            self._finish_phase()
+            self._phase, self._phase_since = name, time.monotonic()
         if name.startswith("measuring"):
             self._ticking.clear()
         else:
@@ -203,7 +212,9 @@ class LiveView:
         self._finish_phase()
         self._ticking.clear()
         self._progress.update(event)
-        if isinstance(event, Started):
+        if isinstance(event, Warned):
+            self._console.print(Text(f"warning: {event.message}", style="yellow"))
+        elif isinstance(event, Started):
             self._console.print(Text.assemble(("uncompressed ", "dim"), describe(event.baseline, event.front.quality)))
         elif isinstance(event, Probed) and event.unpaying:
             self._console.print(Text(never_pays(event.unpaying), style="yellow"))
@@ -241,7 +252,7 @@ class LiveView:
         if progress.last is not None and progress.front is not None:
             parts.append(self._facts(progress.last, progress.front))
         if progress.front is not None and len(progress.front):
-            shown = _head(progress.front, progress.best)
+            shown = thinned(progress.front, FRONT_ROWS, progress.best)
             parts.append(front_table(shown, self._console.width - CONTROL_C, ascii_only=ascii_only(self._console)))
             if len(shown) < len(progress.front):
                 parts.append(Text(f"{len(shown)} of the {len(progress.front)} on the front", style="dim"))
@@ -287,13 +298,3 @@ class LiveView:
 def ascii_only(console: Console) -> bool:
     """Whether the console's encoding lacks the characters for lines and marks."""
     return not console.encoding.lower().startswith("utf")
-
-
-def _head(front: Front, best: Candidate | None) -> Front:
-    """The front thinned out evenly to the rows that a live view has room for, the best candidate among them."""
-    last = len(front) - 1
-    rows = (
-        {round(row * last / (FRONT_ROWS - 1)) for row in range(FRONT_ROWS)} if last >= FRONT_ROWS else range(last + 1)
-    )
-    shown = tuple(c for row, c in enumerate(front) if row in rows or c is best)
-    return replace(front, candidates=shown)

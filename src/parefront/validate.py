@@ -4,30 +4,48 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import math
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from .evaluators import SplitDigest
+from .evaluators.reading import read_sample
+from .probe import probe
 from .spaces import Dataset, Task, TaskError
-from .spaces.messages import first_line, kind
+from .spaces.messages import kind
+from .split_check import SplitCheck, check_tensor
+from .split_warnings import split_warnings
 from .validate_metric import check_metric
-
-SECONDS_PER_SPLIT = 1.0
-"""Every sample of a split is looked at, or as many evenly spread ones as this time allows."""
 
 PROBE_IMAGES = 4
 """Images of a split that the model is run on."""
 
 
-def check_task(task: Task) -> Task:
-    """Check that the model runs on its own data, that the labels are classes of its output, and the metric.
+@dataclass(frozen=True)
+class CheckedTask:
+    """A task that fits together.
 
-    Returns:
-        The task with its model in eval mode (a copy, where the user's model was in train mode).
+
+    Attributes:
+        task: with its model in eval mode (a copy, where the user's model was in train mode).
+        digests: of the calibration, the search and the test split, by name.
+        warnings: one line each, of splits whose numbers mean less than they seem to.
+    """
+
+    task: Task
+    digests: Mapping[str, SplitDigest]
+    warnings: tuple[str, ...]
+
+
+def check_task(task: Task, on_phase: Callable[[str], None] = lambda _: None) -> CheckedTask:
+    """Check that the model runs on its own data, that all samples are sound and labels are classes of its output.
+
+    Args:
+        task: as the user gives it.
+        on_phase: told how far reading has come, where it takes long.
 
     Raises:
         TaskError: naming the split, the sample or the parameter, what was expected and what came.
@@ -38,14 +56,19 @@ def check_task(task: Task) -> Task:
     if any(module.training for module in task.model.modules()):
         task = dataclasses.replace(task, model=copy.deepcopy(task.model).eval())
     shape: tuple[int, ...] | None = None
+    checks: list[SplitCheck] = []
     for name, split in _splits(task):
         _check_split(name, split)
         shape = _check_shape(name, split, shape)
-        output = _probe(task.model, name, split)
+        output = probe(task.model, name, _first_batch(name, split))
+        scored = name in ("search", "test")
         labelled = isinstance(task.metric, str) and name != "calibration"
-        _check_samples(name, split, shape, _classes(output, task.metric) if labelled else None)
+        classes = _classes(output, task.metric) if labelled else None
+        checks.append(SplitCheck(name, split, shape, classes, scored, on_phase))
     check_metric(task)
-    return task
+    seen = {check.name: check.run() for check in checks}
+    digests = {name: split.digest for name, split in seen.items() if name != "train"}
+    return CheckedTask(task, digests, tuple(split_warnings(seen, isinstance(task.metric, str))))
 
 
 def _splits(task: Task) -> Iterator[tuple[str, Dataset]]:
@@ -80,57 +103,17 @@ def _check_split(name: str, split: Any) -> None:
 
 def _check_shape(name: str, split: Dataset, expected: tuple[int, ...] | None) -> tuple[int, ...]:
     """The shape of the split's first input; it has to be that of the splits before it."""
-    shape = _shape(_sample(name, split, 0)[0])
+    shape = _shape(_sample(name, split, 0))
     if expected is not None and shape != expected:
         raise TaskError(f"task.{name}: inputs have shape {shape}, those of the calibration split {expected}")
     return shape
 
 
-def _probe(model: nn.Module, name: str, split: Dataset) -> Tensor:
-    """Run the model on a few images, one alone and all in one batch; its output for the batch."""
-    batch = _first_batch(name, split)
-    output = _run(model, name, batch[:1])
-    if len(batch) > 1:
-        output = _run(model, name, batch)
-    if not torch.isfinite(output).all():
-        raise TaskError(f"task.model: its output on an input of shape {_shape(batch)} from the {name} split has NaN")
-    return output
-
-
 def _first_batch(name: str, split: Dataset) -> Tensor:
-    images = [_sample(name, split, index)[0] for index in range(min(PROBE_IMAGES, len(split)))]
+    images = [_sample(name, split, index) for index in range(min(PROBE_IMAGES, len(split)))]
     for index, image in enumerate(images):
         _check_input_shape(name, index, image, _shape(images[0]))
     return torch.stack(images)
-
-
-def _run(model: nn.Module, name: str, batch: Tensor) -> Tensor:
-    where = f"an input of shape {_shape(batch)} from the {name} split"
-    try:
-        with torch.no_grad():
-            output = model(batch)
-    except Exception as error:
-        raise TaskError(f"model failed on {where}: {first_line(error)}") from error
-    if not isinstance(output, Tensor):
-        raise TaskError(f"model: expected one tensor as output for {where}, got {kind(output)}")
-    if output.dim() == 0 or len(output) != len(batch):
-        raise TaskError(
-            f"model: expected an output with a batch axis of {len(batch)} for {where}, got {_shape(output)}"
-        )
-    return output
-
-
-def _check_samples(name: str, split: Dataset, shape: tuple[int, ...], classes: int | None) -> None:
-    started = time.monotonic()
-    for index in _spread(len(split)):
-        image, target = _sample(name, split, index)
-        _check_input_shape(name, index, image, shape)
-        if not torch.isfinite(image).all():
-            raise TaskError(f"task.{name}: sample {index} holds NaN or infinite values")
-        if classes is not None:
-            _check_label(name, index, target, classes)
-        if time.monotonic() - started > SECONDS_PER_SPLIT:
-            return
 
 
 def _check_input_shape(name: str, index: int, image: Tensor, shape: tuple[int, ...]) -> None:
@@ -152,46 +135,11 @@ def _classes(output: Tensor, metric: str) -> int:
     return output.shape[1]
 
 
-def _spread(length: int) -> Iterator[int]:
-    """All indices below ``length``, so that any prefix is spread evenly (multiples of the golden section)."""
-    step = max(1, round(length * 0.381966))
-    while math.gcd(step, length) != 1:
-        step -= 1
-    return ((index * step) % length for index in range(length))
-
-
-def _sample(name: str, split: Dataset, index: int) -> tuple[Tensor, Any]:
-    try:
-        sample = split[index]
-    except Exception as error:
-        raise TaskError(f"task.{name}: sample {index} cannot be read: {first_line(error)}") from error
-    if not isinstance(sample, tuple | list) or len(sample) != 2:
-        raise TaskError(f"task.{name}: sample {index}: expected (input, target), got {kind(sample)}")
-    image = sample[0]
-    if not isinstance(image, Tensor):
-        raise TaskError(f"task.{name}: sample {index}: expected a float32 tensor as input, got {kind(image)}")
-    if image.dtype != torch.float32:
-        raise TaskError(f"task.{name}: sample {index}: expected a float32 tensor as input, got {image.dtype}")
-    return image, sample[1]
-
-
-def _check_label(name: str, index: int, label: Any, classes: int) -> None:
-    if isinstance(label, Tensor):
-        if label.dim() != 0 or label.is_floating_point():
-            raise TaskError(
-                f"task.{name}: sample {index}: expected a class index as target, got a tensor of shape "
-                f"{_shape(label)} and type {label.dtype}"
-            )
-        label = label.item()
-    try:
-        number = int(label)
-    except (TypeError, ValueError):
-        raise TaskError(f"task.{name}: sample {index}: expected a class index as target, got {label!r}") from None
-    if number != label or not 0 <= number < classes:
-        raise TaskError(
-            f"task.{name}: label {label} of sample {index} is out of range; "
-            f"the model has {classes} classes, expected 0 to {classes - 1}"
-        )
+def _sample(name: str, split: Dataset, index: int) -> Tensor:
+    image = read_sample(split, index, f"task.{name}")[0]
+    check_tensor(name, index, image)
+    assert isinstance(image, Tensor)
+    return image
 
 
 def _shape(tensor: Tensor) -> tuple[int, ...]:

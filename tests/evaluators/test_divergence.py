@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -31,6 +33,23 @@ def test_of_other_outputs_it_is_the_relative_squared_error(outputs: tuple[np.nda
     found = divergence(images[0], images[1], classes=False)
     assert found.value == pytest.approx(float(((images[0] - images[1]) ** 2).mean() / images[1].var()), rel=1e-5)
     assert found.n == 100
+
+
+@pytest.mark.parametrize("classes", [True, False])
+def test_it_takes_no_more_memory_than_a_block_needs(
+    classes: bool, outputs: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = divergence(*outputs, classes)
+    monkeypatch.setitem(divergence.__globals__, "BLOCK_VALUES", 70)
+
+    assert divergence(*outputs, classes).value == pytest.approx(whole.value, rel=1e-12)
+
+    large = [np.tile(output, (50, 1)) for output in outputs]
+    tracemalloc.start()
+    divergence(large[0], large[1], classes)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < large[0].nbytes
 
 
 @pytest.mark.parametrize("classes", [True, False])

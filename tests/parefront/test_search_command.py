@@ -189,3 +189,17 @@ def test_ray_is_refused_until_it_is_there(project: Path, run: Command) -> None:
     assert outcome.code == 2
     assert "--executor ray is not available yet in this version" in outcome.err
     assert not (project / "runs").exists()
+
+
+def test_what_is_wrong_with_the_splits_is_said_and_logged(
+    project: Path, formula: FormulaEvaluator, run: Command
+) -> None:
+    task = project / "demo" / "task.py"
+    task.write_text(task.read_text().replace("search=data(), test=data()", "search=(d := data(200)), test=d"))
+
+    outcome = run(*SEARCH)
+
+    said = "warning: the search and the test split are the same 200 samples: the front is chosen on these, so what"
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.count(said) == 2
+    assert said in (project / "runs" / "demo" / "log.txt").read_text()

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from parefront.evaluators import Measurement
 from parefront.search import (
     Budget,
     Candidate,
@@ -21,6 +20,7 @@ from parefront.search import (
     Outcome,
     Started,
     TrialRecord,
+    Warned,
 )
 from parefront.search.metric import score
 from parefront.spaces import Policy
@@ -80,6 +80,32 @@ def test_a_pipe_gets_one_line_for_every_phase_and_trial() -> None:
     )
     assert lines[3].startswith("[6/40] trial 5: infeasible: no block is left; 0:00 elapsed")
     assert lines[4:] == ["measuring the front again [1/3] trial 10", "every uniform policy has been tried"]
+
+
+def test_a_pipe_gets_a_warning_at_once_and_again_at_the_end() -> None:
+    console = Console(file=io.StringIO(), width=80)
+
+    with view_for(console, "demo") as view:
+        view.event(Warned("the search split has 5 samples"))
+        view.event(Started(RUN, 0, 40, BASELINE, front(1)))
+        view.event(Done(RUN, front()))
+
+    lines = text_of(console).splitlines()
+    assert lines[0] == lines[-1] == "warning: the search split has 5 samples"
+
+
+def test_a_terminal_keeps_a_warning_and_one_line_for_a_phase_that_has_come_further() -> None:
+    console = terminal()
+
+    with view_for(console, "demo") as view:
+        view.phase("checking the search split: 10 of 90 samples")
+        view.phase("checking the search split: 90 of 90 samples")
+        view.event(Warned("the search split has 5 samples"))
+
+    shown = text_of(console)
+    assert "warning: the search split has 5 samples" in shown
+    assert shown.count("✓") == 1
+    assert "✓ checking the search split: 90 of 90 samples" in shown
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])

@@ -17,13 +17,13 @@ from parefront.validate import check_task
 
 
 def test_a_sound_task_passes_unchanged(small_task: Task) -> None:
-    assert check_task(small_task) is small_task
+    assert check_task(small_task).task is small_task
 
 
 def test_a_model_in_train_mode_is_taken_in_eval_mode_without_touching_the_users(small_task: Task) -> None:
     small_task.model.train()
 
-    checked = check_task(small_task)
+    checked = check_task(small_task).task
 
     assert not any(module.training for module in checked.model.modules())
     assert small_task.model.training
