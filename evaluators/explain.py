@@ -93,7 +93,7 @@ def _named(model: Path, copy: Path) -> Path:
     The runtime reports what ran by the node's name, and makes one up where there is none.
     """
     loaded = ir.load(model)
-    nameless = [node for node in loaded.graph if not node.name and node.outputs]
+    nameless = [node for node in loaded.graph if not node.name]
     if not nameless:
         return model
     for node in nameless:

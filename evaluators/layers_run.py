@@ -88,7 +88,7 @@ class LayersRun:
                 self._producers[value.name or ""] = node
             if all(value is None or value.is_initializer() or self._is_constant(value) for value in node.inputs):
                 self._constant.add(id(node))
-            if node.op_type in WEIGHTED and node.outputs:
+            if node.op_type in WEIGHTED:
                 layer = _layer(node)
                 self.layers[layer.name] = layer
 

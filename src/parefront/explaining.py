@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from onnx_ir.serde import SerdeError
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -17,7 +16,6 @@ from .evaluators.errors import RequestRefused
 from .evaluators.explain import Explanation, LayerTimes, explain
 from .measuring import PROTOCOL, check_model, read_device, read_shapes
 from .spaces import ConfigError
-from .spaces.messages import first_line
 from .tables import MISSING, NOISY_MEANS
 from .units import plural, ratio
 
@@ -35,9 +33,6 @@ def show_explanation(model: Path, against: Path, device: Sequence[str], shapes: 
             found = explain(place, model, against, PROTOCOL, free)
         except RequestRefused as refusal:
             raise ConfigError(f"{model} against {against}: {refusal}") from refusal
-        except SerdeError as error:
-            why = first_line(error.__cause__ or error)
-            raise ConfigError(f"{model} against {against}: expected models that onnx-ir can read: {why}") from error
         name, profile = place.name, place.profile
     if as_json:
         head = {"model": str(model), "against": str(against), "device": {"name": name, **profile.to_json()}}
