@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,10 @@ BLOCK = 1024
 its size; the price is two and a half bytes for each block, 0.2 % of what is not compressed."""
 _CHUNK = 512
 """Blocks that are encoded at a time, which bounds the memory that their bits take."""
+_BLOCKS_OF_A_TABLE = 8
+"""Blocks that take as much memory as a stream's table while they are decoded."""
+_GROUP = 2**16
+"""Blocks, tables among them, that are decoded at a time: some 64 MB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,25 +93,57 @@ def canonical_codes(lengths: np.ndarray) -> np.ndarray:
 
 
 def decode(streams: Sequence[Coded]) -> list[np.ndarray]:
-    """The symbols of each stream, uint8."""
+    """The symbols of each stream, uint8.
+
+    Raises:
+        ValueError: where the lengths are no prefix code's, or the blocks are not those of the payload.
+    """
+    for stream in streams:
+        _check(stream)
+    return [symbols for group in _groups(streams) for symbols in _decoded(group)]
+
+
+def _groups(streams: Sequence[Coded]) -> Iterator[list[Coded]]:
+    """Neighbouring streams, up to ``_GROUP`` tables and blocks together, or a single one with more blocks."""
+    group: list[Coded] = []
+    taken = 0
+    for stream in streams:
+        weight = _BLOCKS_OF_A_TABLE + len(stream.block_bytes)
+        if group and taken + weight > _GROUP:
+            yield group
+            group, taken = [], 0
+        group.append(stream)
+        taken += weight
+    if group:
+        yield group
+
+
+def _check(stream: Coded) -> None:
+    blocks, taken = len(stream.block_bytes), int(stream.block_bytes.sum(dtype=np.int64))
+    if blocks != -(-stream.count // BLOCK) or taken != len(stream.payload):
+        raise ValueError(f"{blocks} blocks of {taken} bytes are not {stream.count} symbols in {len(stream.payload)}")
+    if stream.lengths.max() > LIMIT or int(_places(stream.lengths)[1].sum()) > 2**LIMIT:
+        raise ValueError("a table of code lengths is no prefix code's")
+
+
+def _decoded(streams: Sequence[Coded]) -> list[np.ndarray]:
     blocks = [len(stream.block_bytes) for stream in streams]
-    lanes = sum(blocks)
-    tables = np.concatenate([np.zeros(0, np.uint16), *(_table(stream.lengths) for stream in streams)])
-    sizes = np.concatenate([np.zeros(0, np.int64), *(stream.block_bytes for stream in streams)]).astype(np.int64)
+    tables = np.concatenate([_table(stream.lengths) for stream in streams])
+    sizes = np.concatenate([stream.block_bytes for stream in streams]).astype(np.int64)
     # A block that is done reads on until the others are, at most this far beyond the last one.
     rest = bytes(BLOCK * LIMIT // 8 + 4)
     held = np.frombuffer(b"".join([*(stream.payload for stream in streams), rest]), np.uint8).astype(np.uint32)
     words = held[:-2] << 16 | held[1:-1] << 8 | held[2:]
     table = np.repeat(np.arange(len(streams)), blocks) << LIMIT
     position = (np.cumsum(sizes) - sizes) * 8
-    symbols = np.empty((BLOCK, lanes), np.uint8)
-    for step in range(min(BLOCK, max((stream.count for stream in streams), default=0))):
+    symbols = np.empty((BLOCK, len(sizes)), np.uint8)
+    for step in range(min(BLOCK, max(stream.count for stream in streams))):
         window = words[position >> 3] >> (24 - LIMIT - (position & 7)) & (2**LIMIT - 1)
         entry = tables[table + window]
         symbols[step] = entry & 255
         position += entry >> 8
     rows = np.split(np.ascontiguousarray(symbols.T), np.cumsum(blocks)[:-1])
-    return [part.reshape(-1)[: stream.count] for part, stream in zip(rows, streams, strict=False)]
+    return [part.reshape(-1)[: stream.count].copy() for part, stream in zip(rows, streams, strict=True)]
 
 
 def _places(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..spaces import ParefrontError
 from . import huffman
+from .inflated import Inflated
 from .protobuf import nested
 
 MAGIC, VERSION = b"\x89PFZ", 1
@@ -24,6 +25,10 @@ _RAW_DATA = (7, 5, 9)
 """Field numbers in onnx.proto: ModelProto.graph, GraphProto.initializer, TensorProto.raw_data."""
 _SMALLEST = 256
 """Bytes of an initialiser below which it stays with the rest of the file."""
+_LARGEST = 2**31 - 1
+"""Bytes of the original: no protobuf message has more."""
+_EXPANSION = 1032
+"""Bytes that zlib makes of one at most."""
 
 
 class PfzError(ParefrontError):
@@ -55,8 +60,10 @@ def encode(data: bytes) -> bytes:
     the policy saves is more.
 
     Raises:
-        PfzError: where ``data`` is not a protobuf message.
+        PfzError: where ``data`` is not a protobuf message, or of 2 GB or more.
     """
+    if len(data) > _LARGEST:
+        raise PfzError(f"expected an ONNX model of at most {_LARGEST} bytes, got {len(data)}")
     flat = np.frombuffer(data, np.uint8)
     try:
         places = [(start, stop) for start, stop in nested(data, _RAW_DATA) if stop - start >= _SMALLEST]
@@ -99,7 +106,10 @@ def decode(packed: bytes) -> bytes:
     if zlib.crc32(body, zlib.crc32(_HEAD.pack(MAGIC, VERSION, 0, *fields))) != checksum:
         raise PfzError("the file is corrupted or cut short: its checksum is wrong")
     sha256, size, streams, held = fields
-    data = _restored(zlib.decompress(body[:held]), body[held:], size, streams)
+    try:
+        data = _restored(body[:held], body[held:], size, streams)
+    except (ValueError, zlib.error) as error:
+        raise PfzError(f"the file is corrupted: {error}") from None
     if hashlib.sha256(data).digest() != sha256:
         raise PfzError("the file is corrupted: what it decodes to has another SHA-256 than the original")
     return data
@@ -140,31 +150,67 @@ def _stored(stream: _Stream) -> bytes | huffman.Coded:
     return zlib.compress(raw, 9) if stream.method == ZLIB else raw
 
 
-def _restored(held: bytes, payload: bytes, size: int, streams: int) -> bytes:
-    index = np.frombuffer(held, _STREAM, streams)
+def _restored(packed: bytes, payload: bytes, size: int, streams: int) -> bytes:
+    """The original. All that the file says of sizes is checked against what is there before memory is taken for it.
+
+    Args:
+        packed: index, tables of codes, sizes of blocks and the rest of the original, as zlib has left them.
+        payload: what the streams have been coded to, one after the other.
+        size: bytes of the original.
+        streams: entries of the index.
+
+    Raises:
+        ValueError: where the parts do not fit together; ``zlib.error`` where one cannot be decompressed.
+    """
+    if size > min(_LARGEST, _EXPANSION * (len(packed) + len(payload))) or streams > size:
+        raise ValueError(f"{len(packed) + len(payload)} bytes cannot hold {streams} streams of {size} bytes")
+    held = Inflated(packed)
+    index = np.frombuffer(held.take(streams * _STREAM.itemsize), _STREAM)
+    _check_sizes(index, len(payload), size)
     coded = index[index["method"] == HUFFMAN]
     blocks = -(-coded["count"].astype(np.int64) // huffman.BLOCK)
-    tables = np.frombuffer(held, np.uint8, 256 * len(coded), index.nbytes).reshape(-1, 256)
-    sizes = np.frombuffer(held, "<u2", int(blocks.sum()), index.nbytes + tables.nbytes)
+    tables = np.frombuffer(held.take(256 * len(coded)), np.uint8).reshape(-1, 256)
+    sizes = np.frombuffer(held.take(2 * int(blocks.sum())), "<u2")
+    data, rest = np.empty(size, np.uint8), _rest(size, index)
+    data[rest] = np.frombuffer(held.take(size - int(index["count"].sum())), np.uint8)
+    held.end()
     stored = list(_cut(payload, index["stored"]))
     parts = [part for part, method in zip(stored, index["method"], strict=True) if method == HUFFMAN]
     each = zip(coded["count"].tolist(), tables, np.split(sizes, np.cumsum(blocks)[:-1]), parts, strict=False)
     symbols = iter(huffman.decode([huffman.Coded(count, table, taken, part) for count, table, taken, part in each]))
-    data = np.empty(size, np.uint8)
-    data[_rest(size, index)] = np.frombuffer(held, np.uint8, offset=index.nbytes + tables.nbytes + sizes.nbytes)
     for entry, part in zip(index, stored, strict=True):
-        if entry["method"] == HUFFMAN:
-            decoded = next(symbols)
-        else:
-            decoded = np.frombuffer(zlib.decompress(part) if entry["method"] == ZLIB else part, np.uint8)
-        data[_slice(entry)] = decoded
+        data[_slice(entry)] = next(symbols) if entry["method"] == HUFFMAN else _symbols(entry, part)
     return data.tobytes()
 
 
+def _check_sizes(index: np.ndarray, payload: int, size: int) -> None:
+    """Raise ``ValueError`` where streams lie outside of the original, or hold more than their bytes can."""
+    counts, stored = index["count"].tolist(), index["stored"].tolist()
+    if sum(stored) != payload or sum(counts) > size:
+        raise ValueError(f"its streams have {sum(stored)} bytes for {sum(counts)}, in {payload} for {size}")
+    most = {RAW: 1, ZLIB: _EXPANSION, HUFFMAN: 8}
+    for start, count, taken, stride, method in index.tolist():
+        if method not in most or not 0 < count <= most[method] * taken or (method == RAW and count != taken):
+            raise ValueError(f"a stream of method {method} has {taken} bytes for {count}")
+        if stride == 0 or start + (count - 1) * stride >= size:
+            raise ValueError(f"a stream of {count} bytes, {stride} apart, begins at byte {start} of {size}")
+
+
+def _symbols(entry: np.void, part: bytes) -> np.ndarray:
+    """What a stream that is kept as it is, or went through zlib, was made from."""
+    if entry["method"] == ZLIB:
+        inflated = Inflated(part)
+        part = inflated.take(int(entry["count"]))
+        inflated.end()
+    return np.frombuffer(part, np.uint8)
+
+
 def _rest(size: int, index: np.ndarray) -> np.ndarray:
-    """A mask of the original's bytes that no stream holds."""
+    """A mask of the original's bytes that no stream holds; ``ValueError`` where two hold the same."""
     rest = np.ones(size, bool)
     for entry in index:
+        if not rest[_slice(entry)].all():
+            raise ValueError(f"two streams hold bytes from byte {entry['start']} on")
         rest[_slice(entry)] = False
     return rest
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..evaluators import Measurement
-from ..spaces import ConfigError, Layer, ParefrontError, Policy, SearchSpace
+from ..evaluators.pfz import encode
+from ..spaces import Layer, ParefrontError, Policy, SearchSpace
 from .atomic import write_bytes, write_text
+from .destination import destination
 
 if TYPE_CHECKING:
     from .front import Front
@@ -57,17 +59,18 @@ class Candidate:
     def export(self, path: str | Path) -> Path:
         """Copy the artefact to ``path`` and write the policy beside it, as ``path`` with the suffix ``.yaml``.
 
+        Args:
+            path: ends in ``.onnx``, in nothing, or in ``.pfz``: then the model is packed, as by ``parefront pack``.
+
         Returns:
             The path of the model.
 
         Raises:
             ParefrontError: where the artefact was not kept, or is not the file that was measured.
-            ConfigError: where ``path`` is a folder.
+            ConfigError: where ``path`` is a folder, or has another suffix.
         """
-        target = Path(path)
-        if target.is_dir():
-            raise ConfigError(f"export: expected a file name such as {target / 'model.onnx'}, got the folder {target}")
-        content = self.content()
+        target = destination(path, "export", ".onnx", ".pfz")
+        content = encode(self.content()) if target.suffix.lower() == ".pfz" else self.content()
         target.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(target, content)
         write_text(target.with_suffix(".yaml"), self.policy.to_yaml())

@@ -17,18 +17,20 @@ DOMAIN = "parefront"
 _OVERHEAD = 330
 """Bytes that the nodes and names of one unpacking take, about; the functions themselves are in a file once."""
 
+# Each code is masked where it lies and shifted last, so that no shift drops a bit that is set: OpenVINO 2026.4 divides
+# by a power of two instead of shifting, and rounds.
 _UNPACK = """
 <domain: "parefront", opset_import: ["": 21]>
 Unpack{bits} (packed, values, shape) => (unpacked)
 {{
     shifts = Constant <value = uint8[{each}] {{{shifts}}}> ()
-    mask = Constant <value = uint8 {{{mask}}}> ()
+    masks = Constant <value = uint8[{each}] {{{masks}}}> ()
     first = Constant <value_ints = [0]> ()
     second = Constant <value_ints = [1]> ()
     flat = Constant <value_ints = [-1]> ()
     column = Unsqueeze(packed, second)
-    shifted = BitShift <direction = "RIGHT"> (column, shifts)
-    codes = BitwiseAnd(shifted, mask)
+    masked = BitwiseAnd(column, masks)
+    codes = BitShift <direction = "RIGHT"> (masked, shifts)
     wide = Cast <to = 6> (codes)
     row = Reshape(wide, flat)
     count = ReduceProd(shape)
@@ -130,4 +132,6 @@ def _shape(builder: Builder, name: str, array: np.ndarray) -> ir.Value:
 
 def _unpack(bits: int) -> str:
     shifts = range(0, 8, bits)
-    return _UNPACK.format(bits=bits, each=len(shifts), shifts=", ".join(map(str, shifts)), mask=2**bits - 1)
+    masks = [(2**bits - 1) << shift for shift in shifts]
+    written = {name: ", ".join(map(str, numbers)) for name, numbers in (("shifts", shifts), ("masks", masks))}
+    return _UNPACK.format(bits=bits, each=len(shifts), **written)

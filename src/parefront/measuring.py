@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from .evaluators import Measurement
 from .evaluators.device import Device
 from .evaluators.errors import RequestRefused
 from .evaluators.latency import Latency, LatencyProtocol, measure
+from .evaluators.worker import RequestError, has_external_data
 from .spaces import ConfigError
 from .spaces.messages import first_line
 from .tables import NOISY_MEANS
@@ -79,7 +81,7 @@ def read_device(settings: Sequence[str]) -> DeviceConfig:
 
 
 def check_model(path: Path) -> None:
-    """Raise ``ConfigError`` where there is no ONNX model at ``path``."""
+    """Raise ``ConfigError`` where there is no ONNX model at ``path``, or one whose weights lie in other files."""
     import onnx
     from google.protobuf.message import DecodeError
 
@@ -87,10 +89,17 @@ def check_model(path: Path) -> None:
         raise ConfigError(f"there is no file {path}; expected an ONNX model")
     try:
         nodes = len(onnx.load_model(path, load_external_data=False).graph.node)
-    except (DecodeError, ValueError) as error:
+        scattered = has_external_data(memoryview(path.read_bytes()))
+    except (DecodeError, ValueError, RequestError) as error:
         raise ConfigError(f"{path} is not an ONNX model: {first_line(error)}") from None
     if nodes == 0:
         raise ConfigError(f"{path} is not an ONNX model, or an empty one: its graph has no nodes")
+    if scattered:
+        program = f"import onnx; onnx.save(onnx.load({str(path)!r}), 'single.onnx')"
+        raise ConfigError(
+            f"{path} keeps weights in other files (external data); expected a single file: "
+            f"python -c {shlex.quote(program)} writes single.onnx"
+        )
 
 
 def read_shapes(texts: Sequence[str]) -> dict[str, list[int]]:

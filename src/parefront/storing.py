@@ -11,32 +11,33 @@ from rich.text import Text
 from .evaluators.pfz import encode, load_packed
 from .measuring import check_model
 from .search.atomic import write_bytes
+from .search.destination import destination
 from .spaces import ConfigError
 from .units import ratio, size
 
 
 def pack_model(model: Path, output: Path) -> None:
     """Write the ``.pfz`` file of a model, and print what it saves, beside what zlib alone would."""
+    target = destination(output, "--output", ".pfz")
     check_model(model)
     data = model.read_bytes()
     packed, alone = encode(data), len(zlib.compress(data, 9))
-    _write(output, packed)
+    _write(target, packed)
     saved = f"{ratio(len(packed) / len(data))}; zlib alone {ratio(alone / len(data))}"
     _tell(f"{model}: {size(len(data))}, packed {size(len(packed))} ({saved})", output)
 
 
 def unpack_model(packed: Path, output: Path) -> None:
     """Write the ONNX file that a ``.pfz`` file holds."""
+    target = destination(output, "--output", ".onnx")
     if not packed.is_file():
         raise ConfigError(f"there is no file {packed}; expected one that `parefront pack` has written")
     held, data = packed.stat().st_size, load_packed(packed)
-    _write(output, data)
+    _write(target, data)
     _tell(f"{packed}: {size(held)}, unpacked {size(len(data))} ({ratio(held / len(data))})", output)
 
 
 def _write(output: Path, content: bytes) -> None:
-    if output.is_dir():
-        raise ConfigError(f"--output: expected a file name, got the folder {output}")
     output.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(output, content)
 

@@ -149,6 +149,15 @@ def test_export_takes_a_trial_or_another_metric(finished: Path, run: Command) ->
     assert (finished / "fast.onnx").read_bytes() == (finished / "same.onnx").read_bytes() == artifact
 
 
+def test_export_under_the_name_of_another_format_is_refused(finished: Path, run: Command) -> None:
+    outcome = run("export", "demo", "-o", "small.pt")
+
+    assert outcome.code == 2
+    assert "expected a file name that ends in .onnx (an ONNX model)" in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+    assert not (finished / "small.pt").exists()
+
+
 def test_export_of_a_trial_that_is_not_there_names_those_that_are(finished: Path, run: Command) -> None:
     outcome = run("export", "demo", "--trial", "999", "-o", "x.onnx")
 

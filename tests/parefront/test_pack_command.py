@@ -88,7 +88,9 @@ def test_wrong_files_are_one_line(model: Path, run: Command) -> None:
     for arguments, message in (
         (("pack", "nope.onnx", "-o", str(other)), "there is no file nope.onnx; expected an ONNX model"),
         (("pack", str(text), "-o", str(other)), "is not an ONNX model"),
-        (("pack", str(model), "-o", str(model.parent)), "--output: expected a file name, got the folder"),
+        (("pack", str(model), "-o", str(model.parent)), "--output: expected a file name such as"),
+        (("pack", str(model), "-o", "other.onnx"), "--output: expected a file name that ends in .pfz (a packed ONNX"),
+        (("unpack", "nope.pfz", "-o", "net.pt"), "--output: expected a file name that ends in .onnx (an ONNX model)"),
         (("pack", str(model)), "Missing option '--output'"),
         (("unpack", "nope.pfz", "-o", str(other)), "there is no file nope.pfz; expected one that `parefront pack`"),
         (("unpack", str(model), "-o", str(other)), "expected a file that `parefront pack` has written"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from parefront.evaluators import Measurement
 from parefront.search import (
     Budget,
     Candidate,

@@ -40,7 +40,7 @@ def test_a_sound_metric_is_left_reset(small_task: Task) -> None:
     metric = Watched()
     metric.update(torch.eye(4), torch.arange(4))
     checked = check_task(replace(small_task, metric=metric))
-    assert checked.metric is metric
+    assert checked.task.metric is metric
     assert metric.seen == 0
 
 

@@ -12,6 +12,7 @@ import moocore
 import numpy as np
 import pytest
 
+from parefront.evaluators.pfz import load_packed
 from parefront.search import Budget, Candidate, Front, NoCandidate
 from parefront.search.metric import score
 from parefront.spaces import ConfigError, ParefrontError, Policy
@@ -260,3 +261,25 @@ def test_export_refuses_what_is_not_there_or_has_changed(tmp_path: Path) -> None
         candidate.export(tmp_path / "small.onnx")
     with pytest.raises(ConfigError, match=r"model\.onnx"):
         candidate.export(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["small.onnx", "small.ONNX", "small"])
+def test_export_writes_the_model_under_a_name_that_says_so(name: str, tmp_path: Path) -> None:
+    assert exportable(tmp_path).export(tmp_path / name).read_bytes() == b"a model"
+
+
+@pytest.mark.parametrize("name", ["small.pt", "small.tflite", "small.yaml", "small.onnx.gz"])
+def test_export_refuses_a_name_that_claims_another_format(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=rf"ends in \.onnx \(an ONNX model\) or \.pfz .*, got {name}$"):
+        exportable(tmp_path).export(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["artifact.onnx"]
+
+
+def test_export_packs_a_model_whose_name_says_packed(tmp_path: Path) -> None:
+    candidate = exportable(tmp_path)
+    model = b"\x08\x0a"
+    assert candidate.artifact is not None
+    candidate.artifact.write_bytes(model)
+    packed = dataclasses.replace(candidate, sha256=hashlib.sha256(model).hexdigest()).export(tmp_path / "small.pfz")
+    assert load_packed(packed) == model
+    assert (tmp_path / "small.yaml").is_file()
