@@ -13,6 +13,7 @@ from .measurement import Measurement, paired_difference, proportion
 from .parity import ParityError, check_parity, prove
 from .pfz import load_packed
 from .shares import by_module, layer_shares
+from .split_digest import SplitDigest, digest_of
 
 __all__ = [
     "MOMENTARY",
@@ -27,10 +28,12 @@ __all__ = [
     "LatencyProtocol",
     "Measurement",
     "ParityError",
+    "SplitDigest",
     "by_module",
     "check_parity",
     "correct",
     "cost_of",
+    "digest_of",
     "divergence",
     "emit",
     "evaluate",
