@@ -24,6 +24,9 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Replace the file at ``path``: a reader, or a kill of this process, finds the old content or the whole new one.
 
     It is written aside, flushed to disk and renamed into place. A symbolic link at ``path`` is replaced, not followed.
+
+    Raises:
+        UnreadableFile: where a folder is in its place.
     """
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     aside.unlink(missing_ok=True)
@@ -33,6 +36,9 @@ def write_bytes(path: Path, content: bytes) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         aside.replace(path)
+    except IsADirectoryError as error:
+        aside.unlink(missing_ok=True)
+        raise UnreadableFile(f"{path}: expected a file to write over, or nothing, got a folder; move it away") from error
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
