@@ -3,7 +3,7 @@
 from .accuracy import correct, drawn_indices, evaluate, metric_score, open_session, run_outputs, split_inputs
 from .cost import Cost, cost_of
 from .device import Device, DeviceOptions
-from .device_profile import MOMENTARY, DeviceProfile
+from .device_profile import DeviceProfile
 from .divergence import divergence
 from .emit import Artifact, emit
 from .errors import DeviceError
@@ -18,7 +18,6 @@ from .split_digest import SplitDigest, digest_of
 from .split_samples import SplitSamples
 
 __all__ = [
-    "MOMENTARY",
     "THIS_MACHINE",
     "Artifact",
     "Cost",

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from ..spaces.files import stamp_of
 from .channel import Channel
 from .device_profile import DeviceProfile
 from .errors import DeviceError, DeviceUnreachable, RequestRefused, WorkerDied
@@ -93,7 +94,7 @@ class Device:
         self.options = options or DeviceOptions()
         self._mutex = threading.Lock()
         self._connection: tuple[Channel, DeviceProfile] | None = None
-        self._digests: dict[tuple[Path, int, int], str] = {}
+        self._digests: dict[tuple[Path | int, ...], str] = {}
         self._pace = Pace()
 
     def __enter__(self) -> Self:
@@ -251,8 +252,7 @@ class Device:
             return None
 
     def _digest(self, artifact: Path) -> str:
-        status = artifact.stat()
-        key = (artifact.absolute(), status.st_size, status.st_mtime_ns)
+        key = (artifact.absolute(), *stamp_of(artifact))
         if key not in self._digests:
             self._digests[key] = hashlib.sha256(artifact.read_bytes()).hexdigest()
         return self._digests[key]

@@ -13,10 +13,6 @@ RELEVANT_FLAGS = {
 }
 
 
-MOMENTARY = frozenset({"load", "frequency_mhz", "temperature_celsius", "cpu_clock_step_ns"})
-"""Fields of a profile that differ from one moment to the next on the same device."""
-
-
 @dataclass(frozen=True, slots=True)
 class DeviceProfile:
     """A device as its worker sees it. Strings are empty and numbers zero where it does not tell.
@@ -66,6 +62,31 @@ class DeviceProfile:
     def to_json(self) -> dict[str, Any]:
         fields = asdict(self)
         return {**fields, "flags": list(self.flags), "providers": list(self.providers)}
+
+    def differences(self, here: DeviceProfile) -> list[str]:
+        """In what another device differs, in words, so that latencies of the two must not stand side by side.
+
+        The processor and what it can, how many cores may be used, the operating system, the runtime and its version
+        and providers count. What changes on one and the same device does not: load, clock and its governor, heat,
+        memory, the release of the system, the versions of Python and NumPy.
+        """
+        found = []
+        for what, key in (("CPU", "cpu"), ("architecture", "machine"), ("number of cores", "cores")):
+            mine, its = getattr(self, key), getattr(here, key)
+            if mine != its:
+                found.append(f"another {what} ({mine} there, {its} here)")
+        if self.flags != here.flags:
+            changed = ", ".join(sorted(set(self.flags) ^ set(here.flags)))
+            found.append(f"other instructions of the CPU ({changed})")
+        systems = [(profile.system.split() or [""])[0] for profile in (self, here)]
+        if systems[0] != systems[1]:
+            found.append(f"another system ({systems[0]} there, {systems[1]} here)")
+        if self.onnxruntime != here.onnxruntime:
+            found.append(f"another onnxruntime ({self.onnxruntime} there, {here.onnxruntime} here)")
+        if self.providers != here.providers:
+            pair = [", ".join(profile.providers) for profile in (self, here)]
+            found.append(f"other providers of onnxruntime ({pair[0]} there, {pair[1]} here)")
+        return found
 
     @property
     def is_arm(self) -> bool:

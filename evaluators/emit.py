@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import operator
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch import Tensor, fx, nn
 
 from ..spaces import WEIGHTED, Builder, Emittable, Op, SequenceLinear, is_packed, layer_node, output_shape, packed
 from ..spaces.export import IR_VERSION, OPSET, onnx_program, quiet
+from ..spaces.files import write_bytes
 
 EDITED, EXPORTED = "edited graph", "full export"
 
@@ -53,9 +53,7 @@ def emit(net: fx.GraphModule, path: Path, example: Tensor) -> Artifact:
         data, made_by = serialize(net, example), EDITED
     except UnknownModule:
         data, made_by = _full_export(net, example), EXPORTED
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
+    write_bytes(path, data)
     return Artifact(path, hashlib.sha256(data).hexdigest(), len(data), tuple(example.shape[1:]), made_by)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..evaluators import Measurement
 from ..spaces import Policy, SearchSpace
-from .atomic import write_json
-from .record import read_json
+from ..spaces.files import write_json
+from .fields import Fields
 
 Compare = Callable[[Path, Path], Measurement]
 """The ratio, unit "x", of the first artefact's latency to the second's."""
@@ -51,10 +52,10 @@ class Anchors:
         self._space, self._compare, self._alike = space, compare, alike
         self._anchors = [Anchor(Policy(), uncompressed, Measurement.exact(1.0, "x"))]
         self._file = file or uncompressed.with_name("anchors.json")
-        self._known = read_json(self._file) if self._file.is_file() else {}
+        self._known = Fields.read(self._file) if os.path.lexists(self._file) else Fields(self._file, {})
         if "uncompressed_ms" not in self._known:
             self._remember("uncompressed_ms", latency_ms)
-        self.latency_ms = Measurement.from_json(self._known["uncompressed_ms"])
+        self.latency_ms = self._known.measurement("uncompressed_ms")
 
     @property
     def uncompressed(self) -> Path:
@@ -65,12 +66,15 @@ class Anchors:
         """Those of the anchors other than the uncompressed model."""
         return [anchor.policy for anchor in self._anchors[1:]]
 
-    def add(self, policy: Policy, artifact: Path) -> None:
-        """Take ``artifact`` as an anchor; it is timed unless an earlier session has done so."""
+    def add(self, policy: Policy, artifact: Path, sha256: str = "") -> None:
+        """Take ``artifact`` as an anchor; it is timed unless an earlier session has timed a file of that SHA-256."""
         digest = policy.digest
+        if digest in self._known and self._known.fields(digest).text("sha256", sha256) != sha256:
+            del self._known.values[digest]
+            self._known.values.pop(f"final {digest}", None)
         if digest not in self._known:
-            self._remember(digest, self._compare(artifact, self.uncompressed))
-        self._anchors.append(Anchor(policy, artifact, Measurement.from_json(self._known[digest])))
+            self._remember(digest, self._compare(artifact, self.uncompressed), sha256)
+        self._anchors.append(Anchor(policy, artifact, self._known.measurement(digest)))
 
     def nearest(self, policy: Policy) -> Anchor:
         """The anchor whose policy differs in the fewest knobs, those of layers that ``policy`` removes left out."""
@@ -93,11 +97,11 @@ class Anchors:
             if key not in self._known:
                 again = self._compare(anchor.artifact, self.uncompressed)
                 self._remember(key, _both(anchor.ratio, again))
-            self._anchors[index] = replace(anchor, ratio=Measurement.from_json(self._known[key]))
+            self._anchors[index] = replace(anchor, ratio=self._known.measurement(key))
 
-    def _remember(self, key: str, measured: Measurement) -> None:
-        self._known[key] = measured.to_json()
-        write_json(self._file, self._known)
+    def _remember(self, key: str, measured: Measurement, sha256: str = "") -> None:
+        self._known.values[key] = {**measured.to_json(), **({"sha256": sha256} if sha256 else {})}
+        write_json(self._file, self._known.values)
 
 
 def _both(first: Measurement, second: Measurement) -> Measurement:

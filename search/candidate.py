@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..evaluators import Measurement
 from ..evaluators.pfz import encode
 from ..spaces import Layer, ParefrontError, Policy, SearchSpace
-from .atomic import write_bytes, write_text
+from ..spaces.files import read_bytes, write_bytes, write_text
 from .destination import destination
 
 if TYPE_CHECKING:
@@ -82,14 +83,17 @@ class Candidate:
         Raises:
             ParefrontError: as :meth:`export`.
         """
-        if self.artifact is None or not self.artifact.is_file():
+        if self.artifact is None or not os.path.lexists(self.artifact):
             raise ParefrontError(
                 f"{self.label} has no artefact on disk ({self.artifact}): the front's are kept, others while they "
                 "fit in 1 GB; search with keep_artifacts: all to keep every one"
             )
-        content = self.artifact.read_bytes()
-        if self.sha256 and hashlib.sha256(content).hexdigest() != self.sha256:
-            raise ParefrontError(f"{self.artifact} has changed since it was measured: its SHA-256 is not {self.sha256}")
+        content = read_bytes(self.artifact)
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise ParefrontError(
+                f"{self.artifact} is not the file that was measured (its SHA-256 is not {self.sha256[:12]}…); "
+                "measure it anew in another run"
+            )
         return content
 
 

@@ -13,10 +13,11 @@ from optuna.trial import Trial
 from ..evaluators.errors import DeviceUnreachable
 from ..spaces import ConfigError, Infeasible, ParefrontError, Policy
 from ..spaces.messages import one_line
+from .baseline import check_baseline
 from .candidate import Candidate, Evaluator
 from .context import SamplerContext
 from .errors import EveryTrialFailed, NoCandidate, SpaceExhausted
-from .events import Done, Event, Finished, OnEvent, Started
+from .events import Done, Event, Finished, Noted, OnEvent, Started
 from .finalise import finalise, make_sure_of_device
 from .front import Front
 from .lookahead import Lookahead
@@ -104,11 +105,11 @@ class _Session:
             options=settings.sampler_options,
         )
         sampler = make_sampler(settings.sampler, context)
-        self.run.reopen()
         self.run.log(f"search: {self.done} of {settings.trials} trials done, sampler {settings.sampler}")
         self.emit(Started(self.run.path, self.done, settings.trials, baseline, self._front(baseline)))
         study = RunStudy(settings.objectives, settings.budgets, baseline, sampler)
-        study.keep_in(self.run.path, settings.storage, self.records)
+        for note in study.keep_in(self.run.path, settings.storage, self.records):
+            self._note(note)
         message = ""
         try:
             while self.done < settings.trials:
@@ -127,7 +128,13 @@ class _Session:
         return front
 
     def _baseline(self) -> Candidate:
-        """Measured anew in every session, since the evaluator needs it; judged by the first measurement."""
+        """Measured anew in every session, since the evaluator needs it; judged by the first measurement.
+
+        Raises:
+            ConfigError: where it is not what the first session has measured, on the same device.
+        """
+        if self.run.has_baseline:
+            self.run.check_devices(self.evaluator.environment)
         started = time.perf_counter()
         measured = self.evaluator.baseline(self.run.path / "artifacts")
         if not self.run.has_baseline:
@@ -135,6 +142,7 @@ class _Session:
             self.run.write_baseline(measured, time.perf_counter() - started)
         self._check_same_metric()
         baseline = self.run.search_baseline
+        check_baseline(self.run.name, baseline, measured)
         for objective in self.run.settings.objectives:
             value_of(baseline, objective)
         for budget in self.run.settings.budgets:
@@ -150,6 +158,10 @@ class _Session:
                 "choose another name for the run"
             )
 
+    def _note(self, message: str) -> None:
+        self.run.log(message)
+        self.emit(Noted(message))
+
     def _step(self, study: RunStudy, baseline: Candidate, ahead: Lookahead) -> None:
         started, probed = time.perf_counter(), ahead.seconds
         trial = study.ask()
@@ -157,15 +169,17 @@ class _Session:
         started += ahead.seconds - probed  # the first to ask waits for the probes, which are counted by themselves
         known = self.records.get(policy.digest)
         if known is not None:
-            study.tell(trial, policy, known)
+            self._tell(study, trial, policy, known)
             return
         if any(record.number == trial.number for record in self.records.values()):
-            study.skip(trial)
+            for note in study.skip(trial):
+                self._note(note)
             return
         record = self._evaluate(trial, policy, self._front(baseline), started)
+        self.run.reopen()
         self.run.write_record(record)
         self.records[policy.digest] = record
-        study.tell(trial, policy, record)
+        self._tell(study, trial, policy, record)
         front = self._front(baseline)
         self._prune(front)
         best = None
@@ -173,6 +187,10 @@ class _Session:
             best = front.select()
         self.emit(Finished(record, self.done, self.run.settings.trials, front, best))
         self._give_up_if_nothing_works(record)
+
+    def _tell(self, study: RunStudy, trial: Trial, policy: Policy, record: TrialRecord) -> None:
+        for note in study.tell(trial, policy, record):
+            self._note(note)
 
     def _evaluate(self, trial: Trial, policy: Policy, rivals: Front, started: float) -> TrialRecord:
         asked = time.perf_counter() - started

@@ -9,8 +9,10 @@ from typing import Any
 
 from ..evaluators import DeviceProfile, Measurement
 from ..spaces import ConfigError, ParefrontError, Policy
-from .atomic import write_bytes
+from ..spaces.files import write_bytes
 from .candidate import Candidate
+from .fingerprint import Fingerprint
+from .identity import profiles
 from .metric import COSTS, Kind, Metric
 from .run import Run
 
@@ -26,7 +28,8 @@ class Earlier:
         run: its name.
         config: what it was made with.
         profile: the device that its artefacts were built for: vector width, signedness.
-        model_sha256: of the weights it started from.
+        model_sha256: of the weights it started from, as they were traced.
+        fingerprint: of its task; None where a version made the run that kept none.
         candidates: by digest of the policy; those of the final front with their score on the test split.
         quality: the metric of its task.
     """
@@ -35,6 +38,7 @@ class Earlier:
     config: Mapping[str, Any]
     profile: DeviceProfile
     model_sha256: str
+    fingerprint: Fingerprint | None
     candidates: Mapping[str, Candidate]
     quality: Metric
 
@@ -50,9 +54,21 @@ class Earlier:
             raise ConfigError(f"run {run.name} has measured nothing yet, so there are no scores to take over")
         complete = {candidate.policy.digest: candidate for candidate in scored(run)}
         final = {candidate.policy.digest: candidate for candidate in run.finalised.values()}
-        profile = DeviceProfile.from_json(environment.get(BUILT_FOR) or environment["device"])
+        measured = environment.get(BUILT_FOR) or environment.get("device")
+        profile = profiles({"device": measured}).get("")
+        if profile is None:
+            raise ConfigError(f"run {run.name} tells no device (environment.json), so nothing can be taken over")
         known = {**complete, **final, Policy().digest: run.baseline}
-        return cls(run.name, run.config, profile, str(environment["model_sha256"]), known, run.settings.quality)
+        weights = str(environment.get("model_sha256"))
+        return cls(run.name, run.config, profile, weights, run.fingerprint, known, run.settings.quality)
+
+    def check_task(self, here: Fingerprint) -> None:
+        """Raise ``ConfigError`` where scores would be taken over for another task, naming all that differs."""
+        found = self.fingerprint.differences(here) if self.fingerprint is not None else []
+        if found:
+            raise ConfigError(
+                f"run {self.run} is of another task: {'; '.join(found)}; its scores tell nothing of this one"
+            )
 
     def check(self, model_sha256: str, config: Mapping[str, Any], quality: Metric) -> None:
         """Raise ``ConfigError`` where scores would be taken over for other weights, methods, images or metric."""

@@ -37,6 +37,7 @@ from ..evaluators import (
 from ..evaluators.emit import EXPORTED
 from ..evaluators.errors import DeviceError, DeviceUnreachable, RequestRefused
 from ..spaces import Infeasible, Layer, Policy, SearchSpace, Task, TaskError, trace
+from ..spaces.files import sha256_of, stamp_of
 from .candidate import STOPPED, Candidate
 from .earlier import BUILT_FOR, Earlier
 from .front import Front
@@ -96,6 +97,7 @@ class TaskEvaluator:
     ) -> None:
         self._quick: QuickLook | None = None
         self._other_arithmetic = False
+        self._references: dict[Path, tuple[Candidate, tuple[int, int, int, int]]] = {}
         self._methods = compress
         self._memory = memory
         self._racing = racing and isinstance(task.metric, str)
@@ -187,15 +189,18 @@ class TaskEvaluator:
         self._on_phase("measuring the uncompressed model")
         artifacts.mkdir(parents=True, exist_ok=True)
         path = artifacts / BASELINE
+        self._references.clear()
         candidate, session = self._make(Policy(), path)
+        self._refer_to(candidate)
         scores = self._scored(candidate.policy) or self._reference(self._search, session)
         latency = self.timers.start(self._space, path, self._alike)
         memory = {"memory_bytes": self._peak_memory(path)}
         for policy in self._anchor_policies():
             anchor = artifacts / f"anchor-{policy.digest}.onnx"
             try:
-                self._make(policy, anchor)
-                self.timers.add_anchor(policy, anchor)
+                made, _ = self._make(policy, anchor)
+                self.timers.add_anchor(policy, anchor, made.sha256)
+                self._refer_to(made)
             except DeviceUnreachable:
                 raise
             except (Infeasible, ParityError, DeviceError):
@@ -206,6 +211,7 @@ class TaskEvaluator:
 
     def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
         watch = Stopwatch()
+        self._make_sure_of_references()
         self._quick = None  # probes are over, and what they keep is large
         if (scores := self._scored(policy)) is not None:
             return self._time_again(policy, artifact, rivals, scores, watch)
@@ -236,6 +242,11 @@ class TaskEvaluator:
         known = {**made.metrics, **scores, **self._peak(artifact, watch)}
         standing = Standing(rivals, looks=0, scored=True) if rivals is not None and self._racing else None
         return self._raced(made, time_only(known, self.timers.looks(policy, artifact), standing, watch), watch)
+
+    @property
+    def _example(self) -> torch.Tensor:
+        """The inputs that artefacts are checked on."""
+        return self._calibration.inputs[:PARITY_IMAGES]
 
     @cached_property
     def _unrepaired(self) -> list[Compressor]:
@@ -300,6 +311,7 @@ class TaskEvaluator:
     def finalise(self, candidate: Candidate) -> Candidate:
         """Time the artefact again; the first time score it on the test split, and measure its peak memory, too."""
         assert candidate.artifact is not None
+        self._make_sure_of_references()
         self.timers.settle()
         watch, metrics = Stopwatch(), dict(candidate.metrics)
         if not any(key.startswith(TEST) for key in metrics):
@@ -328,6 +340,21 @@ class TaskEvaluator:
         except Infeasible as error:
             name = "test" if split.name else "search"
             raise TaskError(f"task.metric: {error}, of the uncompressed model on the {name} split") from error
+
+    def _refer_to(self, made: Candidate) -> None:
+        """Remember what others are timed against and compared with."""
+        assert made.artifact is not None
+        self._references[made.artifact] = made, stamp_of(made.artifact)
+
+    def _make_sure_of_references(self) -> None:
+        """Make what was touched or removed since it was made anew: equal policies give equal bytes."""
+        for path, (made, stamp) in list(self._references.items()):
+            if path.is_file() and stamp_of(path) == stamp:
+                continue
+            if not path.is_file() or sha256_of(path) != made.sha256:
+                self._on_phase(f"making {path.name} anew: the file there is another one")
+                emit(compress(self.traced.net, made.policy, self._compressors, self._calibration), path, self._example)
+            self._refer_to(made)
 
     def _anchor_policies(self) -> list[Policy]:
         """For every method that changes the arithmetic, its middle choice everywhere."""
@@ -371,7 +398,7 @@ class TaskEvaluator:
     ) -> tuple[Candidate, ort.InferenceSession]:
         """Apply, emit, count and check: a candidate with its exact costs, and a session on its artefact."""
         watch = watch or Stopwatch()
-        example = self._calibration.inputs[:PARITY_IMAGES]
+        example = self._example
         before = self._calibration.forward_seconds
         with watch.step("apply"), shared(THIS_MACHINE):
             net = compress(self.traced.net, policy, compressors or self._compressors, self._calibration)

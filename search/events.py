@@ -110,5 +110,16 @@ class Done:
     message: str = ""
 
 
-Event = Warned | Started | Probing | Probed | Finished | Finalising | Done
+@dataclass(frozen=True)
+class Noted:
+    """Something that the user should know of, and that ends nothing.
+
+    Attributes:
+        message: one line.
+    """
+
+    message: str
+
+
+Event = Warned | Noted | Started | Probing | Probed | Finished | Finalising | Done
 OnEvent = Callable[[Event], None]

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from ..evaluators.errors import DeviceError, DeviceUnreachable, RequestRefused
 from ..spaces import ParefrontError
+from ..spaces.files import sha256_of
 from .candidate import Candidate, Evaluator
 from .errors import EveryTrialFailed
 from .events import Finalising, OnEvent
@@ -26,6 +27,8 @@ def finalise(run: Run, evaluator: Evaluator, front: Front, emit: OnEvent, raise_
     Raises:
         EveryTrialFailed: where no member could be measured again.
     """
+    for candidate in front:
+        _forget_another_file(run, evaluator, candidate)
     for twice in (False, True):
         if run.final_baseline(twice) is None:
             started = time.perf_counter()
@@ -45,7 +48,13 @@ def finalise(run: Run, evaluator: Evaluator, front: Front, emit: OnEvent, raise_
         raise EveryTrialFailed(f"no member of the front could be measured again; see {run.path / 'log.txt'}")
     final = Front.of(members, front.objectives, run.baseline, front.budgets, run.path, front.quality)
     for candidate in final:
-        _make_sure_of_artifact(run, evaluator, candidate)
+        if _restored(run, evaluator, candidate).sha256 != candidate.sha256:
+            assert candidate.trial is not None
+            run.forget_final(candidate.trial)
+            raise ParefrontError(
+                f"{candidate.label}: its artefact was changed while the front was measured again, and cannot be made "
+                "as it was; the same command measures it anew"
+            )
     run.write_front(final)
     run.log(f"done: {len(final)} of {len(front)} members stay on the front")
     return final
@@ -56,7 +65,7 @@ def _read(run: Run, evaluator: Evaluator, candidate: Candidate, raise_errors: bo
     started = time.perf_counter()
     path = run.artifact(candidate.policy.digest)
     try:
-        _make_sure_of_artifact(run, evaluator, candidate)
+        candidate = _restored(run, evaluator, candidate)
         if candidate.stopped_early:
             candidate = replace(evaluator.evaluate(candidate.policy, path), trial=candidate.trial)
         again = evaluator.finalise(candidate)
@@ -77,8 +86,32 @@ def make_sure_of_device(run: Run, evaluator: Evaluator, error: Exception) -> Non
         evaluator.baseline(run.path / "artifacts")
 
 
-def _make_sure_of_artifact(run: Run, evaluator: Evaluator, candidate: Candidate) -> None:
-    """Make it again where it is gone: a member of this front may have been dominated in an earlier, shorter search."""
+def _restored(run: Run, evaluator: Evaluator, candidate: Candidate) -> Candidate:
+    """The candidate with its artefact as it was measured: made again from its policy where the file is gone (it may
+    have been dominated in an earlier, shorter search) or is another one.
+
+    Equal policies give equal bytes. Where they do not, as with another version of PyTorch, it is measured anew.
+    """
     path = run.artifact(candidate.policy.digest)
-    if not path.is_file():
-        evaluator.evaluate(candidate.policy, path)
+    if path.is_symlink() or not path.is_file():
+        why = "is not there"
+    elif not candidate.sha256 or sha256_of(path) == candidate.sha256:
+        return candidate
+    else:
+        why = f"is another file (its SHA-256 is not {candidate.sha256[:12]}…)"
+    run.log(f"{candidate.label}: {path.name} {why}; making it again from its policy")
+    made = replace(evaluator.evaluate(candidate.policy, path), trial=candidate.trial)
+    if made.sha256 == candidate.sha256 or not candidate.sha256:
+        return candidate
+    run.log(f"{candidate.label}: it has other bytes than the file that was measured, and is measured anew")
+    return made
+
+
+def _forget_another_file(run: Run, evaluator: Evaluator, candidate: Candidate) -> None:
+    """Drop what an earlier session has read of a member whose artefact can no longer be made as it was."""
+    trial = candidate.trial
+    assert trial is not None
+    for reading in (run.read_again().get(trial), run.read_again(twice=True).get(trial)):
+        if reading is not None and _restored(run, evaluator, reading).sha256 != reading.sha256:
+            run.forget_final(trial)
+            return

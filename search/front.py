@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..spaces import ConfigError
-from .atomic import write_text
+from ..spaces.files import write_text
 from .budget import Budget
 from .candidate import Candidate
 from .errors import NoCandidate

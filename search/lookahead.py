@@ -8,13 +8,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..evaluators import MOMENTARY
 from ..spaces import ConfigError, Policy
 from .budget import Budget
 from .candidate import Candidate, Evaluator
 from .errors import NoCandidate
 from .events import OnEvent, Probed, Probing
 from .finalise import make_sure_of_device
+from .identity import device_differences, profiles
 from .knapsack import Knapsack
 from .metrics import whole_of
 from .probe_store import ProbeStore
@@ -23,6 +23,8 @@ from .run import Run
 from .sensitivity import Indices, Sensitivity
 from .unpaying import unpaying
 
+PROBED = ("calibration", "search")
+"""The splits that probes depend on."""
 ATTEMPTS = 8
 """Policies that are tried, from the cheapest on, until one has a model."""
 
@@ -102,7 +104,14 @@ class Lookahead:
         ):
             if mine != its:
                 raise ConfigError(f"search.warm_start: run {other.name} is of {what}; its probes tell nothing here")
-        store.take_over(ProbeStore(other.path), costs=_measured_on(self._run) == _measured_on(other))
+        mine, its = self._run.fingerprint, other.fingerprint
+        found = its.differences(mine, PROBED, metric=False) if mine is not None and its is not None else []
+        if found:
+            what = "; ".join(found)
+            raise ConfigError(
+                f"search.warm_start: run {other.name} is of another task: {what}; its probes tell nothing"
+            )
+        store.take_over(ProbeStore(other.path), costs=_measured_alike(self._run, other))
 
     def _refuse_out_of_reach(self, budget: Budget, sensitivity: Sensitivity, prober: Prober) -> None:
         """Measure what the model takes for the cheapest policy, and everything at its end, before saying so.
@@ -151,9 +160,9 @@ class Lookahead:
         return ", ".join(f"{name} {last[name]} of {count}" for name, count in sorted(total.items()))
 
 
-def _measured_on(run: Run) -> list[object]:
-    """All that costs depend on but the model and its methods: the devices, how they are used, how they are timed."""
-    known = run.environment
-    profiles = [known.get("device"), *(known.get("devices") or {}).values()]
-    lasting = [{k: v for k, v in p.items() if k not in MOMENTARY} if isinstance(p, dict) else p for p in profiles]
-    return [*lasting, *(run.config.get(key) for key in ("device", "devices", "latency"))]
+def _measured_alike(one: Run, other: Run) -> bool:
+    """Whether all is equal that costs depend on but model and methods: the devices, their use, how they are timed."""
+    there, here = other.environment, one.environment
+    if profiles(there).keys() != profiles(here).keys() or device_differences(there, here):
+        return False
+    return all(one.config.get(key) == other.config.get(key) for key in ("device", "devices", "latency"))

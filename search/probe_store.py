@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .atomic import write_json
-from .record import read_json
+from ..spaces.files import write_json
+from .fields import Fields
 
 PROBES = "probes.json"
 
@@ -20,11 +22,12 @@ class ProbeStore:
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / PROBES
-        held = read_json(self._file) if self._file.is_file() else {}
-        self.divergences: dict[str, float | None] = held.get("divergences", {})
-        self.costs: dict[str, dict[str, float] | None] = held.get("costs", {})
-        self.work: dict[str, dict[str, dict[str, float]]] = held.get("work", {})
-        self.seconds: float = held.get("seconds", 0.0)
+        held = Fields.read(self._file) if os.path.lexists(self._file) else Fields(self._file, {"seconds": 0.0})
+        losses, costs, work = (held.fields(key, empty=True) for key in ("divergences", "costs", "work"))
+        self.divergences = {key: None if seen is None else losses.number(key) for key, seen in losses.values.items()}
+        self.costs = {key: None if seen is None else costs.numbers(key) for key, seen in costs.values.items()}
+        self.work = {key: {cost: work.fields(key).numbers(cost) for cost in seen} for key, seen in _maps(work)}
+        self.seconds = held.number("seconds")
 
     def add_divergence(self, digest: str, value: float | None, seconds: float) -> None:
         self.divergences[digest] = value
@@ -50,3 +53,7 @@ class ProbeStore:
         self.seconds += seconds
         held: dict[str, Any] = {"divergences": self.divergences, "costs": self.costs, "work": self.work}
         write_json(self._file, {**held, "seconds": round(self.seconds, 3)})
+
+
+def _maps(held: Fields) -> Iterator[tuple[str, dict[str, Any]]]:
+    return ((key, held.fields(key).values) for key in held.values)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..evaluators import Measurement
-from ..spaces import ConfigError, Policy
+from ..spaces import Policy
 from .candidate import Candidate
+from .fields import Fields
 
 
 class Outcome(StrEnum):
@@ -50,13 +49,23 @@ class TrialRecord:
         return head | _measured(self.candidate, folder)
 
     @classmethod
-    def from_json(cls, fields: dict[str, Any], folder: Path) -> TrialRecord:
-        outcome, number = Outcome(fields["state"]), int(fields["trial"])
-        policy = Policy.from_dict(fields["policy"])
-        candidate = None
-        if outcome is Outcome.COMPLETE:
-            candidate = replace(candidate_from_json(fields, folder), trial=number)
-        return cls(number, policy, outcome, candidate, fields.get("reason", ""), float(fields["seconds"]))
+    def read(cls, file: Path, folder: Path) -> TrialRecord:
+        """The record in a file of the run's ``folder``, whose name is its number.
+
+        Raises:
+            UnreadableFile: naming the file, the key and what came.
+        """
+        fields = Fields.read(file)
+        number, seconds = fields.count("trial"), fields.number("seconds")
+        if f"{number:06d}" != file.stem:
+            raise fields.damaged(f"key 'trial': expected the {file.stem} of the file's name, got {number}")
+        state = fields.text("state")
+        if state not in list(Outcome):
+            raise fields.damaged(f"key 'state': expected one of {', '.join(Outcome)}, got {state!r}")
+        if Outcome(state) is not Outcome.COMPLETE:
+            return cls(number, fields.policy(), Outcome(state), None, fields.text("reason", ""), seconds)
+        candidate = replace(candidate_of(fields, folder), trial=number)
+        return cls(number, candidate.policy, Outcome.COMPLETE, candidate, "", seconds)
 
 
 def candidate_to_json(candidate: Candidate, folder: Path, seconds: float) -> dict[str, Any]:
@@ -65,32 +74,42 @@ def candidate_to_json(candidate: Candidate, folder: Path, seconds: float) -> dic
     return head | {"seconds": round(seconds, 4)} | _measured(candidate, folder)
 
 
-def candidate_from_json(fields: dict[str, Any], folder: Path) -> Candidate:
-    """The inverse of :func:`candidate_to_json`; the path of the artefact becomes absolute again."""
+def read_candidate(file: Path, folder: Path) -> Candidate:
+    """The inverse of :func:`candidate_to_json`, from a file of the run's ``folder``.
+
+    Raises:
+        UnreadableFile: naming the file, the key and what came.
+    """
+    return candidate_of(Fields.read(file), folder)
+
+
+def candidate_of(fields: Fields, folder: Path) -> Candidate:
+    """The candidate in the fields of a file; the path of its artefact becomes absolute again."""
+    measured = fields.fields("metrics")
     return Candidate(
-        policy=Policy.from_dict(fields["policy"]),
-        metrics={key: Measurement.from_json(value) for key, value in fields["metrics"].items()},
-        artifact=folder / fields["artifact"] if fields["artifact"] else None,
-        sha256=fields["sha256"],
-        timings=fields["timings"],
-        notes=tuple(fields["notes"]),
-        trial=fields["trial"],
+        policy=fields.policy(),
+        metrics={key: measured.measurement(key) for key in measured.values},
+        artifact=_inside(fields, folder),
+        sha256=fields.text("sha256"),
+        timings=fields.numbers("timings"),
+        notes=fields.texts("notes"),
+        trial=None if fields.values.get("trial") is None else fields.count("trial"),
     )
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a file of a run.
-
-    Raises:
-        ConfigError: where it is not the JSON mapping that a run writes.
-    """
-    try:
-        fields = json.loads(path.read_text())
-    except ValueError as error:
-        raise ConfigError(f"{path} is not JSON ({error}); it was not written by parefront, or was edited") from error
-    if not isinstance(fields, dict):
-        raise ConfigError(f"{path}: expected a JSON mapping, got {type(fields).__name__}")
-    return fields
+def _inside(fields: Fields, folder: Path) -> Path | None:
+    """The artefact, which has to lie in the run's folder whatever symbolic links there are."""
+    if fields.values.get("artifact") is None and "artifact" in fields:
+        return None
+    text = fields.text("artifact")
+    path = PurePosixPath(text)
+    if path.is_absolute() or ".." in path.parts or "\0" in text or not path.parts:
+        raise fields.damaged(f"key 'artifact': expected a path inside of the run's folder, got {text!r}")
+    if not (folder / path).parent.resolve().is_relative_to(folder.resolve()):
+        raise fields.damaged(f"key 'artifact': {text!r} leads out of the run's folder by a symbolic link")
+    if not fields.text("sha256"):
+        raise fields.damaged(f"key 'sha256': expected that of the artefact {text}, got none")
+    return folder / path
 
 
 def _measured(candidate: Candidate, folder: Path) -> dict[str, Any]:

@@ -14,24 +14,29 @@ from typing import Any
 import yaml
 
 from ..spaces import ConfigError, ParefrontError
-from .atomic import write_json, write_text
+from ..spaces.files import UnreadableFile, append_text, read_bytes, read_json, write_json, write_text
+from ..spaces.messages import first_line
 from .candidate import Candidate
-from .errors import RunBusy, RunNotFound
+from .errors import RunNotFound
+from .fields import Fields
+from .fingerprint import Fingerprint
 from .front import Front
+from .identity import config_differences, device_differences, flat
 from .metric import ACCURACY, Metric
 from .probe_store import PROBES
-from .record import Outcome, TrialRecord, candidate_from_json, candidate_to_json, read_json
+from .record import Outcome, TrialRecord, candidate_to_json, read_candidate
+from .run_folder import FOLDERS, check_folders, clear_unfinished_run, locate, locked
 from .settings import SearchSettings
 from .twice import averaged
 
-MAY_CHANGE = ("search.trials", "search.keep_artifacts")
-"""Keys of a config that may differ when a run is gone on with; all others would make it another search."""
+TASK = "task.json"
+"""What a run's task is told apart by."""
 
 
 class Run:
-    """A folder with ``config.yaml``, ``environment.json``, ``baseline.json``, ``trials/NNNNNN.json``, ``artifacts/``,
-    ``final/NNNNNN.json`` (the front's members, measured again), ``front.json`` and ``front.csv`` once it is done, and
-    ``log.txt``. What is read is what is on disk at that moment, so another process may be writing.
+    """A folder with ``config.yaml``, ``task.json``, ``environment.json``, ``baseline.json``, ``trials/NNNNNN.json``,
+    ``artifacts/``, ``final/NNNNNN.json`` (the front's members, measured again), ``front.json`` and ``front.csv`` once
+    it is done, and ``log.txt``. What is read is what is on disk at that moment, so another process may be writing.
 
     Attributes:
         path: the folder, absolute.
@@ -57,7 +62,7 @@ class Run:
             raise ConfigError(f"there is a run {path} already; go on with it, or choose another name")
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise ConfigError(f"{path} is in the way: expected nothing or an empty folder there")
-        for folder in ("trials", "artifacts", "final"):
+        for folder in FOLDERS:
             (path / folder).mkdir(parents=True, exist_ok=True)
         run._write_config()
         return run
@@ -70,15 +75,20 @@ class Run:
             RunNotFound: naming the runs that there are.
         """
         path = locate(name, root)
-        if not (path / "config.yaml").is_file():
+        file = path / "config.yaml"
+        if not file.is_file():
             raise _not_found(name, path, Path(root))
+        check_folders(path)
         try:
-            config = yaml.safe_load((path / "config.yaml").read_text())
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{path / 'config.yaml'} is not YAML: {error}") from error
+            config = yaml.safe_load(read_bytes(file))
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise UnreadableFile(f"{file} is not YAML ({first_line(error)}); it is damaged, or was edited") from error
         if not isinstance(config, dict):
-            raise ConfigError(f"{path / 'config.yaml'}: expected a mapping, got {type(config).__name__}")
-        return cls(path, config)
+            raise UnreadableFile(f"{file}: expected a mapping, got {type(config).__name__}")
+        try:
+            return cls(path, config)
+        except ConfigError as error:
+            raise UnreadableFile(f"{file}: {error}") from error
 
     @classmethod
     def resume_or_create(cls, name: str | Path, config: Mapping[str, Any], root: str | Path = "runs") -> Run:
@@ -89,24 +99,43 @@ class Run:
         """
         path = locate(name, root)
         if not (path / "config.yaml").is_file():
-            _clear_unfinished(path)
+            clear_unfinished_run(path)
             return cls.create(name, config, root)
         run, wanted = cls.open(name, root), cls(path, _plain(config))
-        before, after = _flat(run.config), _flat(wanted.config)
-        devices = [list(config.get("devices") or {}) for config in (run.config, wanted.config)]
-        before["order of devices"], after["order of devices"] = map(", ".join, devices)
-        for key in sorted(before.keys() | after.keys()):
-            there, here = before.get(key), after.get(key)
-            absent = not key.startswith("compress.") and {} in (there, here) and None in (there, here)
-            if there != here and not absent and key not in MAY_CHANGE:
-                raise ConfigError(
-                    f"run {run.name} was made with another config ({key}: {there!r} there, {here!r} here); "
-                    "choose another name for the run"
-                )
-        if before != after:
+        run.check_config(config)
+        if flat(run.config) != flat(wanted.config):
             with wanted.lock():
                 wanted._write_config()
         return wanted
+
+    def check_config(self, config: Mapping[str, Any]) -> None:
+        """Raise ``ConfigError`` where the run was made with another config, naming the first key that differs."""
+        found = config_differences(self.config, _plain(config))
+        for key, (there, here) in found.items():
+            only_device = all(key.split(".")[0] in ("device", "devices", "order of devices") for key in found)
+            mend = f"`parefront retarget {self.name}` measures it on another device; else " if only_device else ""
+            raise ConfigError(
+                f"run {self.name} was made with another config ({key}: {there!r} there, {here!r} here); "
+                f"{mend}choose another name for the run"
+            )
+
+    def check_task(self, here: Fingerprint) -> None:
+        """Raise ``ConfigError`` where the run is of another task, naming all that differs."""
+        found = self.fingerprint.differences(here) if self.fingerprint is not None else []
+        if found:
+            raise ConfigError(
+                f"run {self.name} is of another task: {'; '.join(found)}; choose another name for the run"
+            )
+
+    def check_devices(self, environment: Mapping[str, Any]) -> None:
+        """Raise ``ConfigError`` where the run was measured on other devices than those of an environment."""
+        found = device_differences(self.environment, environment)
+        if found:
+            raise ConfigError(
+                f"run {self.name} was measured on another device: {'; '.join(found)}; "
+                f"`parefront retarget {self.name}` measures its candidates on this one, "
+                f"`parefront front {self.name}` shows what was measured there"
+            )
 
     @property
     def name(self) -> str:
@@ -129,7 +158,13 @@ class Run:
     def environment(self) -> dict[str, Any]:
         """Versions, CPU and device profile of the first session; empty before it."""
         path = self.path / "environment.json"
-        return read_json(path) if path.is_file() else {}
+        return read_json(path) if os.path.lexists(path) else {}
+
+    @property
+    def fingerprint(self) -> Fingerprint | None:
+        """What its task is told apart by; None before the first session, and where a version made it that kept none."""
+        path = self.path / TASK
+        return Fingerprint.read(path) if os.path.lexists(path) else None
 
     @property
     def baseline(self) -> Candidate:
@@ -148,33 +183,33 @@ class Run:
         """The uncompressed model as first measured; what budgets are relative to while searching."""
         if not self.has_baseline:
             raise ParefrontError(f"run {self.name} has measured nothing yet; start or go on with its search")
-        return candidate_from_json(read_json(self.path / "baseline.json"), self.path)
+        return read_candidate(self.path / "baseline.json", self.path)
 
     def final_baseline(self, twice: bool = False) -> Candidate | None:
         """What the final step has read of the uncompressed model, first or the second time; None before."""
         file = self._final_file("baseline", twice)
-        return candidate_from_json(read_json(file), self.path) if file.is_file() else None
+        return read_candidate(file, self.path) if os.path.lexists(file) else None
 
     @property
     def has_baseline(self) -> bool:
-        return (self.path / "baseline.json").is_file()
+        return os.path.lexists(self.path / "baseline.json")
 
     @property
     def trials(self) -> list[TrialRecord]:
         """All finished trials, by number."""
-        return [TrialRecord.from_json(read_json(p), self.path) for p in sorted(self.path.glob("trials/[0-9]*.json"))]
+        return [TrialRecord.read(file, self.path) for file in sorted(self.path.glob("trials/[0-9]*.json"))]
 
     @property
     def finished(self) -> bool:
         """Whether the final step is done. Asking for more trials makes a run unfinished again."""
-        return (self.path / "front.json").is_file()
+        return os.path.lexists(self.path / "front.json")
 
     @property
     def front(self) -> Front:
         """The front as measured again in the final step; before that, the one of the trials so far."""
         baseline, settings = self.baseline, self.settings
         if self.finished:
-            members = {entry["trial"] for entry in read_json(self.path / "front.json")["candidates"]}
+            members = {entry.count("trial") for entry in Fields.read(self.path / "front.json").each("candidates")}
             candidates = [c for c in self.finalised.values() if c.trial in members]
         else:
             candidates = [record.candidate for record in self.trials if record.candidate is not None]
@@ -188,7 +223,7 @@ class Run:
     def read_again(self, twice: bool = False) -> dict[int, Candidate]:
         """What the final step has read of the candidates, by trial: first, or the second time."""
         files = sorted((self.path / "final").glob(self._final_file("[0-9]*", twice).name))
-        found = [candidate_from_json(read_json(file), self.path) for file in files]
+        found = [read_candidate(file, self.path) for file in files]
         return {candidate.trial: candidate for candidate in found if candidate.trial is not None}
 
     @property
@@ -206,7 +241,7 @@ class Run:
             *self.path.glob("trials/[0-9]*.json"),
             *self.path.glob("final/*.json"),
         ]
-        return round(math.fsum(read_json(path)["seconds"] for path in paths if path.is_file()), 3)
+        return round(math.fsum(Fields.read(path).number("seconds") for path in paths if os.path.lexists(path)), 3)
 
     def to_json(self) -> dict[str, Any]:
         """What ``parefront front --json`` prints."""
@@ -217,8 +252,7 @@ class Run:
 
     def log(self, message: str) -> None:
         """Append to ``log.txt``, with the time."""
-        with (self.path / "log.txt").open("a") as stream:
-            stream.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {message.rstrip()}\n")
+        append_text(self.path / "log.txt", f"{time.strftime('%Y-%m-%d %H:%M:%S')} {message.rstrip()}\n")
 
     def write_record(self, record: TrialRecord) -> None:
         write_json(self.path / "trials" / f"{record.number:06d}.json", record.to_json(self.path))
@@ -232,6 +266,15 @@ class Run:
     def write_finalised(self, candidate: Candidate, seconds: float, twice: bool = False) -> None:
         file = self._final_file(f"{candidate.trial:06d}", twice)
         write_json(file, candidate_to_json(candidate, self.path, seconds))
+
+    def write_fingerprint(self, fingerprint: Fingerprint) -> None:
+        """Bind the run to its task."""
+        write_json(self.path / TASK, fingerprint.to_json())
+
+    def forget_final(self, trial: int) -> None:
+        """Remove what the final step has read of a candidate."""
+        for twice in (False, True):
+            self._final_file(f"{trial:06d}", twice).unlink(missing_ok=True)
 
     def write_environment(self, environment: Mapping[str, Any]) -> None:
         write_json(self.path / "environment.json", dict(environment))
@@ -255,22 +298,10 @@ class Run:
         Raises:
             RunBusy: where another process holds it.
         """
-        import fcntl
-
-        descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
-                raise RunBusy(f"run {self.name} is being searched by process {owner}; wait for it, or end it") from None
-            os.truncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-            for unfinished in self.path.rglob(".*.tmp"):
-                unfinished.unlink(missing_ok=True)
+        with locked(self.path):
+            for folder in FOLDERS:
+                (self.path / folder).mkdir(exist_ok=True)
             yield
-        finally:
-            os.close(descriptor)
 
     def _final_file(self, name: str, twice: bool) -> Path:
         return self.path / "final" / f"{'again-' if twice else ''}{name}.json"
@@ -285,13 +316,6 @@ def quality_in(environment: Mapping[str, Any]) -> Metric:
     return Metric.from_json(fields) if fields else ACCURACY
 
 
-def locate(name: str | Path, root: str | Path = "runs") -> Path:
-    """The folder that a name or a path of a run means: a path where it has more than one part or is a run's folder."""
-    path = Path(name)
-    is_path = len(path.parts) != 1 or path.is_absolute() or (path / "config.yaml").is_file()
-    return (path if is_path else Path(root) / path).resolve()
-
-
 def _not_found(name: str | Path, path: Path, root: Path) -> RunNotFound:
     known = sorted((p.parent for p in root.glob("*/config.yaml")), key=lambda p: p.stat().st_mtime, reverse=True)
     names = [folder.name for folder in known]
@@ -303,15 +327,6 @@ def _not_found(name: str | Path, path: Path, root: Path) -> RunNotFound:
     return RunNotFound(f"no run {str(name)!r} (looked for {path / 'config.yaml'}); {hint}")
 
 
-def _clear_unfinished(path: Path) -> None:
-    """Remove the empty folders of a run that was killed while it was being created."""
-    for folder in (path / "trials", path / "artifacts", path / "final"):
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
-    for leftover in path.glob(".config.yaml.*.tmp") if path.is_dir() else ():
-        leftover.unlink()
-
-
 def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
     """The config as it will be read from the YAML that is written."""
     plain: dict[str, Any] = yaml.safe_load(_dump(config))
@@ -320,14 +335,3 @@ def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _dump(config: Mapping[str, Any]) -> str:
     return yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
-
-
-def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """``{"search.trials": 150, …}``; keys whose value is null count as absent."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.") or {f"{prefix}{key}": {}}
-        elif value is not None:
-            flat[f"{prefix}{key}"] = value
-    return flat

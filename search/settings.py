@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..spaces import ConfigError
+from ..spaces.messages import kind
 from .budget import Budget
 from .metric import ACCURACY, LATENCY, Metric
 from .metrics import metric_of
@@ -70,10 +71,29 @@ class SearchSettings:
             ConfigError: for a value that cannot be.
         """
         budget = config.get("budget") or ()
-        texts = [budget] if isinstance(budget, str) else budget
-        search = dict(config.get("search") or {})
-        known = ("sampler", "sampler_options", "trials", "seed", "keep_artifacts", "warm_start", "storage")
-        given = {key: search[key] for key in known if search.get(key) is not None}
-        objectives = tuple(metric_of(name, quality) for name in config.get("objectives") or cls.objectives)
+        texts = [budget] if isinstance(budget, str) else _texts("budget", budget)
+        search = config.get("search") or {}
+        if not isinstance(search, Mapping):
+            raise ConfigError(f"search: expected a mapping, got {kind(search)}")
+        given = {key: search[key] for key in _KINDS if search.get(key) is not None}
+        for key, value in given.items():
+            expected = _KINDS[key]
+            if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
+                raise ConfigError(f"search.{key}: expected {_NAMES[expected]}, got {value!r}")
+        names = _texts("objectives", config.get("objectives") or [metric.name for metric in cls.objectives])
+        objectives = tuple(metric_of(name, quality) for name in names)
         budgets = tuple(Budget.parse(text, quality) for text in texts)
         return cls(objectives=objectives, budgets=budgets, quality=quality or ACCURACY, **given)
+
+
+_KINDS: dict[str, type] = {
+    "sampler": str, "sampler_options": Mapping, "trials": int, "seed": int, "keep_artifacts": str, "warm_start": str,
+    "storage": str,
+}  # fmt: skip
+_NAMES: dict[type, str] = {str: "text", int: "a whole number", Mapping: "a mapping"}
+
+
+def _texts(key: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        raise ConfigError(f"{key}: expected a list of texts, got {value!r}")
+    return tuple(value)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,12 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
+from sqlalchemy.pool import NullPool
 
+from ..spaces.files import open_regular
+
+LOCKED_SECONDS = 5.0
+"""For how long another process may keep a database locked before it counts as one that cannot be used."""
 _SCHEMA = "v3.2.0.a"
 """Revision of Optuna's tables that :func:`_insert` knows; with another one, trials take Optuna's own, slower way."""
 
@@ -29,8 +37,21 @@ class StudyFile:
 
     def __init__(self, where: Path | str, name: str, directions: Sequence[StudyDirection], metrics: list[str]) -> None:
         """Open, or create, the study ``name`` in a SQLite file (a path) or in the storage at a URL (a string)."""
-        self._sqlite = _connect(where) if isinstance(where, Path) else None
-        self._storage = RDBStorage(f"sqlite:///{where}" if isinstance(where, Path) else where)
+        self._sqlite: sqlite3.Connection | None = None
+        self._storage: RDBStorage | None = None
+        with ExitStack() as on_error:
+            on_error.callback(self.close)
+            self._open(where, name, directions, metrics)
+            on_error.pop_all()
+
+    def _open(self, where: Path | str, name: str, directions: Sequence[StudyDirection], metrics: list[str]) -> None:
+        if isinstance(where, Path):
+            _make_sure_of_file(where)
+            self._sqlite = _connect(where)
+            # A path may hold what a URL has other uses for (?, {, %), so SQLAlchemy is handed the connections.
+            self._storage = RDBStorage("sqlite://", {"creator": partial(_connect, where), "poolclass": NullPool})
+        else:
+            self._storage = RDBStorage(where)
         self._study = optuna.create_study(
             storage=self._storage, study_name=name, directions=directions, load_if_exists=True
         )
@@ -48,6 +69,7 @@ class StudyFile:
 
     def attributes(self) -> dict[str, Any]:
         """What samplers have noted on the study."""
+        assert self._storage is not None
         return self._storage.get_study_system_attrs(self._study_id)
 
     def append(self, trial: FrozenTrial, attributes: Mapping[str, Any]) -> None:
@@ -56,6 +78,7 @@ class StudyFile:
             with self._sqlite:
                 _insert(self._sqlite, self._study_id, trial, attributes)
             return
+        assert self._storage is not None
         for key, value in attributes.items():
             self._storage.set_study_system_attr(self._study_id, key, value)
         self._study.add_trial(trial)
@@ -63,13 +86,38 @@ class StudyFile:
     def close(self) -> None:
         if self._sqlite is not None:
             self._sqlite.close()
-        self._storage.remove_session()
-        self._storage.engine.dispose()
+        if self._storage is not None:
+            self._storage.remove_session()
+            self._storage.engine.dispose()
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a database and the files beside it that belong to it; the first name with a number that is free.
+
+    Returns:
+        Where it is: ``study.db.broken-1``.
+    """
+    number = 1
+    while os.path.lexists(aside := path.with_name(f"{path.name}.broken-{number}")):
+        number += 1
+    for end in ("", "-wal", "-shm", "-journal"):
+        beside = path.with_name(path.name + end)
+        if os.path.lexists(beside):
+            beside.rename(aside.with_name(aside.name + end))
+    return aside
+
+
+def _make_sure_of_file(path: Path) -> None:
+    """Raise ``UnreadableFile`` where SQLite would follow a symbolic link, or open something else than a file."""
+    for end in ("", "-wal", "-shm", "-journal"):
+        beside = path.with_name(path.name + end)
+        if os.path.lexists(beside):
+            os.close(open_regular(beside, os.O_RDONLY))
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     """With a write-ahead log: a power cut may take the last trials, which ``trials/`` has, but not damage the file."""
-    connection = sqlite3.connect(path, timeout=30)
+    connection = sqlite3.connect(path, timeout=LOCKED_SECONDS)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
     return connection

@@ -58,9 +58,9 @@ class Timers:
 
         return self._everywhere(start)
 
-    def add_anchor(self, policy: Policy, artifact: Path) -> None:
-        """Let candidates like ``policy`` be timed against ``artifact``."""
-        _at_once(lambda timer: timer.anchors.add(policy, artifact), list(self.by_device.values()))
+    def add_anchor(self, policy: Policy, artifact: Path, sha256: str) -> None:
+        """Let candidates like ``policy`` be timed against ``artifact``, whose bytes have that SHA-256."""
+        _at_once(lambda timer: timer.anchors.add(policy, artifact, sha256), list(self.by_device.values()))
 
     def settle(self) -> None:
         """Time the anchors once more, for the final step."""

@@ -10,12 +10,9 @@ from rich.console import Console
 
 from .config import parse_config
 from .search import Run
-from .session import Job, run_folder
+from .session import IN_PYTHON, Job, run_folder
 from .spaces import Task
 from .terminal import view_for
-
-IN_PYTHON = "given in Python"
-"""What stands in the config of a run for a task that came from no file."""
 
 
 def compress(
@@ -34,7 +31,8 @@ def compress(
 ) -> Run:
     """Search compressed versions of a model; what ``parefront search`` does with a config file.
 
-    Called again with the same arguments it goes on with the run, or returns it where it is finished.
+    Called again with the same arguments it goes on with the run, or returns it where it is finished. A run is bound to
+    its task: the weights, the data, the metric, the device.
 
     Args:
         task: model, data and metric.
@@ -47,11 +45,13 @@ def compress(
         search: further settings of the section of that name: ``sampler``, ``seed``, ``images``, ``racing``,
             ``keep_artifacts``.
         latency: for how long it is measured, e.g. ``{"min_seconds": 1.0}``.
-        run: name under ``runs/``, or a path; by default the name of the model's class.
+        run: name under ``runs/``, or a path; by default the name of the model's class, with a number where there is
+            a run of another task or with other settings: ``resnet-2``.
         progress: whether to show what is going on.
 
     Raises:
-        ConfigError: where a setting cannot be, or the run was made with other ones.
+        ConfigError: where a setting cannot be, or the named run was made with other ones, of another task or on
+            another device.
         TaskError: where model, data and metric do not fit together.
         EveryTrialFailed: where no candidate could be measured.
     """
@@ -66,7 +66,9 @@ def compress(
     config = parse_config(mapping, "parefront.compress")
     folder = run_folder(run if run is not None else type(task.model).__name__.lower(), Path("runs"))
     job = Job(config, lambda: task, folder, config.resolved())
-    with view_for(Console(quiet=not progress), folder.name) as view:
+    if run is None:
+        job = job.in_folder_of_its_own()
+    with view_for(Console(quiet=not progress), job.run.name) as view:
         return job.search(view.phase, view.event)
 
 

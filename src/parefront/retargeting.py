@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .api import IN_PYTHON
 from .commands import drive
-from .config import parse_config
+from .config import parse_config, parse_device
 from .measuring import read_device
 from .search import Run, replayed
-from .session import Job, run_folder
+from .search.identity import device_differences, profiles
+from .session import IN_PYTHON, Job, reachable, run_folder
 from .spaces import ConfigError
 
 
@@ -35,12 +35,17 @@ def run_retarget(name: str, device: Sequence[str], new: str | None, promising: b
     policies = replayed(source, promising)
     if not policies:
         raise ConfigError(f"run {source.name} has no candidate that was measured in full; go on with its search first")
-    place = read_device(device).model_dump(mode="json")
-    before = next(iter((source.config.get("devices") or {}).values()), source.config.get("device"))
-    if not device or place == before:
-        raise ConfigError(f"--device: expected another device than that of run {source.name}, e.g. --device threads=2")
+    before = next(iter((source.config.get("devices") or {}).values()), source.config.get("device") or {})
+    place = read_device(device).model_dump(mode="json") if device else before
+    slug = _slug(device)
+    if place == before:
+        slug = _slug([_another_machine(source, place)])
+        if not slug:
+            raise ConfigError(
+                f"--device: expected another device than that of run {source.name}, e.g. --device threads=2"
+            )
     config = parse_config(retargeted(source, place, len(policies), promising), source.name)
-    folder = run_folder(new, Path("runs")) if new else source.path.with_name(f"{source.name}-on-{_slug(device)}")
+    folder = run_folder(new, Path("runs")) if new else source.path.with_name(f"{source.name}-on-{slug}")
     return drive(Job.from_file(config, source.path / "config.yaml", folder))
 
 
@@ -60,6 +65,15 @@ def retargeted(source: Run, device: dict[str, Any], trials: int, promising: bool
 def without_device(text: str) -> str:
     """``latency <= 30ms`` for ``latency@pi <= 30ms``: there is one device left."""
     return re.sub(r"@[\w-]+", "", text)
+
+
+def _another_machine(source: Run, place: Mapping[str, Any]) -> str:
+    """The processor and the runtime that a device's settings lead to, where these are not those of the run; else ""."""
+    environment = reachable({"": parse_device(place, source.name).options()})
+    if not device_differences(source.environment, environment):
+        return ""
+    here = profiles(environment)[""]
+    return f"{here.cpu} onnxruntime {here.onnxruntime}"
 
 
 def _slug(device: Sequence[str]) -> str:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .config import Config
+from .evaluators import Device, DeviceError, DeviceOptions
 from .load import load_task
 from .search import Earlier, Front, OnEvent, Run, SearchSettings, Warned, quality_metric, search
+from .search.events import Noted
+from .search.fingerprint import Fingerprint
+from .search.identity import profiles
+from .search.run_folder import is_free
 from .spaces import ConfigError, Task
 from .validate import check_task
 
@@ -19,6 +26,9 @@ if TYPE_CHECKING:
     from .search.evaluate import TaskEvaluator
 
 OnPhase = Callable[[str], None]
+
+IN_PYTHON = "given in Python"
+"""What stands in the config of a run for a task that came from no file."""
 
 PLAIN_NAMES = ("search", "config", "parefront")
 """Names of config files that say nothing beyond the folder they are in."""
@@ -61,22 +71,55 @@ class Job:
             ConfigError: where the run was made with another config or another model.
             TaskError: where the task does not fit together.
         """
-        run = self._existing()
-        if run is not None and run.finished and len(run.trials) >= run.settings.trials:
-            return run
-        warnings: list[str] = []
-
-        def warn(message: str) -> None:
-            warnings.append(message)
-            on_event(Warned(message))
-
-        with self.evaluator(on_phase, warn) as evaluator:
-            run = run or Run.resume_or_create(self.run, self.settings)
-            for warning in warnings:
+        run, fingerprint = self._existing(), None
+        on_phase("loading the task")
+        task = self.task()
+        if run is not None:
+            fingerprint = Fingerprint.of(task)
+            self._check(run, fingerprint, on_event)
+            if run.finished and len(run.trials) >= self.config.search.trials:
+                self._check_devices(run)
+                return Run.resume_or_create(self.run, self.settings)
+        on_phase("checking the task")
+        checked = check_task(task, on_phase)
+        fingerprint = fingerprint or Fingerprint.of(task, checked.digests)
+        self._check_reused(fingerprint)
+        for warning in checked.warnings:
+            on_event(Warned(warning))
+        with self._evaluator_of(checked.task, on_phase) as evaluator:
+            if run is not None:
+                self._check_evaluator(run, evaluator.environment)
+            run = Run.resume_or_create(self.run, self.settings)
+            if run.fingerprint is None and not run.has_baseline:
+                with run.lock():
+                    run.write_fingerprint(fingerprint)
+            for warning in checked.warnings:
                 run.log(f"warning: {warning}")
-            _check_same_model(run, evaluator.environment)
             search(run, evaluator, on_event)
         return run
+
+    def in_folder_of_its_own(self) -> Job:
+        """The job in the first of ``resnet``, ``resnet-2``, … that is free, or a run of this very task and config."""
+        fingerprint = None
+        for number in itertools.count(1):
+            job = self if number == 1 else replace(self, run=self.run.with_name(f"{self.run.name}-{number}"))
+            if is_free(job.run):
+                return job
+            fingerprint = fingerprint or Fingerprint.of(self.task())
+            if job.goes_on(fingerprint):
+                return job
+        raise AssertionError("numbers do not end")
+
+    def goes_on(self, fingerprint: Fingerprint) -> bool:
+        """Whether the run there is one of this task and config, measured on these devices."""
+        try:
+            run = Run.open(self.run)
+            run.check_config(self.settings)
+            run.check_task(fingerprint)
+            self._check_devices(run)
+        except ConfigError:
+            return False
+        return run.fingerprint is not None or not run.has_baseline
 
     @contextmanager
     def evaluator(
@@ -89,17 +132,61 @@ class Job:
         checked = check_task(task, on_phase)
         for warning in checked.warnings:
             on_warning(warning)
-        search_settings(self.config, checked.task)
-        with closing(make_evaluator(self.config, checked.task, on_phase)) as evaluator:
+        with self._evaluator_of(checked.task, on_phase) as evaluator:
+            yield evaluator
+
+    @contextmanager
+    def _evaluator_of(self, checked: Task, on_phase: OnPhase) -> Iterator[TaskEvaluator]:
+        search_settings(self.config, checked)
+        with closing(make_evaluator(self.config, checked, on_phase)) as evaluator:
             yield evaluator
 
     def _existing(self) -> Run | None:
         if not (self.run / "config.yaml").is_file():
             return None
+        run = Run.open(self.run)
+        with self._naming_another():
+            run.check_config(self.settings)
+        return run
+
+    def _check(self, run: Run, fingerprint: Fingerprint, on_event: OnEvent) -> None:
+        """Raise ``ConfigError`` where the run is of another task; say so where that cannot be told."""
+        with self._naming_another():
+            run.check_task(fingerprint)
+        if run.fingerprint is None and run.has_baseline:
+            note = (
+                f"run {run.name} was made by a version that kept no digests of its task: "
+                "whether it is of this model and data is for you to know"
+            )
+            on_event(Noted(note))
+            warnings.warn(note, stacklevel=2)
+
+    def _check_evaluator(self, run: Run, environment: Mapping[str, Any]) -> None:
+        """Raise ``ConfigError`` where trials of other weights or devices would be mixed with those of the run."""
+        with self._naming_another():
+            _check_same_model(run, environment)
+        if run.has_baseline:
+            run.check_devices(environment)
+
+    def _check_devices(self, run: Run) -> None:
+        """Raise ``ConfigError`` where the run was measured on other devices than these; not of one out of reach."""
+        recorded = profiles(run.environment)
+        run.check_devices(reachable({n: place for n, place in self.config.places().items() if n in recorded}))
+
+    def _check_reused(self, fingerprint: Fingerprint) -> None:
+        """Raise ``ConfigError`` where scores would be taken over from a run of another task."""
+        if self.config.search.reuse_scores:
+            Earlier.of(Run.open(self.config.search.reuse_scores)).check_task(fingerprint)
+
+    @contextmanager
+    def _naming_another(self) -> Iterator[None]:
+        """Add to a ``ConfigError`` how to name another run."""
         try:
-            return Run.resume_or_create(self.run, self.settings)
+            yield
         except ConfigError as error:
-            raise ConfigError(f"{error}, e.g. --run {free_name(self.run)}") from None
+            name = free_name(self.run)
+            mend = f'run="{name}"' if self.settings["task"] == IN_PYTHON else f"--run {name}"
+            raise ConfigError(f"{error}, e.g. {mend}") from None
 
 
 def search_settings(config: Config, task: Task) -> SearchSettings:
@@ -136,6 +223,15 @@ def make_evaluator(config: Config, task: Task, on_phase: OnPhase) -> TaskEvaluat
             earlier.check(str(evaluator.environment["model_sha256"]), config.resolved(), settings.quality)
             on_error.pop_all()
     return evaluator
+
+
+def reachable(places: Mapping[str, DeviceOptions]) -> dict[str, Any]:
+    """What an environment tells of devices, by name; nothing of one that cannot be reached."""
+    found: dict[str, Any] = {}
+    for name, options in places.items():
+        with suppress(DeviceError), closing(Device(options)) as device:
+            found[name] = device.profile.to_json()
+    return {"device": found.pop("", None), "devices": found}
 
 
 def needs_memory(settings: SearchSettings) -> bool:
@@ -198,6 +294,6 @@ def _check_same_model(run: Run, environment: Mapping[str, Any]) -> None:
     there, here = run.environment.get("model_sha256"), environment.get("model_sha256")
     if there is not None and here is not None and there != here:
         raise ConfigError(
-            f"run {run.name} was made with other weights (SHA-256 {there[:12]}… there, {here[:12]}… here); "
-            f"choose another name for the run, e.g. --run {free_name(run.path)}"
+            f"run {run.name} was made with other weights (SHA-256 {str(there)[:12]}… there, {str(here)[:12]}… here); "
+            "choose another name for the run"
         )

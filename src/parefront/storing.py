@@ -10,9 +10,9 @@ from rich.text import Text
 
 from .evaluators.pfz import encode, load_packed
 from .measuring import check_model
-from .search.atomic import write_bytes
 from .search.destination import destination
 from .spaces import ConfigError
+from .spaces.files import write_bytes
 from .units import ratio, size
 
 

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .search import Candidate, Front, Metric
-from .search.events import Done, Event, Finalising, Finished, Probed, Probing, Started, Warned
+from .search.events import Done, Event, Finalising, Finished, Noted, Probed, Probing, Started, Warned
 from .search.record import TrialRecord
 from .tables import describe, front_table, thinned
 from .units import duration, plural
@@ -154,7 +154,7 @@ class PlainView:
                 self._say(f"[{done}/{total}] {outcome(record, front.quality)}{best_so_far}; {self._progress.timing()}")
             case Finalising(index=index, total=total, candidate=candidate):
                 self._say(f"measuring the front again [{index}/{total}] {candidate.label}")
-            case Done(message=message):
+            case Done(message=message) | Noted(message=message):
                 if message:
                     self._say(message)
                 for warning in self._progress.warnings:  # the first ones are far above by then
@@ -218,7 +218,7 @@ class LiveView:
             self._console.print(Text.assemble(("uncompressed ", "dim"), describe(event.baseline, event.front.quality)))
         elif isinstance(event, Probed) and event.unpaying:
             self._console.print(Text(never_pays(event.unpaying), style="yellow"))
-        elif isinstance(event, Done) and event.message:
+        elif isinstance(event, Done | Noted) and event.message:
             self._console.print(Text(event.message, style="yellow"))
         self._live.refresh()
 

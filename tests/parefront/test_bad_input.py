@@ -20,7 +20,7 @@ CONFIGS = {
 }  # fmt: skip
 
 TASKS = {
-    "wrong shape": (("rand(n, 1, 8, 8)", "rand(n, 3, 8, 8)"), "model failed on an input of shape (1, 3, 8, 8)"),
+    "wrong shape": (("rand(n, 1, 8, 8, ", "rand(n, 3, 8, 8, "), "model failed on an input of shape (1, 3, 8, 8)"),
     "labels": (("% 4", "% 7"), "is out of range; the model has 4 classes, expected 0 to 3"),
     "empty split": (("search=data()", "search=data(0)"), "task.search: the search split is empty"),
     "NaN weights": ((").eval()", ").apply(lambda m: [p.data.fill_(float('nan')) for p in m.parameters(False)]).eval()"),

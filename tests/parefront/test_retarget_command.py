@@ -166,7 +166,7 @@ def test_other_weights_or_images_do_not_inherit_the_scores(source: Run, run: Com
     task.write_text(task.read_text().replace("manual_seed(0)", "manual_seed(1)"))
     outcome = run("retarget", "demo", "--device", "threads=2")
     assert outcome.code == 2
-    assert "run demo was made with other weights" in outcome.err
+    assert "run demo is of another task: other weights" in outcome.err
     task.write_text(task.read_text().replace("manual_seed(1)", "manual_seed(0)"))
     replay = f"sampler: replay, sampler_options: {{run: {source.path}}}, reuse_scores: {source.path}"
     outcome = run(*SEARCH, "--run", "other", "--set", f"search={{{replay}, trials: 6, seed: 4}}")

@@ -18,6 +18,14 @@ RATIOS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75)
 ACCURACY = 0.93
 
 
+def profile_json(**changes: Any) -> dict[str, Any]:
+    """What a device says of itself, as a run records it."""
+    machine = {"cpu": "x", "flags": ["avx2"], "machine": "x86_64", "system": "Linux 6.1", "cores": 4}
+    versions = {"python": "3.11.2", "numpy": "2.0", "onnxruntime": "1.20.0", "providers": ["CPUExecutionProvider"]}
+    moment = {"governor": "", "frequency_mhz": 2000.0, "temperature_celsius": 40.0, "load": 0.1}
+    return {**machine, **versions, **moment, "memory_bytes": 2**33, "cpu_clock_step_ns": 1, **changes}
+
+
 @dataclass
 class SyntheticEvaluator:
     """Blocks may be dropped, their inner channels pruned, each of their two layers quantised to int8.

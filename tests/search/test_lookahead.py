@@ -15,7 +15,7 @@ from parefront.search import Candidate, Front, NoCandidate, Probing, Run, search
 from parefront.search.probe_store import ProbeStore
 from parefront.spaces import ConfigError, Policy
 
-from .synthetic import SyntheticEvaluator
+from .synthetic import SyntheticEvaluator, profile_json
 
 
 def run_of(folder: Path, name: str, trials: int = 30, search: dict[str, Any] | None = None, **more: Any) -> Run:
@@ -69,7 +69,7 @@ class Somewhere(SyntheticEvaluator):
 
     @property
     def environment(self) -> Mapping[str, Any]:
-        return {"device": {"cpu": "x", "load": self.load, "temperature_celsius": 40 + self.load}}
+        return {"device": profile_json(load=self.load, temperature_celsius=40 + self.load)}
 
 
 @pytest.mark.parametrize(

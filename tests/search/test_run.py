@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from parefront.search import ACCURACY, Outcome, Run, RunBusy, RunNotFound
-from parefront.search.atomic import write_bytes
 from parefront.spaces import ConfigError, ParefrontError
+from parefront.spaces.files import write_bytes
 
 from .conftest import SearchIn
 from .synthetic import SyntheticEvaluator

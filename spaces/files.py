@@ -1,0 +1,131 @@
+"""Files written whole or not at all, and read with no surprise: no symbolic link is followed, nothing waits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Any
+
+from .errors import ConfigError
+
+UNFINISHED = re.compile(r"\..+\.tmp")
+"""Names of the files that a killed process leaves behind, half-written."""
+
+
+class UnreadableFile(ConfigError):
+    """A file that is missing, no regular file, or does not hold what it should (exit code 2)."""
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace the file at ``path``: a reader, or a kill of this process, finds the old content or the whole new one.
+
+    It is written aside, flushed to disk and renamed into place. A symbolic link at ``path`` is replaced, not followed.
+
+    Raises:
+        UnreadableFile: where a folder is in its place.
+    """
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    aside.unlink(missing_ok=True)
+    try:
+        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666), "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        aside.replace(path)
+    except IsADirectoryError as error:
+        aside.unlink(missing_ok=True)
+        raise UnreadableFile(
+            f"{path}: expected a file to write over, or nothing, got a folder; move it away"
+        ) from error
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write strict JSON: a number that is not finite raises ``ValueError``, it has no JSON."""
+    write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+
+def append_text(path: Path, text: str) -> None:
+    """Add to the end of a file, or make it.
+
+    Raises:
+        UnreadableFile: where there is something else than a regular file.
+    """
+    with os.fdopen(open_regular(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as stream:
+        stream.write(text.encode(errors="replace"))
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a regular file.
+
+    Raises:
+        UnreadableFile: where there is none, or a symbolic link, a folder, a pipe or the like in its place.
+    """
+    with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as stream:
+        return stream.read()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The mapping in a file of strict JSON.
+
+    Raises:
+        UnreadableFile: as :func:`read_bytes`, and where it is not a JSON mapping.
+    """
+    try:
+        fields = json.loads(read_bytes(path).decode(), parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableFile(f"{path} is not JSON ({error}); it is damaged, or was edited") from error
+    if not isinstance(fields, dict):
+        raise UnreadableFile(f"{path}: expected a JSON mapping, got {type(fields).__name__}")
+    return fields
+
+
+def open_regular(path: Path, flags: int) -> int:
+    """A descriptor of the regular file at ``path``, symbolic links in its last part not followed.
+
+    Raises:
+        UnreadableFile: as :func:`read_bytes`.
+    """
+    try:
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        what = "a symbolic link" if path.is_symlink() else error.strerror
+        raise UnreadableFile(f"{path}: expected a regular file, got {what}") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UnreadableFile(f"{path}: expected a regular file, got a folder, a pipe or a device")
+    return descriptor
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a regular file's bytes, 64 hexadecimal digits; errors as :func:`read_bytes`."""
+    with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def stamp_of(path: Path) -> tuple[int, int, int, int]:
+    """What changes whenever a file is written or replaced: its number on the disk, its size and its times."""
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Remove the half-written files of a killed process from a folder and all below it."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            if UNFINISHED.fullmatch(name):
+                (Path(place) / name).unlink(missing_ok=True)
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number of JSON")
