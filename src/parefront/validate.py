@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import math
 import time
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from .spaces import Dataset, Task, TaskError
 from .spaces.messages import first_line, kind
+from .spaces.wrappers import evaluating
 
 SECONDS_PER_SPLIT = 1.0
 """Every sample of a split is looked at, or as many evenly spread ones as this time allows."""
@@ -26,16 +26,20 @@ def check_task(task: Task) -> Task:
     """Check that the model runs on its own data and that the labels are classes of its output.
 
     Returns:
-        The task with its model in eval mode (a copy, where the user's model was in train mode).
+        The task with its model seen through wrappers. The user's model stays in the mode that it was in.
 
     Raises:
         TaskError: naming the split, the sample or the parameter, what was expected and what came.
+        TraceError: for a TorchScript module.
     """
     if not isinstance(task.model, nn.Module):
         raise TaskError(f"task.model: expected a torch.nn.Module, got {kind(task.model)}")
+    with evaluating(task.model) as model:
+        return _checked(task if model is task.model else dataclasses.replace(task, model=model))
+
+
+def _checked(task: Task) -> Task:
     _check_weights(task.model)
-    if any(module.training for module in task.model.modules()):
-        task = dataclasses.replace(task, model=copy.deepcopy(task.model).eval())
     shape: tuple[int, ...] | None = None
     for name, split in _splits(task):
         _check_split(name, split)
@@ -146,6 +150,11 @@ def _classes(output: Tensor, metric: str) -> int:
     if output.dim() != 2:
         raise TaskError(
             f"model: expected class scores of shape (batch, classes) for the metric 'accuracy', got {_shape(output)}"
+        )
+    if output.shape[1] == 1:
+        raise TaskError(
+            "model: one output for each input, which the metric 'accuracy' cannot tell classes by; "
+            "give the task metric=torchmetrics.classification.BinaryAccuracy(), or a model of two outputs"
         )
     return output.shape[1]
 
