@@ -1,4 +1,4 @@
-"""A model → the ONNX program that ``torch.onnx`` makes of it, for any batch size; what it cannot follow, in one line."""
+"""A model → the ONNX program that ``torch.onnx`` makes of it, for any batch size; what stops it, in one line."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def _absorb_pad(graph: ir.Graph, node: ir.Node) -> None:
 
 
 def _free_uneven_pads(graph: ir.Graph, node: ir.Node) -> None:
-    """Padding of a sequence or a volume that differs at both ends becomes a Pad: torch's convolutions know one number."""
+    """Padding of a sequence or a volume that differs at its two ends becomes a Pad: torch's own has one number."""
     own = node.attributes.get_ints("pads", ()) if node.op_type == "Conv" else ()
     rank = len(own or ()) // 2
     if not own or rank == 2 or list(own[:rank]) == list(own[rank:]):

@@ -14,7 +14,6 @@ import torch
 import torch_pruning as tp
 from torch import Tensor, fx, nn
 
-from .barriers import ARRANGING, OPAQUE, Barrier, BarrierPruner, with_barriers
 from .graph import ChannelGroup, Exclusion, ModelGraph, Slice
 from .layers import WEIGHTED, is_grouped, keep_inputs, keep_outputs
 from .messages import one_line
@@ -32,7 +31,7 @@ def find_groups(
     operation it does not know for element-wise, a group counts only once it is proved.
     """
     try:
-        dependencies = _followed(net, example)
+        dependencies = _dependency_graph(net, example)
     except Exception as error:
         reason = f"its coupling cannot be traced: {one_line(error):.160}"
         return (), tuple(Exclusion(layer.name, reason) for layer in graph.layers)
@@ -53,7 +52,7 @@ def find_groups(
         writers = {s.layer for s in slices if s.side == "out"}
         covered |= writers
         group = ChannelGroup(layer.name, layer_channels(module), _unit(net, slices), slices, layer.position)
-        problem = _barrier(dependencies, net, slices) or _refusal(group, graph) or _failure(net, group, example, prove)
+        problem = _refusal(group, graph) or _failure(net, group, example, prove)
         if problem is None:
             groups.append(group)
         else:
@@ -102,39 +101,18 @@ def layer_channels(layer: nn.Module) -> int:
     return int(layer.get_parameter("weight").shape[0])
 
 
-def _followed(net: fx.GraphModule, example: Tensor) -> tp.DependencyGraph:
-    """The dependency graph, through as many operators as torch-pruning can follow."""
-    try:
-        return _dependency_graph(with_barriers(net, OPAQUE), example)
-    except Exception:  # torch-pruning raises whatever its guesses about an operator that moves axes lead to
-        return _dependency_graph(with_barriers(net, OPAQUE | ARRANGING), example)
-
-
 def _dependency_graph(net: fx.GraphModule, example: Tensor) -> tp.DependencyGraph:
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
-        pruners = {Barrier: BarrierPruner()}
-        graph = tp.DependencyGraph()
-        return graph.build_dependency(net, example_inputs=example[:1], customized_pruners=pruners, verbose=False)
-
-
-def _barrier(dependencies: tp.DependencyGraph, net: fx.GraphModule, slices: Iterable[Slice]) -> str | None:
-    """The operator that reads or gives the channels of a group, but is none that can be cut; None where there is none."""
-    names = {module: name for name, module in net.named_modules()}
-    for layer in dict.fromkeys(part.layer for part in slices if part.side == "out"):
-        module = net.get_submodule(layer)
-        for item in _coupled(dependencies, module):
-            found = item.dep.target.module
-            if isinstance(found, Barrier):
-                return (
-                    f"{found.op.op_type} at {names[found.op]!r} reads or gives its channels, and cannot be cut with it"
-                )
-    return None
+        return tp.DependencyGraph().build_dependency(net, example_inputs=example[:1], verbose=False)
 
 
 def _slices(dependencies: tp.DependencyGraph, module: nn.Module, names: dict[nn.Module, str]) -> tuple[Slice, ...]:
+    pruner = dependencies.get_pruner_of_module(module)
+    width = layer_channels(module)
+    group = dependencies.get_pruning_group(module, pruner.prune_out_channels, list(range(width)))
     slices: dict[tuple[str, str], Slice] = {}
-    for item in _coupled(dependencies, module):
+    for item in group:
         target = item.dep.target.module
         if not isinstance(target, (*WEIGHTED, nn.ConvTranspose2d, nn.BatchNorm2d, nn.LayerNorm)):
             continue
@@ -146,12 +124,6 @@ def _slices(dependencies: tp.DependencyGraph, module: nn.Module, names: dict[nn.
         if _depthwise(target):
             slices[names[target], "in"] = replace(slices[key], side="in")
     return tuple(slices.values())
-
-
-def _coupled(dependencies: tp.DependencyGraph, module: nn.Module) -> tp.Group:
-    """What goes with the output channels of a layer."""
-    pruner = dependencies.get_pruner_of_module(module)
-    return dependencies.get_pruning_group(module, pruner.prune_out_channels, list(range(layer_channels(module))))
 
 
 def _with_grouped(
