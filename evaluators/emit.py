@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, fx, nn
 
 from ..spaces import WEIGHTED, Builder, Emittable, Op, SequenceLinear, is_packed, layer_node, output_shape, packed
-from ..spaces.export import IR_VERSION, OPSET, onnx_program, quiet
+from ..spaces.capture import OPSET, onnx_program
+from ..spaces.export import IR_VERSION, quiet
 from ..spaces.files import write_bytes
 
 EDITED, EXPORTED = "edited graph", "full export"

@@ -11,14 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
-import torch
 from torch import Tensor, nn
 
+from .capture import onnx_program
 from .errors import TraceError
-from .messages import one_line
+from .folding import fold_parameters, initializer
 
-OPSET = 21
-"""Loaded by ONNX Runtime 1.20 and later; the first with 4-bit integers."""
 IR_VERSION = 10
 
 
@@ -54,13 +52,11 @@ def export(model: nn.Module, example: Tensor) -> Exported:
     """Export ``model`` on ``example`` (shape ``(batch >= 2, …)``) with a dynamic batch axis and clean it losslessly.
 
     Raises:
-        TraceError: where ``torch.onnx.export`` cannot follow the model.
+        TraceError: where ``torch.onnx.export`` cannot follow the model, or only for one batch size.
     """
     with quiet():
-        try:
-            program = onnx_program(model, example)
-        except Exception as error:
-            raise TraceError(f"the model cannot be exported to ONNX: {one_line(error.__cause__ or error)}") from error
+        program = onnx_program(model, example)
+        fold_parameters(program.model.graph)
         norms = _norms(program.model.graph)
         program.optimize()
     graph = program.model.graph
@@ -70,17 +66,9 @@ def export(model: nn.Module, example: Tensor) -> Exported:
         _mean_to_pool(graph, node)
     for node in list(graph):
         _absorb_pad(graph, node)
+    for node in list(graph):
+        _free_uneven_pads(graph, node)
     return Exported(graph, norms)
-
-
-def onnx_program(model: nn.Module, example: Tensor) -> torch.onnx.ONNXProgram:
-    """``model`` as ``torch.onnx.export`` gives it, not optimised: ``input``, ``output``, batch axis dynamic."""
-    program = torch.onnx.export(
-        model, (example,), dynamo=True, optimize=False, verbose=False, opset_version=OPSET,
-        input_names=["input"], output_names=["output"], dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
-    )  # fmt: skip
-    assert program is not None
-    return program
 
 
 def constant(value: ir.Value | None) -> np.ndarray | None:
@@ -141,6 +129,20 @@ def _absorb_pad(graph: ir.Graph, node: ir.Node) -> None:
         reader.attributes["pads"] = ir.AttrInt64s("pads", [int(p) for p in own + pads[[2, 3, 6, 7]]])
         reader.replace_input_with(0, source)
     graph.remove(node, safe=True)
+
+
+def _free_uneven_pads(graph: ir.Graph, node: ir.Node) -> None:
+    """Padding of a sequence or a volume that differs at its two ends becomes a Pad: torch's own has one number."""
+    own = node.attributes.get_ints("pads", ()) if node.op_type == "Conv" else ()
+    rank = len(own or ()) // 2
+    if not own or rank == 2 or list(own[:rank]) == list(own[rank:]):
+        return
+    sizes = np.array([0, 0, *own[:rank], 0, 0, *own[rank:]], np.int64)
+    pad = ir.node("Pad", [node.inputs[0], initializer(f"{node.name}_pads", sizes)])
+    pad.outputs[0].name, pad.outputs[0].type = f"{node.outputs[0].name}_padded", node.outputs[0].type
+    graph.insert_before(node, pad)
+    node.replace_input_with(0, pad.outputs[0])
+    node.attributes["pads"] = ir.AttrInt64s("pads", [0] * len(own))
 
 
 def _replace(graph: ir.Graph, node: ir.Node, added: list[ir.Node]) -> None:

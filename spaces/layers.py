@@ -26,6 +26,13 @@ class PaddedConv2d(nn.Conv2d):
         return super().forward(F.pad(x, self.pads))
 
 
+class ChannelNorm(nn.BatchNorm2d):
+    """A batch norm over inputs of any number of axes: flat features, sequences, images, volumes."""
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        return
+
+
 class SequenceLinear(nn.Linear):
     """A linear layer over the last axis of an input of three or more axes; ONNX writes it as MatMul and Add."""
 

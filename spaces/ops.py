@@ -114,13 +114,26 @@ def _pad(inputs: list[Any], attributes: Attributes) -> Tensor:
         for i, axis in enumerate(axes):
             full[axis], full[x.dim() + axis] = pads[i], pads[len(axes) + i]
         pads = full
-    mode = {"edge": "replicate", "reflect": "reflect", "constant": "constant"}[attributes.get("mode", "constant")]
-    torch_pads = _torch_pads(pads)
-    if mode != "constant":
-        while len(torch_pads) > 2 and torch_pads[-2:] == [0, 0]:
-            torch_pads = torch_pads[:-2]
-        return F.pad(x, torch_pads, mode=mode)
-    return F.pad(x, torch_pads, value=fill)
+    mode = attributes.get("mode", "constant")
+    if mode == "constant":
+        return F.pad(x, _torch_pads(pads), value=fill)
+    for axis in range(x.dim()):
+        begin, end = pads[axis], pads[x.dim() + axis]
+        if begin or end:
+            x = x.index_select(axis, _padded_places(x.shape[axis], begin, end, mode))
+    return x  # type: ignore[no-any-return]
+
+
+def _padded_places(size: int, begin: int, end: int, mode: str) -> Tensor:
+    """For each place of an axis that is padded from itself, the place of the unpadded axis that it is a copy of."""
+    places = torch.arange(-begin, size + end)
+    if mode == "wrap":
+        return places % size
+    if mode == "reflect":
+        period = max(1, 2 * (size - 1))
+        places = places % period
+        return torch.minimum(places, period - places)
+    return places.clamp(0, size - 1)
 
 
 def _slice(inputs: list[Any], _: Attributes) -> Any:
@@ -131,7 +144,7 @@ def _slice(inputs: list[Any], _: Attributes) -> Any:
         return NotImplemented
     where: list[slice] = [slice(None)] * x.dim()
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        where[int(axis)] = slice(int(start), int(end), int(step))
+        where[int(axis)] = slice(int(start), min(int(end), x.shape[int(axis)]), int(step))
     return x[tuple(where)]
 
 
@@ -139,7 +152,7 @@ def _reshape(inputs: list[Any], attributes: Attributes) -> Tensor:
     x, shape = inputs[0], [int(s) for s in inputs[1].tolist()]
     if not attributes.get("allowzero", 0):
         shape = [x.shape[i] if s == 0 else s for i, s in enumerate(shape)]
-    return x.reshape(shape)  # type: ignore[no-any-return]
+    return torch.reshape(x, shape)
 
 
 def _flatten(inputs: list[Any], attributes: Attributes) -> Tensor:
@@ -174,7 +187,7 @@ def _gather(inputs: list[Any], attributes: Attributes) -> Tensor:
     x, index, axis = inputs[0], inputs[1].long(), int(attributes.get("axis", 0)) % inputs[0].dim()
     index = torch.where(index < 0, index + x.shape[axis], index)
     taken = x.index_select(axis, index.reshape(-1))
-    return taken.reshape(*x.shape[:axis], *index.shape, *x.shape[axis + 1 :])  # type: ignore[no-any-return]
+    return torch.reshape(taken, (*x.shape[:axis], *index.shape, *x.shape[axis + 1 :]))
 
 
 def _shape(inputs: list[Any], attributes: Attributes) -> Tensor:
@@ -194,6 +207,11 @@ def _reduce(run: Callable[..., Tensor]) -> Callable[[list[Any], Attributes], Ten
 def _clip(inputs: list[Any], _: Attributes) -> Tensor:
     low, high = ([*inputs, None, None])[1:3]
     return torch.clamp(inputs[0], None if low is None else float(low), None if high is None else float(high))
+
+
+def _depth_to_space(inputs: list[Any], attributes: Attributes) -> Any:
+    shuffles = inputs[0].dim() == 4 and attributes.get("mode", "DCR") == "CRD"
+    return F.pixel_shuffle(inputs[0], int(attributes["blocksize"])) if shuffles else NotImplemented
 
 
 def _resize(inputs: list[Any], attributes: Attributes) -> Any:
@@ -253,6 +271,7 @@ TORCH: dict[str, Callable[[list[Any], Attributes], Any]] = {
     "Concat": lambda i, a: torch.cat(i, int(a["axis"])),
     "Constant": lambda i, _: i[0],
     "ConvTranspose": _conv_transpose,
+    "DepthToSpace": _depth_to_space,
     "Div": _binary(_divide),
     "Elu": lambda i, a: F.elu(i[0], a.get("alpha", 1.0)),
     "Erf": _unary(torch.erf),
@@ -283,6 +302,7 @@ TORCH: dict[str, Callable[[list[Any], Attributes], Any]] = {
     "Pow": _binary(torch.pow),
     "Range": lambda i, _: torch.arange(i[0].item(), i[1].item(), i[2].item(), dtype=i[0].dtype),
     "Reciprocal": _unary(torch.reciprocal),
+    "ReduceL2": _reduce(lambda x, axes, keepdim: torch.linalg.vector_norm(x, dim=axes, keepdim=keepdim)),
     "ReduceMax": _reduce(torch.amax),
     "ReduceMean": _reduce(torch.mean),
     "ReduceMin": _reduce(torch.amin),
@@ -313,7 +333,7 @@ def _reference(op: Op, inputs: list[Tensor | None]) -> Any:
     import onnx
     from onnx.reference import ReferenceEvaluator
 
-    from .export import OPSET
+    from .capture import OPSET
 
     names = [f"i{n}" if tensor is not None else "" for n, tensor in enumerate(inputs)]
     outputs = [f"o{n}" for n in range(op.outputs)]

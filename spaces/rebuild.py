@@ -15,7 +15,7 @@ from torch import Tensor, fx, nn
 
 from .errors import TraceError
 from .export import Exported, constant
-from .layers import PaddedConv2d, SequenceLinear, set_norm, set_origin
+from .layers import ChannelNorm, PaddedConv2d, SequenceLinear, set_norm, set_origin
 from .ops import Op
 
 
@@ -181,7 +181,7 @@ class _Builder:
         width = held[0].shape[0]  # type: ignore[union-attr]
         module: nn.Module
         if node.op_type == "BatchNormalization":
-            batch = nn.BatchNorm2d(width, eps=epsilon)
+            batch = ChannelNorm(width, eps=epsilon)
             _fill(batch, held[0], held[1])
             batch.running_mean = torch.from_numpy(held[2].copy())  # type: ignore[union-attr]
             batch.running_var = torch.from_numpy(held[3].copy())  # type: ignore[union-attr]

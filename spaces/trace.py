@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,10 +19,13 @@ from .layers import WEIGHTED, conv_attributes
 from .messages import one_line
 from .ops import Op
 from .rebuild import rebuild
+from .wrappers import evaluating
 
 OUTPUT_SHAPE = "output_shape"
 PARITY = 2e-3
 """Largest difference allowed between the user's model and the rebuilt one, relative to the largest output."""
+OTHER_BATCHES = (1, 3)
+"""Batch sizes beyond the example's that the two are compared at: code may have taken the example's as a constant."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,12 @@ def trace(model: nn.Module, example: Tensor, prove: Proof | None = None) -> Trac
     Raises:
         TraceError: where the model cannot be exported, or the rebuilt network differs from it.
     """
-    model = model.eval()
-    net = rebuild(export(model, example))
-    with torch.no_grad():
-        expected, actual = model(example), _run(net, example)
-    _check_parity(expected, actual)
+    with evaluating(model) as plain:
+        net = rebuild(export(plain, example))
+        for batch in (example, *(_batch_of(size, example) for size in OTHER_BATCHES)):
+            with torch.no_grad():
+                expected, actual = plain(batch), _run(net, batch)
+            _check_parity(expected, actual)
     net.meta[OUTPUT_SHAPE] = tuple(actual.shape[1:])
     graph = describe(net, example)
     groups, excluded = find_groups(net, graph, example[:2], prove)
@@ -184,11 +189,31 @@ def _output_layers(graph: ModelGraph) -> frozenset[str]:
     return frozenset(found)
 
 
-def _run(net: fx.GraphModule, example: Tensor) -> Any:
+def _batch_of(size: int, example: Tensor) -> Tensor:
+    return example[torch.arange(size) % len(example)]
+
+
+class _Located(fx.Interpreter):
+    """Runs a network and remembers the step that it is at."""
+
+    at: fx.Node
+
+    def run_node(self, n: fx.Node) -> Any:
+        self.at = n
+        return super().run_node(n)
+
+
+def _run(net: fx.GraphModule, batch: Tensor) -> Any:
     try:
-        return net(example)
+        return net(batch)
     except Exception as error:
-        raise TraceError(f"the exported model cannot be run: {one_line(error)}") from error
+        located = _Located(net)
+        with contextlib.suppress(Exception):
+            located.run(batch)
+        raise TraceError(
+            f"the operator {op_of(net, located.at)} at {labels_of(net)[located.at]!r} of the model cannot be run on a "
+            f"batch of {len(batch)} as it was exported ({one_line(error)}); write that part with other operators"
+        ) from error
 
 
 def _check_parity(expected: object, actual: object) -> None:
@@ -200,4 +225,6 @@ def _check_parity(expected: object, actual: object) -> None:
     scale = float(expected.abs().max()) or 1.0
     worst = float((expected - actual).abs().max()) / scale
     if not worst <= PARITY:
-        raise TraceError(f"the exported model differs from the model by {worst:.1e} of its largest output")
+        raise TraceError(
+            f"the exported model differs from the model by {worst:.1e} of its largest output at batch {len(expected)}"
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from .evaluators.reading import read_sample
 from .probe import probe
 from .spaces import Dataset, Task, TaskError
 from .spaces.messages import kind
+from .spaces.wrappers import evaluating
 from .split_check import SplitCheck, check_tensor
 from .split_warnings import split_warnings
 from .validate_metric import check_metric
@@ -30,7 +30,7 @@ class CheckedTask:
 
 
     Attributes:
-        task: with its model in eval mode (a copy, where the user's model was in train mode).
+        task: with its model seen through wrappers. The user's model stays in the mode that it was in.
         digests: of the calibration, the search and the test split, by name.
         warnings: one line each, of splits whose numbers mean less than they seem to.
     """
@@ -49,12 +49,16 @@ def check_task(task: Task, on_phase: Callable[[str], None] = lambda _: None) -> 
 
     Raises:
         TaskError: naming the split, the sample or the parameter, what was expected and what came.
+        TraceError: for a TorchScript module.
     """
     if not isinstance(task.model, nn.Module):
         raise TaskError(f"task.model: expected a torch.nn.Module, got {kind(task.model)}")
+    with evaluating(task.model) as model:
+        return _checked(task if model is task.model else dataclasses.replace(task, model=model), on_phase)
+
+
+def _checked(task: Task, on_phase: Callable[[str], None]) -> CheckedTask:
     _check_weights(task.model)
-    if any(module.training for module in task.model.modules()):
-        task = dataclasses.replace(task, model=copy.deepcopy(task.model).eval())
     shape: tuple[int, ...] | None = None
     checks: list[SplitCheck] = []
     for name, split in _splits(task):
@@ -131,6 +135,11 @@ def _classes(output: Tensor, metric: str) -> int:
     if output.dim() != 2:
         raise TaskError(
             f"model: expected class scores of shape (batch, classes) for the metric 'accuracy', got {_shape(output)}"
+        )
+    if output.shape[1] == 1:
+        raise TaskError(
+            "model: one output for each input, which the metric 'accuracy' cannot tell classes by; "
+            "give the task metric=torchmetrics.classification.BinaryAccuracy(), or a model of two outputs"
         )
     return output.shape[1]
 

@@ -18,7 +18,8 @@ from torch import Tensor, fx, nn
 from parefront.evaluators import check_parity, emit, open_session
 from parefront.evaluators.emit import EDITED, EXPORTED, UnknownModule, serialize
 from parefront.spaces import Builder, Emittable, Op, SequenceLinear, trace
-from parefront.spaces.export import IR_VERSION, OPSET
+from parefront.spaces.capture import OPSET
+from parefront.spaces.export import IR_VERSION
 from parefront.spaces.layers import PaddedConv2d
 from parefront.testing import NETWORKS, specimen
 

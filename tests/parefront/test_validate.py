@@ -20,13 +20,22 @@ def test_a_sound_task_passes_unchanged(small_task: Task) -> None:
     assert check_task(small_task).task is small_task
 
 
-def test_a_model_in_train_mode_is_taken_in_eval_mode_without_touching_the_users(small_task: Task) -> None:
-    small_task.model.train()
+class OnlyEvaluated(nn.Module):
+    """Fails in train mode."""
 
-    checked = check_task(small_task).task
+    def forward(self, x: Tensor) -> Tensor:
+        assert not self.training
+        return x
 
-    assert not any(module.training for module in checked.model.modules())
-    assert small_task.model.training
+
+def test_a_model_in_train_mode_is_run_in_eval_mode_and_left_in_train_mode(small_task: Task) -> None:
+    model = nn.Sequential(small_task.model, OnlyEvaluated()).train()
+    model[0].eval()
+
+    checked = check_task(replace(small_task, model=model))
+
+    assert checked.task.model is model
+    assert [module.training for module in (model, *model.children())] == [True, False, True]
 
 
 def images(count: int = 16, shape: tuple[int, ...] = (1, 8, 8), labels: Tensor | None = None) -> TensorDataset:

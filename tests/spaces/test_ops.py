@@ -13,7 +13,8 @@ import torch
 from onnx import helper
 
 from parefront.spaces import Op
-from parefront.spaces.export import IR_VERSION, OPSET
+from parefront.spaces.capture import OPSET
+from parefront.spaces.export import IR_VERSION
 from parefront.spaces.ops import TORCH
 
 Array = np.ndarray[Any, Any]
@@ -69,6 +70,7 @@ CASES = [
     Case("Constant", ()),
     Case("ConvTranspose", (X, noise(4, 3, 2, 2, seed=1), noise(3)), {"strides": [2, 2]}, (1, 2)),
     Case("ConvTranspose", (X, noise(4, 2, 3, 3, seed=1)), {"pads": [1, 1, 1, 1], "group": 2}, (1,)),
+    *(Case("DepthToSpace", (X,), {"blocksize": 2, "mode": mode}) for mode in ("CRD", "DCR")),
     Case("Elu", (X,), {"alpha": 0.5}),
     Case("Expand", (noise(4, 1, 5), ints(2, 4, 6, 5)), constant=(1,)),
     *(Case("Flatten", (X,), {"axis": axis}) for axis in (1, 2, -1)),
@@ -85,15 +87,16 @@ CASES = [
     *(Case("AveragePool", (X,), {**pool, "count_include_pad": count}) for pool in POOLS for count in (0, 1)),
     Case("Pad", (X, ints(0, 0, 1, 2, 0, 0, 3, 0), np.array(0.5, np.float32)), constant=(1, 2)),
     Case("Pad", (X, ints(1, -1, 1, 2), None, ints(2, -1)), constant=(1, 3)),
-    *(Case("Pad", (X, ints(0, 0, 1, 2, 0, 0, 3, 1)), {"mode": mode}, (1,)) for mode in ("reflect", "edge")),
+    *(Case("Pad", (X, ints(0, 0, 1, 2, 0, 0, 3, 1)), {"mode": mode}, (1,)) for mode in ("reflect", "edge", "wrap")),
     Case("Range", (np.array(2), np.array(11), np.array(3)), constant=(0, 1, 2)),
     *(
         Case(op_type, (X, axes), {"keepdims": keep}, (1,))
-        for op_type in ("ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum")
+        for op_type in ("ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum")
         for axes, keep in ((ints(2, 3), 1), (ints(-1), 0))
     ),
     Case("ReduceMean", (X,)),
     Case("Reshape", (X, ints(0, -1, 5)), constant=(1,)),
+    Case("Reshape", (noise(1), np.zeros(0, np.int64)), constant=(1,)),
     *(
         Case("Resize", (X, None, np.array([1, 1, *scale], np.float32)), {"mode": mode, **how}, (2,))
         for scale in ((2.0, 2.0), (1.5, 2.5))
