@@ -65,7 +65,7 @@ class RunStudy:
         self._path: Path | None = None
         self._attributes: dict[str, Any] = {}
 
-    def keep_in(self, folder: Path, url: str | None, recorded: Collection[str] = ()) -> list[str]:
+    def keep_in(self, folder: Path, url: str | None, recorded: Collection[str] | None = None) -> list[str]:
         """Go on from the study on disk, and keep it there: the run's ``study.db``, or the Optuna storage at ``url``.
 
         A ``study.db`` that cannot be used (damaged, locked by another process, a folder) is set aside; the trials are
@@ -74,7 +74,7 @@ class RunStudy:
         Args:
             folder: of the run.
             url: of an Optuna storage, where one is configured; its study is named as the folder.
-            recorded: digests of the policies that the run has records of.
+            recorded: digests of the policies that the run has records of; None where it keeps none to compare with.
 
         Returns:
             What the user should know, in lines.
@@ -84,7 +84,7 @@ class RunStudy:
         """
         if url is not None:
             file, finished = self._open(url, folder.name)
-            if any(trial.user_attrs.get(DIGEST, "") not in {"", *recorded} for trial in finished):
+            if _unrecorded(finished, recorded):
                 file.close()
                 raise ConfigError(
                     f"search.storage: the study {folder.name!r} is of another run; give this run another name"
@@ -94,7 +94,7 @@ class RunStudy:
         self._path, notes = folder / "study.db", []
         try:
             file, finished = self._open(self._path, _NAME)
-            if any(trial.user_attrs.get(DIGEST, "") not in {"", *recorded} for trial in finished):
+            if _unrecorded(finished, recorded):
                 file.close()
                 raise ValueError("it has trials that the run has no records of")
         except Exception as error:  # whatever is wrong with it: the trials' own files have all that is in it
@@ -188,6 +188,11 @@ class RunStudy:
     @property
     def _study_id(self) -> int:
         return self._memory.get_study_id_from_name(_NAME)
+
+
+def _unrecorded(finished: Sequence[FrozenTrial], recorded: Collection[str] | None) -> bool:
+    """Whether a study has trials of policies that its run knows nothing of."""
+    return recorded is not None and any(t.user_attrs.get(DIGEST, "") not in {"", *recorded} for t in finished)
 
 
 def noise_of(candidate: Candidate, objective: Named) -> float:
