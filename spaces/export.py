@@ -6,8 +6,9 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import onnx_ir as ir
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from .errors import TraceError
 from .messages import one_line
+from .owners import Owner, owners_of
 
 OPSET = 21
 """Loaded by ONNX Runtime 1.20 and later; the first with 4-bit integers."""
@@ -30,11 +32,13 @@ class Norm:
         scale: γ.
         shift: β.
         factor: γ/σ, what the convolution's weights are multiplied by.
+        mean: μ.
     """
 
     scale: np.ndarray
     shift: np.ndarray
     factor: np.ndarray
+    mean: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -44,10 +48,17 @@ class Exported:
     Attributes:
         graph: static height and width, constants folded, batch norms folded, zero padding absorbed.
         norms: the folded batch norms by the convolution's weight name.
+        owners: the user's modules that own parameters, and what became of these.
     """
 
     graph: ir.Graph
     norms: dict[str, Norm]
+    owners: tuple[Owner, ...] = ()
+
+    @cached_property
+    def tied(self) -> frozenset[str]:
+        """The modules of which a weight is another module's too."""
+        return frozenset(scope for owner in self.owners if owner.tied for scope in owner.scopes if scope)
 
 
 def export(model: nn.Module, example: Tensor) -> Exported:
@@ -62,15 +73,17 @@ def export(model: nn.Module, example: Tensor) -> Exported:
         except Exception as error:
             raise TraceError(f"the model cannot be exported to ONNX: {one_line(error.__cause__ or error)}") from error
         norms = _norms(program.model.graph)
+        owners = owners_of(program.model.graph, model)
         program.optimize()
     graph = program.model.graph
+    _fold_shared(graph, norms)
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise TraceError(f"expected one tensor in and one out, got {len(graph.inputs)} in and {len(graph.outputs)} out")
     for node in list(graph):
         _mean_to_pool(graph, node)
     for node in list(graph):
         _absorb_pad(graph, node)
-    return Exported(graph, norms)
+    return Exported(graph, norms, owners)
 
 
 def onnx_program(model: nn.Module, example: Tensor) -> torch.onnx.ONNXProgram:
@@ -91,20 +104,64 @@ def constant(value: ir.Value | None) -> np.ndarray | None:
 
 
 def _norms(graph: ir.Graph) -> dict[str, Norm]:
-    """The batch norm right behind each convolution, by the convolution's weight name."""
-    found = {}
+    """The batch norm right behind each convolution, by the convolution's weight name.
+
+    A convolution that is called more than once has one where the same norm is behind every call.
+    """
+    found: dict[str, list[Norm | None]] = {}
     for node in graph:
-        before = node.inputs[0].producer() if node.op_type == "BatchNormalization" and node.inputs[0] else None
-        if before is None or before.op_type != "Conv" or before.inputs[1] is None:
+        if node.op_type == "Conv" and node.inputs[1] is not None:
+            found.setdefault(str(node.inputs[1].name), []).append(_norm_behind(node))
+    return {name: norms[0] for name, norms in found.items() if norms[0] is not None and _agree(norms)}
+
+
+def _norm_behind(conv: ir.Node) -> Norm | None:
+    uses = list(conv.outputs[0].uses())
+    node = uses[0].node if len(uses) == 1 else None
+    if node is None or node.op_type != "BatchNormalization":
+        return None
+    gamma, beta, mean, variance = (constant(value) for value in node.inputs[1:5])
+    if variance is None or mean is None:
+        return None
+    gamma = np.ones_like(variance) if gamma is None else gamma  # an affine-free norm: constants behind Expand
+    beta = np.zeros_like(variance) if beta is None else beta
+    epsilon = node.attributes.get_float("epsilon", 1e-5)
+    return Norm(gamma, beta, gamma / np.sqrt(variance + epsilon), mean)
+
+
+def _agree(norms: Sequence[Norm | None]) -> bool:
+    first = norms[0]
+    assert first is not None
+    return all(
+        norm is not None and all(map(np.array_equal, vars(first).values(), vars(norm).values())) for norm in norms[1:]
+    )
+
+
+def _fold_shared(graph: ir.Graph, norms: Mapping[str, Norm]) -> None:
+    """Fold the norms behind convolutions that are called more than once, which the exporter leaves, into one weight."""
+    folded: dict[str, tuple[ir.Value, ir.Value]] = {}
+    for node in list(graph):
+        conv = node.inputs[0].producer() if node.op_type == "BatchNormalization" and node.inputs[0] else None
+        if conv is None or conv.op_type != "Conv" or conv.inputs[1] is None:
             continue
-        gamma, beta, _, variance = (constant(value) for value in node.inputs[1:5])
-        if variance is None:
+        name, weight = str(conv.inputs[1].name), constant(conv.inputs[1])
+        norm = norms.get(name)
+        if weight is None or norm is None or len(conv.outputs[0].uses()) != 1:
             continue
-        gamma = np.ones_like(variance) if gamma is None else gamma  # an affine-free norm: constants behind Expand
-        beta = np.zeros_like(variance) if beta is None else beta
-        epsilon = node.attributes.get_float("epsilon", 1e-5)
-        found[str(before.inputs[1].name)] = Norm(gamma, beta, gamma / np.sqrt(variance + epsilon))
-    return found
+        if name not in folded:
+            bias = constant(conv.inputs[2]) if len(conv.inputs) > 2 else None
+            shift = norm.shift + ((0.0 if bias is None else bias) - norm.mean) * norm.factor
+            scaled = weight * norm.factor.reshape(-1, *[1] * (weight.ndim - 1))
+            folded[name] = (_held(name, scaled), _held(f"{name}_bias", shift))
+        made = ir.node("Conv", [conv.inputs[0], *folded[name]], attributes=conv.attributes, name=conv.name)
+        made.metadata_props.update(conv.metadata_props)
+        _replace(graph, node, [made])
+        graph.remove(conv, safe=True)
+
+
+def _held(name: str, array: np.ndarray) -> ir.Value:
+    tensor = ir.Tensor(array.astype(np.float32), name=name)
+    return ir.Value(name=name, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor)
 
 
 def _mean_to_pool(graph: ir.Graph, node: ir.Node) -> None:

@@ -68,6 +68,7 @@ class Node:
         inputs: names of the nodes it reads, constants left out.
         shape: of its (first) output for one sample, without the batch axis.
         window: of a convolution or a pool; else None.
+        layer: the layer that it runs, whose name it has unless it is a later call of it; "" for all other operators.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Node:
     inputs: tuple[str, ...]
     shape: Shape
     window: Window | None = None
+    layer: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,6 +168,11 @@ class ModelGraph:
             for source in dict.fromkeys(node.inputs):
                 found[source].append(node.name)
         return {name: tuple(readers) for name, readers in found.items()}
+
+    @cached_property
+    def shared(self) -> frozenset[str]:
+        """The layers that are called more than once."""
+        return frozenset(node.layer for node in self.nodes if node.layer and node.name != node.layer)
 
     @property
     def macs(self) -> int:

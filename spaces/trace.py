@@ -82,7 +82,8 @@ def describe(net: fx.GraphModule, example: Tensor) -> ModelGraph:
                 found = _layer(str(node.target), module, source, shape, len(layers))
                 known = layers.get(found.name)
                 layers[found.name] = replace(known, macs=known.macs + found.macs) if known else found
-        nodes.append(Node(labels[node], op_of(net, node), inputs, shape, _window(net, node)))
+        ran = str(node.target) if node.target in layers else ""
+        nodes.append(Node(labels[node], op_of(net, node), inputs, shape, _window(net, node), ran))
     graph = ModelGraph(tuple(layers.values()), tuple(nodes))
     return replace(graph, output_layers=_output_layers(graph))
 
@@ -177,8 +178,8 @@ def _output_layers(graph: ModelGraph) -> frozenset[str]:
         if node.name in seen:
             continue
         seen.add(node.name)
-        if node.name in graph.by_name:
-            found.add(node.name)
+        if node.layer:
+            found.add(node.layer)
         else:
             stack.extend(node.inputs)
     return frozenset(found)
