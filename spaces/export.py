@@ -6,7 +6,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from .errors import TraceError
 from .messages import one_line
-from .owners import Owner, owners_of
+from .owners import Owner, name_shared_modules, owners_of
 
 OPSET = 21
 """Loaded by ONNX Runtime 1.20 and later; the first with 4-bit integers."""
@@ -73,6 +73,7 @@ def export(model: nn.Module, example: Tensor) -> Exported:
         except Exception as error:
             raise TraceError(f"the model cannot be exported to ONNX: {one_line(error.__cause__ or error)}") from error
         norms = _norms(program.model.graph)
+        name_shared_modules(program.model.graph, model)
         owners = owners_of(program.model.graph, model)
         program.optimize()
     graph = program.model.graph
@@ -116,10 +117,10 @@ def _norms(graph: ir.Graph) -> dict[str, Norm]:
 
 
 def _norm_behind(conv: ir.Node) -> Norm | None:
-    uses = list(conv.outputs[0].uses())
-    node = uses[0].node if len(uses) == 1 else None
-    if node is None or node.op_type != "BatchNormalization":
+    norms = [reader for reader, _ in conv.outputs[0].uses() if reader.op_type == "BatchNormalization"]
+    if len(norms) != 1:
         return None
+    (node,) = norms
     gamma, beta, mean, variance = (constant(value) for value in node.inputs[1:5])
     if variance is None or mean is None:
         return None
@@ -137,26 +138,32 @@ def _agree(norms: Sequence[Norm | None]) -> bool:
     )
 
 
-def _fold_shared(graph: ir.Graph, norms: Mapping[str, Norm]) -> None:
-    """Fold the norms behind convolutions that are called more than once, which the exporter leaves, into one weight."""
-    folded: dict[str, tuple[ir.Value, ir.Value]] = {}
-    for node in list(graph):
+def _fold_shared(graph: ir.Graph, norms: dict[str, Norm]) -> None:
+    """Fold the norms behind convolutions that are called more than once, which the exporter leaves, into one weight.
+
+    Norms that cannot be folded behind every call are forgotten.
+    """
+    left: dict[str, list[tuple[ir.Node, ir.Node]]] = {}
+    for node in graph:
         conv = node.inputs[0].producer() if node.op_type == "BatchNormalization" and node.inputs[0] else None
-        if conv is None or conv.op_type != "Conv" or conv.inputs[1] is None:
+        if conv is not None and conv.op_type == "Conv" and conv.inputs[1] is not None:
+            left.setdefault(str(conv.inputs[1].name), []).append((conv, node))
+    for name, calls in left.items():
+        norm, held = norms.pop(name, None), calls[0][0].inputs[1]
+        alone = all(len(conv.outputs[0].uses()) == 1 for conv, _ in calls)
+        weight = constant(held)
+        if held is None or weight is None or norm is None or not alone or len(held.uses()) != len(calls):
             continue
-        name, weight = str(conv.inputs[1].name), constant(conv.inputs[1])
-        norm = norms.get(name)
-        if weight is None or norm is None or len(conv.outputs[0].uses()) != 1:
-            continue
-        if name not in folded:
-            bias = constant(conv.inputs[2]) if len(conv.inputs) > 2 else None
-            shift = norm.shift + ((0.0 if bias is None else bias) - norm.mean) * norm.factor
-            scaled = weight * norm.factor.reshape(-1, *[1] * (weight.ndim - 1))
-            folded[name] = (_held(name, scaled), _held(f"{name}_bias", shift))
-        made = ir.node("Conv", [conv.inputs[0], *folded[name]], attributes=conv.attributes, name=conv.name)
-        made.metadata_props.update(conv.metadata_props)
-        _replace(graph, node, [made])
-        graph.remove(conv, safe=True)
+        norms[name] = norm
+        bias = constant(calls[0][0].inputs[2]) if len(calls[0][0].inputs) > 2 else None
+        shift = norm.shift + ((0.0 if bias is None else bias) - norm.mean) * norm.factor
+        scaled = weight * norm.factor.reshape(-1, *[1] * (weight.ndim - 1))
+        constants = (_held(name, scaled), _held(f"{name}_bias", shift))
+        for conv, node in calls:
+            made = ir.node("Conv", [conv.inputs[0], *constants], attributes=conv.attributes, name=conv.name)
+            made.metadata_props.update(conv.metadata_props)
+            _replace(graph, node, [made])
+            graph.remove(conv, safe=True)
 
 
 def _held(name: str, array: np.ndarray) -> ir.Value:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
 from torch import nn
+
+
+_SCOPES = "pkg.torch.onnx.name_scopes"
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,13 @@ class Owner:
 def owners_of(graph: ir.Graph, model: nn.Module) -> tuple[Owner, ...]:
     """The owners of a model's parameters in the order they are read; ``graph`` as exported, not optimised."""
     computed = _computed(graph)
-    sizes = {name: parameter for name, parameter in model.named_parameters()}
-    readers = {
-        name: list(dict.fromkeys(_readers(graph.initializers[name], computed)))
-        for name in sizes
-        if name in graph.initializers
-    }
+    first: dict[nn.Parameter, str] = {}
+    readers: dict[str, list[ir.Node]] = {}
+    for alias, parameter in model.named_parameters(remove_duplicate=False):
+        name = first.setdefault(parameter, alias)
+        if alias in graph.initializers:
+            readers.setdefault(name, []).extend(dict.fromkeys(_readers(graph.initializers[alias], computed)))
+    sizes = {name: parameter for parameter, name in first.items()}
     position = {node: index for index, node in enumerate(graph)}
     by_owner: dict[str, list[str]] = {}
     for name in sorted((n for n in readers if readers[n]), key=lambda n: min(position[r] for r in readers[n])):
@@ -58,9 +62,22 @@ def owners_of(graph: ir.Graph, model: nn.Module) -> tuple[Owner, ...]:
 
 def scope_of(node: ir.Node) -> str:
     """The user's module that a node was traced in, as the exporter noted it; "" for the model itself."""
-    scopes = node.metadata_props.get("pkg.torch.onnx.name_scopes", "")
+    scopes = node.metadata_props.get(_SCOPES, "")
     names = re.findall(r"'([^']*)'", scopes)
     return names[-2] if len(names) > 1 and not names[-2].startswith("_empty") else ""
+
+
+def name_shared_modules(graph: ir.Graph, model: nn.Module) -> None:
+    """Note for every node the first name that its module has in ``model``, where it has several."""
+    first: dict[nn.Module, str] = {}
+    other = {}
+    for name, module in model.named_modules(remove_duplicate=False):
+        if first.setdefault(module, name) != name:
+            other[name] = first[module]
+    for node in graph:
+        scope = scope_of(node)
+        if scope in other:
+            node.metadata_props[_SCOPES] = str(["", other[scope], node.name])
 
 
 def _owner(parameter: str) -> str:
@@ -73,14 +90,23 @@ def _computed(graph: ir.Graph) -> set[ir.Value]:
     """The values that depend on the input."""
     found: set[ir.Value] = set(graph.inputs)
     for node in graph:
-        if any(value in found for value in node.inputs):
+        if any(value in found for value in _data(node)):
             found.update(node.outputs)
     return found
+
+
+def _data(node: ir.Node) -> Sequence[ir.Value | None]:
+    """The inputs of which a node reads the values, and not just the shape or the type."""
+    if node.op_type in ("Shape", "Size", "ConstantOfShape"):
+        return ()
+    return node.inputs[:1] if node.op_type in ("CastLike", "Expand", "Reshape") else node.inputs
 
 
 def _readers(value: ir.Value, computed: set[ir.Value]) -> Iterable[ir.Node]:
     """The nodes that combine a constant, or what is made of it alone, with a value that depends on the input."""
     for node, _ in value.uses():
+        if value not in _data(node):
+            continue
         if node.outputs[0] in computed:
             yield node
         else:
@@ -92,7 +118,7 @@ def _before(node: ir.Node, readers: dict[str, list[ir.Node]], computed: set[ir.V
     """The owner of the parameters that were read last on the one way to a node."""
     owners = {reader: _owner(name) for name, nodes in readers.items() for reader in nodes}
     while True:
-        sources = [value for value in node.inputs if value in computed]
+        sources = [value for value in _data(node) if value in computed]
         producer = sources[0].producer() if len(sources) == 1 and sources[0] is not None else None
         if producer is None:
             return ""

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
+from .account import account
 from .errors import TraceError
 from .export import export
 from .graph import Layer, ModelGraph, Node, Window
@@ -54,14 +55,16 @@ def trace(model: nn.Module, example: Tensor, prove: Proof | None = None) -> Trac
         TraceError: where the model cannot be exported, or the rebuilt network differs from it.
     """
     model = model.eval()
-    net = rebuild(export(model, example))
+    exported = export(model, example)
+    net = rebuild(exported)
     with torch.no_grad():
         expected, actual = model(example), _run(net, example)
     _check_parity(expected, actual)
     net.meta[OUTPUT_SHAPE] = tuple(actual.shape[1:])
     graph = describe(net, example)
     groups, excluded = find_groups(net, graph, example[:2], prove)
-    return Traced(net, replace(graph, groups=groups, excluded=excluded), example)
+    layers, others = account(exported.owners, graph)
+    return Traced(net, replace(graph, layers=layers, groups=groups, excluded=(*excluded, *others)), example)
 
 
 def describe(net: fx.GraphModule, example: Tensor) -> ModelGraph:
