@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +12,7 @@ from torch import Tensor, fx, nn
 from .account import account
 from .errors import TraceError
 from .export import export
+from .flow import labels_of, op_of
 from .graph import Layer, ModelGraph, Node, Window
 from .groups import Proof, find_groups
 from .layers import WEIGHTED, conv_attributes
@@ -108,39 +108,6 @@ class Shapes(fx.Interpreter):
         first = result[0] if isinstance(result, tuple) else result
         self.of[n.name] = tuple(first.shape[1:]) if isinstance(first, Tensor) else ()
         return result
-
-
-def op_of(net: fx.GraphModule, node: fx.Node) -> str:
-    """The ONNX operator that a node stands for; ``"input"``, ``"output"``, ``"Part"`` for one of several outputs."""
-    if node.op == "placeholder":
-        return "input"
-    if node.op == "output":
-        return "output"
-    if node.target is operator.getitem:
-        return "Part"
-    module = net.get_submodule(str(node.target))
-    if isinstance(module, Op):
-        return module.op_type
-    names: tuple[tuple[type[nn.Module], str], ...] = (
-        (nn.Linear, "Linear"),
-        (nn.BatchNorm2d, "BatchNormalization"),
-        (nn.LayerNorm, "LayerNormalization"),
-    )
-    for kind, name in names:
-        if isinstance(module, kind):
-            return name
-    return "Conv" if isinstance(module, WEIGHTED) else type(module).__name__
-
-
-def labels_of(net: fx.GraphModule) -> dict[fx.Node, str]:
-    """A name for every node: its module's, or its own where a module is called a second time or there is none."""
-    labels: dict[fx.Node, str] = {}
-    seen: set[str] = set()
-    for node in net.graph.nodes:
-        target = str(node.target) if node.op == "call_module" else node.name
-        labels[node] = node.name if target in seen else target
-        seen.add(labels[node])
-    return labels
 
 
 def _layer(name: str, module: nn.Module, source: tuple[int, ...], shape: tuple[int, ...], position: int) -> Layer:
