@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 
 from .graph import ChannelGroup, ModelGraph
 from .ops import Op
@@ -52,6 +52,7 @@ def traceable(
     values = _Values(net)
     values.run(example)
     graph = fx.Graph()
+    modules = {str(node.target): net.get_submodule(str(node.target)) for node in net.graph.nodes if _calls(node)}
     copies: dict[fx.Node, fx.Node] = {}
     ends: dict[tuple[str, str], str] = {}
     loose: list[fx.Node] = []
@@ -70,7 +71,20 @@ def traceable(
             with graph.inserting_before(copies[node]):
                 stopped = graph.call_method("detach", (copies[source],))
             copies[node].replace_input_with(copies[source], stopped)
-    return Traceable(fx.GraphModule(net, graph), {key: end for key, end in ends.items() if end})
+        made = values.of.get(node)
+        if made is not None and made.dim() == 4 and node.args and all(ends.get((labels[s], labels[node])) for s in node.all_input_nodes):
+            name = f"{node.name}_channels"
+            modules[name] = Channels(made.shape[1])
+            copies[node] = graph.call_module(name, (copies[node],))
+    return Traceable(fx.GraphModule(modules, graph).eval(), {key: end for key, end in ends.items() if end})
+
+
+class Channels(nn.BatchNorm2d):
+    """Stands behind an operator where channels end, so that those that begin there are counted in a concatenation."""
+
+
+def _calls(node: fx.Node) -> bool:
+    return node.op == "call_module"
 
 
 def end_behind(group: ChannelGroup, graph: ModelGraph, ends: Ends) -> str | None:
@@ -122,7 +136,7 @@ def _end(
     net: fx.GraphModule, node: fx.Node, source: Tensor | None, value: Tensor | None, movers: bool
 ) -> str | None:
     """What a node makes of the channels of a value that it reads; "" for one that is broadcast; None if they go on."""
-    op = net.get_submodule(str(node.target)) if node.op == "call_module" else None
+    op = net.get_submodule(str(node.target)) if _calls(node) else None
     if not isinstance(op, Op) or source is None or value is None:
         return None
     if op.op_type in SHUFFLING:

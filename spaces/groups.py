@@ -126,7 +126,7 @@ def _slices(dependencies: tp.DependencyGraph, module: nn.Module, names: dict[nn.
     slices: dict[tuple[str, str], Slice] = {}
     for item in group:
         target = item.dep.target.module
-        if not isinstance(target, (*WEIGHTED, nn.ConvTranspose2d, nn.BatchNorm2d, nn.LayerNorm)):
+        if target not in names or not isinstance(target, (*WEIGHTED, nn.BatchNorm2d, nn.LayerNorm)):
             continue
         side = "out" if dependencies.is_out_channel_pruning_fn(item.dep.handler) else "in"
         if isinstance(target, nn.BatchNorm2d | nn.LayerNorm) or _depthwise(target):
