@@ -112,9 +112,7 @@ class _Repair(fx.Interpreter):
         self.order = {node: index for index, node in enumerate(net.graph.nodes)}
         reached = _reached(net, calibration).items()
         self.waiting = {
-            str(node.target): layer
-            for node, (layer, distance) in reached
-            if wants(calibration, node, layer, distance)
+            str(node.target): layer for node, (layer, distance) in reached if wants(calibration, node, layer, distance)
         }
         self.calls: dict[str, list[fx.Node]] = {}
         for node in net.graph.nodes:

@@ -157,7 +157,11 @@ class Quantize(Compressor):
         bits: int,
         moments: Tensor | None,
     ) -> None:
-        """Put integers in the place of a layer's weight; ``reads``: the points that its calls read, with what they saw."""
+        """Put integers in the place of a layer's weight.
+
+        Args:
+            reads: the points that the layer's calls read, with what they saw.
+        """
         step = min(point.scale for point, _ in reads)
         layer = net.get_submodule(name)
         assert isinstance(layer, WEIGHTED)

@@ -38,9 +38,7 @@ class Traceable:
     ends: Ends
 
 
-def traceable(
-    net: fx.GraphModule, labels: Mapping[fx.Node, str], example: Tensor, movers: bool = False
-) -> Traceable:
+def traceable(net: fx.GraphModule, labels: Mapping[fx.Node, str], example: Tensor, movers: bool = False) -> Traceable:
     """Cut a network where channels end.
 
     These are operators that turn channels into pixels, that reduce over them, or that no gradient flows through, and
@@ -72,7 +70,12 @@ def traceable(
                 stopped = graph.call_method("detach", (copies[source],))
             copies[node].replace_input_with(copies[source], stopped)
         made = values.of.get(node)
-        if made is not None and made.dim() == 4 and node.args and all(ends.get((labels[s], labels[node])) for s in node.all_input_nodes):
+        if (
+            made is not None
+            and made.dim() == 4
+            and node.args
+            and all(ends.get((labels[s], labels[node])) for s in node.all_input_nodes)
+        ):
             name = f"{node.name}_channels"
             modules[name] = Channels(made.shape[1])
             copies[node] = graph.call_module(name, (copies[node],))
@@ -132,9 +135,7 @@ def _edges(group: ChannelGroup, graph: ModelGraph) -> list[tuple[str, str]]:
     return found
 
 
-def _end(
-    net: fx.GraphModule, node: fx.Node, source: Tensor | None, value: Tensor | None, movers: bool
-) -> str | None:
+def _end(net: fx.GraphModule, node: fx.Node, source: Tensor | None, value: Tensor | None, movers: bool) -> str | None:
     """What a node makes of the channels of a value that it reads; "" for one that is broadcast; None if they go on."""
     op = net.get_submodule(str(node.target)) if _calls(node) else None
     if not isinstance(op, Op) or source is None or value is None:

@@ -14,10 +14,10 @@ import torch
 import torch_pruning as tp
 from torch import Tensor, fx, nn
 
-from .graph import ChannelGroup, Exclusion, ModelGraph, Slice
-from .layers import WEIGHTED, is_grouped, keep_inputs, keep_outputs
 from .coupling import MOVING, Ends, end_behind, mover_before, mover_behind, traceable
 from .flow import labels_of, op_of
+from .graph import ChannelGroup, Exclusion, ModelGraph, Slice
+from .layers import WEIGHTED, is_grouped, keep_inputs, keep_outputs
 from .ops import Op
 
 Proof = Callable[[fx.GraphModule, Tensor], None]
@@ -236,7 +236,9 @@ def _failure(
         if prove is not None:
             prove(pruned, example)
     except Exception:
-        return f"pruned alone, it gives no ONNX file that computes the same{f' ({mover} lies behind it)' if mover else ''}"
+        return (
+            f"pruned alone, it gives no ONNX file that computes the same{f' ({mover} lies behind it)' if mover else ''}"
+        )
     return None
 
 

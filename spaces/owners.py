@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import onnx_ir as ir
 from torch import nn
 
-
 _SCOPES = "pkg.torch.onnx.name_scopes"
 
 

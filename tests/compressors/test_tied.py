@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +27,14 @@ X = images(48, 3, 16, 32, seed=1)
 
 
 @functools.cache
-def traced(kind: type[nn.Module] = Siamese) -> tuple[nn.Module, Traced, Calibration]:
+def traced(kind: Callable[[], nn.Module] = Siamese) -> tuple[nn.Module, Traced, Calibration]:
     torch.manual_seed(0)
     model = trained(kind())
     found = trace(model, X[:2], prove)
     return model, found, Calibration(found.net, X)
 
 
-def compressed(kind: type[nn.Module] = Siamese, /, **choices: Choice) -> fx.GraphModule:
+def compressed(kind: Callable[[], nn.Module] = Siamese, /, **choices: Choice) -> fx.GraphModule:
     """Every knob of the methods named at their choice."""
     _, found, calibration = traced(kind)
     options: dict[str, Mapping[str, Any]] = {"prune_channels": {"round_to": 4}, "quantize": {"bits": [32, 8, 4, "w8"]}}
@@ -55,7 +55,7 @@ def plain_size(model: nn.Module, path: Path) -> int:
     return (path / "plain.onnx").stat().st_size
 
 
-def error(net: fx.GraphModule, kind: type[nn.Module] = Siamese) -> float:
+def error(net: fx.GraphModule, kind: Callable[[], nn.Module] = Siamese) -> float:
     """Root mean square difference to the user's model, relative to its outputs' deviation."""
     with torch.no_grad():
         whole, got = traced(kind)[0](X), net(X)
@@ -63,7 +63,7 @@ def error(net: fx.GraphModule, kind: type[nn.Module] = Siamese) -> float:
 
 
 @pytest.mark.parametrize("kind", [Siamese, OwnNorms, SharedParameter])
-def test_the_uncompressed_file_is_no_larger_than_a_plain_export(kind: type[nn.Module], tmp_path: Path) -> None:
+def test_the_uncompressed_file_is_no_larger_than_a_plain_export(kind: Callable[[], nn.Module], tmp_path: Path) -> None:
     model, found, _ = traced(kind)
     assert size(found.net, tmp_path) < plain_size(model, tmp_path) + 1000
 
@@ -114,7 +114,7 @@ def test_a_block_of_a_shared_encoder_is_dropped_from_all_its_calls() -> None:
 def test_a_block_whose_layers_are_called_elsewhere_is_not_offered() -> None:
     class Again(Siamese):
         def forward(self, x: Tensor) -> Tensor:
-            out: Tensor = self.fc(self.after(self.encoder[3].first(self.encoder(x))).mean((2, 3)))
+            out: Tensor = self.fc(self.after(self.encoder[3].get_submodule("first")(self.encoder(x))).mean((2, 3)))
             return out
 
     assert DropBlocks().knobs(trace(trained(Again()), X[:2]).graph) == []
@@ -146,4 +146,6 @@ def test_a_shared_layer_is_repaired_before_its_first_call() -> None:
 def _plain(ratio: float) -> fx.GraphModule:
     _, found, calibration = traced()
     method = create("prune_channels", {"round_to": 4, "compensate": "none"})
-    return compress(found.net, space_of([method], found.graph).uniform({"prune_channels": ratio}), [method], calibration)
+    return compress(
+        found.net, space_of([method], found.graph).uniform({"prune_channels": ratio}), [method], calibration
+    )

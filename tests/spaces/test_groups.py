@@ -230,9 +230,7 @@ def test_a_group_that_cannot_be_emitted_is_left_out_with_the_reason() -> None:
     subject = specimen("plain")
     groups, excluded = find_groups(subject.net, subject.graph, subject.calibration.example[:2], refuse)
     assert [group.name for group in groups] == ["0.0", "5.0"]
-    assert {e.name: e.reason for e in excluded}["2.0"] == (
-        "pruned alone, it gives no ONNX file that computes the same"
-    )
+    assert {e.name: e.reason for e in excluded}["2.0"] == ("pruned alone, it gives no ONNX file that computes the same")
 
 
 def test_cutting_one_side_leaves_the_other_side_of_a_layer_whole() -> None:
