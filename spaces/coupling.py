@@ -142,11 +142,13 @@ def _end(net: fx.GraphModule, node: fx.Node, source: Tensor | None, value: Tenso
         return None
     if op.op_type in SHUFFLING:
         return "turns its channels into pixels"
+    if op.op_type == "Shape":
+        return None
     if source.requires_grad and not value.requires_grad:
         return "is not followed when channels are pruned"
     if op.op_type in MIXING and op.constants:
         return "reads all of its channels, and is not compressed"
-    if movers and op.op_type in MOVING - {"Concat", "Flatten", "Pad"}:
+    if movers and op.op_type in MOVING - {"Concat", "Flatten", "Pad", "Part", "Split"}:
         return "moves its channels to places where they cannot be followed"
     if source.dim() < 4:
         return None

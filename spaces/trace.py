@@ -17,7 +17,7 @@ from .flow import labels_of, op_of
 from .graph import Layer, ModelGraph, Node, Window
 from .groups import Proof, find_groups
 from .layers import WEIGHTED, conv_attributes
-from .messages import one_line
+from .messages import first_line, one_line
 from .ops import Op
 from .rebuild import rebuild
 from .wrappers import evaluating
@@ -59,12 +59,14 @@ def trace(model: nn.Module, example: Tensor, prove: Proof | None = None) -> Trac
         TraceError: where the model cannot be exported, or the rebuilt network differs from it.
     """
     with evaluating(model) as plain:
+        batches = [example, *(_batch_of(size, example) for size in OTHER_BATCHES)]
+        outputs = [_output(plain, batch) for batch in batches]
         exported = export(plain, example)
-        net = rebuild(exported)
-        for batch in (example, *(_batch_of(size, example) for size in OTHER_BATCHES)):
-            with torch.no_grad():
-                expected, actual = plain(batch), _run(net, batch)
-            _check_parity(expected, actual)
+    net = rebuild(exported)
+    for batch, expected in zip(batches, outputs, strict=True):
+        with torch.no_grad():
+            actual = _run(net, batch)
+        _check_parity(expected, actual)
     net.meta[OUTPUT_SHAPE] = tuple(actual.shape[1:])
     graph = describe(net, example)
     groups, excluded = find_groups(net, graph, example[:2], prove)
@@ -158,6 +160,16 @@ def _output_layers(graph: ModelGraph) -> frozenset[str]:
         else:
             stack.extend(node.inputs)
     return frozenset(found)
+
+
+def _output(model: nn.Module, batch: Tensor) -> Any:
+    try:
+        with torch.no_grad():
+            return model(batch)
+    except Exception as error:
+        raise TraceError(
+            f"the model fails on a batch of {len(batch)}: {first_line(error)}; expected a model for any batch size"
+        ) from error
 
 
 def _batch_of(size: int, example: Tensor) -> Tensor:
