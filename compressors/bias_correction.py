@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import torch
 from torch import Tensor, fx, nn
 
 from ..spaces import watching
@@ -45,17 +46,26 @@ def mean_error(layer: nn.Module, error: Tensor, mean: Tensor) -> Tensor:
 
 
 def input_means(net: fx.GraphModule, nodes: Iterable[fx.Node], inputs: Tensor) -> dict[fx.Node, Tensor]:
-    """The mean of each input channel, shape ``(in,)``, of the layers that ``nodes`` run, by one pass of ``inputs``."""
-    means: dict[fx.Node, Tensor] = {}
+    """The mean of each input channel, shape ``(in,)``, of the layers that ``nodes`` run, by one pass of ``inputs``.
+
+    Over all calls of a layer, each of which counts alike.
+    """
+    means: dict[fx.Node, list[Tensor]] = {}
 
     def observe(node: fx.Node) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
         def hook(layer: nn.Module, read: tuple[Tensor, ...]) -> None:
             channels = read[0].dim() - 1 if isinstance(layer, nn.Linear) else 1
-            means[node] = read[0].mean([axis for axis in range(read[0].dim()) if axis != channels])
+            mean = read[0].mean([axis for axis in range(read[0].dim()) if axis != channels])
+            means.setdefault(node, []).append(mean)
 
         return hook
 
     layers = ((node, module_of(net, node)) for node in nodes)
     with watching(layer.register_forward_pre_hook(observe(node)) for node, layer in layers if layer is not None):
         net(inputs)
-    return means
+    return {node: mean_of(seen) for node, seen in means.items()}
+
+
+def mean_of(seen: Sequence[Tensor]) -> Tensor:
+    """The mean of tensors of one shape; of a single one, itself."""
+    return seen[0] if len(seen) == 1 else torch.stack(list(seen)).mean(0)

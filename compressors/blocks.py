@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from ..spaces import ModelGraph
 
@@ -17,6 +18,7 @@ class Block:
         identity: the node whose output the branch starts from and is added to.
         branch: every node of the branch.
         layers: those of them with weights, in execution order.
+        again: the additions of the block's other calls, where its layers are called more than once.
     """
 
     name: str
@@ -24,10 +26,11 @@ class Block:
     identity: str
     branch: frozenset[str]
     layers: tuple[str, ...]
+    again: tuple[str, ...] = ()
 
 
 def find_blocks(graph: ModelGraph) -> list[Block]:
-    """All droppable branches in execution order."""
+    """All droppable branches in execution order; those of the same layers are one block."""
     blocks: list[Block] = []
     for node in graph.nodes:
         if node.op != "Add" or len(node.inputs) != 2 or node.inputs[0] == node.inputs[1]:
@@ -36,13 +39,27 @@ def find_blocks(graph: ModelGraph) -> list[Block]:
             if graph.node[identity].shape != node.shape or graph.node[end].shape != node.shape:
                 continue
             branch = _branch(graph, end, identity, node.name)
-            layers = tuple(layer.name for layer in graph.layers if layer.name in branch)
+            ran = {graph.node[name].layer for name in branch}
+            layers = tuple(layer.name for layer in graph.layers if layer.name in ran)
             if branch and layers:
                 names = {block.name for block in blocks}
                 name = _common_prefix(layers)
                 name = node.name if not name or name in names else name
                 blocks.append(Block(name, node.name, identity, frozenset(branch), layers))
                 break
+    return _joined(graph, blocks)
+
+
+def _joined(graph: ModelGraph, branches: Sequence[Block]) -> list[Block]:
+    """One block for the branches that run the same layers, without those whose layers are called elsewhere too."""
+    alike: dict[frozenset[str], list[Block]] = {}
+    for block in branches:
+        alike.setdefault(frozenset(block.layers), []).append(block)
+    blocks = []
+    for layers, (first, *others) in alike.items():
+        inside = first.branch.union(*(block.branch for block in others))
+        if all(node.name in inside for node in graph.nodes if node.layer in layers):
+            blocks.append(replace(first, again=tuple(block.addition for block in others)))
     return blocks
 
 

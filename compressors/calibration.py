@@ -132,14 +132,16 @@ class Calibration:
     def _mean_of(self, function: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
         """The mean of a function of each output channel of each layer with weights."""
         sums: dict[str, Tensor] = {}
+        counts: dict[str, int] = {}
 
         def observe(name: str, module: nn.Module, output: Tensor) -> None:
             axis = output.dim() - 1 if isinstance(module, nn.Linear) else 1
             others = tuple(a for a in range(output.dim()) if a != axis)
             sums[name] = sums.get(name, torch.zeros(output.shape[axis])) + function(output).mean(others) * len(output)
+            counts[name] = counts.get(name, 0) + len(output)
 
         self._watch(observe)
-        return {name: total / len(self.inputs) for name, total in sums.items()}
+        return {name: total / counts[name] for name, total in sums.items()}
 
     def _watch(self, observe: Callable[[str, nn.Module, Tensor], None]) -> None:
         with watching(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, fx, nn
@@ -49,7 +49,8 @@ def least_squares(net: fx.GraphModule, calibration: Calibration) -> None:
     pool makes of its uncompressed outputs. Deviations: the solution is pulled towards the present weights (ridge,
     3 % of the mean input variance), inputs and outputs are sampled at random places, and for layers with more than
     2,400 inputs to each output only a scale for each input channel is solved for (eq. 5's β with no penalty), with more
-    than 4,096 channels only the bias. A dense layer that has become a grouped one is solved group by group.
+    than 4,096 channels only the bias. A dense layer that has become a grouped one is solved group by group. A layer
+    that is called more than once is solved for all its calls together, before the first.
     """
     _Repair(net, calibration, _can_be_solved, _solve).repair()
 
@@ -95,7 +96,8 @@ class Repaired(Compressor):
 
 Wants = Callable[[Calibration, fx.Node, nn.Module, int], bool]
 """Whether a layer so many layers behind a change is to be mended; see :func:`_reached`."""
-Mend = Callable[["_Repair", fx.Node, nn.Module], None]
+Mend = Callable[["_Repair", Sequence[fx.Node], nn.Module], None]
+"""Mends a layer that these nodes call."""
 
 
 class _Repair(fx.Interpreter):
@@ -107,21 +109,58 @@ class _Repair(fx.Interpreter):
         self.mend = mend
         self.calibration = calibration
         self.inputs = calibration.compensation_inputs
+        self.order = {node: index for index, node in enumerate(net.graph.nodes)}
         reached = _reached(net, calibration).items()
-        self.waiting = {node: layer for node, (layer, distance) in reached if wants(calibration, node, layer, distance)}
+        self.waiting = {
+            str(node.target): layer for node, (layer, distance) in reached if wants(calibration, node, layer, distance)
+        }
+        self.calls: dict[str, list[fx.Node]] = {}
+        for node in net.graph.nodes:
+            self.calls.setdefault(str(node.target), []).append(node)
 
     def repair(self) -> None:
         with torch.no_grad():
             self.run(self.inputs)
 
     def run_node(self, n: fx.Node) -> object:
-        layer = self.waiting.pop(n, None)
-        if layer is not None:
-            self.mend(self, n, layer)
+        if n.op == "call_module" and n.target in self.waiting:
+            name = str(n.target)
+            self.mend(self, self.calls[name], self.waiting[name])
+            del self.waiting[name]
         if not self.waiting:
             return None
         with self.calibration.forward():
             return super().run_node(n)
+
+    def read_by(self, node: fx.Node) -> Any:
+        """The input of a layer's call, which may come later than what has been run so far."""
+        return self.value(node.all_input_nodes[0])
+
+    def value(self, node: fx.Node) -> Any:
+        """A node's value, computed with the weights as they are; kept where no layer before it waits to be mended."""
+        missing: set[fx.Node] = set()
+        stack = [node]
+        while stack:
+            wanted = stack.pop()
+            if wanted not in self.env and wanted not in missing:
+                missing.add(wanted)
+                stack.extend(wanted.all_input_nodes)
+        made: dict[fx.Node, Any] = {}
+        settled: dict[fx.Node, bool] = {}
+
+        def known(source: fx.Node) -> Any:
+            return made[source] if source in made else self.env[source]
+
+        for wanted in sorted(missing, key=self.order.__getitem__):
+            settled[wanted] = str(wanted.target) not in self.waiting and all(
+                settled.get(source, True) for source in wanted.all_input_nodes
+            )
+            arguments, keywords = fx.node.map_arg((wanted.args, wanted.kwargs), known)
+            with self.calibration.forward():
+                made[wanted] = getattr(self, wanted.op)(wanted.target, arguments, keywords)
+            if settled[wanted]:
+                self.env[wanted] = made[wanted]
+        return known(node)
 
 
 def _reached(net: fx.GraphModule, calibration: Calibration) -> dict[fx.Node, tuple[nn.Module, int]]:
@@ -154,16 +193,9 @@ def _can_be_solved(calibration: Calibration, node: fx.Node, _: nn.Module, distan
     return target is not None and (distance == 0 or (target.sums is not None and distance <= REACH))
 
 
-def _solve(run: _Repair, node: fx.Node, layer: nn.Module) -> None:
-    target = run.calibration.targets[aim_of(node)]
-    source = run.env[node.all_input_nodes[0]]
-    wanted = target.outputs[:, origin_of(layer)]
-    end = closing(run.net, node)
-    if end is not None and target.sums is not None:
-        other = next(operand for operand in end.all_input_nodes if operand is not node)
-        if other in run.env:
-            wanted = target.sums[:, origin_of(layer)] - at_rows(layer, run.env[other], target.rows)
-    read = patches(layer, source, output_width(layer, source), target.rows)
+def _solve(run: _Repair, nodes: Sequence[fx.Node], layer: nn.Module) -> None:
+    pairs = [_read_and_wanted(run, node, layer) for node in nodes if aim_of(node) in run.calibration.targets]
+    read, wanted = (torch.cat(part) if len(part) > 1 else part[0] for part in zip(*pairs, strict=True))
     weight = layer.get_parameter("weight")
     kernel = weight.detach().flatten(2).transpose(1, 2) if weight.dim() == 4 else weight.detach().unsqueeze(1)
     groups = layer.groups if isinstance(layer, nn.Conv2d) else 1
@@ -174,6 +206,19 @@ def _solve(run: _Repair, node: fx.Node, layer: nn.Module) -> None:
         kernel.transpose(1, 2).reshape(weight.shape) if weight.dim() == 4 else kernel.squeeze(1)
     ).contiguous()
     layer.bias = nn.Parameter(torch.cat(biases))
+
+
+def _read_and_wanted(run: _Repair, node: fx.Node, layer: nn.Module) -> tuple[Tensor, Tensor]:
+    """What one call of a layer reads at the places of its target, and what it is to give there."""
+    target = run.calibration.targets[aim_of(node)]
+    source = run.read_by(node)
+    wanted = target.outputs[:, origin_of(layer)]
+    end = closing(run.net, node)
+    if end is not None and target.sums is not None:
+        other = next(operand for operand in end.all_input_nodes if operand is not node)
+        if run.order[other] < run.order[node]:
+            wanted = target.sums[:, origin_of(layer)] - at_rows(layer, run.value(other), target.rows)
+    return patches(layer, source, output_width(layer, source), target.rows), wanted
 
 
 def _solve_group(read: Tensor, wanted: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor]:
@@ -225,13 +270,12 @@ def _has_norm(_calibration: Calibration, _node: fx.Node, layer: nn.Module, _dist
     return norm_of(layer) is not None
 
 
-def _renorm(run: _Repair, node: fx.Node, layer: nn.Module) -> None:
+def _renorm(run: _Repair, nodes: Sequence[fx.Node], layer: nn.Module) -> None:
     norm = norm_of(layer)
     assert norm is not None
-    output = layer(run.env[node.all_input_nodes[0]])
-    others = tuple(axis for axis in range(output.dim()) if axis != 1)
-    scale = norm[0].abs() / output.std(others).clamp_min(1e-6)
-    shift = norm[1] - output.mean(others) * scale
+    output = torch.cat([layer(run.read_by(node)).transpose(0, 1).flatten(1) for node in nodes], 1)
+    scale = norm[0].abs() / output.std(1).clamp_min(1e-6)
+    shift = norm[1] - output.mean(1) * scale
     weight, bias = layer.get_parameter("weight"), layer.get_parameter("bias")
     weight.data = weight.data * scale.view(-1, *[1] * (weight.dim() - 1))
     bias.data = bias.data * scale + shift

@@ -47,7 +47,9 @@ class DropBlocks(Repaired):
         nodes = {label: node for node, label in labels_of(net).items()}
         for name, dropped in choices.items():
             if dropped:
-                _bypass(net, nodes[self._blocks[name].addition])
+                block = self._blocks[name]
+                for addition in (block.addition, *block.again):
+                    _bypass(net, nodes[addition])
         tidy(net)
         return net
 

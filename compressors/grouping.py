@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, fx, nn
 
@@ -36,15 +38,15 @@ def grouped(conv: nn.Conv2d, groups: int, moments: Moments) -> tuple[nn.Conv2d, 
     return conv_like(conv, kept.view(*kept.shape[:2], *conv.kernel_size), bias, groups), order
 
 
-def shuffle(net: fx.GraphModule, call: fx.Node, order: Tensor) -> list[nn.Module]:
-    """What has to stand before ``call`` so that it reads its channels in ``order``: a Gather, or nothing.
+def shuffle(net: fx.GraphModule, calls: Sequence[fx.Node], order: Tensor) -> list[nn.Module]:
+    """What has to stand before a layer's ``calls`` so that it reads its channels in ``order``: a Gather, or nothing.
 
     Nothing where the layer that writes the channels can be made to write them in that order, in place: a Gather of
     channels costs a copy, and breaks the blocked layout that ONNX Runtime's convolutions pass on.
     """
     if torch.equal(order, torch.arange(len(order))):
         return []
-    writer = _sole_writer(net, call)
+    writer = _sole_writer(net, calls[0]) if len(calls) == 1 else None
     if writer is None:
         return [Op("Gather", {"axis": 1}, {1: order}, arity=2)]
     keep_outputs(writer, order)
@@ -71,7 +73,8 @@ def _sole_writer(net: fx.GraphModule, call: fx.Node) -> nn.Conv2d | None:
     while len(node.users) == 1:
         module = module_of(net, node)
         if isinstance(module, nn.Conv2d):
-            return None if is_grouped(module) else module
+            called = sum(other.target == node.target for other in net.graph.nodes)
+            return None if is_grouped(module) or called > 1 else module
         if not isinstance(module, Op) or module.op_type not in CHANNELWISE or len(node.all_input_nodes) != 1:
             return None
         node = node.all_input_nodes[0]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, fx, nn
 
 from ..spaces import watching
@@ -31,16 +33,20 @@ class InputMoments:
 
 
 def input_moments(net: fx.GraphModule, inputs: Tensor) -> dict[str, InputMoments]:
-    """By name of each dense layer; where a layer is called more than once, of the last call."""
+    """By name of each dense layer; where a layer is called more than once, over all that its calls read."""
     found: dict[str, InputMoments] = {}
+    read: dict[str, list[Tensor]] = {}
 
     def watch(name: str, module: nn.Module, source: Tensor) -> None:
         rows = source.movedim(1, -1) if isinstance(module, nn.Conv2d) else source
         rows = rows.reshape(-1, rows.shape[-1])
-        rows = rows[:: max(1, len(rows) // ROWS)]
-        mean, covariance = moments_of(rows)
-        found[name] = InputMoments(mean, Spectrum(covariance))
+        seen = read.setdefault(name, [])
+        seen.append(rows[:: max(1, len(rows) // ROWS)])
+        if len(seen) == calls[name]:
+            mean, covariance = moments_of(torch.cat(read.pop(name)) if len(seen) > 1 else seen[0])
+            found[name] = InputMoments(mean, Spectrum(covariance))
 
+    calls = Counter(str(node.target) for node in net.graph.nodes if node.op == "call_module")
     with watching(
         module.register_forward_pre_hook(lambda m, given, name=name: watch(name, m, given[0]))
         for name, module in net.named_modules()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -80,12 +80,14 @@ class LowRank(Repaired):
         return knobs
 
     def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
-        calls = {str(node.target): node for node in net.graph.nodes if node.op == "call_module"}
+        calls: dict[str, list[str]] = {}
+        for node in net.graph.nodes:
+            calls.setdefault(str(node.target), []).append(node.name)
         for name, choice in choices.items():
             layer = net.get_submodule(name) if name in calls else None
             if isinstance(layer, nn.Conv2d | nn.Linear) and is_dense(layer):
                 seen = calibration.input_moments[reads_as(net, name)].of(input_origin_of(layer))
-                chain = self._chain(name, layer, choice, seen, _outputs(layer, calibration, calls[name].name))
+                chain = self._chain(name, layer, choice, seen, _outputs(layer, calibration, calls[name]))
                 if chain is not None:
                     replace_layer(net, name, chain)
         net.recompile()
@@ -171,12 +173,13 @@ def _saves(scheme: Scheme, shape: torch.Size, ranks: Ranks, layer: Layer) -> boo
     return max(_macs(scheme, shape, ranks, layer), weights) < before
 
 
-def _outputs(layer: nn.Module, calibration: Calibration, node: str) -> Spectrum | None:
-    """The covariance of what the uncompressed layer gives, in the channels that are left."""
-    target = calibration.targets.get(node)
-    if target is None:
+def _outputs(layer: nn.Module, calibration: Calibration, nodes: Sequence[str]) -> Spectrum | None:
+    """The covariance of what the uncompressed layer gives in all its calls, in the channels that are left."""
+    known = [calibration.targets[node].outputs for node in nodes if node in calibration.targets]
+    if not known:
         return None
-    spectrum = calibration.once(("output covariance", node), lambda: Spectrum(moments_of(target.outputs)[1]))
+    outputs = torch.cat(known) if len(known) > 1 else known[0]
+    spectrum = calibration.once(("output covariance", *nodes), lambda: Spectrum(moments_of(outputs)[1]))
     return spectrum.of(origin_of(layer))
 
 

@@ -31,7 +31,8 @@ class Merge(Repaired):
     places where the second convolution reads its own padding (see :func:`fuse`). Offered where the fused layer has no
     more weights and no more MACs than the two. Deviations: the search chooses, not dynamic programming over a table;
     nothing is trained, the fused layer is re-solved by least squares instead; whole convolutions are not pruned here
-    (``drop_blocks`` does it); padding is not moved before the first layer.
+    (``drop_blocks`` does it); padding is not moved before the first layer; a layer that is called more than once stays
+    a layer of its own, as its other calls read something else.
 
     *A pool in the stride.* Li, Wang, Kong 2018, "DeepRebirth: Accelerating Deep Neural Network Execution on Mobile
     Devices", streamline merging: the pool goes, and the stride of the convolution that it alone reads is multiplied
@@ -50,9 +51,11 @@ class Merge(Repaired):
     """For each pool that can go, the convolution before it."""
 
     def knobs(self, graph: ModelGraph) -> list[Knob]:
-        before = {layer.name: layer_before(graph, layer.name) for layer in graph.layers}
-        self._first = {b: a for b, a in before.items() if a is not None and _saves(graph, a, b)}
-        self._pooled = {pool: conv for conv, pool in pools_behind(graph).items() if _fits(graph, conv, pool)}
+        once = [layer.name for layer in graph.layers if layer.name not in graph.shared]
+        before = {name: layer_before(graph, name) for name in once}
+        self._first = {b: a for b, a in before.items() if a in once and _saves(graph, a, b)}
+        pooled = {pool: conv for conv, pool in pools_behind(graph).items() if conv in once}
+        self._pooled = {pool: conv for pool, conv in pooled.items() if _fits(graph, conv, pool)}
         about = {b: (a, b) for b, a in self._first.items()} | {pool: (conv,) for pool, conv in self._pooled.items()}
         return [
             Knob(self.name, target, (False, True), False, frozenset(layers), graph.by_name[layers[0]].position)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
@@ -10,7 +10,7 @@ from torch import Tensor, fx, nn
 
 from ..spaces import WEIGHTED, Choice, Knob, ModelGraph, Op, SequenceLinear, layer_of, op_of, tidy
 from .base import Compressor, CompressorOptions, Stage, one_of
-from .bias_correction import mean_error
+from .bias_correction import mean_error, mean_of
 from .calibration import Calibration
 from .codes import LARGEST, dequantize, quantize_weight
 from .equalize import equalize
@@ -92,8 +92,9 @@ class Quantize(Compressor):
             observed = Observer(net, placement.points).observe(self._images(calibration))
             moments = self._moments(net, layers, calibration)
         scales = self._insert(net, placement, observed)
-        for node in [n for n in net.graph.nodes if n.op == "call_module" and n.target in layers]:
-            self._quantize_layer(net, node, scales, layers[str(node.target)], moments.get(str(node.target)))
+        for name, width in layers.items():
+            reads = [scales[n.all_input_nodes[0]] for n in net.graph.nodes if n.target == name]
+            self._quantize_layer(net, name, reads, width, moments.get(name))
         _keep_float(net, scales.keys())
         for name in bits.keys() - layers.keys():
             layer, width = net.get_submodule(name), int(str(bits[name])[1:])
@@ -151,13 +152,18 @@ class Quantize(Compressor):
     def _quantize_layer(
         self,
         net: fx.GraphModule,
-        node: fx.Node,
-        scales: Mapping[fx.Node, tuple[FakeQuantize, Observed]],
+        name: str,
+        reads: Sequence[tuple[FakeQuantize, Observed]],
         bits: int,
         moments: Tensor | None,
     ) -> None:
-        point, seen = scales[node.all_input_nodes[0]]
-        layer = net.get_submodule(str(node.target))
+        """Put integers in the place of a layer's weight.
+
+        Args:
+            reads: the points that the layer's calls read, with what they saw.
+        """
+        step = min(point.scale for point, _ in reads)
+        layer = net.get_submodule(name)
         assert isinstance(layer, WEIGHTED)
         weight = layer.weight.detach().clone()
         bias = layer.get_parameter("bias").detach()
@@ -166,15 +172,15 @@ class Quantize(Compressor):
             bits,
             per_channel=self.options.granularity == "channel",
             full_range=self.target.full_range_weights,
-            least=bias.abs() / (point.scale * BIAS_LIMIT),
+            least=bias.abs() / (step * BIAS_LIMIT),
         )
         if moments is not None:
             codes = reconstruct(weight, scale, LARGEST[bits] if bits < 8 else int(codes.abs().max()), moments)
         if self.options.bias_correction:
-            means = seen.last_mean if isinstance(layer, nn.Linear) else seen.mean
-            assert means is not None
-            layer.bias = nn.Parameter(bias - mean_error(layer, dequantize(codes, scale) - weight, means))
-        net.set_submodule(str(node.target), QuantizedLayer(layer, codes, scale, point.scale, bits))
+            linear = isinstance(layer, nn.Linear)
+            means = [mean for _, seen in reads if (mean := seen.last_mean if linear else seen.mean) is not None]
+            layer.bias = nn.Parameter(bias - mean_error(layer, dequantize(codes, scale) - weight, mean_of(means)))
+        net.set_submodule(name, QuantizedLayer(layer, codes, scale, step, bits))
 
 
 def _bits_of(net: fx.GraphModule, choices: Mapping[str, Choice]) -> dict[str, Choice]:

@@ -87,7 +87,8 @@ class QuantizedLayer(Emittable):
         codes: int8, the weight's shape.
         scale: float32, shape ``(out,)``.
         packs: whether the codes are packed in the file.
-        input_scale: of the activation it reads; the bias is held as int32 in steps of ``input_scale · scale``.
+        input_scale: of the activation it reads, the least where it is called more than once; the bias is held as int32
+            in steps of ``input_scale · scale``, in the file those of the activation that the call reads.
     """
 
     codes: Tensor
@@ -102,7 +103,8 @@ class QuantizedLayer(Emittable):
         self.input_scale = input_scale
         layer.get_parameter("weight").data = dequantize(codes, scale)
         if not isinstance(layer, SequenceLinear):
-            layer.get_parameter("bias").data = (self._bias().double() * self._bias_steps()).float()
+            steps = self._bias_steps(input_scale)
+            layer.get_parameter("bias").data = (self._bias(steps).double() * steps).float()
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layer(x)  # type: ignore[no-any-return]
@@ -113,19 +115,29 @@ class QuantizedLayer(Emittable):
             weight = self._weight(builder, self.codes.numpy().T, axis=1)
             bias = layer.get_parameter("bias").detach().numpy()
             return layer_node(builder, layer, inputs[0], weight, builder.constant("bias", bias))
-        held, steps = self._bias().numpy(), self._bias_steps().float().numpy()
-        constants = [builder.constant("bias", held), builder.constant("bias_scale", steps)]
+        steps = self._bias_steps(self._scale_of(inputs[0]))
+        held = self._bias(steps).numpy()
+        constants = [builder.constant("bias", held), builder.constant("bias_scale", steps.float().numpy())]
         weight = self._weight(builder, self.codes.numpy(), axis=0)
         integer_bias = builder.node("DequantizeLinear", constants, {"axis": 0}, suffix=".bias_dequantize")
         return layer_node(builder, layer, inputs[0], weight, integer_bias[0])
 
-    def _bias(self) -> Tensor:
+    def _bias(self, steps: Tensor) -> Tensor:
         """The bias as int32."""
-        held = torch.round(self.layer.get_parameter("bias").detach().double() / self._bias_steps())
+        held = torch.round(self.layer.get_parameter("bias").detach().double() / steps)
         return torch.clamp(held, -(2**31) + 1, 2**31 - 1).to(torch.int32)
 
-    def _bias_steps(self) -> Tensor:
-        return self.scale.double() * self.input_scale
+    def _bias_steps(self, input_scale: float) -> Tensor:
+        return self.scale.double() * input_scale
+
+    def _scale_of(self, source: ir.Value | None) -> float:
+        """The scale of the integers that a call reads: each call of a layer has an activation of its own."""
+        point = source.producer() if source is not None else None
+        scale = point.inputs[1] if point is not None and point.op_type == "DequantizeLinear" else None
+        if scale is None or scale.const_value is None or scale.const_value.size != 1:
+            return self.input_scale
+        held = float(scale.const_value.numpy())
+        return self.input_scale if held == np.float32(self.input_scale) else held
 
     def _weight(self, builder: Builder, codes: np.ndarray, axis: int) -> ir.Value:
         held = packed(builder, "weight", codes) if self.packs else builder.constant("weight", codes)

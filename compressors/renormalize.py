@@ -35,7 +35,8 @@ def renormalize(net: fx.GraphModule, wanted: Mapping[fx.Node, Statistics], input
     Jordan et al. 2023, "REPAIR: REnormalizing Permuted Activations for Interpolation Repair", section 4: with the small
     weights of a deep network its signal fades from layer to layer, and what is left is amplified again. The scale goes
     into the weights, so zeros stay zeros. Deviations: layers are done in the order they run, each on what those before
-    it give by then, all in one pass; a scale is at most 10; a layer without a bias is scaled only.
+    it give by then, all in one pass; a scale is at most 10; a layer without a bias is scaled only; of a layer that is
+    called more than once, the first call decides.
     """
 
     def correct(node: fx.Node, layer: nn.Module, output: Tensor) -> Tensor:
@@ -60,10 +61,18 @@ def _run(
     inputs: Tensor,
     change: Callable[[fx.Node, nn.Module, Tensor], Tensor],
 ) -> None:
-    """Run ``net``, each layer's output replaced by what ``change`` makes of it."""
-    layers = ((node, module_of(net, node)) for node in nodes)
+    """Run ``net``, the first output of each layer replaced by what ``change`` makes of it."""
+    waiting = set(nodes)
+
+    def hook(node: fx.Node, layer: nn.Module, output: Tensor) -> Tensor:
+        if node not in waiting:
+            return output
+        waiting.remove(node)
+        return change(node, layer, output)
+
+    layers = [(node, module_of(net, node)) for node in waiting]
     with watching(
-        layer.register_forward_hook(lambda layer, _, output, node=node: change(node, layer, output))
+        layer.register_forward_hook(lambda layer, _, output, node=node: hook(node, layer, output))
         for node, layer in layers
         if layer is not None
     ):

@@ -120,6 +120,8 @@ def reads_of(
 ) -> dict[str, Kept]:
     """What dense layers read at the places of their targets, by module name, from one pass over ``inputs``.
 
+    The patches of a layer that is called more than once are those of all its calls, one call after the other.
+
     Args:
         targets: None to take any layer, at random places.
         keep: is given a layer and its :func:`patches`; what it returns is kept, so that patches need not be.
@@ -142,6 +144,8 @@ class _Read(fx.Interpreter, Generic[Kept]):
         super().__init__(net)
         self.net, self.targets, self.keep, self.names = net, targets, keep, names
         self.found: dict[str, Kept] = {}
+        self.last = {str(node.target): node for node in net.graph.nodes}
+        self.waiting: dict[str, list[Tensor]] = {}
 
     def run_node(self, n: fx.Node) -> object:
         value = super().run_node(n)
@@ -153,7 +157,10 @@ class _Read(fx.Interpreter, Generic[Kept]):
         if rows is not None:
             source = self.env[n.all_input_nodes[0]]
             assert isinstance(source, Tensor)
-            self.found[name] = self.keep(layer, patches(layer, source, output_width(layer, source), rows))
+            self.waiting.setdefault(name, []).append(patches(layer, source, output_width(layer, source), rows))
+        if n is self.last[name] and name in self.waiting:
+            read = self.waiting.pop(name)
+            self.found[name] = self.keep(layer, torch.cat(read) if len(read) > 1 else read[0])
         return value
 
     def _rows(self, name: str, layer: nn.Module, output: Tensor) -> Tensor | None:

@@ -62,10 +62,12 @@ class Separable(Repaired):
         return knobs
 
     def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
-        calls = {str(node.target): node for node in net.graph.nodes if node.op == "call_module"}
+        calls: dict[str, list[fx.Node]] = {}
+        for node in net.graph.nodes:
+            calls.setdefault(str(node.target), []).append(node)
         ways: dict[str, str] = {}
         for name in (name for name in calls if name in choices):
-            conv = module_of(net, calls[name])
+            conv = module_of(net, calls[name][0])
             if isinstance(conv, nn.Conv2d) and conv.groups == 1:
                 way = _feasible(str(choices[name]), conv)
                 if way != DENSE:

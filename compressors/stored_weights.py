@@ -26,16 +26,16 @@ def worthwhile(graph: ModelGraph) -> list[tuple[Layer, int]]:
 
 
 def parts_of(net: fx.GraphModule, name: str) -> dict[fx.Node, Tensor]:
-    """The weights of a layer, by the node that runs them: one, none where it is gone, several where it is a chain.
+    """The weights of a layer, by the node that runs them first: one, none where it is gone, several for a chain.
 
     Parts with fewer than :data:`SMALLEST` weights are left out.
     """
-    found: dict[fx.Node, Tensor] = {}
+    found: dict[str, tuple[fx.Node, Tensor]] = {}
     for node in net.graph.nodes:
         layer = module_of(net, node)
         if isinstance(layer, WEIGHTED) and layer_of(node) == name and layer.weight.numel() >= SMALLEST:
-            found[node] = layer.weight.detach()
-    return found
+            found.setdefault(str(node.target), (node, layer.weight.detach()))
+    return dict(found.values())
 
 
 def store(net: fx.GraphModule, weights: Mapping[fx.Node, Tensor]) -> None:

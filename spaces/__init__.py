@@ -2,6 +2,7 @@
 
 from .emission import Builder, Emittable, layer_node
 from .errors import ConfigError, Infeasible, ParefrontError, TaskError, TraceError
+from .flow import labels_of, op_of
 from .graph import ChannelGroup, Exclusion, Layer, ModelGraph, Node, Slice, Window
 from .groups import cut
 from .hooks import watching
@@ -28,7 +29,7 @@ from .policy import Policy
 from .rebuild import duplicate, tidy
 from .space import SearchSpace
 from .task import Dataset, Task
-from .trace import Traced, describe, labels_of, op_of, output_shape, trace
+from .trace import Traced, describe, output_shape, trace
 
 __all__ = [
     "WEIGHTED",

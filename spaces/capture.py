@@ -6,12 +6,14 @@ import inspect
 import re
 import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import onnx_ir
 import onnxscript
 import torch
 from torch import Tensor, nn
+from torch._subclasses import fake_tensor
 
 from .errors import TraceError
 from .messages import first_line, one_line
@@ -30,22 +32,38 @@ def onnx_program(model: nn.Module, example: Tensor) -> torch.onnx.ONNXProgram:
         TraceError: where the model cannot be exported for any batch size: what stops it, where, and what to do.
     """
     try:
-        program = _convert(model, example)
-        if not _fixed(program):
-            return program
-        strict = torch.export.export(model, (example,), dynamic_shapes=_shapes(model), strict=True)
-        program = _convert(strict, example)
+        with _constants_known():
+            program = _convert(model, example)
+            if not _fixed(program):
+                return program
+            strict = torch.export.export(model, (example,), dynamic_shapes=_shapes(model), strict=True)
+            program = _convert(strict, example)
     except Exception as error:
         raise TraceError(f"the model cannot be exported to ONNX: {_reason(error)}") from error
     if _fixed(program):
-        raise TraceError(f"the model cannot be exported to ONNX: {_FIXED_BATCH}")
+        raise TraceError(f"the model cannot be exported to ONNX: {_FIXED}; {_FREE_IT}")
     return program
 
 
 _LIBRARIES = tuple(Path(str(module.__file__)).resolve().parent for module in (torch, onnx_ir, onnxscript))
-_FIXED_BATCH = (
-    "its code works for one batch size only; write shapes with x.shape[0] or -1, and no Python loop over the batch"
-)
+_FIXED = "its code works for one batch size only"
+_FREE_IT = "write shapes with x.shape[0] or -1, and no Python loop over the batch"
+_KNOWN_NUMBERS = 4096
+"""Constants of up to so many elements have known values while the model is captured, so that checks of them pass."""
+
+
+@contextmanager
+def _constants_known() -> Iterator[None]:
+    """Have ``torch.export`` know the values of small constants, as of the deviations that ``Normalize`` looks at.
+
+    By itself it knows those of single numbers only, and takes a check of three for a choice by the input.
+    """
+    before = fake_tensor.CONSTANT_NUMEL_LIMIT
+    fake_tensor.CONSTANT_NUMEL_LIMIT = _KNOWN_NUMBERS
+    try:
+        yield
+    finally:
+        fake_tensor.CONSTANT_NUMEL_LIMIT = before
 
 
 def _convert(model: nn.Module | torch.export.ExportedProgram, example: Tensor) -> torch.onnx.ONNXProgram:
@@ -77,7 +95,7 @@ def _reason(error: BaseException) -> str:
     said = "\n".join(str(cause) for cause in causes)
     where = _place(causes, said)
     if "Constraints violated (batch)" in said:
-        return f"{_FIXED_BATCH}{where}"
+        return f"{_FIXED}{where}; {_FREE_IT}"
     if "data-dependent" in said or "GuardOnDataDependent" in said:
         return f"what it computes depends on the values of its input{where}; write the choice as torch.where"
     operator = re.search(r"No ONNX function found for <OpOverload\(op='([\w.]+)'", said)

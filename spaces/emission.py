@@ -15,23 +15,34 @@ from .layers import SequenceLinear, conv_attributes
 
 
 class Builder:
-    """Collects the nodes and initialisers of one artefact, named after its layers: equal nets give equal bytes."""
+    """Collects the nodes and initialisers of one artefact, named after its layers: equal nets give equal bytes.
+
+    Arrays of one type, shape and content are one initialiser, named after the layer that comes first, so that what a
+    network shares is in the file once.
+    """
 
     def __init__(self) -> None:
         self.nodes: list[ir.Node] = []
         self.initializers: dict[str, ir.Value] = {}
         self.functions: dict[str, ir.Function] = {}
         self.scope = ""
+        self._held: dict[tuple[Any, ...], list[tuple[np.ndarray, ir.Value]]] = {}
 
     def constant(self, name: str, array: np.ndarray) -> ir.Value:
         """An initialiser ``<layer>.<name>``."""
         full = f"{self.scope}.{name}"
-        if full not in self.initializers:
-            tensor = ir.Tensor(np.asarray(array, order="C"), name=full)
-            self.initializers[full] = ir.Value(
-                name=full, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor
-            )
-        return self.initializers[full]
+        if full in self.initializers:
+            return self.initializers[full]
+        array = np.asarray(array, order="C")
+        alike = self._held.setdefault((array.dtype, array.shape, array.reshape(-1)[:16].tobytes()), [])
+        for held, value in alike:
+            if held.tobytes() == array.tobytes():
+                return value
+        tensor = ir.Tensor(array, name=full)
+        value = ir.Value(name=full, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor)
+        alike.append((array, value))
+        self.initializers[full] = value
+        return value
 
     def node(
         self,

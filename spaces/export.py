@@ -6,8 +6,9 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import onnx_ir as ir
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from .capture import onnx_program
 from .errors import TraceError
 from .folding import fold_parameters, initializer
+from .owners import Owner, name_shared_modules, owners_of
 
 IR_VERSION = 10
 
@@ -28,11 +30,13 @@ class Norm:
         scale: γ.
         shift: β.
         factor: γ/σ, what the convolution's weights are multiplied by.
+        mean: μ.
     """
 
     scale: np.ndarray
     shift: np.ndarray
     factor: np.ndarray
+    mean: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,17 @@ class Exported:
     Attributes:
         graph: static height and width, constants folded, batch norms folded, zero padding absorbed.
         norms: the folded batch norms by the convolution's weight name.
+        owners: the user's modules that own parameters, and what became of these.
     """
 
     graph: ir.Graph
     norms: dict[str, Norm]
+    owners: tuple[Owner, ...] = ()
+
+    @cached_property
+    def tied(self) -> frozenset[str]:
+        """The modules of which a weight is another module's too."""
+        return frozenset(scope for owner in self.owners if owner.tied for scope in owner.scopes if scope)
 
 
 def export(model: nn.Module, example: Tensor) -> Exported:
@@ -56,10 +67,13 @@ def export(model: nn.Module, example: Tensor) -> Exported:
     """
     with quiet():
         program = onnx_program(model, example)
+        name_shared_modules(program.model.graph, model)
+        owners = owners_of(program.model.graph, model)
         fold_parameters(program.model.graph)
         norms = _norms(program.model.graph)
         program.optimize()
     graph = program.model.graph
+    _fold_shared(graph, norms)
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise TraceError(f"expected one tensor in and one out, got {len(graph.inputs)} in and {len(graph.outputs)} out")
     for node in list(graph):
@@ -68,7 +82,7 @@ def export(model: nn.Module, example: Tensor) -> Exported:
         _absorb_pad(graph, node)
     for node in list(graph):
         _free_uneven_pads(graph, node)
-    return Exported(graph, norms)
+    return Exported(graph, norms, owners)
 
 
 def constant(value: ir.Value | None) -> np.ndarray | None:
@@ -79,20 +93,70 @@ def constant(value: ir.Value | None) -> np.ndarray | None:
 
 
 def _norms(graph: ir.Graph) -> dict[str, Norm]:
-    """The batch norm right behind each convolution, by the convolution's weight name."""
-    found = {}
+    """The batch norm right behind each convolution, by the convolution's weight name.
+
+    A convolution that is called more than once has one where the same norm is behind every call.
+    """
+    found: dict[str, list[Norm | None]] = {}
     for node in graph:
-        before = node.inputs[0].producer() if node.op_type == "BatchNormalization" and node.inputs[0] else None
-        if before is None or before.op_type != "Conv" or before.inputs[1] is None:
+        if node.op_type == "Conv" and node.inputs[1] is not None:
+            found.setdefault(str(node.inputs[1].name), []).append(_norm_behind(node))
+    return {name: norms[0] for name, norms in found.items() if norms[0] is not None and _agree(norms)}
+
+
+def _norm_behind(conv: ir.Node) -> Norm | None:
+    norms = [reader for reader, _ in conv.outputs[0].uses() if reader.op_type == "BatchNormalization"]
+    if len(norms) != 1:
+        return None
+    (node,) = norms
+    gamma, beta, mean, variance = (constant(value) for value in node.inputs[1:5])
+    if variance is None or mean is None:
+        return None
+    gamma = np.ones_like(variance) if gamma is None else gamma  # an affine-free norm: constants behind Expand
+    beta = np.zeros_like(variance) if beta is None else beta
+    epsilon = node.attributes.get_float("epsilon", 1e-5)
+    return Norm(gamma, beta, gamma / np.sqrt(variance + epsilon), mean)
+
+
+def _agree(norms: Sequence[Norm | None]) -> bool:
+    first = norms[0]
+    assert first is not None
+    return all(
+        norm is not None and all(map(np.array_equal, vars(first).values(), vars(norm).values())) for norm in norms[1:]
+    )
+
+
+def _fold_shared(graph: ir.Graph, norms: dict[str, Norm]) -> None:
+    """Fold the norms behind convolutions that are called more than once, which the exporter leaves, into one weight.
+
+    Norms that cannot be folded behind every call are forgotten.
+    """
+    left: dict[str, list[tuple[ir.Node, ir.Node]]] = {}
+    for node in graph:
+        conv = node.inputs[0].producer() if node.op_type == "BatchNormalization" and node.inputs[0] else None
+        if conv is not None and conv.op_type == "Conv" and conv.inputs[1] is not None:
+            left.setdefault(str(conv.inputs[1].name), []).append((conv, node))
+    for name, calls in left.items():
+        norm, held = norms.pop(name, None), calls[0][0].inputs[1]
+        alone = all(len(conv.outputs[0].uses()) == 1 for conv, _ in calls)
+        weight = constant(held)
+        if held is None or weight is None or norm is None or not alone or len(held.uses()) != len(calls):
             continue
-        gamma, beta, _, variance = (constant(value) for value in node.inputs[1:5])
-        if variance is None:
-            continue
-        gamma = np.ones_like(variance) if gamma is None else gamma  # an affine-free norm: constants behind Expand
-        beta = np.zeros_like(variance) if beta is None else beta
-        epsilon = node.attributes.get_float("epsilon", 1e-5)
-        found[str(before.inputs[1].name)] = Norm(gamma, beta, gamma / np.sqrt(variance + epsilon))
-    return found
+        norms[name] = norm
+        bias = constant(calls[0][0].inputs[2]) if len(calls[0][0].inputs) > 2 else None
+        shift = norm.shift + ((0.0 if bias is None else bias) - norm.mean) * norm.factor
+        scaled = weight * norm.factor.reshape(-1, *[1] * (weight.ndim - 1))
+        constants = (_held(name, scaled), _held(f"{name}_bias", shift))
+        for conv, node in calls:
+            made = ir.node("Conv", [conv.inputs[0], *constants], attributes=conv.attributes, name=conv.name)
+            made.metadata_props.update(conv.metadata_props)
+            _replace(graph, node, [made])
+            graph.remove(conv, safe=True)
+
+
+def _held(name: str, array: np.ndarray) -> ir.Value:
+    tensor = ir.Tensor(array.astype(np.float32), name=name)
+    return ir.Value(name=name, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor)
 
 
 def _mean_to_pool(graph: ir.Graph, node: ir.Node) -> None:

@@ -19,10 +19,11 @@ class Layer:
         name: the user's name of the module.
         kind: ``"conv"``, ``"depthwise"``, ``"grouped"`` or ``"linear"``.
         in_shape, out_shape: of one sample, without the batch axis.
-        params: number of weights and biases.
+        params: number of weights and biases, with batch norms folded in.
         macs: multiply-accumulates for one sample.
         groups, kernel, stride: of a convolution; 1 and empty for a linear layer.
         position: index in execution order among all layers.
+        owned: number of parameters of the user's model that it holds, those of a batch norm folded into it included.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Layer:
     kernel: Shape
     stride: Shape
     position: int
+    owned: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Node:
         inputs: names of the nodes it reads, constants left out.
         shape: of its (first) output for one sample, without the batch axis.
         window: of a convolution or a pool; else None.
+        layer: the layer that it runs, whose name it has unless it is a later call of it; "" for all other operators.
     """
 
     name: str
@@ -75,6 +78,7 @@ class Node:
     inputs: tuple[str, ...]
     shape: Shape
     window: Window | None = None
+    layer: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,10 +127,17 @@ class ChannelGroup:
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """Something that cannot be compressed, and why."""
+    """Something that cannot be compressed, and why.
+
+    Attributes:
+        name: of a layer, or of a module (or parameter) of the user's model that is no layer.
+        reason: one sentence.
+        params: number of parameters of the user's model that it holds; 0 for a layer, which counts its own.
+    """
 
     name: str
     reason: str
+    params: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,6 +177,11 @@ class ModelGraph:
             for source in dict.fromkeys(node.inputs):
                 found[source].append(node.name)
         return {name: tuple(readers) for name, readers in found.items()}
+
+    @cached_property
+    def shared(self) -> frozenset[str]:
+        """The layers that are called more than once."""
+        return frozenset(node.layer for node in self.nodes if node.layer and node.name != node.layer)
 
     @property
     def macs(self) -> int:

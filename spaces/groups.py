@@ -14,9 +14,11 @@ import torch
 import torch_pruning as tp
 from torch import Tensor, fx, nn
 
+from .coupling import MOVING, Ends, end_behind, mover_before, mover_behind, traceable
+from .flow import labels_of, op_of
 from .graph import ChannelGroup, Exclusion, ModelGraph, Slice
 from .layers import WEIGHTED, is_grouped, keep_inputs, keep_outputs
-from .messages import one_line
+from .ops import Op
 
 Proof = Callable[[fx.GraphModule, Tensor], None]
 """Shows that a pruned network can be emitted and run; raises where it cannot."""
@@ -30,10 +32,15 @@ def find_groups(
     Coupling is read from torch-pruning's dependency graph (Fang et al. 2023, "DepGraph"). As that graph takes every
     operation it does not know for element-wise, a group counts only once it is proved.
     """
-    try:
-        dependencies = _dependency_graph(net, example)
-    except Exception as error:
-        reason = f"its coupling cannot be traced: {one_line(error):.160}"
+    for movers in (False, True):
+        followed = traceable(net, labels_of(net), example, movers)
+        try:
+            dependencies = _dependency_graph(followed.net, example)
+            break
+        except Exception:
+            continue
+    else:
+        reason = "which of the network's channels go together cannot be traced, so none of them can be pruned"
         return (), tuple(Exclusion(layer.name, reason) for layer in graph.layers)
     names = {module: name for name, module in net.named_modules()}
     groups: list[ChannelGroup] = []
@@ -46,20 +53,25 @@ def find_groups(
             continue
         module = net.get_submodule(layer.name)
         if module not in dependencies.module2node:
-            excluded.append(Exclusion(layer.name, "an operator behind it has no gradient to trace its coupling by"))
+            excluded.append(Exclusion(layer.name, "the output does not depend on it by any gradient"))
             continue
         slices = _with_grouped(net, lambda m: _slices(dependencies, m, names), _slices(dependencies, module, names))
         writers = {s.layer for s in slices if s.side == "out"}
         covered |= writers
         group = ChannelGroup(layer.name, layer_channels(module), _unit(net, slices), slices, layer.position)
-        problem = _refusal(group, graph) or _failure(net, group, example, prove)
+        problem = _refusal(group, graph, followed.ends) or _failure(net, group, graph, example, prove)
         if problem is None:
             groups.append(group)
-        else:
-            excluded.append(Exclusion(layer.name, problem))
+            continue
+        excluded.append(Exclusion(layer.name, problem))
+        for other in graph.layers:
+            if other.name in writers - {layer.name} and other.name not in graph.output_layers:
+                excluded.append(Exclusion(other.name, f"its channels go with those of {layer.name}: {problem}"))
+    listed = {exclusion.name for exclusion in excluded}
     for layer in graph.layers:
-        if layer.kind == "depthwise" and layer.name not in covered:
-            excluded.append(Exclusion(layer.name, "its channels belong to no group that holds"))
+        if layer.kind == "depthwise" and layer.name not in covered | listed:
+            mover = mover_before(layer.name, graph) or "what it reads"
+            excluded.append(Exclusion(layer.name, f"its channels come through {mover}, where they cannot be followed"))
     return tuple(groups), tuple(excluded)
 
 
@@ -114,7 +126,7 @@ def _slices(dependencies: tp.DependencyGraph, module: nn.Module, names: dict[nn.
     slices: dict[tuple[str, str], Slice] = {}
     for item in group:
         target = item.dep.target.module
-        if not isinstance(target, (*WEIGHTED, nn.ConvTranspose2d, nn.BatchNorm2d, nn.LayerNorm)):
+        if target not in names or not isinstance(target, (*WEIGHTED, nn.BatchNorm2d, nn.LayerNorm)):
             continue
         side = "out" if dependencies.is_out_channel_pruning_fn(item.dep.handler) else "in"
         if isinstance(target, nn.BatchNorm2d | nn.LayerNorm) or _depthwise(target):
@@ -173,20 +185,25 @@ def _width(layer: nn.Module, side: str) -> int:
     return int(layer.get_parameter("weight").shape[1])
 
 
-def _refusal(group: ChannelGroup, graph: ModelGraph) -> str | None:
+def _refusal(group: ChannelGroup, graph: ModelGraph, ends: Ends) -> str | None:
     """Why a group cannot be pruned whatever its weights, or None."""
     outputs = sorted({s.layer for s in group.writers} & graph.output_layers)
     if outputs:
         return f"it is coupled to the model's outputs through {outputs[0]}"
-    if not group.readers:
-        return "no layer reads its channels"
     if group.channels // group.unit < 2:
         return "it has a single channel or a single group of channels"
+    end = end_behind(group, graph, ends)
+    if end is not None:
+        return end
+    if not group.readers:
+        return "no layer reads its channels"
     return None
 
 
-def _failure(net: fx.GraphModule, group: ChannelGroup, example: Tensor, prove: Proof | None) -> str | None:
-    """Prune the group alone, run it and have it emitted; what went wrong, or None.
+def _failure(
+    net: fx.GraphModule, group: ChannelGroup, graph: ModelGraph, example: Tensor, prove: Proof | None
+) -> str | None:
+    """Prune the group alone, run it and have it emitted; what went wrong, as a sentence, or None.
 
     A scattered quarter of the channels is kept. The pruned network must compute what the whole network computes once
     the readers ignore the removed channels; a wrong channel map that happens to fit in shape is found out by that.
@@ -194,12 +211,17 @@ def _failure(net: fx.GraphModule, group: ChannelGroup, example: Tensor, prove: P
     units = group.channels // group.unit
     chosen = np.random.default_rng(0).choice(units, max(1, units // 4), replace=False)
     keep = [unit * group.unit + i for unit in sorted(chosen.tolist()) for i in range(group.unit)]
+    mover = mover_behind(group, graph)
+    elsewhere = f"its channels are not the same channels everywhere: {mover or 'an operator'} lies between"
+    if any(part.locals.max(initial=-1) >= _width(net.get_submodule(part.layer), part.side) for part in group.slices):
+        return elsewhere
+    pruned, masked = copy.deepcopy(net), copy.deepcopy(net)
+    cut(pruned, [(group, keep)])
+    _mask(masked, group, keep)
+    run = _Located(pruned)
     try:
-        pruned, masked = copy.deepcopy(net), copy.deepcopy(net)
-        cut(pruned, [(group, keep)])
-        _mask(masked, group, keep)
         with torch.no_grad():
-            expected, got = masked(example), pruned(example)
+            expected, got = masked(example), run.run(example)
         if got.shape != expected.shape:
             return f"pruned alone, it changes the output's shape from {tuple(expected.shape)} to {tuple(got.shape)}"
         if not torch.isfinite(got).all():
@@ -207,12 +229,37 @@ def _failure(net: fx.GraphModule, group: ChannelGroup, example: Tensor, prove: P
         mixed = any(isinstance(net.get_submodule(s.layer), nn.LayerNorm) for s in group.slices)
         gap = float((got - expected).abs().max()) / (float(expected.abs().max()) or 1.0)
         if not mixed and gap > 1e-3:
-            return "its channels are not the same channels everywhere (a shift, a slice or a shuffle lies between)"
+            return elsewhere
+    except Exception:
+        return _stuck(pruned, run.at)
+    try:
         if prove is not None:
             prove(pruned, example)
-    except Exception as error:
-        return f"pruned alone, it breaks the network: {one_line(error):.160}"
+    except Exception:
+        return (
+            f"pruned alone, it gives no ONNX file that computes the same{f' ({mover} lies behind it)' if mover else ''}"
+        )
     return None
+
+
+class _Located(fx.Interpreter):
+    """Runs a network and knows at which node it is."""
+
+    at: fx.Node
+
+    def run_node(self, n: fx.Node) -> object:
+        self.at = n
+        return super().run_node(n)
+
+
+def _stuck(net: fx.GraphModule, node: fx.Node) -> str:
+    """Why a network with fewer channels cannot be run beyond a node."""
+    where = f"{op_of(net, node)} {labels_of(net)[node]!r}"
+    if op_of(net, node) in MOVING:
+        return f"its channels pass through {where}, which fixes their number"
+    if isinstance(module := net.get_submodule(str(node.target)), Op) and module.constants:
+        return f"its channels pass through {where}, which holds a number for each of them"
+    return f"its channels pass through {where}, which does not follow when they are pruned"
 
 
 def _mask(net: fx.GraphModule, group: ChannelGroup, keep: Collection[int]) -> None:

@@ -236,6 +236,24 @@ def _resize(inputs: list[Any], attributes: Attributes) -> Any:
     return F.interpolate(x, mode=kind, align_corners=coordinates == "align_corners", **how)
 
 
+def _conv(inputs: list[Any], attributes: Attributes) -> Any:
+    x, weight, bias = [*inputs, None][:3]
+    rank = weight.dim() - 2
+    pads = list(attributes.get("pads") or [0] * (2 * rank))
+    if attributes.get("auto_pad", "NOTSET") != "NOTSET":
+        return NotImplemented
+    run = (F.conv1d, F.conv2d, F.conv3d)[rank - 1]
+    strides, dilations = attributes.get("strides") or [1] * rank, attributes.get("dilations") or [1] * rank
+    return run(F.pad(x, _torch_pads(pads)), weight, bias, strides, 0, dilations, attributes.get("group", 1))
+
+
+def _gemm(inputs: list[Any], attributes: Attributes) -> Tensor:
+    left, right, added = [*inputs, None][:3]
+    left, right = (m.T if attributes.get(f"trans{n}", 0) else m for m, n in ((left, "A"), (right, "B")))
+    product = attributes.get("alpha", 1.0) * (left @ right)
+    return product if added is None else product + attributes.get("beta", 1.0) * added  # type: ignore[no-any-return]
+
+
 def _conv_transpose(inputs: list[Any], attributes: Attributes) -> Any:
     x, weight, bias = [*inputs, None][:3]
     rank = weight.dim() - 2
@@ -270,6 +288,7 @@ TORCH: dict[str, Callable[[list[Any], Attributes], Any]] = {
     "Clip": _clip,
     "Concat": lambda i, a: torch.cat(i, int(a["axis"])),
     "Constant": lambda i, _: i[0],
+    "Conv": _conv,
     "ConvTranspose": _conv_transpose,
     "DepthToSpace": _depth_to_space,
     "Div": _binary(_divide),
@@ -279,6 +298,7 @@ TORCH: dict[str, Callable[[list[Any], Attributes], Any]] = {
     "Expand": lambda i, _: i[0] * torch.ones([int(s) for s in i[1].tolist()], dtype=i[0].dtype),
     "Flatten": _flatten,
     "Gather": _gather,
+    "Gemm": _gemm,
     "Gelu": lambda i, a: F.gelu(i[0], approximate=a.get("approximate", "none")),
     "GlobalAveragePool": lambda i, _: i[0].mean(tuple(range(2, i[0].dim())), keepdim=True),
     "GlobalMaxPool": lambda i, _: i[0].amax(tuple(range(2, i[0].dim())), keepdim=True),

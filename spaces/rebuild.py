@@ -17,6 +17,7 @@ from .errors import TraceError
 from .export import Exported, constant
 from .layers import ChannelNorm, PaddedConv2d, SequenceLinear, set_norm, set_origin
 from .ops import Op
+from .owners import scope_of
 
 
 def rebuild(exported: Exported) -> fx.GraphModule:
@@ -83,6 +84,7 @@ class _Builder:
         self.modules: dict[str, nn.Module] = {}
         self.values: dict[ir.Value, fx.Node] = {}
         self.done: set[ir.Node] = set()
+        self.layers: dict[str, list[nn.Module]] = {}
 
     def build(self) -> fx.GraphModule:
         source = self.exported.graph.inputs[0]
@@ -97,7 +99,12 @@ class _Builder:
                 name, module, used = layer
                 last = used[-1]
                 self.done.update(used)
-                self.values[last.outputs[0]] = self._call(name, module, [node.inputs[0]])
+                known = self._known(name, module)
+                if known is None:
+                    called = self._call(name, module, [node.inputs[0]])
+                else:
+                    called = self.graph.call_module(known, (self._value(node.inputs[0]),))
+                self.values[last.outputs[0]] = called
         self.graph.output(self._value(self.exported.graph.outputs[0]))
         net = fx.GraphModule(self.modules, self.graph, "Net").eval()
         tidy(net)
@@ -119,7 +126,7 @@ class _Builder:
 
     def _conv(self, node: ir.Node) -> tuple[str, nn.Module, list[ir.Node]] | None:
         weight = constant(node.inputs[1])
-        if weight is None or node.inputs[1] is None:
+        if weight is None or node.inputs[1] is None or self._tied(node):
             return None
         bias = constant(node.inputs[2]) if len(node.inputs) > 2 else None
         rank = weight.ndim - 2
@@ -152,14 +159,14 @@ class _Builder:
         weight, attributes = constant(node.inputs[1]), _attributes(node)
         bias = constant(node.inputs[2]) if len(node.inputs) > 2 else None
         plain = attributes.get("alpha", 1.0) == attributes.get("beta", 1.0) == 1.0 and not attributes.get("transA", 0)
-        if weight is None or not plain:
+        if weight is None or not plain or self._tied(node):
             return None
         weight = weight if attributes.get("transB", 0) else weight.T
         return self._named(node.inputs[1], node), _linear(weight, bias), [node]
 
     def _matmul(self, node: ir.Node) -> tuple[str, nn.Module, list[ir.Node]] | None:
         weight = constant(node.inputs[1])
-        if weight is None or weight.ndim != 2:
+        if weight is None or weight.ndim != 2 or self._tied(node):
             return None
         uses = list(node.outputs[0].uses())
         used, bias = [node], None
@@ -171,7 +178,11 @@ class _Builder:
                 used, bias = [node, add], found
         rank = 2 if node.inputs[0] is None or node.inputs[0].shape is None else len(node.inputs[0].shape)
         kind = SequenceLinear if rank > 2 else nn.Linear
-        return self._scope(node) or self._named(node.inputs[1], node), _linear(weight.T, bias, kind), used
+        return scope_of(node) or self._named(node.inputs[1], node), _linear(weight.T, bias, kind), used
+
+    def _tied(self, node: ir.Node) -> bool:
+        """Whether a weight is another module's too: to change one of them would untie them."""
+        return scope_of(node) in self.exported.tied
 
     def _norm(self, node: ir.Node) -> tuple[str, nn.Module, list[ir.Node]] | None:
         held = [constant(value) for value in node.inputs[1:]]
@@ -191,7 +202,16 @@ class _Builder:
                 return None
             module = nn.LayerNorm(width, eps=epsilon)
             _fill(module, held[0], held[1] if len(held) > 1 else np.zeros(width, np.float32))
-        return self._scope(node) or self._named(node.inputs[1], node), module, [node]
+        return scope_of(node) or self._named(node.inputs[1], node), module, [node]
+
+    def _known(self, name: str, module: nn.Module) -> str | None:
+        """The module that an earlier call of the same layer has been given, or None for the first call."""
+        others = self.layers.setdefault(name, [])
+        same = next((other for other in others if _alike(other, module)), None)
+        if same is None:
+            others.append(module)
+            return None
+        return next(target for target, held in self.modules.items() if held is same)
 
     def _op(self, node: ir.Node) -> None:
         if node.op_type == "Constant":
@@ -233,7 +253,7 @@ class _Builder:
         return self.values[value]
 
     def _unique(self, name: str) -> str:
-        """A name that no module has yet, and under which none lies. A layer that is used twice becomes two."""
+        """A name that no module has yet, and under which none lies."""
         for known in [known for known in self.modules if name.startswith(f"{known}.")]:
             self._rename(known, f"{known}.{OWN}")
         if any(known.startswith(f"{name}.") for known in self.modules):
@@ -253,16 +273,12 @@ class _Builder:
     def _named(self, weight: ir.Value | None, node: ir.Node) -> str:
         """The user's name of a layer: its weight's name without the last part, or the module it was traced in."""
         name = str(weight.name) if weight is not None else ""
+        scope = scope_of(node)
+        if weight is not None and scope and len(weight.uses()) > 1:
+            return scope  # equal initialisers of several layers are one value in the graph
         if name.endswith(".weight"):
             return name.removesuffix(".weight")
-        return self._scope(node) or _safe(node.name or name)
-
-    @staticmethod
-    def _scope(node: ir.Node) -> str:
-        """The user's module that a node was traced in, as the exporter noted it."""
-        scopes = node.metadata_props.get("pkg.torch.onnx.name_scopes", "")
-        names = re.findall(r"'([^']*)'", scopes)
-        return names[-2] if len(names) > 1 and not names[-2].startswith("_empty") else ""
+        return scope or _safe(node.name or name)
 
 
 def _flattens(node: ir.Node) -> bool:
@@ -272,6 +288,16 @@ def _flattens(node: ir.Node) -> bool:
         return False
     rest = [d for d in before.shape[1:] if isinstance(d, int)]
     return len(rest) == len(before.shape) - 1 and after.shape[1] == int(np.prod(rest))
+
+
+def _alike(one: nn.Module, other: nn.Module) -> bool:
+    """Whether two layers are called the same way and hold equal tensors."""
+    if type(one) is not type(other) or repr(one) != repr(other):
+        return False
+    if isinstance(one, PaddedConv2d) and isinstance(other, PaddedConv2d) and one.pads != other.pads:
+        return False
+    held, given = one.state_dict(), other.state_dict()
+    return held.keys() == given.keys() and all(torch.equal(tensor, given[key]) for key, tensor in held.items())
 
 
 def _attributes(node: ir.Node) -> dict[str, Any]:

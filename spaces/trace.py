@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import operator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,12 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
+from .account import account
 from .errors import TraceError
 from .export import export
+from .flow import labels_of, op_of
 from .graph import Layer, ModelGraph, Node, Window
 from .groups import Proof, find_groups
 from .layers import WEIGHTED, conv_attributes
-from .messages import one_line
+from .messages import first_line, one_line
 from .ops import Op
 from .rebuild import rebuild
 from .wrappers import evaluating
@@ -58,15 +59,19 @@ def trace(model: nn.Module, example: Tensor, prove: Proof | None = None) -> Trac
         TraceError: where the model cannot be exported, or the rebuilt network differs from it.
     """
     with evaluating(model) as plain:
-        net = rebuild(export(plain, example))
-        for batch in (example, *(_batch_of(size, example) for size in OTHER_BATCHES)):
-            with torch.no_grad():
-                expected, actual = plain(batch), _run(net, batch)
-            _check_parity(expected, actual)
+        batches = [example, *(_batch_of(size, example) for size in OTHER_BATCHES)]
+        outputs = [_output(plain, batch) for batch in batches]
+        exported = export(plain, example)
+    net = rebuild(exported)
+    for batch, expected in zip(batches, outputs, strict=True):
+        with torch.no_grad():
+            actual = _run(net, batch)
+        _check_parity(expected, actual)
     net.meta[OUTPUT_SHAPE] = tuple(actual.shape[1:])
     graph = describe(net, example)
     groups, excluded = find_groups(net, graph, example[:2], prove)
-    return Traced(net, replace(graph, groups=groups, excluded=excluded), example)
+    layers, others = account(exported.owners, graph)
+    return Traced(net, replace(graph, layers=layers, groups=groups, excluded=(*excluded, *others)), example)
 
 
 def describe(net: fx.GraphModule, example: Tensor) -> ModelGraph:
@@ -87,7 +92,8 @@ def describe(net: fx.GraphModule, example: Tensor) -> ModelGraph:
                 found = _layer(str(node.target), module, source, shape, len(layers))
                 known = layers.get(found.name)
                 layers[found.name] = replace(known, macs=known.macs + found.macs) if known else found
-        nodes.append(Node(labels[node], op_of(net, node), inputs, shape, _window(net, node)))
+        ran = str(node.target) if node.target in layers else ""
+        nodes.append(Node(labels[node], op_of(net, node), inputs, shape, _window(net, node), ran))
     graph = ModelGraph(tuple(layers.values()), tuple(nodes))
     return replace(graph, output_layers=_output_layers(graph))
 
@@ -109,39 +115,6 @@ class Shapes(fx.Interpreter):
         first = result[0] if isinstance(result, tuple) else result
         self.of[n.name] = tuple(first.shape[1:]) if isinstance(first, Tensor) else ()
         return result
-
-
-def op_of(net: fx.GraphModule, node: fx.Node) -> str:
-    """The ONNX operator that a node stands for; ``"input"``, ``"output"``, ``"Part"`` for one of several outputs."""
-    if node.op == "placeholder":
-        return "input"
-    if node.op == "output":
-        return "output"
-    if node.target is operator.getitem:
-        return "Part"
-    module = net.get_submodule(str(node.target))
-    if isinstance(module, Op):
-        return module.op_type
-    names: tuple[tuple[type[nn.Module], str], ...] = (
-        (nn.Linear, "Linear"),
-        (nn.BatchNorm2d, "BatchNormalization"),
-        (nn.LayerNorm, "LayerNormalization"),
-    )
-    for kind, name in names:
-        if isinstance(module, kind):
-            return name
-    return "Conv" if isinstance(module, WEIGHTED) else type(module).__name__
-
-
-def labels_of(net: fx.GraphModule) -> dict[fx.Node, str]:
-    """A name for every node: its module's, or its own where a module is called a second time or there is none."""
-    labels: dict[fx.Node, str] = {}
-    seen: set[str] = set()
-    for node in net.graph.nodes:
-        target = str(node.target) if node.op == "call_module" else node.name
-        labels[node] = node.name if target in seen else target
-        seen.add(labels[node])
-    return labels
 
 
 def _layer(name: str, module: nn.Module, source: tuple[int, ...], shape: tuple[int, ...], position: int) -> Layer:
@@ -182,11 +155,21 @@ def _output_layers(graph: ModelGraph) -> frozenset[str]:
         if node.name in seen:
             continue
         seen.add(node.name)
-        if node.name in graph.by_name:
-            found.add(node.name)
+        if node.layer:
+            found.add(node.layer)
         else:
             stack.extend(node.inputs)
     return frozenset(found)
+
+
+def _output(model: nn.Module, batch: Tensor) -> Any:
+    try:
+        with torch.no_grad():
+            return model(batch)
+    except Exception as error:
+        raise TraceError(
+            f"the model fails on a batch of {len(batch)}: {first_line(error)}; expected a model for any batch size"
+        ) from error
 
 
 def _batch_of(size: int, example: Tensor) -> Tensor:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
@@ -40,24 +42,30 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[nn.Module]:
-    """The unwrapped model in eval mode and not compiled; every module gets its own mode back afterwards.
+    """The unwrapped model in eval mode and not compiled; afterwards every module is as it was.
+
+    What a forward pass keeps in a module (a mask of one batch, a tensor of the exporter's) is gone with it.
 
     Raises:
         TraceError: for a TorchScript module.
     """
     inner = unwrapped(model)
-    modes = {module: module.training for module in inner.modules()}
-    compiled = {module: module._compiled_call_impl for module in modes if module._compiled_call_impl is not None}
+    before = {module: _state(module) for module in inner.modules()}
     try:
         inner.eval()
-        for module in compiled:
-            module._compiled_call_impl = None
+        for module in before:
+            if module._compiled_call_impl is not None:
+                module._compiled_call_impl = None
         yield inner
     finally:
-        for module, mode in modes.items():
-            module.training = mode
-        for module, call in compiled.items():
-            module._compiled_call_impl = call
+        for module, state in before.items():
+            vars(module).clear()
+            vars(module).update(state)
+
+
+def _state(module: nn.Module) -> dict[str, Any]:
+    """All that a module refers to: its mode, its hooks, tensors, modules inside and whatever else it keeps."""
+    return {name: copy.copy(value) if isinstance(value, dict) else value for name, value in vars(module).items()}
 
 
 def _held(model: nn.Module) -> nn.Module | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rich import box
@@ -12,15 +13,21 @@ from rich.table import Table
 from rich.text import Text
 
 from .spaces import Choice, Knob, SearchSpace
-from .spaces.graph import ChannelGroup, Layer, ModelGraph
+from .spaces.graph import ChannelGroup, Exclusion, Layer, ModelGraph
 from .units import count, plural
 
 
 def profile_json(graph: ModelGraph, space: SearchSpace) -> dict[str, Any]:
     """The profile as plain values."""
+    listed = _listed(graph, space)
     return {
         "params": graph.params,
         "macs": graph.macs,
+        "model_params": {
+            "total": sum(layer.owned for layer in graph) + sum(exclusion.params for exclusion in graph.excluded),
+            "offered": _offered_params(graph, space),
+            "listed": sum(exclusion.params for exclusion in listed),
+        },
         "layers": [
             {
                 "name": layer.name,
@@ -32,6 +39,7 @@ def profile_json(graph: ModelGraph, space: SearchSpace) -> dict[str, Any]:
                 "groups": layer.groups,
                 "params": layer.params,
                 "macs": layer.macs,
+                "model_params": layer.owned,
             }
             for layer in graph.layers
         ],
@@ -49,7 +57,7 @@ def profile_json(graph: ModelGraph, space: SearchSpace) -> dict[str, Any]:
             }
             for knob in space
         ],
-        "excluded": [{"name": exclusion.name, "reason": exclusion.reason} for exclusion in graph.excluded],
+        "excluded": [{"name": e.name, "reason": e.reason, "model_params": e.params} for e in listed],
     }
 
 
@@ -59,8 +67,9 @@ def profile_tables(graph: ModelGraph, space: SearchSpace) -> Iterator[Renderable
     if graph.groups:
         yield _groups(graph)
     yield _knobs(space)
-    if graph.excluded:
-        yield _excluded(graph)
+    listed = _listed(graph, space)
+    if listed:
+        yield _excluded(listed, _offered_params(graph, space))
 
 
 def _layers(graph: ModelGraph) -> Table:
@@ -113,13 +122,35 @@ def _knobs(space: SearchSpace) -> Table:
     return table
 
 
-def _excluded(graph: ModelGraph) -> Table:
-    table = _table(f"{len(graph.excluded)} excluded")
+def _excluded(listed: Sequence[Exclusion], offered: int) -> Table:
+    """What is left out; no number of parameters stands beside a layer that another method takes."""
+    left = sum(exclusion.params for exclusion in listed)
+    table = _table(f"{len(listed)} excluded, with {count(left)} of the model's {count(left + offered)} parameters")
     table.add_column("what", overflow="fold")
+    table.add_column("params", justify="right", no_wrap=True)
     table.add_column("why", overflow="fold")
-    for exclusion in graph.excluded:
-        table.add_row(exclusion.name, exclusion.reason)
+    for exclusion in listed:
+        table.add_row(exclusion.name, count(exclusion.params) if exclusion.params else "", exclusion.reason)
     return table
+
+
+def _listed(graph: ModelGraph, space: SearchSpace) -> list[Exclusion]:
+    """All that is excluded, with the parameters of layers that no knob is about; these are listed too."""
+    offered, methods = _offered(space), ", ".join(dict.fromkeys(knob.compressor for knob in space))
+    left = {layer.name: layer.owned for layer in graph if layer.name not in offered}
+    reason = f"none of the methods chosen has more than one choice for it ({methods})"
+    others = [Exclusion(name, reason) for name in left if name not in {e.name for e in graph.excluded}]
+    return [replace(e, params=left.pop(e.name, e.params)) for e in (*graph.excluded, *others)]
+
+
+def _offered_params(graph: ModelGraph, space: SearchSpace) -> int:
+    offered = _offered(space)
+    return sum(layer.owned for layer in graph if layer.name in offered)
+
+
+def _offered(space: SearchSpace) -> frozenset[str]:
+    """The layers that knobs are about."""
+    return frozenset().union(*(knob.layers for knob in space))
 
 
 def _ends(group: ChannelGroup) -> Mapping[str, list[str]]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from parefront.profile import profile_json
+from parefront.spaces import Exclusion, Knob, Layer, ModelGraph, SearchSpace
+
 from .conftest import Command, FormulaEvaluator
 
 
@@ -20,7 +23,7 @@ def test_json_lists_layers_groups_knobs_and_exclusions(project: Path, formula: F
     assert len(profile["knobs"]) == 6
     assert profile["knobs"][0]["name"] == "quantize/stem"
     assert profile["knobs"][0]["neutral"] == 32
-    assert profile["excluded"] == [{"name": "head", "reason": "its channels are the classes"}]
+    assert profile["excluded"] == [{"name": "head", "reason": "its channels are the classes", "model_params": 0}]
 
 
 def test_tables_say_the_same_and_nothing_is_written(project: Path, formula: FormulaEvaluator, run: Command) -> None:
@@ -32,3 +35,23 @@ def test_tables_say_the_same_and_nothing_is_written(project: Path, formula: Form
     assert "its channels are the classes" in outcome.out
     assert not (project / "runs").exists()
     assert formula.closed
+
+
+def test_the_parameters_of_what_is_offered_and_of_what_is_listed_add_up_to_the_model_s() -> None:
+    """A layer of eight channels has no narrower width; the embedding is no layer at all."""
+    layers = (
+        Layer("wide", "conv", (3, 8, 8), (32, 8, 8), 896, 0, 1, (3, 3), (1, 1), 0, 900),
+        Layer("narrow", "conv", (32, 8, 8), (8, 8, 8), 2312, 0, 1, (3, 3), (1, 1), 1, 2320),
+    )
+    graph = ModelGraph(layers, (), excluded=(Exclusion("table", "it is looked up", 500),))
+    space = SearchSpace.of([Knob("prune_channels", "wide", (0.0, 0.5), 0.0, frozenset({"wide"}), 0)])
+    profile = profile_json(graph, space)
+    assert profile["model_params"] == {"total": 3720, "offered": 900, "listed": 2820}
+    assert profile["excluded"] == [
+        {"name": "table", "reason": "it is looked up", "model_params": 500},
+        {
+            "name": "narrow",
+            "reason": "none of the methods chosen has more than one choice for it (prune_channels)",
+            "model_params": 2320,
+        },
+    ]

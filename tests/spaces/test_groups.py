@@ -194,13 +194,13 @@ def test_a_concatenation_that_is_flattened_is_left_out_with_a_reason() -> None:
     )  # fmt: skip
     graph = with_groups(net, x)
     assert graph.groups == ()
-    assert "pruned alone, it breaks the network" in reasons(graph)["a"]
+    assert reasons(graph)["a"] == "its channels pass through Linear 'head', which does not follow when they are pruned"
 
 
 def test_a_layer_before_an_operator_without_a_gradient_is_left_out_with_a_reason() -> None:
     x = images(2, 3, 4, 4)
     graph = with_groups(chain(x, a=conv(3, 8), sine=op("Sin"), b=conv(8, 8), act=relu(), c=conv(8, 3)), x)
-    assert "no gradient" in reasons(graph)["a"]
+    assert reasons(graph)["a"] == "Sin 'sine' is not followed when channels are pruned"
     assert [group.name for group in graph.groups] == ["b"]
 
 
@@ -230,9 +230,7 @@ def test_a_group_that_cannot_be_emitted_is_left_out_with_the_reason() -> None:
     subject = specimen("plain")
     groups, excluded = find_groups(subject.net, subject.graph, subject.calibration.example[:2], refuse)
     assert [group.name for group in groups] == ["0.0", "5.0"]
-    assert {e.name: e.reason for e in excluded}["2.0"] == (
-        "pruned alone, it breaks the network: RuntimeError: no kernel for this"
-    )
+    assert {e.name: e.reason for e in excluded}["2.0"] == ("pruned alone, it gives no ONNX file that computes the same")
 
 
 def test_cutting_one_side_leaves_the_other_side_of_a_layer_whole() -> None:

@@ -1,0 +1,43 @@
+"""What the nodes of a rebuilt network are called, and which operator each stands for."""
+
+from __future__ import annotations
+
+import operator
+
+from torch import fx, nn
+
+from .layers import WEIGHTED
+from .ops import Op
+
+
+def op_of(net: fx.GraphModule, node: fx.Node) -> str:
+    """The ONNX operator that a node stands for; ``"input"``, ``"output"``, ``"Part"`` for one of several outputs."""
+    if node.op == "placeholder":
+        return "input"
+    if node.op == "output":
+        return "output"
+    if node.target is operator.getitem:
+        return "Part"
+    module = net.get_submodule(str(node.target))
+    if isinstance(module, Op):
+        return module.op_type
+    names: tuple[tuple[type[nn.Module], str], ...] = (
+        (nn.Linear, "Linear"),
+        (nn.BatchNorm2d, "BatchNormalization"),
+        (nn.LayerNorm, "LayerNormalization"),
+    )
+    for kind, name in names:
+        if isinstance(module, kind):
+            return name
+    return "Conv" if isinstance(module, WEIGHTED) else type(module).__name__
+
+
+def labels_of(net: fx.GraphModule) -> dict[fx.Node, str]:
+    """A name for every node: its module's, or its own where a module is called a second time or there is none."""
+    labels: dict[fx.Node, str] = {}
+    seen: set[str] = set()
+    for node in net.graph.nodes:
+        target = str(node.target) if node.op == "call_module" else node.name
+        labels[node] = node.name if target in seen else target
+        seen.add(labels[node])
+    return labels
