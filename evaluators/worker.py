@@ -108,6 +108,8 @@ def serve(source: BinaryIO, sink: BinaryIO, worker: Worker) -> int:
             return 2
         except RequestError as error:
             answer = {"ok": False, "code": error.code, "error": str(error)}
+        except (OSError, MemoryError) as error:  # this device's fault, not the model's: no folder, no room, no memory
+            answer = {"ok": False, "code": "host", "error": f"{type(error).__name__}: {error}"}
         except Exception as error:  # the boundary of the process: whatever went wrong is said, never kept
             message = f"{type(error).__name__}: {error}"
             answer = {"ok": False, "code": "internal", "error": message, "traceback": traceback.format_exc()}

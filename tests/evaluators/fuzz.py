@@ -25,7 +25,7 @@ else:  # as on a device: the one file alone
 
 LONGEST_SECONDS = 10.0
 CODES = {"stream", "version", "op", "unknown_model", "digest", "model", "provider", "shape", "type", "run", "core"}
-CODES |= {"runtime", "internal", "not_fresh", "bounds"}
+CODES |= {"runtime", "internal", "not_fresh", "bounds", "host"}
 OPTIONS = {"threads": 1, "spinning": False, "providers": ["CPUExecutionProvider"], "optimisation": "disable_all"}
 PROTOCOL = {"min_samples": 2, "min_seconds": 0.0, "max_seconds": 0.001, "half_width": 9.0, "warmup_seconds": 0.0}
 VALUES: list[Any] = [
