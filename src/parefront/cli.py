@@ -7,7 +7,6 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -28,11 +27,6 @@ USAGE, DEVICE_UNREACHABLE, INTERRUPTED, BUG = 2, 5, 130, 1
 """Exit codes; 3 (every trial failed) and 4 (no candidate within the budget) come with their errors."""
 
 _UsageError = cast(type[Exception], typer.BadParameter.__base__)
-
-
-class Executor(StrEnum):
-    LOCAL = "local"
-    RAY = "ray"
 
 
 ConfigFile = Annotated[
@@ -140,14 +134,11 @@ def search(
         int | None, typer.Option(min=1, help="Policies to try, those of earlier sessions included.")
     ] = None,
     set_: Set = None,
-    executor: Annotated[Executor, typer.Option(help="Where candidates are evaluated.")] = Executor.LOCAL,
 ) -> None:
     """Search compressed versions of the model that CONFIG.yaml names, into runs/NAME.
 
     Stopped or killed, the same command goes on from there. Ends with the front.
     """
-    if executor is Executor.RAY:
-        raise typer.BadParameter("--executor ray is not available yet in this version; leave it out")
     with _starting():
         from .commands import run_search
     overrides = [*(set_ or ()), *([f"search.trials={trials}"] if trials is not None else ())]

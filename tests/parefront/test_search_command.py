@@ -183,9 +183,6 @@ def test_a_trial_file_holds_policy_and_measurements(project: Path, formula: Form
     assert record["metrics"]["accuracy"]["unit"] == "fraction"
 
 
-def test_ray_is_refused_until_it_is_there(project: Path, run: Command) -> None:
-    outcome = run(*SEARCH, "--executor", "ray")
-
-    assert outcome.code == 2
-    assert "--executor ray is not available yet in this version" in outcome.err
-    assert not (project / "runs").exists()
+def test_no_executor_is_offered_that_there_is_not(project: Path, run: Command) -> None:
+    assert "--executor" not in run("search", "--help").out
+    assert "ray" not in json.loads(run("doctor", "--json").out)["extras"]
