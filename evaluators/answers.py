@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 MOST_TEXT = 4096
@@ -22,17 +22,17 @@ def mapping(fields: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return found
 
 
-def items(fields: Mapping[str, Any], key: str, least: int = 0, most: int = 100_000) -> list[Any]:
+def items(fields: Mapping[str, Any], key: str, least: int = 0, most: int = 100_000) -> Sequence[Any]:
     """A list of ``least`` to ``most`` items, of any type."""
     found = _field(fields, key)
-    if not isinstance(found, list):
+    if not isinstance(found, list | tuple):
         raise Malformed(f"{key}: expected a list, got {shown(found)}")
     if not least <= len(found) <= most:
         raise Malformed(f"{key}: expected {least} to {most} items, got {len(found)}")
     return found
 
 
-def objects(fields: Mapping[str, Any], key: str, least: int = 0, most: int = 100_000) -> list[Mapping[str, Any]]:
+def objects(fields: Mapping[str, Any], key: str, least: int = 0, most: int = 100_000) -> Sequence[Mapping[str, Any]]:
     """A list of JSON objects."""
     found = items(fields, key, least, most)
     for item in found:
@@ -85,7 +85,7 @@ def integer(fields: Mapping[str, Any], key: str, low: int = 0, high: int = 1 << 
     return found
 
 
-def integers(fields: Mapping[str, Any], key: str, low: int = 0, high: int = 1 << 60) -> list[int]:
+def integers(fields: Mapping[str, Any], key: str, low: int = 0, high: int = 1 << 60) -> Sequence[int]:
     """A list of such numbers."""
     found = items(fields, key)
     for item in found:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 from . import worker
-from .errors import AnswerMalformed, DeviceError, WorkerDied
+from .errors import AnswerMalformed, DeviceError, DeviceUnreachable, WorkerDied
 from .frames import Frames, served
 
 _CHUNK = 1 << 16
@@ -25,9 +25,10 @@ _MAY_BE_SILENT = frozenset({"load", "memory", "operators"})
 
 
 class Channel:
-    """One process, spoken to by one thread at a time. Starting it raises `DeviceError` where the program is missing.
+    """One process, spoken to by one thread at a time.
 
-    `preamble` is sent before the first frame. POSIX only: the pipes are waited for with selectors.
+    Starting it raises `DeviceUnreachable` where there is no such program. `preamble` is sent before the first frame.
+    POSIX only: the pipes are waited for with selectors.
     """
 
     def __init__(self, command: Sequence[str], preamble: bytes = b"") -> None:
@@ -36,7 +37,7 @@ class Channel:
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
             )
         except OSError as error:
-            raise DeviceError(f"cannot start {command[0]!r}: {error.strerror or error}") from error
+            raise DeviceUnreachable(f"cannot start {command[0]!r}: {error.strerror or error}") from error
         self._stdin, self._stdout, self._stderr = (_pipe(self._process, name) for name in ("stdin", "stdout", "stderr"))
         os.set_blocking(self._stdin.fileno(), False)
         self._ids = itertools.count(1)

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import DeviceError, DeviceUnreachable
+from .errors import DeviceUnreachable
 
 THIS_MACHINE = "this machine"
 """The name of the device that this program itself runs on."""
@@ -89,4 +89,4 @@ def _open(path: Path) -> int:
         os.fchmod(created, 0o644)  # whatever the umask
         return created
     except OSError as error:
-        raise DeviceError(f"cannot open the lock {path}: {error.strerror}") from error
+        raise DeviceUnreachable(f"cannot open the lock {path}: {error.strerror}") from error

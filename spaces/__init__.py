@@ -1,7 +1,7 @@
 """What may change: trace a model into a graph, find coupled channels and knobs, and make policies of them."""
 
 from .emission import Builder, Emittable, layer_node
-from .errors import ConfigError, Infeasible, ParefrontError, TaskError, TraceError
+from .errors import ConfigError, Infeasible, ParefrontError, TaskError, TraceError, is_of_the_host
 from .graph import ChannelGroup, Exclusion, Layer, ModelGraph, Node, Slice, Window
 from .groups import cut
 from .hooks import watching
@@ -63,6 +63,7 @@ __all__ = [
     "duplicate",
     "input_origin_of",
     "is_grouped",
+    "is_of_the_host",
     "is_packed",
     "join_layers",
     "keep_outputs",

@@ -14,6 +14,7 @@ import torch
 import torch_pruning as tp
 from torch import Tensor, fx, nn
 
+from .errors import is_of_the_host
 from .graph import ChannelGroup, Exclusion, ModelGraph, Slice
 from .layers import WEIGHTED, is_grouped, keep_inputs, keep_outputs
 from .messages import one_line
@@ -33,6 +34,8 @@ def find_groups(
     try:
         dependencies = _dependency_graph(net, example)
     except Exception as error:
+        if is_of_the_host(error):
+            raise
         reason = f"its coupling cannot be traced: {one_line(error):.160}"
         return (), tuple(Exclusion(layer.name, reason) for layer in graph.layers)
     names = {module: name for name, module in net.named_modules()}
@@ -211,6 +214,8 @@ def _failure(net: fx.GraphModule, group: ChannelGroup, example: Tensor, prove: P
         if prove is not None:
             prove(pruned, example)
     except Exception as error:
+        if is_of_the_host(error):
+            raise
         return f"pruned alone, it breaks the network: {one_line(error):.160}"
     return None
 

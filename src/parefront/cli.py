@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def message_of(error: Exception) -> tuple[str, int]:
     """The message and the exit code of an error."""
     from .evaluators.errors import DeviceError
-    from .spaces.errors import ParefrontError
+    from .spaces.errors import ParefrontError, is_of_the_host
     from .spaces.messages import one_line
 
     if isinstance(error, ParefrontError):
@@ -86,7 +86,7 @@ def message_of(error: Exception) -> tuple[str, int]:
     if isinstance(error, _UsageError):
         said = cast(Any, error).format_message().rstrip(".")
         return f"{said} (see parefront --help)", USAGE
-    if isinstance(error, OSError):
+    if is_of_the_host(error):
         return one_line(error), USAGE
     return f"{one_line(error)} (this is a bug in parefront, or in the task's code; --debug shows where)", BUG
 

@@ -186,7 +186,7 @@ def test_doctor_says_what_is_there(run: Command) -> None:
     assert report["packages"]["torch"]
     assert {"prune_channels", "drop_blocks", "quantize"} <= set(report["compressors"])
     assert {"auto", "nsga2", "random", "tpe", "uniform"} <= set(report["samplers"])
-    assert report["extras"]["ray"]["install"] == "pip install 'parefront[ray]'"
+    assert report["extras"]["test"]["install"] == "pip install 'parefront[test]'"
     assert report["device"]["cores"] >= 1
 
 
