@@ -6,13 +6,14 @@ import io
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
 
 from . import __version__
+from .signals import interruptible
 
 app = typer.Typer(
     name="parefront",
@@ -60,20 +61,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a character that the terminal lacks is no reason to stop
     try:
-        result = app([a for a in given if a != "--debug"], prog_name="parefront", standalone_mode=False)
+        with interruptible():
+            result = app([a for a in given if a != "--debug"], prog_name="parefront", standalone_mode=False)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if debug:
             traceback.print_exc()
         message, code = message_of(error)
         colour = ("\033[1;31m", "\033[0m") if sys.stderr.isatty() else ("", "")
-        print(f"{colour[0]}error:{colour[1]} {message}", file=sys.stderr)
+        with suppress(OSError):  # of a terminal that is gone
+            print(f"{colour[0]}error:{colour[1]} {message}", file=sys.stderr)
         return code
     return result if isinstance(result, int) else 0
 
 
-def message_of(error: Exception) -> tuple[str, int]:
+def message_of(error: BaseException) -> tuple[str, int]:
     """The message and the exit code of an error."""
     from .evaluators.errors import DeviceError
     from .spaces.errors import ParefrontError, is_of_the_host
@@ -88,6 +91,8 @@ def message_of(error: Exception) -> tuple[str, int]:
         return f"{said} (see parefront --help)", USAGE
     if is_of_the_host(error):
         return one_line(error), USAGE
+    if isinstance(error, SystemExit):
+        return f"the task's code ended the process with sys.exit({error.code!r}); expected a result, or an error", USAGE
     return f"{one_line(error)} (this is a bug in parefront, or in the task's code; --debug shows where)", BUG
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from .config import Config
 from .load import load_task
 from .search import Budget, Earlier, Front, OnEvent, Run, metric_key, search
-from .spaces import ConfigError, Task
+from .spaces import ConfigError, Task, TaskError
+from .units import plural
 from .validate import check_task
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Job:
         run = self._existing()
         if run is not None and run.finished and len(run.trials) >= run.settings.trials:
             return run
-        with self.evaluator(on_phase) as evaluator:
+        with _no_exit(), self.evaluator(on_phase) as evaluator:
             run = run or Run.resume_or_create(self.run, self.settings)
             _check_same_model(run, evaluator.environment)
             search(run, evaluator, on_event)
@@ -86,6 +87,17 @@ class Job:
             return Run.resume_or_create(self.run, self.settings)
         except ConfigError as error:
             raise ConfigError(f"{error}, e.g. --run {free_name(self.run)}") from None
+
+
+@contextmanager
+def _no_exit() -> Iterator[None]:
+    """A dataset, a model or a metric that calls ``sys.exit`` would end the search as if it were done."""
+    try:
+        yield
+    except SystemExit as error:
+        raise TaskError(
+            f"task: its model, data or metric called sys.exit({error.code!r}), which ends the process; raise an error"
+        ) from error
 
 
 def make_evaluator(config: Config, task: Task, on_phase: OnPhase) -> TaskEvaluator:
@@ -136,6 +148,13 @@ def default_run(config: Path, root: Path) -> Path:
         return path.parent
     folder = path.parent.name or "run"
     return (root / (folder if path.stem in PLAIN_NAMES else f"{folder}-{path.stem}")).resolve()
+
+
+def interrupted(run: Path, what: str) -> str:
+    """The line for who has stopped a search; ``what`` goes on with it."""
+    return (
+        f"interrupted after {plural(len(list(run.glob('trials/*.json'))), 'trial')}; the same {what} goes on from there"
+    )
 
 
 def free_name(run: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,26 @@ def test_compress_checks_settings_and_task(project: Path, formula: FormulaEvalua
     with pytest.raises(pf.TaskError, match="the search split is empty"):
         pf.compress(pf.Task(small_task.model, small_task.calibration, search=[], test=small_task.test), progress=False)
     assert not (project / "runs").exists()
+
+
+def test_ctrl_c_says_that_the_same_call_goes_on(project: Path, formula: FormulaEvaluator, small_task: pf.Task) -> None:
+    def interrupt(number: int) -> None:
+        if number == 3:
+            raise KeyboardInterrupt
+
+    formula.before = interrupt
+    with pytest.raises(KeyboardInterrupt, match="interrupted after 2 trials; the same call goes on from there"):
+        pf.compress(small_task, trials=4, run="demo", progress=False)
+    formula.before = lambda number: None
+    assert sum(pf.compress(small_task, trials=4, run="demo", progress=False).counts.values()) == 4
+
+
+def test_in_another_thread_signals_are_left_alone(
+    project: Path, formula: FormulaEvaluator, small_task: pf.Task
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(pf.compress, small_task, trials=3, run="demo", progress=False).result()
+    assert sum(run.counts.values()) == 3
 
 
 def test_everything_public_is_there() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -90,6 +92,57 @@ def test_an_interrupted_search_says_how_to_go_on(project: Path, formula: Formula
     formula.before = lambda number: None
     assert run(*SEARCH).code == 0
     assert len(trial_files(project)) == 6
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signals_that_end_a_process_end_a_search_as_ctrl_c_does(
+    number: signal.Signals, project: Path, formula: FormulaEvaluator, run: Command
+) -> None:
+    formula.before = lambda evaluation: os.kill(os.getpid(), number) if evaluation == 4 else None
+    outcome = run(*SEARCH)
+
+    assert outcome.code == 130
+    assert outcome.err == "interrupted after 3 trials; the same command goes on from there\n"
+    assert formula.closed, "the workers end with it"
+    assert signal.getsignal(number) is signal.SIG_DFL
+    assert run(*SEARCH).code == 0
+
+
+def test_a_signal_that_is_ignored_stays_so(project: Path, formula: FormulaEvaluator, run: Command) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        formula.before = lambda evaluation: os.kill(os.getpid(), signal.SIGHUP)
+        assert run(*SEARCH).code == 0
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_full_disk_is_one_line_that_says_how_to_go_on(project: Path, formula: FormulaEvaluator, run: Command) -> None:
+    def fill(evaluation: int) -> None:
+        if evaluation == 4:
+            raise OSError(28, "No space left on device")
+
+    formula.before = fill
+    outcome = run(*SEARCH)
+
+    assert outcome.code == 2
+    assert outcome.err.startswith(
+        "error: this machine failed, which spoils no trial: OSError: [Errno 28] No space left"
+    )
+    assert len(outcome.err.splitlines()) == 1
+    assert len(trial_files(project)) == 3
+
+
+def test_data_that_ends_the_process_is_an_error(project: Path, formula: FormulaEvaluator, run: Command) -> None:
+    def leave(evaluation: int) -> None:
+        raise SystemExit(0)
+
+    formula.before = leave
+    outcome = run(*SEARCH)
+
+    assert outcome.code == 2
+    assert "called sys.exit(0)" in outcome.err
 
 
 def test_another_config_is_refused_with_a_free_name(project: Path, formula: FormulaEvaluator, run: Command) -> None:
