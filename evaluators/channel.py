@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
+from ..spaces import masked_text
 from . import worker
 from .errors import AnswerMalformed, DeviceError, DeviceUnreachable, WorkerDied
 from .frames import Frames, served
@@ -164,7 +165,7 @@ class Channel:
 
     def _last_words(self) -> str:
         lines = self._said.decode(errors="replace").strip().splitlines()
-        return f"; its last words: {lines[-1][:300]}" if lines else ""
+        return f"; its last words: {masked_text(lines[-1])[:300]}" if lines else ""
 
 
 def _pipe(process: subprocess.Popen[bytes], name: str) -> IO[bytes]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from ..spaces import MASK, masked_command
 from .answers import Malformed, integer, mapping, number, objects
 from .channel import Channel
 from .device_profile import DeviceProfile
@@ -107,8 +108,10 @@ class Device:
 
     @property
     def name(self) -> str:
-        """The command that leads there, or "this machine"."""
-        return shlex.join(self.options.command) or THIS_MACHINE
+        """The command that leads there, its secrets masked, or "this machine"."""
+        return (
+            " ".join(w if w == MASK else shlex.quote(w) for w in masked_command(self.options.command)) or THIS_MACHINE
+        )
 
     @property
     def profile(self) -> DeviceProfile:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..evaluators import MOMENTARY
-from ..spaces import ConfigError, Policy
+from ..spaces import ConfigError, Policy, masked
 from .budget import Budget
 from .candidate import Candidate, Evaluator
 from .errors import NoCandidate
@@ -156,4 +156,4 @@ def _measured_on(run: Run) -> list[object]:
     known = run.environment
     profiles = [known.get("device"), *(known.get("devices") or {}).values()]
     lasting = [{k: v for k, v in p.items() if k not in MOMENTARY} if isinstance(p, dict) else p for p in profiles]
-    return [*lasting, *(run.config.get(key) for key in ("device", "devices", "latency"))]
+    return [*lasting, *(masked(run.config.get(key)) for key in ("device", "devices", "latency"))]

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from ..spaces import ConfigError, ParefrontError
+from ..spaces import ConfigError, ParefrontError, masked, masked_text
 from .atomic import write_json, write_text
 from .candidate import Candidate
 from .errors import RunBusy, RunNotFound
@@ -34,7 +34,7 @@ class Run:
 
     Attributes:
         path: the folder, absolute.
-        config: the resolved config.
+        config: the resolved config; its secrets are masked where it was read from disk.
         settings: what the config says about the search.
     """
 
@@ -83,6 +83,8 @@ class Run:
     def resume_or_create(cls, name: str | Path, config: Mapping[str, Any], root: str | Path = "runs") -> Run:
         """Open the run of that name where there is one, else create it. A changed number of trials is taken over.
 
+        Passwords and tokens are written masked, and any equals any other: those that are used come from ``config``.
+
         Raises:
             ConfigError: where the run was made with another config, naming the first key that differs.
         """
@@ -91,7 +93,7 @@ class Run:
             _clear_unfinished(path)
             return cls.create(name, config, root)
         run, wanted = cls.open(name, root), cls(path, _plain(config))
-        before, after = _flat(run.config), _flat(wanted.config)
+        before, after = _flat(masked(run.config)), _flat(masked(wanted.config))
         devices = [list(config.get("devices") or {}) for config in (run.config, wanted.config)]
         before["order of devices"], after["order of devices"] = map(", ".join, devices)
         for key in sorted(before.keys() | after.keys()):
@@ -102,7 +104,7 @@ class Run:
                     f"run {run.name} was made with another config ({key}: {there!r} there, {here!r} here); "
                     "choose another name for the run"
                 )
-        if before != after:
+        if before != after or masked(run.config) != run.config:
             with wanted.lock():
                 wanted._write_config()
         return wanted
@@ -204,7 +206,7 @@ class Run:
     def log(self, message: str) -> None:
         """Append to ``log.txt``, with the time."""
         with (self.path / "log.txt").open("a") as stream:
-            stream.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {message.rstrip()}\n")
+            stream.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {masked_text(message.rstrip())}\n")
 
     def write_record(self, record: TrialRecord) -> None:
         write_json(self.path / "trials" / f"{record.number:06d}.json", record.to_json(self.path))
@@ -262,7 +264,7 @@ class Run:
         return self.path / "final" / f"{'again-' if twice else ''}{name}.json"
 
     def _write_config(self) -> None:
-        write_text(self.path / "config.yaml", _dump(self.config))
+        write_text(self.path / "config.yaml", _dump(masked(self.config)))
 
 
 def locate(name: str | Path, root: str | Path = "runs") -> Path:

@@ -12,7 +12,7 @@ from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import Trial, TrialState
 
-from ..spaces import ConfigError, Policy
+from ..spaces import ConfigError, Policy, masked_text
 from .budget import Budget
 from .candidate import Candidate
 from .metrics import higher_is_better, metric_key, value_of
@@ -75,7 +75,7 @@ class RunStudy:
         self._file = StudyFile(where, name, self._directions, list(self._objectives))
         finished = [trial for trial in self._file.trials() if trial.state.is_finished()]
         if url is not None and any(trial.user_attrs.get(DIGEST, "") not in {"", *recorded} for trial in finished):
-            raise ConfigError(f"the study {name!r} in {url} is of another run; give this run another name")
+            raise ConfigError(f"the study {name!r} in {masked_text(url)} is of another run; give this run another name")
         self._study.add_trials(finished)
         self._attributes = self._file.attributes()
         for key, value in self._attributes.items():

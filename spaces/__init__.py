@@ -21,6 +21,7 @@ from .layers import (
     origin_of,
     weight_matrix,
 )
+from .masking import MASK, masked, masked_command, masked_text
 from .ops import Op
 from .packing import is_packed, mark_packed, packed
 from .parts import layer_of, replace_layer
@@ -31,6 +32,7 @@ from .task import Dataset, Task
 from .trace import Traced, describe, labels_of, op_of, output_shape, trace
 
 __all__ = [
+    "MASK",
     "WEIGHTED",
     "Builder",
     "ChannelGroup",
@@ -71,6 +73,9 @@ __all__ = [
     "layer_node",
     "layer_of",
     "mark_packed",
+    "masked",
+    "masked_command",
+    "masked_text",
     "norm_of",
     "onnx_pads",
     "op_of",

@@ -68,10 +68,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Exception, SystemExit) as error:
         if debug:
             traceback.print_exc()
+        from .spaces.masking import masked_text
+
         message, code = message_of(error)
         colour = ("\033[1;31m", "\033[0m") if sys.stderr.isatty() else ("", "")
         with suppress(OSError):  # of a terminal that is gone
-            print(f"{colour[0]}error:{colour[1]} {message}", file=sys.stderr)
+            print(f"{colour[0]}error:{colour[1]} {masked_text(message)}", file=sys.stderr)
         return code
     return result if isinstance(result, int) else 0
 

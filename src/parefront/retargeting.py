@@ -13,7 +13,7 @@ from .config import parse_config
 from .measuring import read_device
 from .search import Run, replayed
 from .session import Job, run_folder
-from .spaces import ConfigError
+from .spaces import ConfigError, masked, masked_text
 
 
 def run_retarget(name: str, device: Sequence[str], new: str | None, promising: bool) -> int:
@@ -37,7 +37,7 @@ def run_retarget(name: str, device: Sequence[str], new: str | None, promising: b
         raise ConfigError(f"run {source.name} has no candidate that was measured in full; go on with its search first")
     place = read_device(device).model_dump(mode="json")
     before = next(iter((source.config.get("devices") or {}).values()), source.config.get("device"))
-    if not device or place == before:
+    if not device or masked(place) == masked(before):
         raise ConfigError(f"--device: expected another device than that of run {source.name}, e.g. --device threads=2")
     config = parse_config(retargeted(source, place, len(policies), promising), source.name)
     folder = run_folder(new, Path("runs")) if new else source.path.with_name(f"{source.name}-on-{_slug(device)}")
@@ -64,4 +64,4 @@ def without_device(text: str) -> str:
 
 def _slug(device: Sequence[str]) -> str:
     """``threads-2`` for ``threads=2``."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", "-".join(device)).strip("-").lower()[:40]
+    return re.sub(r"[^A-Za-z0-9]+", "-", "-".join(map(masked_text, device))).strip("-").lower()[:40]

@@ -147,6 +147,16 @@ def test_an_unreachable_device_raises_one_clear_line(options: DeviceOptions, say
     assert time.monotonic() - started < 20
 
 
+def test_an_error_of_a_device_does_not_tell_its_password() -> None:
+    options = DeviceOptions(
+        ("sh", "-c", "echo cannot log in with --password s3cret >&2; exit 5", "sshpass", "-p", "s3cret")
+    )
+    with Device(options) as device, pytest.raises(DeviceUnreachable) as raised:
+        _ = device.profile
+    assert "s3cret" not in str(raised.value)
+    assert "sshpass -p *** " in device.name + " "
+
+
 def test_a_python_without_onnxruntime_is_told_what_to_install(tmp_path: Path) -> None:
     bare = script(tmp_path / "bare", 'python="$1"; shift; exec "$python" -S "$@"')
     device = Device(DeviceOptions((str(bare),), python=sys.executable))

@@ -239,3 +239,38 @@ def test_a_trial_file_holds_policy_and_measurements(project: Path, formula: Form
 def test_no_executor_is_offered_that_there_is_not(project: Path, run: Command) -> None:
     assert "--executor" not in run("search", "--help").out
     assert "ray" not in json.loads(run("doctor", "--json").out)["extras"]
+
+
+WITH_A_PASSWORD = """
+task: task.py:task
+device: {command: sshpass -p s3cret ssh pi@board}
+search: {trials: 3, sampler: random}
+"""
+
+
+def test_a_password_is_written_nowhere_and_the_same_config_goes_on(
+    project: Path, formula: FormulaEvaluator, run: Command
+) -> None:
+    (project / "demo" / "search.yaml").write_text(WITH_A_PASSWORD)
+    first, again = run(*SEARCH), run(*SEARCH, "--trials", "5")
+    (project / "demo" / "search.yaml").write_text(WITH_A_PASSWORD.replace("s3cret", "changed"))
+    other = run(*SEARCH, "--trials", "6")
+
+    assert (first.code, again.code, other.code) == (0, 0, 0), first.err + again.err + other.err
+    assert len(trial_files(project)) == 6
+    written = [path for path in (project / "runs").rglob("*") if path.is_file() and b"s3cret" in path.read_bytes()]
+    assert written == []
+
+
+def test_a_masked_password_has_to_be_given_anew(project: Path, formula: FormulaEvaluator, run: Command) -> None:
+    (project / "demo" / "search.yaml").write_text(WITH_A_PASSWORD)
+    run(*SEARCH)
+    outcome = run("search", "runs/demo/config.yaml", "--trials", "5")
+
+    assert outcome.code == 2
+    assert outcome.err.startswith("error: config.yaml: the secret in device.command is masked (***)")
+    assert len(outcome.err.splitlines()) == 1
+    given = run(
+        "search", "runs/demo/config.yaml", "--trials", "5", "--set", "device.command=sshpass -p s3cret ssh pi@board"
+    )
+    assert given.code == 0, given.err
