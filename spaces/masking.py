@@ -24,7 +24,7 @@ _IN_A_TEXT = (
 
 
 def masked_text(text: str) -> str:
-    """The text with ``***`` for the password of a URL, and what follows ``--password``, ``TOKEN=`` or ``sshpass -p``."""
+    """The text with ``***`` for the password of a URL, and what follows ``--password``, ``TOKEN=``, ``sshpass -p``."""
     for pattern in _IN_A_TEXT:
         text = pattern.sub(rf"\g<kept>{MASK}", text)
     return text

@@ -140,11 +140,9 @@ def test_the_worker_ends_with_its_device() -> None:
     ],
 )
 def test_an_unreachable_device_raises_one_clear_line(options: DeviceOptions, says: str) -> None:
-    started = time.monotonic()
     with Device(options) as device, pytest.raises(DeviceError, match=says) as raised:
         _ = device.profile
     assert "\n" not in str(raised.value)
-    assert time.monotonic() - started < 20
 
 
 def test_an_error_of_a_device_does_not_tell_its_password() -> None:
