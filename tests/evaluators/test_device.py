@@ -207,7 +207,7 @@ def test_a_file_that_was_replaced_is_loaded_again(device: Device, tmp_path: Path
 
 
 def test_a_silent_worker_is_given_up_at_the_deadline(conv_net: ConvNet) -> None:
-    with Device(DeviceOptions(deadline_seconds=10)) as device:
+    with Device(DeviceOptions(deadline_seconds=60)) as device:
         _ = device.profile
         os.kill(worker_pid(device), signal.SIGSTOP)
         device.options = DeviceOptions(deadline_seconds=0.3)
@@ -288,7 +288,7 @@ def test_a_measurement_that_waits_goes_before_the_next_step_of_work(
     held = 0
     try:
         for _ in range(5):
-            with lock.exclusive("pi", seconds=1.0):
+            with lock.exclusive("pi", seconds=60):
                 held += 1
     finally:
         stop.set()
@@ -305,7 +305,7 @@ def test_a_process_forked_meanwhile_does_not_keep_the_lock(monkeypatch: pytest.M
             time.sleep(60)
             os._exit(0)
     try:
-        with lock.exclusive("pi", seconds=0.5):
+        with lock.exclusive("pi", seconds=30):
             assert os.waitpid(child, os.WNOHANG) == (0, 0), "the child has ended, so this shows nothing"
     finally:
         os.kill(child, signal.SIGKILL)
@@ -327,7 +327,7 @@ def test_accuracy_runs_pause_while_somebody_measures_here(
         thread = threading.Thread(target=score)
         thread.start()
         assert not done.wait(0.5)
-    assert done.wait(10)
+    assert done.wait(120)
     thread.join()
 
 
@@ -359,7 +359,7 @@ def somebody_measures() -> Iterator[socket.socket]:
         yield name
 
 
-DEADLINE = 4.0
+DEADLINE = 6.0
 
 
 @on_linux
@@ -379,7 +379,7 @@ def test_a_worker_waits_while_another_computers_measures_there(
     thread.start()
     assert not done.wait(1.25 * DEADLINE), "and its deadline counts from when it is served"
     somebody_measures.close()
-    assert done.wait(30)
+    assert done.wait(120)
     thread.join()
 
 

@@ -10,7 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parefront.search import Candidate, Front, NoCandidate, Probing, Run, controller, lookahead, probing, search
+from parefront.search import (
+    Candidate,
+    Front,
+    NoCandidate,
+    Probing,
+    Run,
+    controller,
+    finalise,
+    lookahead,
+    probing,
+    search,
+)
 from parefront.search.probe_store import ProbeStore
 from parefront.spaces import ConfigError, Policy
 
@@ -117,7 +128,7 @@ def test_probes_of_other_methods_are_refused(tmp_path: Path) -> None:
 
 def test_probe_seconds_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = HandClock()
-    for module in (controller, lookahead, probing):
+    for module in (controller, finalise, lookahead, probing):
         monkeypatch.setattr(module, "time", clock)
 
     class Slow(SyntheticEvaluator):

@@ -35,16 +35,21 @@ def test_the_total_counts_what_no_step_does(clock: HandClock) -> None:
     clock.sleep(0.02)
     total = watch.total()
     assert total.keys() == {"apply", "total"}
-    assert (total["total"], total["apply"]) == (pytest.approx(0.02), 0)
+    assert total["apply"] == 0
+    assert total["total"] == pytest.approx(0.02)
     assert watch.seconds.keys() == {"apply"}
 
 
 def test_a_step_that_fails_is_counted(clock: HandClock) -> None:
     watch = Stopwatch()
     with pytest.raises(ValueError, match="no"), watch.step("session"):
-        clock.sleep(0.01)
-        raise ValueError("no")
+        _fail_after(clock, 0.01)
     assert watch.seconds["session"] == pytest.approx(0.01)
+
+
+def _fail_after(clock: HandClock, seconds: float) -> None:
+    clock.sleep(seconds)
+    raise ValueError("no")
 
 
 def test_what_each_item_takes_to_come_is_counted_and_what_is_done_with_it_is_not(
