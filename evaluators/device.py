@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import shlex
 import sys
 import threading
@@ -28,6 +29,7 @@ from .timing import ROLES, Timing
 T = TypeVar("T")
 Shapes = Mapping[str, Sequence[int]]
 
+_LOG = logging.getLogger("parefront")
 _WORKER = Path(__file__).with_name("worker.py")
 _BOOTSTRAP = (
     "import sys;sys.path[:]=filter(None,sys.path);"
@@ -97,6 +99,7 @@ class Device:
         self._connection: tuple[Channel, DeviceProfile] | None = None
         self._digests: dict[tuple[Path, int, int], str] = {}
         self._pace = Pace()
+        self._busy = ""
 
     def __enter__(self) -> Self:
         return self
@@ -244,11 +247,13 @@ class Device:
 
         Nothing but whose turn it is is asked meanwhile: to send a model again and again would disturb the other.
         """
-        asked = time.monotonic()
+        asked, self._busy = time.monotonic(), ""
         while (answer := self._answer(channel, op, payload, **fields)) is None:
             while self._answer(channel, "turn") is None:
                 if time.monotonic() - asked > BUSY_SECONDS:
-                    raise DeviceUnreachable(f"{self.name}: others have been measuring there for {BUSY_SECONDS:.0f} s")
+                    raise DeviceUnreachable(
+                        f"{self.name}: others have been measuring there for {BUSY_SECONDS:.0f} s; {self._busy}"
+                    )
         return answer
 
     def _answer(self, channel: Channel, op: str, payload: bytes = b"", **fields: Any) -> dict[str, Any] | None:
@@ -263,6 +268,9 @@ class Device:
                 raise DeviceUnreachable(f"{self.name}: the worker there could not serve {op!r}: {refusal}") from refusal
             if refusal.code != "busy":
                 raise
+            if not self._busy:
+                _LOG.warning("waiting: %s (%s)", refusal, self.name)
+            self._busy = str(refusal)
             return None
 
     @contextlib.contextmanager

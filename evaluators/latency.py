@@ -161,6 +161,7 @@ def summarise(timing: Timing, protocol: LatencyProtocol) -> Latency:
     medians = np.array([[block.median_ms(clock) for block in pair] for pair in pairs])
     if not (medians > 0).all():
         raise DeviceError("runs took no time by the device's CPU clock, which is too coarse to time this model")
+    crowd += [f"{timing.beside} may have measured there, too"] if timing.beside else []
     crowd = [*([f"{dropped / total:.0%} of the runs were preempted"] if many_dropped else []), *crowd]
 
     def estimate(samples: NDArray[np.float64], unit: str) -> tuple[Measurement, list[str]]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import worker
-from .answers import Malformed, flag, integer, integers, mapping, number, numbers, objects
+from .answers import Malformed, flag, integer, integers, mapping, number, numbers, objects, text
 
 Clock = Literal["wall", "cpu"]
 
@@ -68,7 +68,8 @@ class Timing:
     with several threads, or on a CPU clock that is too coarse. `foreign_cores` are the cores that other programs kept
     busy during each pair; empty where the device does not tell. `cores` are those the worker may use. `clock_mhz` is
     the processor's clock at the beginning and at the end, 0 where the device does not tell. `usual_ms` is what a run of
-    the reference takes on this device as a rule; 0 where nothing is known but this timing.
+    the reference takes on this device as a rule; 0 where nothing is known but this timing. `beside` names a process of
+    another user that measured there all along, or kept others from it.
     """
 
     candidate: tuple[Block, ...]
@@ -81,6 +82,7 @@ class Timing:
     cores: int = 0
     clock_mhz: tuple[float, float] = (0.0, 0.0)
     usual_ms: float = 0.0
+    beside: str = ""
 
     @property
     def median_ms(self) -> float:
@@ -116,4 +118,5 @@ class Timing:
             foreign_cores=foreign,
             cores=integer(fields, "cores", high=MOST_CORES),
             clock_mhz=(clock[0], clock[1]),
+            beside=text(fields, "beside"),
         )

@@ -24,7 +24,7 @@ from parefront.evaluators import lock, run_outputs, worker
 from parefront.evaluators.device import Device, DeviceOptions
 from parefront.evaluators.device_profile import DeviceProfile
 from parefront.evaluators.errors import DeviceError, DeviceUnreachable, RequestRefused
-from parefront.evaluators.latency import LatencyProtocol
+from parefront.evaluators.latency import LatencyProtocol, summarise
 from parefront.evaluators.timing import Timing
 
 QUICK = LatencyProtocol(min_samples=8, min_seconds=0.01, max_seconds=0.03, warmup_seconds=0.01).for_worker()
@@ -337,11 +337,42 @@ def test_the_lock_is_held_while_measuring(monkeypatch: pytest.MonkeyPatch, tmp_p
         assert device.profile
         assert not list(tmp_path.iterdir())
         device.time(conv_net(), conv_net(), QUICK)
-    gate_and_lock = list(tmp_path.iterdir())
+    (folder,) = tmp_path.iterdir()
+    gate_and_lock = list(folder.iterdir())
     assert len(gate_and_lock) == 2
+    assert {stat.S_IMODE(path.stat().st_mode) for path in gate_and_lock} == {0o600}
     for path in gate_and_lock:
         with path.open() as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_folder_that_others_can_write_into_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    place = tmp_path / f"parefront-{os.getuid()}"
+    place.mkdir()
+    place.chmod(0o777)
+    with (
+        pytest.raises(DeviceUnreachable, match="is in the way: expected a folder that this user alone"),
+        lock.shared("pi"),
+    ):
+        pass
+    place.rmdir()
+    place.symlink_to(tmp_path)
+    with pytest.raises(DeviceUnreachable, match="is in the way"), lock.shared("pi"):
+        pass
+
+
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="the system does not tell who holds a lock")
+def test_a_wait_says_whom_it_waits_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(lock, "SAY_SECONDS", 0.02)
+    refused = pytest.raises(DeviceUnreachable, match=f"process {os.getpid()} \\(.*pytest.* holds ")
+    with lock.exclusive("pi"), refused, lock.shared("pi", seconds=0.1):
+        pass
+    assert caplog.records[0].message.startswith(f"waiting for process {os.getpid()} (")
+    assert len(caplog.records) == 1
 
 
 on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="abstract sockets are Linux's")
@@ -354,6 +385,7 @@ def somebody_measures() -> Iterator[socket.socket]:
         for _ in range(6000):
             with contextlib.suppress(OSError):
                 name.bind(worker.ALONE)
+                name.listen(1024)
                 break
             time.sleep(0.01)
         yield name
@@ -412,7 +444,34 @@ def test_who_waits_too_long_is_told_and_no_model_is_blamed(
     monkeypatch.setattr("parefront.evaluators.device.BUSY_SECONDS", 1.0)
     with (
         Device(DeviceOptions(deadline_seconds=2.0)) as device,
-        pytest.raises(DeviceUnreachable, match="this machine: others have been measuring there for 1 s") as told,
+        pytest.raises(
+            DeviceUnreachable, match=rf"measuring there for 1 s; process {os.getpid()} of user \d+ \("
+        ) as told,
     ):
         device.time(conv_net(), conv_net(), QUICK)
     assert not isinstance(told.value, RequestRefused)
+
+
+@pytest.fixture
+def a_squatter() -> Iterator[None]:
+    """Holds the name and tells nobody who it is, as a process of another user may."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as name:
+        for _ in range(6000):
+            with contextlib.suppress(OSError):
+                name.bind(worker.ALONE)
+                break
+            time.sleep(0.01)
+        yield
+
+
+@pytest.mark.usefixtures("a_squatter")
+@on_linux
+def test_another_users_process_keeps_nobody_from_measuring_but_makes_it_noisy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, conv_net: ConvNet
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with Device(DeviceOptions(deadline_seconds=4.0)) as device:
+        timing = device.time(conv_net(), conv_net(), QUICK)
+    latency = summarise(timing, LatencyProtocol())
+    assert latency.noisy
+    assert "a process of another user may have measured there, too" in latency.why_noisy
