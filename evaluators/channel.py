@@ -13,12 +13,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
+from ..spaces import masked_text
 from . import worker
-from .errors import DeviceError, RequestRefused, WorkerDied
+from .errors import AnswerMalformed, DeviceError, DeviceUnreachable, WorkerDied
+from .frames import Frames, served
 
 _CHUNK = 1 << 16
-_MAX_ANSWER_BYTES = 1 << 28
-_MAX_LEADING_NOISE_BYTES = 1 << 16
 _STDERR_TAIL_BYTES = 4096
 _SILENCE_SECONDS = 15 * worker.BEAT_SECONDS
 _MAY_BE_SILENT = frozenset({"load", "memory", "operators"})
@@ -26,9 +26,10 @@ _MAY_BE_SILENT = frozenset({"load", "memory", "operators"})
 
 
 class Channel:
-    """One process, spoken to by one thread at a time. Starting it raises `DeviceError` where the program is missing.
+    """One process, spoken to by one thread at a time.
 
-    `preamble` is sent before the first frame. POSIX only: the pipes are waited for with selectors.
+    Starting it raises `DeviceUnreachable` where there is no such program. `preamble` is sent before the first frame.
+    POSIX only: the pipes are waited for with selectors.
     """
 
     def __init__(self, command: Sequence[str], preamble: bytes = b"") -> None:
@@ -37,20 +38,21 @@ class Channel:
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
             )
         except OSError as error:
-            raise DeviceError(f"cannot start {command[0]!r}: {error.strerror or error}") from error
+            raise DeviceUnreachable(f"cannot start {command[0]!r}: {error.strerror or error}") from error
         self._stdin, self._stdout, self._stderr = (_pipe(self._process, name) for name in ("stdin", "stdout", "stderr"))
         os.set_blocking(self._stdin.fileno(), False)
         self._ids = itertools.count(1)
-        self._unsent, self._received, self._said = preamble, bytearray(), bytearray()
-        self._answered = False
+        self._unsent, self._said = preamble, bytearray()
+        self._frames, self._answered = Frames(), False
 
     def request(self, fields: Mapping[str, Any], payload: bytes = b"", *, seconds: float) -> dict[str, Any]:
         """Send one request and return its answer.
 
-        Raises `RequestRefused` with the worker's own words, `WorkerDied` where it ended, its stream is broken or it
-        gave no sign of life for half a minute (a cut cable is not told otherwise), and `DeviceError` after `seconds`
-        without an answer. After the last two the process is gone. The first answer, and those for which sessions are
-        created, may take all of their `seconds` in silence. The worker ends by itself soon after these, too.
+        Raises `RequestRefused` with the worker's own words, `AnswerMalformed` where it says neither yes nor no,
+        `WorkerDied` where it ended, its stream is broken or it gave no sign of life for half a minute (a cut cable is
+        not told otherwise), and `DeviceError` after `seconds` without an answer. After the last three the process is
+        gone. The first answer, and those for which sessions are created, may take all of their `seconds` in silence.
+        The worker ends by itself soon after these, too.
         """
         request_id = next(self._ids)
         header: dict[str, Any] = {**fields, "version": worker.VERSION, "id": request_id, "seconds": seconds}
@@ -69,16 +71,11 @@ class Channel:
             self.kill()
             raise
         self._answered = True
-        if not answer.get("ok"):
-            code, message = str(answer.get("code")), " ".join(str(answer.get("error")).split())
-            if code == "stream":
-                self.kill()
-                raise WorkerDied(f"the worker could not understand a request: {message}")
-            raise RequestRefused(code, message)
-        if answer.get("id") != request_id:
+        try:
+            return served(answer, request_id)
+        except (WorkerDied, AnswerMalformed):
             self.kill()
-            raise WorkerDied(f"the worker answered request {answer.get('id')} instead of {request_id}")
-        return answer
+            raise
 
     def close(self) -> None:
         """Let the worker end by itself (its stdin ends), and kill it where it does not within two seconds."""
@@ -143,34 +140,10 @@ class Channel:
         chunk = os.read(self._stdout.fileno(), _CHUNK)
         if not chunk:
             raise self._death()
-        self._received += chunk
-        if not self._answered:  # a login shell may greet on stdout before the worker runs
-            start = self._received.find(worker.MAGIC)
-            if start > 0:
-                del self._received[:start]
-            elif start < 0 and len(self._received) < _MAX_LEADING_NOISE_BYTES:
-                return None
-        return self._parse()
-
-    def _parse(self) -> dict[str, Any] | None:
-        """The first answer in what was received, signs of life skipped; None where it is not there yet."""
-        if len(self._received) < worker.PREFIX.size:
-            return None
-        magic, length = worker.PREFIX.unpack_from(self._received)
-        if magic != worker.MAGIC or length > _MAX_ANSWER_BYTES:
-            raise WorkerDied(f"expected an answer's frame, got {bytes(self._received[:60])!r}{self._last_words()}")
-        end = worker.PREFIX.size + length
-        if len(self._received) < end:
-            return None
-        body = bytes(self._received[worker.PREFIX.size : end])
-        del self._received[:end]
         try:
-            answer = json.loads(body)
-        except ValueError as error:
-            raise WorkerDied(f"the worker's answer is not JSON: {error}") from error
-        if not isinstance(answer, dict):
-            raise WorkerDied(f"the worker's answer is not a JSON object: {body[:60]!r}")
-        return self._parse() if answer.get("beat") else answer
+            return self._frames.feed(chunk)
+        except WorkerDied as died:
+            raise WorkerDied(f"{died}{self._last_words()}") from died
 
     def _listen(self) -> bool:
         chunk = os.read(self._stderr.fileno(), _CHUNK)
@@ -192,7 +165,7 @@ class Channel:
 
     def _last_words(self) -> str:
         lines = self._said.decode(errors="replace").strip().splitlines()
-        return f"; its last words: {lines[-1][:300]}" if lines else ""
+        return f"; its last words: {masked_text(lines[-1])[:300]}" if lines else ""
 
 
 def _pipe(process: subprocess.Popen[bytes], name: str) -> IO[bytes]:

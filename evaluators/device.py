@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import shlex
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from ..spaces import MASK, masked_command
 from ..spaces.files import stamp_of
+from .answers import Malformed, integer, mapping, number, objects
 from .channel import Channel
 from .device_profile import DeviceProfile
-from .errors import DeviceError, DeviceUnreachable, RequestRefused, WorkerDied
+from .errors import AnswerMalformed, DeviceError, DeviceUnreachable, RequestRefused, WorkerDied
 from .lock import BUSY_SECONDS, THIS_MACHINE, exclusive
 from .measurement import Measurement
 from .operator import Operator
 from .pace import Pace
-from .timing import Timing
+from .timing import ROLES, Timing
 
 T = TypeVar("T")
 Shapes = Mapping[str, Sequence[int]]
 
+_LOG = logging.getLogger("parefront")
 _WORKER = Path(__file__).with_name("worker.py")
 _BOOTSTRAP = (
     "import sys;sys.path[:]=filter(None,sys.path);"
@@ -96,6 +100,7 @@ class Device:
         self._connection: tuple[Channel, DeviceProfile] | None = None
         self._digests: dict[tuple[Path | int, ...], str] = {}
         self._pace = Pace()
+        self._busy = ""
 
     def __enter__(self) -> Self:
         return self
@@ -107,8 +112,10 @@ class Device:
 
     @property
     def name(self) -> str:
-        """The command that leads there, or "this machine"."""
-        return shlex.join(self.options.command) or THIS_MACHINE
+        """The command that leads there, its secrets masked, or "this machine"."""
+        return (
+            " ".join(w if w == MASK else shlex.quote(w) for w in masked_command(self.options.command)) or THIS_MACHINE
+        )
 
     @property
     def profile(self) -> DeviceProfile:
@@ -124,7 +131,8 @@ class Device:
         measures on this device. The same file may be given twice: the two get a session each.
         """
         answer = self._asked_of_both("measure", candidate, reference, shapes, protocol=dict(protocol))
-        timing = Timing.from_json(answer)
+        with self._reading("measure"):
+            timing = Timing.from_json(answer)
         run = self._digest(reference), protocol.get("batch", 1), repr(_plain(shapes))
         return replace(timing, usual_ms=self._pace.usual_ms(run, timing))
 
@@ -136,8 +144,10 @@ class Device:
         `rounds` blocks of ten runs of each are profiled, after one that warms up. A free first axis becomes `batch`.
         """
         answer = self._asked_of_both("operators", candidate, reference, shapes, rounds=rounds, batch=batch)
-        both = [[Operator.from_json(o) for o in answer[role]["operators"]] for role in ("candidate", "reference")]
-        return both[0], both[1]
+        with self._reading("operators"):
+            of_each = [objects(mapping(answer, role), "operators", least=1) for role in ROLES]
+            candidates, references = ([Operator.from_json(fields) for fields in listed] for listed in of_each)
+        return candidates, references
 
     def memory(self, artifact: Path, shapes: Shapes | None = None, repeats: int = 3, batch: int = 1) -> Measurement:
         """Bytes by which resident memory peaks while a session is created and run, each time in a fresh process.
@@ -159,7 +169,8 @@ class Device:
             answer = self._ask(channel, "memory", model, shapes=_plain(shapes), batch=batch)
         finally:
             channel.close()
-        return float(answer["peak_bytes"])
+        with self._reading("memory"):
+            return number(answer, "peak_bytes")
 
     def close(self) -> None:
         """End the worker; a later request starts another."""
@@ -201,7 +212,8 @@ class Device:
             channel = self._start()
             try:
                 answer = self._ask(channel, "hello", core=self.options.core)
-                self._connection = channel, DeviceProfile.from_json(answer["profile"])
+                with self._reading("hello"):
+                    self._connection = channel, DeviceProfile.from_json(mapping(answer, "profile"))
             except WorkerDied as died:
                 raise DeviceUnreachable(f"cannot reach {self.name}: {died}") from died
             except BaseException:
@@ -221,24 +233,28 @@ class Device:
         return Channel([*options.command, *program], b"%d\n%s" % (len(source), source))
 
     def _load(self, channel: Channel, artifact: Path, slot: str) -> None:
-        digest = self._digest(artifact)
+        digest, size = self._digest(artifact), artifact.stat().st_size
         try:
-            self._ask(channel, "load", digest=digest, slot=slot)
+            answer = self._ask(channel, "load", digest=digest, slot=slot)
         except RequestRefused as refusal:
             if refusal.code != "unknown_model":
                 raise
-            self._ask(channel, "load", artifact.read_bytes(), digest=digest, slot=slot)
+            answer = self._ask(channel, "load", artifact.read_bytes(), digest=digest, slot=slot)
+        with self._reading("load"):
+            integer(answer, "model_bytes", low=size, high=size)
 
     def _ask(self, channel: Channel, op: str, payload: bytes = b"", **fields: Any) -> dict[str, Any]:
         """The answer; where another computer's worker measures there, once that is done, with the deadline anew.
 
         Nothing but whose turn it is is asked meanwhile: to send a model again and again would disturb the other.
         """
-        asked = time.monotonic()
+        asked, self._busy = time.monotonic(), ""
         while (answer := self._answer(channel, op, payload, **fields)) is None:
             while self._answer(channel, "turn") is None:
                 if time.monotonic() - asked > BUSY_SECONDS:
-                    raise DeviceUnreachable(f"{self.name}: others have been measuring there for {BUSY_SECONDS:.0f} s")
+                    raise DeviceUnreachable(
+                        f"{self.name}: others have been measuring there for {BUSY_SECONDS:.0f} s; {self._busy}"
+                    )
         return answer
 
     def _answer(self, channel: Channel, op: str, payload: bytes = b"", **fields: Any) -> dict[str, Any] | None:
@@ -246,10 +262,25 @@ class Device:
         request = {"op": op, "options": self.options.session, **fields}
         try:
             return channel.request(request, payload, seconds=self.options.deadline_seconds)
+        except AnswerMalformed as error:
+            raise AnswerMalformed(f"{self.name}: its answer to {op!r} is malformed: {error}") from error
         except RequestRefused as refusal:
+            if refusal.code == "host":
+                raise DeviceUnreachable(f"{self.name}: the worker there could not serve {op!r}: {refusal}") from refusal
             if refusal.code != "busy":
                 raise
+            if not self._busy:
+                _LOG.warning("waiting: %s (%s)", refusal, self.name)
+            self._busy = str(refusal)
             return None
+
+    @contextlib.contextmanager
+    def _reading(self, op: str) -> Iterator[None]:
+        """What is wrong with an answer, as an error that names the device and the request."""
+        try:
+            yield
+        except Malformed as error:
+            raise AnswerMalformed(f"{self.name}: its answer to {op!r} is malformed: {error}") from error
 
     def _digest(self, artifact: Path) -> str:
         key = (artifact.absolute(), *stamp_of(artifact))

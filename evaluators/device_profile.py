@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from .answers import integer, number, text, texts
+
 RELEVANT_FLAGS = {
     *("sse4_2", "avx", "avx2", "fma", "f16c", "avx_vnni", "avx512f", "avx512bw", "avx512vl", "avx512_vnni"),
     *("avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16"),
@@ -40,23 +42,24 @@ class DeviceProfile:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> DeviceProfile:
-        """The profile that a worker sent or `to_json` wrote; a missing key raises `KeyError`."""
+        """The profile that a worker sent or `to_json` wrote; `Malformed` for a field that is missing or cannot be."""
+        heat = {"temperature_celsius": 0.0, **fields}
         return cls(
-            cpu=str(fields["cpu"]),
-            flags=tuple(sorted(RELEVANT_FLAGS.intersection(fields["flags"]))),
-            machine=str(fields["machine"]),
-            system=str(fields["system"]),
-            cores=int(fields["cores"]),
-            memory_bytes=int(fields["memory_bytes"]),
-            python=str(fields["python"]),
-            numpy=str(fields["numpy"]),
-            onnxruntime=str(fields["onnxruntime"]),
-            providers=tuple(fields["providers"]),
-            governor=str(fields["governor"]),
-            frequency_mhz=float(fields["frequency_mhz"]),
-            temperature_celsius=float(fields.get("temperature_celsius", 0.0)),
-            load=float(fields["load"]),
-            cpu_clock_step_ns=int(fields["cpu_clock_step_ns"]),
+            cpu=text(fields, "cpu"),
+            flags=tuple(sorted(RELEVANT_FLAGS.intersection(texts(fields, "flags")))),
+            machine=text(fields, "machine"),
+            system=text(fields, "system"),
+            cores=integer(fields, "cores", high=1 << 16),
+            memory_bytes=integer(fields, "memory_bytes"),
+            python=text(fields, "python"),
+            numpy=text(fields, "numpy"),
+            onnxruntime=text(fields, "onnxruntime"),
+            providers=texts(fields, "providers"),
+            governor=text(fields, "governor"),
+            frequency_mhz=number(fields, "frequency_mhz", high=1e6),
+            temperature_celsius=number(heat, "temperature_celsius", low=-300.0, high=1e4),
+            load=number(fields, "load", high=1e6),
+            cpu_clock_step_ns=integer(fields, "cpu_clock_step_ns"),
         )
 
     def to_json(self) -> dict[str, Any]:

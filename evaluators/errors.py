@@ -11,6 +11,10 @@ class DeviceUnreachable(DeviceError):
     """No worker could be started there, or others kept it busy: whatever was to be measured is not at fault."""
 
 
+class AnswerMalformed(DeviceUnreachable):
+    """The worker serves the request and answers nonsense: program or connection there are broken, not the model."""
+
+
 class WorkerDied(DeviceError):
     """The worker's process ended, or its stream broke, before it had answered; a fresh worker may do better."""
 

@@ -159,6 +159,9 @@ def summarise(timing: Timing, protocol: LatencyProtocol) -> Latency:
     if not pairs:
         raise DeviceError("no pair of blocks was timed without interruption; is the device busy?")
     medians = np.array([[block.median_ms(clock) for block in pair] for pair in pairs])
+    if not (medians > 0).all():
+        raise DeviceError("runs took no time by the device's CPU clock, which is too coarse to time this model")
+    crowd += [f"{timing.beside} may have measured there, too"] if timing.beside else []
     crowd = [*([f"{dropped / total:.0%} of the runs were preempted"] if many_dropped else []), *crowd]
 
     def estimate(samples: NDArray[np.float64], unit: str) -> tuple[Measurement, list[str]]:

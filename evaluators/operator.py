@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .answers import Malformed, integers, number, objects, shown, text, texts
+
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
@@ -43,13 +45,15 @@ class Operator:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Operator:
-        """As a worker sends it."""
-        inputs, outputs = (tuple(map(_tensor, fields[key])) for key in ("inputs", "outputs"))
-        reads, writes = (tuple(map(str, fields[key])) for key in ("reads", "writes"))
-        name, kind, provider, domain = (str(fields[key]) for key in ("name", "op", "provider", "domain"))
-        return cls(name, kind, provider, inputs, outputs, reads, writes, domain, float(fields["us"]))
+        """As a worker sends it; `Malformed` for a field that is missing or cannot be."""
+        inputs, outputs = (tuple(map(_tensor, objects(fields, key))) for key in ("inputs", "outputs"))
+        reads, writes = (texts(fields, key) for key in ("reads", "writes"))
+        name, kind, provider, domain = (text(fields, key) for key in ("name", "op", "provider", "domain"))
+        return cls(name, kind, provider, inputs, outputs, reads, writes, domain, number(fields, "us"))
 
 
 def _tensor(fields: Mapping[str, Any]) -> Tensor:
-    (kind, shape), *_ = fields.items()
-    return Tensor(str(kind), tuple(int(size) for size in shape))
+    if len(fields) != 1:
+        raise Malformed(f"expected one type with its shape, got {shown(dict(fields))}")
+    kind = next(iter(fields))
+    return Tensor(kind, tuple(integers(fields, kind)))

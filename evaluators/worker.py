@@ -53,6 +53,7 @@ MAX_THREADS, MAX_INPUT_VALUES = 1024, 1 << 28
 MAX_PROTOCOL = {"max_seconds": 3600.0, "warmup_seconds": 600.0, "rounds": 1000.0, "batch": 65536.0, "seconds": 1e5}
 DEADLINE_MARGIN_SECONDS = 5.0
 TURN_SECONDS = 5.0  # or a quarter of what the request may take
+FOREIGN_SECONDS = 20.0  # for another user's worker: longer than a measurement takes, and all that anybody can keep us
 ALONE = "\0parefront-measures"  # an abstract socket: Linux's alone, in no folder, gone with its process
 
 RUNS_PER_BLOCK = 10
@@ -65,6 +66,8 @@ MIN_PAIRS = 6
 MARGIN_NS, MARGIN_SHARE = 5_000, 0.02
 # A CPU clock that steps in coarser units than this cannot tell a preempted run.
 COARSE_CLOCK_NS = 20_000
+
+CREDENTIALS, PEER = struct.Struct("3i"), getattr(socket, "SO_PEERCRED", 17)
 
 CLOCK = "/sys/devices/system/cpu/cpu{}/cpufreq/scaling_cur_freq"
 
@@ -108,6 +111,8 @@ def serve(source: BinaryIO, sink: BinaryIO, worker: Worker) -> int:
             return 2
         except RequestError as error:
             answer = {"ok": False, "code": error.code, "error": str(error)}
+        except (OSError, MemoryError) as error:  # this device's fault, not the model's: no folder, no room, no memory
+            answer = {"ok": False, "code": "host", "error": f"{type(error).__name__}: {error}"}
         except Exception as error:  # the boundary of the process: whatever went wrong is said, never kept
             message = f"{type(error).__name__}: {error}"
             answer = {"ok": False, "code": "internal", "error": message, "traceback": traceback.format_exc()}
@@ -183,22 +188,39 @@ def ending_at_deadline(header: Header) -> Iterator[None]:
         faulthandler.cancel_dump_traceback_later()
 
 
-@contextlib.contextmanager
-def alone(header: Header) -> Iterator[None]:
-    """No other worker measures on this device meanwhile, whichever computer has started it.
+class Turn:
+    """No other worker measures on this device meanwhile, whichever computer or user has started it.
 
-    Those that come from one computer wait there. Holds a name that only one process of a Linux network namespace can
-    have: nobody can connect to it, and it goes with its owner, however that ends. Where there are no such names, or
-    they are forbidden, goes ahead. Waits so briefly that the request has its time left; whoever asked asks again.
+    Those that come from one user on one computer wait there. Holds a name that only one process of a Linux network
+    namespace can have, which goes with its owner, however that ends. Where there are no such names, or they are
+    forbidden, goes ahead. Waits for workers of the same user so briefly that the request has its time left; whoever
+    asked asks again. Anybody can take the name, so that another user's worker is waited for once, and for
+    `FOREIGN_SECONDS`; then `beside` names it, and the measurement goes ahead beside it.
     """
-    waits = min(float(bounded(header).get("seconds") or math.inf) / 4, TURN_SECONDS)
-    waited = time.monotonic()
-    with contextlib.ExitStack() as held:
-        while not taken(held):
-            if time.monotonic() - waited > waits:
-                raise RequestError("busy", "others are measuring on this device")
-            time.sleep(0.005)
-        yield
+
+    def __init__(self) -> None:
+        self.ignored: set[tuple[int, int]] = set()
+        self.beside = ""
+
+    @contextlib.contextmanager
+    def taken(self, header: Header) -> Iterator[None]:
+        quarter = float(bounded(header).get("seconds") or math.inf) / 4
+        started, self.beside = time.monotonic(), ""
+        asks = sorted({0.0 if self.ignored else math.inf, min(quarter, TURN_SECONDS), min(quarter, FOREIGN_SECONDS)})
+        with contextlib.ExitStack() as held:
+            while not taken(held):
+                waited = time.monotonic() - started
+                if waited < asks[0]:
+                    time.sleep(0.005)
+                    continue
+                found, last = holder(), asks.pop(0) >= min(quarter, FOREIGN_SECONDS)
+                if found[0] == os.getuid() and waited >= min(quarter, TURN_SECONDS):
+                    raise RequestError("busy", f"{named(*found)} is measuring on this device")
+                if found in self.ignored or last:
+                    self.ignored.add(found)
+                    self.beside = named(*found)
+                    break
+            yield
 
 
 def taken(held: contextlib.ExitStack) -> bool:
@@ -207,11 +229,30 @@ def taken(held: contextlib.ExitStack) -> bool:
         return True
     with contextlib.ExitStack() as attempt:
         try:
-            attempt.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)).bind(ALONE)
+            name = attempt.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            name.bind(ALONE)
+            name.listen(1024)  # nothing is ever accepted: whoever waits asks the system who listens
         except OSError as error:
             return error.errno != errno.EADDRINUSE
         held.push(attempt.pop_all())
     return True
+
+
+def holder() -> tuple[int, int]:
+    """User and process that hold the name, as the system knows them; -1 and 0 where they do not listen."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+        asking.setblocking(False)
+        asking.connect(ALONE)
+        process, user, _ = CREDENTIALS.unpack(asking.getsockopt(socket.SOL_SOCKET, PEER, CREDENTIALS.size))
+        return user, process
+    return -1, 0
+
+
+def named(user: int, process: int) -> str:
+    """The holder in words."""
+    command = " ".join(read_text(f"/proc/{process}/cmdline").replace("\0", " ").split())
+    shown = f" ({command[:60]})" if command and user == os.getuid() else ""
+    return f"process {process} of user {user}{shown}" if process else "a process of another user"
 
 
 SCRATCH: list[str] = []
@@ -262,6 +303,7 @@ class Worker:
         self.models = Models()
         self.sessions: OrderedDict[tuple[str, str, str], Loaded] = OrderedDict()
         self.fresh = True
+        self.turn = Turn()
         self.operations: dict[str, Callable[[Header, bytes], Header]] = {
             "hello": self.hello,
             "load": self.load,
@@ -278,8 +320,8 @@ class Worker:
         operation = self.operations.get(str(header.get("op")))
         if operation is None:
             raise RequestError("op", f"unknown op {header.get('op')!r}; known: {', '.join(self.operations)}")
-        with contextlib.nullcontext() if header["op"] in {"hello", "bye"} else alone(header):
-            return operation(header, payload)
+        with contextlib.nullcontext() if header["op"] in {"hello", "bye"} else self.turn.taken(header):
+            return {**operation(header, payload), "beside": self.turn.beside}
 
     def hello(self, header: Header, payload: bytes) -> Header:
         """The device's profile; `core`, where given, pins this process to that CPU core first."""

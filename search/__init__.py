@@ -5,7 +5,7 @@ from .candidate import Candidate, Evaluator
 from .context import SamplerContext
 from .controller import search
 from .earlier import Earlier
-from .errors import EveryTrialFailed, NoCandidate, RunBusy, RunNotFound, SpaceExhausted
+from .errors import EveryTrialFailed, HostFailed, NoCandidate, RunBusy, RunNotFound, SpaceExhausted
 from .events import Done, Event, Finalising, Finished, OnEvent, Probed, Probing, Started, Warned
 from .front import Front
 from .hypervolume import hypervolume
@@ -31,6 +31,7 @@ __all__ = [
     "Finalising",
     "Finished",
     "Front",
+    "HostFailed",
     "Metric",
     "NoCandidate",
     "OnEvent",

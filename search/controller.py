@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 from optuna.trial import Trial
 
 from ..evaluators.errors import DeviceUnreachable
-from ..spaces import ConfigError, Infeasible, ParefrontError, Policy
+from ..spaces import ConfigError, Infeasible, ParefrontError, Policy, is_of_the_host
 from ..spaces.messages import one_line
 from .baseline import check_baseline
 from .candidate import Candidate, Evaluator
 from .context import SamplerContext
-from .errors import EveryTrialFailed, NoCandidate, SpaceExhausted
+from .errors import EveryTrialFailed, HostFailed, NoCandidate, SpaceExhausted
 from .events import Done, Event, Finished, Noted, OnEvent, Started
 from .finalise import finalise, make_sure_of_device
 from .front import Front
@@ -44,28 +44,45 @@ def search(run: Run, evaluator: Evaluator, on_event: OnEvent | None = None, rais
         evaluator: turns policies into candidates. Its ``baseline`` is called once in every session. Left open.
         on_event: called with every event, in this thread.
         raise_errors: whether an error of the evaluator ends the search, instead of the trial alone. A
-            ``ParefrontError`` always ends it, and so does a ``DeviceError`` where the device cannot measure the
-            uncompressed model any more; neither spoils the trial.
+            ``ParefrontError`` always ends it, and so do a failure of this machine, and a ``DeviceError`` where the
+            device cannot measure the uncompressed model any more; none of them spoils the trial.
 
     Returns:
         The front, measured again on the test split.
 
     Raises:
         EveryTrialFailed: where no trial is complete, or the first ten of this session failed.
+        HostFailed: where this machine fails: a folder of the run is gone, the disk is full, memory is short.
         RunBusy: where another process searches in this run.
         ConfigError: where the run's settings do not fit the evaluator.
     """
-    with run.lock():
-        session = _Session(run, evaluator, on_event or _ignore, raise_errors)
-        if run.finished and session.done >= run.settings.trials:
-            front = run.front
-            session.emit(Done(run.path, front))
-            return front
-        try:
-            return session.search()
-        except KeyboardInterrupt:
-            run.log(f"interrupted after {session.done} trials; the same command goes on from there")
+    try:
+        with run.lock():
+            return _search_alone(run, evaluator, on_event or _ignore, raise_errors)
+    except Exception as error:
+        if not is_of_the_host(error):
             raise
+        with suppress(OSError):
+            run.log(f"ended by the machine\n{traceback.format_exc()}")
+        raise HostFailed(
+            f"this machine failed, which spoils no trial: {one_line(error)}; mend that, and the same command goes on"
+        ) from error
+
+
+def _search_alone(run: Run, evaluator: Evaluator, on_event: OnEvent, raise_errors: bool) -> Front:
+    """The search of the only process that writes into the run."""
+    for folder in ("trials", "artifacts", "final"):  # copies of a run often come without its empty folders
+        (run.path / folder).mkdir(exist_ok=True)
+    session = _Session(run, evaluator, on_event, raise_errors)
+    if run.finished and session.done >= run.settings.trials:
+        front = run.front
+        session.emit(Done(run.path, front))
+        return front
+    try:
+        return session.search()
+    except KeyboardInterrupt:
+        run.log(f"interrupted after {session.done} trials; the same command goes on from there")
+        raise
 
 
 @dataclass
@@ -208,7 +225,7 @@ class _Session:
         except (ParefrontError, DeviceUnreachable):
             raise
         except Exception as error:
-            if self.raise_errors:
+            if self.raise_errors or is_of_the_host(error):
                 raise
             make_sure_of_device(self.run, self.evaluator, error)
             self.run.log(f"trial {trial.number} failed\n{traceback.format_exc()}")

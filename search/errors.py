@@ -22,6 +22,15 @@ class RunBusy(ParefrontError):
     exit_code: ClassVar[int] = 2
 
 
+class HostFailed(ParefrontError):
+    """The machine that searches has failed: a folder is gone, the disk is full, memory is short (exit code 2).
+
+    No trial is spoiled by it: the same command goes on once that is mended.
+    """
+
+    exit_code: ClassVar[int] = 2
+
+
 class EveryTrialFailed(ParefrontError):
     """No trial gave a candidate, or the first ten in a row failed (exit code 3)."""
 

@@ -7,7 +7,7 @@ import traceback
 from dataclasses import replace
 
 from ..evaluators.errors import DeviceError, DeviceUnreachable, RequestRefused
-from ..spaces import ParefrontError
+from ..spaces import ParefrontError, is_of_the_host
 from ..spaces.files import sha256_of
 from .candidate import Candidate, Evaluator
 from .errors import EveryTrialFailed
@@ -72,7 +72,7 @@ def _read(run: Run, evaluator: Evaluator, candidate: Candidate, raise_errors: bo
     except (ParefrontError, DeviceUnreachable):
         raise
     except Exception as error:
-        if raise_errors:
+        if raise_errors or is_of_the_host(error):
             raise
         make_sure_of_device(run, evaluator, error)
         run.log(f"{candidate.label} could not be measured again: {error}\n{traceback.format_exc()}")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..evaluators import DeviceProfile
+from ..spaces import masked
 from ..spaces.files import UnreadableFile
 
 MAY_CHANGE = ("search.trials", "search.keep_artifacts")
@@ -13,8 +14,8 @@ MAY_CHANGE = ("search.trials", "search.keep_artifacts")
 
 
 def config_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """The keys that two configs differ in, with both values; not those that may."""
-    before, after = flat(there), flat(here)
+    """The keys that two configs differ in, with both values; not those that may. Any secret equals any other."""
+    before, after = flat(masked(there)), flat(masked(here))
     before["order of devices"], after["order of devices"] = (
         ", ".join(devices) if isinstance(devices := config.get("devices") or {}, Mapping) else repr(devices)
         for config in (there, here)

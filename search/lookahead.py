@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..spaces import ConfigError, Policy
+from ..spaces import ConfigError, Policy, masked
 from .budget import Budget
 from .candidate import Candidate, Evaluator
 from .errors import NoCandidate
@@ -165,4 +165,5 @@ def _measured_alike(one: Run, other: Run) -> bool:
     there, here = other.environment, one.environment
     if profiles(there).keys() != profiles(here).keys() or device_differences(there, here):
         return False
-    return all(one.config.get(key) == other.config.get(key) for key in ("device", "devices", "latency"))
+    keys = ("device", "devices", "latency")
+    return all(masked(one.config.get(key)) == masked(other.config.get(key)) for key in keys)

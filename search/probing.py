@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from ..evaluators.errors import DeviceError, DeviceUnreachable
-from ..spaces import Choice, Infeasible, Knob, Layer, ParefrontError, Policy, SearchSpace
+from ..spaces import Choice, Infeasible, Knob, Layer, ParefrontError, Policy, SearchSpace, is_of_the_host
 from .candidate import Evaluator
 from .errors import EveryTrialFailed
 from .metrics import Named, is_timed, metric_key
@@ -166,6 +166,8 @@ class Prober:
         except (ParefrontError, DeviceUnreachable):
             raise
         except Exception as error:
+            if is_of_the_host(error):
+                raise
             self._on_failure(policy, error)
             self._failed.add(policy.digest)
             return isinstance(error, DeviceError), None

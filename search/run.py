@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from ..spaces import ConfigError, ParefrontError
+from ..spaces import ConfigError, ParefrontError, masked, masked_text
 from ..spaces.files import UnreadableFile, append_text, read_bytes, read_json, write_json, write_text
 from ..spaces.messages import first_line
 from .candidate import Candidate
@@ -40,7 +40,7 @@ class Run:
 
     Attributes:
         path: the folder, absolute.
-        config: the resolved config.
+        config: the resolved config; its secrets are masked where it was read from disk.
     """
 
     def __init__(self, path: Path, config: Mapping[str, Any]) -> None:
@@ -94,6 +94,8 @@ class Run:
     def resume_or_create(cls, name: str | Path, config: Mapping[str, Any], root: str | Path = "runs") -> Run:
         """Open the run of that name where there is one, else create it. A changed number of trials is taken over.
 
+        Passwords and tokens are written masked, and any equals any other: those that are used come from ``config``.
+
         Raises:
             ConfigError: where the run was made with another config, naming the first key that differs.
         """
@@ -103,7 +105,7 @@ class Run:
             return cls.create(name, config, root)
         run, wanted = cls.open(name, root), cls(path, _plain(config))
         run.check_config(config)
-        if flat(run.config) != flat(wanted.config):
+        if flat(masked(run.config)) != flat(masked(wanted.config)) or masked(run.config) != run.config:
             with wanted.lock():
                 wanted._write_config()
         return wanted
@@ -252,7 +254,8 @@ class Run:
 
     def log(self, message: str) -> None:
         """Append to ``log.txt``, with the time."""
-        append_text(self.path / "log.txt", f"{time.strftime('%Y-%m-%d %H:%M:%S')} {message.rstrip()}\n")
+        line = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {masked_text(message.rstrip())}\n"
+        append_text(self.path / "log.txt", line)
 
     def write_record(self, record: TrialRecord) -> None:
         write_json(self.path / "trials" / f"{record.number:06d}.json", record.to_json(self.path))
@@ -307,7 +310,7 @@ class Run:
         return self.path / "final" / f"{'again-' if twice else ''}{name}.json"
 
     def _write_config(self) -> None:
-        write_text(self.path / "config.yaml", _dump(self.config))
+        write_text(self.path / "config.yaml", _dump(masked(self.config)))
 
 
 def quality_in(environment: Mapping[str, Any]) -> Metric:

@@ -14,7 +14,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..spaces import ConfigError, Policy
+from ..spaces import ConfigError, Policy, masked_text
 from ..spaces.messages import one_line
 from .budget import Budget
 from .candidate import Candidate
@@ -87,7 +87,7 @@ class RunStudy:
             if _unrecorded(finished, recorded):
                 file.close()
                 raise ConfigError(
-                    f"search.storage: the study {folder.name!r} is of another run; give this run another name"
+                    f"the study {folder.name!r} in {masked_text(url)} is of another run; give this run another name"
                 )
             self._go_on(file, finished)
             return []

@@ -1,7 +1,7 @@
 """What may change: trace a model into a graph, find coupled channels and knobs, and make policies of them."""
 
 from .emission import Builder, Emittable, layer_node
-from .errors import ConfigError, Infeasible, ParefrontError, TaskError, TraceError
+from .errors import ConfigError, Infeasible, ParefrontError, TaskError, TraceError, is_of_the_host
 from .flow import labels_of, op_of
 from .graph import ChannelGroup, Exclusion, Layer, ModelGraph, Node, Slice, Window
 from .groups import cut
@@ -22,6 +22,7 @@ from .layers import (
     origin_of,
     weight_matrix,
 )
+from .masking import MASK, masked, masked_command, masked_text
 from .ops import Op
 from .packing import is_packed, mark_packed, packed
 from .parts import layer_of, replace_layer
@@ -32,6 +33,7 @@ from .task import Dataset, Task
 from .trace import Traced, describe, output_shape, trace
 
 __all__ = [
+    "MASK",
     "WEIGHTED",
     "Builder",
     "ChannelGroup",
@@ -64,6 +66,7 @@ __all__ = [
     "duplicate",
     "input_origin_of",
     "is_grouped",
+    "is_of_the_host",
     "is_packed",
     "join_layers",
     "keep_outputs",
@@ -71,6 +74,9 @@ __all__ = [
     "layer_node",
     "layer_of",
     "mark_packed",
+    "masked",
+    "masked_command",
+    "masked_text",
     "norm_of",
     "onnx_pads",
     "op_of",

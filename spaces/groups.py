@@ -15,6 +15,7 @@ import torch_pruning as tp
 from torch import Tensor, fx, nn
 
 from .coupling import MOVING, Ends, end_behind, mover_before, mover_behind, traceable
+from .errors import is_of_the_host
 from .flow import labels_of, op_of
 from .graph import ChannelGroup, Exclusion, ModelGraph, Slice
 from .layers import WEIGHTED, is_grouped, keep_inputs, keep_outputs
@@ -37,8 +38,9 @@ def find_groups(
         try:
             dependencies = _dependency_graph(followed.net, example)
             break
-        except Exception:
-            continue
+        except Exception as error:
+            if is_of_the_host(error):
+                raise
     else:
         reason = "which of the network's channels go together cannot be traced, so none of them can be pruned"
         return (), tuple(Exclusion(layer.name, reason) for layer in graph.layers)
@@ -230,12 +232,16 @@ def _failure(
         gap = float((got - expected).abs().max()) / (float(expected.abs().max()) or 1.0)
         if not mixed and gap > 1e-3:
             return elsewhere
-    except Exception:
+    except Exception as error:
+        if is_of_the_host(error):
+            raise
         return _stuck(pruned, run.at)
     try:
         if prove is not None:
             prove(pruned, example)
-    except Exception:
+    except Exception as error:
+        if is_of_the_host(error):
+            raise
         return (
             f"pruned alone, it gives no ONNX file that computes the same{f' ({mover} lies behind it)' if mover else ''}"
         )

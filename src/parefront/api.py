@@ -10,7 +10,8 @@ from rich.console import Console
 
 from .config import parse_config
 from .search import Run
-from .session import IN_PYTHON, Job, run_folder
+from .session import IN_PYTHON, Job, interrupted, run_folder
+from .signals import interruptible
 from .spaces import Task
 from .terminal import view_for
 
@@ -54,6 +55,7 @@ def compress(
             another device.
         TaskError: where model, data and metric do not fit together.
         EveryTrialFailed: where no candidate could be measured.
+        KeyboardInterrupt: at Ctrl-C, SIGTERM or SIGHUP; all trials that are done are kept.
     """
     sections = {"compress": compress, "device": device, "devices": devices, "latency": latency}
     mapping: dict[str, Any] = {
@@ -66,10 +68,14 @@ def compress(
     config = parse_config(mapping, "parefront.compress")
     folder = run_folder(run if run is not None else type(task.model).__name__.lower(), Path("runs"))
     job = Job(config, lambda: task, folder, config.resolved())
-    if run is None:
-        job = job.in_folder_of_its_own()
-    with view_for(Console(quiet=not progress), job.run.name) as view:
-        return job.search(view.phase, view.event)
+    try:
+        with interruptible():
+            if run is None:
+                job = job.in_folder_of_its_own()
+            with view_for(Console(quiet=not progress), job.run.name) as view:
+                return job.search(view.phase, view.event)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(interrupted(job.run, "call")) from None
 
 
 def _plain(section: Mapping[str, Any]) -> dict[str, Any]:

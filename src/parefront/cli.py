@@ -6,14 +6,14 @@ import io
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from enum import StrEnum
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
 
 from . import __version__
+from .signals import interruptible
 
 app = typer.Typer(
     name="parefront",
@@ -28,11 +28,6 @@ USAGE, DEVICE_UNREACHABLE, INTERRUPTED, BUG = 2, 5, 130, 1
 """Exit codes; 3 (every trial failed) and 4 (no candidate within the budget) come with their errors."""
 
 _UsageError = cast(type[Exception], typer.BadParameter.__base__)
-
-
-class Executor(StrEnum):
-    LOCAL = "local"
-    RAY = "ray"
 
 
 ConfigFile = Annotated[
@@ -66,23 +61,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a character that the terminal lacks is no reason to stop
     try:
-        result = app([a for a in given if a != "--debug"], prog_name="parefront", standalone_mode=False)
+        with interruptible():
+            result = app([a for a in given if a != "--debug"], prog_name="parefront", standalone_mode=False)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if debug:
             traceback.print_exc()
+        from .spaces.masking import masked_text
+
         message, code = message_of(error)
         colour = ("\033[1;31m", "\033[0m") if sys.stderr.isatty() else ("", "")
-        print(f"{colour[0]}error:{colour[1]} {message}", file=sys.stderr)
+        with suppress(OSError):  # of a terminal that is gone
+            print(f"{colour[0]}error:{colour[1]} {masked_text(message)}", file=sys.stderr)
         return code
     return result if isinstance(result, int) else 0
 
 
-def message_of(error: Exception) -> tuple[str, int]:
+def message_of(error: BaseException) -> tuple[str, int]:
     """The message and the exit code of an error."""
     from .evaluators.errors import DeviceError
-    from .spaces.errors import ParefrontError
+    from .spaces.errors import ParefrontError, is_of_the_host
     from .spaces.messages import one_line
 
     if isinstance(error, ParefrontError):
@@ -92,8 +91,10 @@ def message_of(error: Exception) -> tuple[str, int]:
     if isinstance(error, _UsageError):
         said = cast(Any, error).format_message().rstrip(".")
         return f"{said} (see parefront --help)", USAGE
-    if isinstance(error, OSError):
+    if is_of_the_host(error):
         return one_line(error), USAGE
+    if isinstance(error, SystemExit):
+        return f"the task's code ended the process with sys.exit({error.code!r}); expected a result, or an error", USAGE
     return f"{one_line(error)} (this is a bug in parefront, or in the task's code; --debug shows where)", BUG
 
 
@@ -140,14 +141,11 @@ def search(
         int | None, typer.Option(min=1, help="Policies to try, those of earlier sessions included.")
     ] = None,
     set_: Set = None,
-    executor: Annotated[Executor, typer.Option(help="Where candidates are evaluated.")] = Executor.LOCAL,
 ) -> None:
     """Search compressed versions of the model that CONFIG.yaml names, into runs/NAME.
 
     Stopped or killed, the same command goes on from there. Ends with the front.
     """
-    if executor is Executor.RAY:
-        raise typer.BadParameter("--executor ray is not available yet in this version; leave it out")
     with _starting():
         from .commands import run_search
     overrides = [*(set_ or ()), *([f"search.trials={trials}"] if trials is not None else ())]

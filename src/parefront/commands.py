@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -15,7 +16,7 @@ from .cli import INTERRUPTED
 from .config import load_config
 from .profile import profile_json, profile_tables
 from .search import Candidate, Front, NoCandidate, Run, Warned
-from .session import Job, within
+from .session import Job, interrupted, within
 from .spaces import ConfigError
 from .tables import describe, front_plot, front_table
 from .terminal import ascii_only, view_for
@@ -40,8 +41,8 @@ def drive(job: Job) -> int:
         with view_for(console, job.run.name) as view:
             run = job.search(view.phase, view.event)
     except KeyboardInterrupt:
-        done = len(list(job.run.glob("trials/*.json")))
-        print(f"interrupted after {plural(done, 'trial')}; the same command goes on from there", file=sys.stderr)
+        with suppress(OSError):  # of a terminal that is gone
+            print(interrupted(job.run, "command"), file=sys.stderr)
         return INTERRUPTED
     done = sum(run.counts.values())
     if done == before and done >= run.settings.trials:

@@ -18,7 +18,7 @@ from .search import Budget, SearchSettings, sampler_names
 from .search.metrics import device_of
 from .search.samplers import check_options
 from .search.timer import longer
-from .spaces import ConfigError
+from .spaces import MASK, ConfigError
 from .spaces.messages import did_you_mean
 from .yaml_mapping import OVERRIDE, override, read_yaml_mapping
 
@@ -201,6 +201,7 @@ def parse_config(mapping: Mapping[str, Any], source: str, overridden: Sequence[s
     """
     try:
         config = Config.model_validate({key: value for key, value in mapping.items() if value is not None})
+        _refuse_masked(config.resolved(), source)
         key, problem = next(_unknown_names(config), ("", ""))
     except ValidationError as error:
         problem, key = explain(error, Config)
@@ -216,10 +217,25 @@ def parse_device(mapping: Mapping[str, Any], source: str) -> DeviceConfig:
     Raises:
         ConfigError: one line that names the source, the key and what was expected.
     """
+    _refuse_masked({"device": dict(mapping)}, source)
     try:
         return DeviceConfig.model_validate(dict(mapping))
     except ValidationError as error:
         raise ConfigError(f"{source}: {explain(error, DeviceConfig)[0]}") from None
+
+
+def _refuse_masked(config: Mapping[str, Any], source: str) -> None:
+    """What a run has masked when it wrote its config cannot be used from there."""
+    devices = {"device": config.get("device"), **{f"devices.{n}": d for n, d in (config.get("devices") or {}).items()}}
+    read = {
+        f"{key}.{part}": (d or {}).get(part) for key, d in devices.items() for part in ("command", "provider_options")
+    }
+    for key, value in {**read, "search.storage": (config.get("search") or {}).get("storage")}.items():
+        if MASK in str(value):
+            raise ConfigError(
+                f"{source}: the secret in {key} is masked ({MASK}), as in the config that a run keeps; "
+                "give the real one, as in the config that the run was made with"
+            )
 
 
 def _unknown_names(config: Config) -> Iterator[tuple[str, str]]:

@@ -21,7 +21,7 @@ from .search import sampler_names
 from .units import size
 
 PACKAGES = ("torch", "torchvision", "onnx", "onnx-ir", "onnxruntime", "onnxscript", "optuna", "torch-pruning", "numpy")
-EXTRAS = {"ray": ("ray", "searches on a cluster"), "test": ("pytest", "Parefront's own tests")}
+EXTRAS = {"test": ("pytest", "Parefront's own tests")}
 BUSY_LOAD = 0.5
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from .spaces import masked, masked_text
 from .spaces.messages import did_you_mean
 
 
@@ -69,5 +70,5 @@ def _expectation(message: str) -> str:
 
 
 def _short(value: object, limit: int = 60) -> str:
-    text = repr(value)
+    text = masked_text(repr(masked(value)))
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -59,9 +59,9 @@ def _import_file(path: Path) -> ModuleType:
     sys.modules[name] = module  # dataclasses and pickle look a class's module up there
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise TaskError(f"task: importing {path} failed: {one_line(error)}") from error
+        raise TaskError(f"task: importing {path} failed: {_what(error)}") from error
     return module
 
 
@@ -72,8 +72,8 @@ def _import_module(name: str) -> ModuleType:
         if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
             raise ConfigError(f"task: there is no module {name!r}; a file is named with its .py") from error
         raise TaskError(f"task: importing {name} failed: {one_line(error)}") from error
-    except Exception as error:
-        raise TaskError(f"task: importing {name} failed: {one_line(error)}") from error
+    except (Exception, SystemExit) as error:
+        raise TaskError(f"task: importing {name} failed: {_what(error)}") from error
 
 
 def _find(module: ModuleType, name: str, place: str) -> Callable[[], object]:
@@ -92,5 +92,12 @@ def _call(function: Callable[[], object], name: str) -> object:
         return function()
     except (ConfigError, TaskError):
         raise
-    except Exception as error:
-        raise TaskError(f"task: {name}() raised {one_line(error)}") from error
+    except (Exception, SystemExit) as error:
+        raise TaskError(f"task: {name}() raised {_what(error)}") from error
+
+
+def _what(error: BaseException) -> str:
+    """The error in one line; a task that ends the process has made none."""
+    if isinstance(error, SystemExit):
+        return f"SystemExit({error.code!r}): sys.exit ends the process; return a parefront.Task, or raise an error"
+    return one_line(error)

@@ -13,7 +13,7 @@ from .measuring import read_device
 from .search import Run, replayed
 from .search.identity import device_differences, profiles
 from .session import IN_PYTHON, Job, reachable, run_folder
-from .spaces import ConfigError
+from .spaces import ConfigError, masked, masked_text
 
 
 def run_retarget(name: str, device: Sequence[str], new: str | None, promising: bool) -> int:
@@ -38,7 +38,7 @@ def run_retarget(name: str, device: Sequence[str], new: str | None, promising: b
     before = next(iter((source.config.get("devices") or {}).values()), source.config.get("device") or {})
     place = read_device(device).model_dump(mode="json") if device else before
     slug = _slug(device)
-    if place == before:
+    if masked(place) == masked(before):
         slug = _slug([_another_machine(source, place)])
         if not slug:
             raise ConfigError(
@@ -78,4 +78,4 @@ def _another_machine(source: Run, place: Mapping[str, Any]) -> str:
 
 def _slug(device: Sequence[str]) -> str:
     """``threads-2`` for ``threads=2``."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", "-".join(device)).strip("-").lower()[:40]
+    return re.sub(r"[^A-Za-z0-9]+", "-", "-".join(map(masked_text, device))).strip("-").lower()[:40]

@@ -19,7 +19,8 @@ from .search.events import Noted
 from .search.fingerprint import Fingerprint
 from .search.identity import profiles
 from .search.run_folder import is_free
-from .spaces import ConfigError, Task
+from .spaces import ConfigError, Task, TaskError
+from .units import plural
 from .validate import check_task
 
 if TYPE_CHECKING:
@@ -71,6 +72,10 @@ class Job:
             ConfigError: where the run was made with another config or another model.
             TaskError: where the task does not fit together.
         """
+        with _no_exit():
+            return self._search(on_phase, on_event)
+
+    def _search(self, on_phase: OnPhase, on_event: OnEvent) -> Run:
         run, fingerprint = self._existing(), None
         on_phase("loading the task")
         task = self.task()
@@ -199,6 +204,17 @@ def search_settings(config: Config, task: Task) -> SearchSettings:
     return SearchSettings.from_config(config.resolved(), quality_metric(task))
 
 
+@contextmanager
+def _no_exit() -> Iterator[None]:
+    """A dataset, a model or a metric that calls ``sys.exit`` would end the search as if it were done."""
+    try:
+        yield
+    except SystemExit as error:
+        raise TaskError(
+            f"task: its model, data or metric called sys.exit({error.code!r}), which ends the process; raise an error"
+        ) from error
+
+
 def make_evaluator(config: Config, task: Task, on_phase: OnPhase) -> TaskEvaluator:
     """What turns policies into measured candidates."""
     from .search.evaluate import TaskEvaluator
@@ -256,6 +272,13 @@ def default_run(config: Path, root: Path) -> Path:
         return path.parent
     folder = path.parent.name or "run"
     return (root / (folder if path.stem in PLAIN_NAMES else f"{folder}-{path.stem}")).resolve()
+
+
+def interrupted(run: Path, what: str) -> str:
+    """The line for who has stopped a search; ``what`` goes on with it."""
+    return (
+        f"interrupted after {plural(len(list(run.glob('trials/*.json'))), 'trial')}; the same {what} goes on from there"
+    )
 
 
 def free_name(run: Path) -> str:

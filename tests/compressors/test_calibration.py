@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -12,6 +10,7 @@ from torch import Tensor, fx, nn
 from parefront.compressors import Calibration, calibration
 from parefront.testing import Specimen, specimen
 
+from ..clocks import HandClock
 from ..flat import chain, conv, flatten, images, op, pooled, relu
 
 
@@ -91,12 +90,14 @@ def test_a_costly_network_is_repaired_on_fewer_images(monkeypatch: pytest.Monkey
         assert len(Calibration(net, inputs).compensation_inputs) == count
 
 
-def test_forward_passes_are_timed() -> None:
+def test_forward_passes_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = HandClock()
+    monkeypatch.setattr(calibration, "time", clock)
     data = Calibration(specimen("plain").net, images(2, 3, 16, 16))
     for _ in range(2):
         with data.forward():
-            time.sleep(0.01)
-    assert 0.02 <= data.forward_seconds < 1
+            clock.sleep(0.01)
+    assert data.forward_seconds == pytest.approx(0.02)
 
 
 def test_a_layer_before_an_operator_without_a_gradient_has_no_taylor_score() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import time
 
 import numpy as np
 import pytest
 
 from parefront.compressors.kmeans import centroids_of, nearest
+
+from ..clocks import times_as_long
 
 
 def values(count: int, seed: int = 0) -> np.ndarray:
@@ -69,8 +70,6 @@ def test_clusters_that_end_up_empty_are_left_out() -> None:
     assert len(centroids) < 16
 
 
-def test_a_layer_of_36864_weights_takes_milliseconds() -> None:
+def test_a_layer_of_36864_weights_takes_a_few_sorts_of_it() -> None:
     given = values(36864)
-    started = time.process_time()
-    centroids_of(given, 256)
-    assert time.process_time() - started < 0.2
+    assert times_as_long(lambda: centroids_of(given, 256), lambda: np.sort(given)) < 150, "about 15"

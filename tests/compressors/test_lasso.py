@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 import scipy.optimize
@@ -15,6 +13,7 @@ from parefront.compressors.criteria import importance
 from parefront.compressors.lasso import RIDGE, entry_penalties, group_gram
 from parefront.spaces import ChannelGroup, Slice
 
+from ..clocks import times_as_long
 from ..flat import chain, conv, flatten, images, relu
 from .conftest import MakeBench
 
@@ -79,15 +78,10 @@ def test_a_channel_that_repeats_others_is_as_good_as_they_are() -> None:
     assert entry_penalties(np.zeros((3, 3))).tolist() == [0, 0, 0]
 
 
-@pytest.mark.parametrize(("channels", "seconds"), [(64, 0.02), (512, 0.5)])
-def test_a_path_is_found_quickly(channels: int, seconds: float) -> None:
+@pytest.mark.parametrize("channels", [64, 512])
+def test_a_path_takes_a_few_decompositions_of_its_matrix(channels: int) -> None:
     gram = gram_of(channels, 0.5)
-    taken = []
-    for _ in range(3):
-        started = time.process_time()
-        entry_penalties(gram)
-        taken.append(time.process_time() - started)
-    assert min(taken) < 5 * seconds, "with room for machines that are busy"
+    assert times_as_long(lambda: entry_penalties(gram), lambda: np.linalg.svd(gram), repeats=3) < 30, "about 5"
 
 
 def contributions(layer: nn.Module, source: Tensor, channels: int) -> Tensor:

@@ -24,8 +24,9 @@ else:  # as on a device: the one file alone
     import worker
 
 LONGEST_SECONDS = 10.0
+"""Of CPU, for a case: however busy the machine is, one that hangs takes more, or all of the test's time."""
 CODES = {"stream", "version", "op", "unknown_model", "digest", "model", "provider", "shape", "type", "run", "core"}
-CODES |= {"runtime", "internal", "not_fresh", "bounds"}
+CODES |= {"runtime", "internal", "not_fresh", "bounds", "host"}
 OPTIONS = {"threads": 1, "spinning": False, "providers": ["CPUExecutionProvider"], "optimisation": "disable_all"}
 PROTOCOL = {"min_samples": 2, "min_seconds": 0.0, "max_seconds": 0.001, "half_width": 9.0, "warmup_seconds": 0.0}
 VALUES: list[Any] = [
@@ -41,10 +42,10 @@ def main(model: Path, first: int, last: int) -> None:
     for seed in range(first, last):
         print("begin", seed, flush=True)
         stream = conversation(random.Random(seed), source)
-        sink, started = io.BytesIO(), time.monotonic()
+        sink, started = io.BytesIO(), time.process_time()
         status = worker.serve(io.BytesIO(stream), sink, worker.Worker())
         assert status in (0, 2), (seed, status)
-        assert time.monotonic() - started < LONGEST_SECONDS, seed
+        assert time.process_time() - started < LONGEST_SECONDS, seed
         check_answers(seed, sink.getvalue())
         assert set(os.listdir()) == before, (seed, set(os.listdir()) - before)
         print("done", seed, flush=True)

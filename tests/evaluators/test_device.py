@@ -24,7 +24,7 @@ from parefront.evaluators import lock, run_outputs, worker
 from parefront.evaluators.device import Device, DeviceOptions
 from parefront.evaluators.device_profile import DeviceProfile
 from parefront.evaluators.errors import DeviceError, DeviceUnreachable, RequestRefused
-from parefront.evaluators.latency import LatencyProtocol
+from parefront.evaluators.latency import LatencyProtocol, summarise
 from parefront.evaluators.timing import Timing
 
 QUICK = LatencyProtocol(min_samples=8, min_seconds=0.01, max_seconds=0.03, warmup_seconds=0.01).for_worker()
@@ -140,11 +140,19 @@ def test_the_worker_ends_with_its_device() -> None:
     ],
 )
 def test_an_unreachable_device_raises_one_clear_line(options: DeviceOptions, says: str) -> None:
-    started = time.monotonic()
     with Device(options) as device, pytest.raises(DeviceError, match=says) as raised:
         _ = device.profile
     assert "\n" not in str(raised.value)
-    assert time.monotonic() - started < 20
+
+
+def test_an_error_of_a_device_does_not_tell_its_password() -> None:
+    options = DeviceOptions(
+        ("sh", "-c", "echo cannot log in with --password s3cret >&2; exit 5", "sshpass", "-p", "s3cret")
+    )
+    with Device(options) as device, pytest.raises(DeviceUnreachable) as raised:
+        _ = device.profile
+    assert "s3cret" not in str(raised.value)
+    assert "sshpass -p *** " in device.name + " "
 
 
 def test_a_python_without_onnxruntime_is_told_what_to_install(tmp_path: Path) -> None:
@@ -199,7 +207,7 @@ def test_a_file_that_was_replaced_is_loaded_again(device: Device, tmp_path: Path
 
 
 def test_a_silent_worker_is_given_up_at_the_deadline(conv_net: ConvNet) -> None:
-    with Device(DeviceOptions(deadline_seconds=10)) as device:
+    with Device(DeviceOptions(deadline_seconds=60)) as device:
         _ = device.profile
         os.kill(worker_pid(device), signal.SIGSTOP)
         device.options = DeviceOptions(deadline_seconds=0.3)
@@ -280,7 +288,7 @@ def test_a_measurement_that_waits_goes_before_the_next_step_of_work(
     held = 0
     try:
         for _ in range(5):
-            with lock.exclusive("pi", seconds=1.0):
+            with lock.exclusive("pi", seconds=60):
                 held += 1
     finally:
         stop.set()
@@ -297,7 +305,7 @@ def test_a_process_forked_meanwhile_does_not_keep_the_lock(monkeypatch: pytest.M
             time.sleep(60)
             os._exit(0)
     try:
-        with lock.exclusive("pi", seconds=0.5):
+        with lock.exclusive("pi", seconds=30):
             assert os.waitpid(child, os.WNOHANG) == (0, 0), "the child has ended, so this shows nothing"
     finally:
         os.kill(child, signal.SIGKILL)
@@ -319,7 +327,7 @@ def test_accuracy_runs_pause_while_somebody_measures_here(
         thread = threading.Thread(target=score)
         thread.start()
         assert not done.wait(0.5)
-    assert done.wait(10)
+    assert done.wait(120)
     thread.join()
 
 
@@ -329,11 +337,42 @@ def test_the_lock_is_held_while_measuring(monkeypatch: pytest.MonkeyPatch, tmp_p
         assert device.profile
         assert not list(tmp_path.iterdir())
         device.time(conv_net(), conv_net(), QUICK)
-    gate_and_lock = list(tmp_path.iterdir())
+    (folder,) = tmp_path.iterdir()
+    gate_and_lock = list(folder.iterdir())
     assert len(gate_and_lock) == 2
+    assert {stat.S_IMODE(path.stat().st_mode) for path in gate_and_lock} == {0o600}
     for path in gate_and_lock:
         with path.open() as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_folder_that_others_can_write_into_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    place = tmp_path / f"parefront-{os.getuid()}"
+    place.mkdir()
+    place.chmod(0o777)
+    with (
+        pytest.raises(DeviceUnreachable, match="is in the way: expected a folder that this user alone"),
+        lock.shared("pi"),
+    ):
+        pass
+    place.rmdir()
+    place.symlink_to(tmp_path)
+    with pytest.raises(DeviceUnreachable, match="is in the way"), lock.shared("pi"):
+        pass
+
+
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="the system does not tell who holds a lock")
+def test_a_wait_says_whom_it_waits_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(lock, "SAY_SECONDS", 0.02)
+    refused = pytest.raises(DeviceUnreachable, match=f"process {os.getpid()} \\(.*pytest.* holds ")
+    with lock.exclusive("pi"), refused, lock.shared("pi", seconds=0.1):
+        pass
+    assert caplog.records[0].message.startswith(f"waiting for process {os.getpid()} (")
+    assert len(caplog.records) == 1
 
 
 on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="abstract sockets are Linux's")
@@ -346,12 +385,13 @@ def somebody_measures() -> Iterator[socket.socket]:
         for _ in range(6000):
             with contextlib.suppress(OSError):
                 name.bind(worker.ALONE)
+                name.listen(1024)
                 break
             time.sleep(0.01)
         yield name
 
 
-DEADLINE = 4.0
+DEADLINE = 6.0
 
 
 @on_linux
@@ -371,7 +411,7 @@ def test_a_worker_waits_while_another_computers_measures_there(
     thread.start()
     assert not done.wait(1.25 * DEADLINE), "and its deadline counts from when it is served"
     somebody_measures.close()
-    assert done.wait(30)
+    assert done.wait(120)
     thread.join()
 
 
@@ -404,7 +444,34 @@ def test_who_waits_too_long_is_told_and_no_model_is_blamed(
     monkeypatch.setattr("parefront.evaluators.device.BUSY_SECONDS", 1.0)
     with (
         Device(DeviceOptions(deadline_seconds=2.0)) as device,
-        pytest.raises(DeviceUnreachable, match="this machine: others have been measuring there for 1 s") as told,
+        pytest.raises(
+            DeviceUnreachable, match=rf"measuring there for 1 s; process {os.getpid()} of user \d+ \("
+        ) as told,
     ):
         device.time(conv_net(), conv_net(), QUICK)
     assert not isinstance(told.value, RequestRefused)
+
+
+@pytest.fixture
+def a_squatter() -> Iterator[None]:
+    """Holds the name and tells nobody who it is, as a process of another user may."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as name:
+        for _ in range(6000):
+            with contextlib.suppress(OSError):
+                name.bind(worker.ALONE)
+                break
+            time.sleep(0.01)
+        yield
+
+
+@pytest.mark.usefixtures("a_squatter")
+@on_linux
+def test_another_users_process_keeps_nobody_from_measuring_but_makes_it_noisy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, conv_net: ConvNet
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with Device(DeviceOptions(deadline_seconds=4.0)) as device:
+        timing = device.time(conv_net(), conv_net(), QUICK)
+    latency = summarise(timing, LatencyProtocol())
+    assert latency.noisy
+    assert "a process of another user may have measured there, too" in latency.why_noisy

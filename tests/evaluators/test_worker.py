@@ -18,6 +18,7 @@ import pytest
 
 from parefront.evaluators import worker
 
+from ..clocks import HandClock
 from . import fuzz
 
 OPTIONS = {"threads": 1, "spinning": False, "providers": ["CPUExecutionProvider"]}
@@ -43,7 +44,7 @@ def frame(header: bytes | dict[str, Any], payload: bytes = b"") -> bytes:
 def converse(sent: bytes) -> tuple[list[dict[str, Any]], int]:
     """Everything that a worker answers to these bytes, and its exit status."""
     program = [sys.executable, str(Path(worker.__file__))]
-    done = subprocess.run(program, input=sent, capture_output=True, timeout=30)
+    done = subprocess.run(program, input=sent, capture_output=True, timeout=300)
     answers, rest = [], done.stdout
     while rest:
         magic, length = worker.PREFIX.unpack_from(rest)
@@ -90,7 +91,7 @@ def test_nothing_but_frames_is_written_to_the_real_stdout() -> None:
     source = f"import os, sys; sys.path.append({str(Path(worker.__file__).parent)!r})\n"
     source += "import worker; sink = worker.claim_stdout()\n"
     source += "print('stray'); os.write(1, b'stray'); worker.write_frame(sink, {'ok': True})"
-    done = subprocess.run([sys.executable, "-c", source], capture_output=True, check=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, check=True, timeout=300)
     assert done.stdout == worker.PREFIX.pack(worker.MAGIC, 12) + b'{"ok": true}'
     assert done.stderr.count(b"stray") == 2
 
@@ -213,21 +214,25 @@ def test_memory_is_measured_in_a_fresh_worker_only(model: bytes) -> None:
     assert loaded["code"] == "not_fresh"
 
 
-def test_a_preempted_run_is_told_by_its_clocks() -> None:
+def test_a_preempted_run_is_told_by_its_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = HandClock(cpu_share=0.25)
+    monkeypatch.setattr(worker, "time", clock)
 
     def interrupted() -> None:
-        time.sleep(0.001)
+        clock.sleep(0.001)
 
-    block = worker.time_block(interrupted, 4, time.thread_time_ns, drops=True)
+    block = worker.time_block(interrupted, 4, clock.thread_time_ns, drops=True)
     assert block["kept"] == [0, 0, 0]
-    assert worker.block_median(block) < 1_000_000  # of the CPU times
-    assert worker.time_block(interrupted, 4, time.thread_time_ns, drops=False)["kept"] == [1, 1, 1]
+    assert worker.block_median(block) == 250_000, "of the CPU times"
+    assert worker.time_block(interrupted, 4, clock.thread_time_ns, drops=False)["kept"] == [1, 1, 1]
 
 
-def test_slow_models_get_shorter_blocks_and_fewer_pairs() -> None:
+def test_slow_models_get_shorter_blocks_and_fewer_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = HandClock()
+    monkeypatch.setattr(worker, "time", clock)
 
     def slow() -> None:
-        time.sleep(0.012)
+        clock.sleep(0.012)
 
     protocol = {**PROTOCOL, "max_seconds": 0.05, "min_seconds": 0.05, "warmup_seconds": 0.0}
     timed = worker.time_pairs(slow, slow, protocol, drops=False)
@@ -279,13 +284,11 @@ def test_a_worker_that_hangs_in_the_runtime_ends_by_itself_after_its_deadline() 
     source = f"import ctypes, sys; sys.path.append({str(Path(worker.__file__).parent)!r})\nimport worker\n"
     source += "worker.DEADLINE_MARGIN_SECONDS = 0.3\n"
     source += "worker.Worker.hello = lambda *_: ctypes.PyDLL(None).sleep(60)\nsys.exit(worker.main())"
-    started = time.monotonic()
     with subprocess.Popen([sys.executable, "-c", source], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
         assert process.stdin is not None
         process.stdin.write(frame({"op": "hello", "seconds": 0.2}))
         process.stdin.flush()
-        assert process.wait(20) == 1
-    assert time.monotonic() - started < 20
+        assert process.wait(55) == 1, "the C code itself sleeps for 60 s"
 
 
 def test_a_batch_needs_a_free_axis(conv_net: Callable[..., Path]) -> None:
@@ -298,21 +301,23 @@ def test_a_batch_needs_a_free_axis(conv_net: Callable[..., Path]) -> None:
 def test_scratch_folders_go_with_the_process() -> None:
     source = f"import os, sys; sys.path.append({str(Path(worker.__file__).parent)!r})\n"
     source += "import worker; held = worker.scratch_folder(); print(held.__enter__()); worker.remove_scratch()"
-    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True, timeout=300)
     assert not Path(done.stdout.strip()).exists()
 
 
-def test_energy_of_a_run_is_the_block_s_by_its_runs(tmp_path: Path) -> None:
+def test_energy_of_a_run_is_the_block_s_by_its_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = HandClock()
+    monkeypatch.setattr(worker, "time", clock)
     counter = tmp_path / "energy_uj"
     counter.write_text("0")
 
     def run() -> None:
-        time.sleep(0.003)
+        clock.sleep(0.003)
         counter.write_text(str(int(counter.read_text()) + 7))
 
-    assert worker.time_block(run, 5, time.thread_time_ns, False, [str(counter)])["energy_uj"] == 7
-    assert worker.time_block(run, 5, time.thread_time_ns, False)["energy_uj"] is None
-    assert worker.time_block(run, 2, time.thread_time_ns, False, [str(counter)])["energy_uj"] is None, "too short"
+    assert worker.time_block(run, 5, clock.thread_time_ns, False, [str(counter)])["energy_uj"] == 7
+    assert worker.time_block(run, 5, clock.thread_time_ns, False)["energy_uj"] is None
+    assert worker.time_block(run, 2, clock.thread_time_ns, False, [str(counter)])["energy_uj"] is None, "too short"
 
 
 def test_only_cores_that_the_worker_may_use_count(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,10 +338,8 @@ def test_what_other_programs_do_is_told_from_what_this_one_does() -> None:
     own = worker.others_seconds()
     assert before is not None
     assert own is not None
-    burner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-    time.sleep(1.0)
-    burner.kill()
-    burner.wait()
+    burn = "import time\nwhile time.process_time() < 0.5: pass"
+    subprocess.run([sys.executable, "-c", burn], check=True)
     others = worker.others_seconds()
     assert others is not None
     assert others - own > 0.3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,26 @@ def test_what_only_the_task_can_tell_of_is_checked_before_anything_is_written(
     with pytest.raises(pf.ConfigError, match=says):
         pf.compress(small_task, progress=False, **settings)
     assert not (project / "runs").exists()
+
+
+def test_ctrl_c_says_that_the_same_call_goes_on(project: Path, formula: FormulaEvaluator, small_task: pf.Task) -> None:
+    def interrupt(number: int) -> None:
+        if number == 3:
+            raise KeyboardInterrupt
+
+    formula.before = interrupt
+    with pytest.raises(KeyboardInterrupt, match="interrupted after 2 trials; the same call goes on from there"):
+        pf.compress(small_task, trials=4, run="demo", progress=False)
+    formula.before = lambda number: None
+    assert sum(pf.compress(small_task, trials=4, run="demo", progress=False).counts.values()) == 4
+
+
+def test_in_another_thread_signals_are_left_alone(
+    project: Path, formula: FormulaEvaluator, small_task: pf.Task
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(pf.compress, small_task, trials=3, run="demo", progress=False).result()
+    assert sum(run.counts.values()) == 3
 
 
 def test_everything_public_is_there() -> None:

@@ -57,6 +57,11 @@ def test_a_spec_that_names_nothing_is_told(project: Path, spec: str, message: st
         ("def task(:\n", "failed: SyntaxError: "),
         ("def task():\n    raise ValueError('no weights')\n", "task: own.py:task() raised ValueError: no weights"),
         ("def task():\n    return {}\n", "task: own.py:task() returned dict, expected a parefront.Task"),
+        ("import sys\nsys.exit()\n", "failed: SystemExit(None): sys.exit ends the process"),
+        (
+            "import sys\ndef task():\n    sys.exit(0)\n",
+            "task: own.py:task() raised SystemExit(0): sys.exit ends the process",
+        ),
         ("def task(path):\n    return path\n", "raised TypeError: task() missing 1 required positional argument"),
     ],
 )

@@ -107,16 +107,16 @@ def test_a_plain_loop_measures_the_same(tmp_path: Path, run: Command) -> None:
 
 
 def plain_loop_ms(model: Path, runs: int = 100) -> float:
-    """The median of single runs of a session with one thread, as anybody would time them."""
+    """The median of single runs of a session with one thread, in CPU time, which other programs change least."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     image = {"input": np.random.default_rng(0).normal(size=(1, 3, 16, 16)).astype(np.float32)}
     times = []
     for _ in range(runs):
-        started = time.perf_counter()
+        started = time.thread_time()
         session.run(None, image)
-        times.append(1000 * (time.perf_counter() - started))
+        times.append(1000 * (time.thread_time() - started))
     return float(np.median(times[10:]))
 
 
@@ -186,7 +186,7 @@ def test_doctor_says_what_is_there(run: Command) -> None:
     assert report["packages"]["torch"]
     assert {"prune_channels", "drop_blocks", "quantize"} <= set(report["compressors"])
     assert {"auto", "nsga2", "random", "tpe", "uniform"} <= set(report["samplers"])
-    assert report["extras"]["ray"]["install"] == "pip install 'parefront[ray]'"
+    assert report["extras"]["test"]["install"] == "pip install 'parefront[test]'"
     assert report["device"]["cores"] >= 1
 
 

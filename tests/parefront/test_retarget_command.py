@@ -211,3 +211,15 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert says in outcome.err
     assert len(outcome.err.splitlines()) == 1
     assert [path.name for path in source.path.parent.iterdir()] == ["demo"]
+
+
+def test_a_masked_command_has_to_be_given_anew(source: Run, run: Command, tmp_path: Path) -> None:
+    kept = tmp_path / "kept.yaml"
+    kept.write_text("device: {command: [sshpass, -p, '***', ssh, pi@board]}")
+    outcome = run("retarget", "demo", "--device", str(kept))
+    assert outcome.code == 2
+    assert outcome.err.startswith("error: --device: the secret in device.command is masked (***)")
+
+
+def test_the_name_of_the_run_does_not_tell_a_password() -> None:
+    assert retargeting._slug(["command=sshpass -p s3cret ssh pi@board"]) == "command-sshpass-p-ssh-pi-board"

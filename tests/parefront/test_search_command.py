@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -90,6 +92,57 @@ def test_an_interrupted_search_says_how_to_go_on(project: Path, formula: Formula
     formula.before = lambda number: None
     assert run(*SEARCH).code == 0
     assert len(trial_files(project)) == 6
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signals_that_end_a_process_end_a_search_as_ctrl_c_does(
+    number: signal.Signals, project: Path, formula: FormulaEvaluator, run: Command
+) -> None:
+    formula.before = lambda evaluation: os.kill(os.getpid(), number) if evaluation == 4 else None
+    outcome = run(*SEARCH)
+
+    assert outcome.code == 130
+    assert outcome.err == "interrupted after 3 trials; the same command goes on from there\n"
+    assert formula.closed, "the workers end with it"
+    assert signal.getsignal(number) is signal.SIG_DFL
+    assert run(*SEARCH).code == 0
+
+
+def test_a_signal_that_is_ignored_stays_so(project: Path, formula: FormulaEvaluator, run: Command) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        formula.before = lambda evaluation: os.kill(os.getpid(), signal.SIGHUP)
+        assert run(*SEARCH).code == 0
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_full_disk_is_one_line_that_says_how_to_go_on(project: Path, formula: FormulaEvaluator, run: Command) -> None:
+    def fill(evaluation: int) -> None:
+        if evaluation == 4:
+            raise OSError(28, "No space left on device")
+
+    formula.before = fill
+    outcome = run(*SEARCH)
+
+    assert outcome.code == 2
+    assert outcome.err.startswith(
+        "error: this machine failed, which spoils no trial: OSError: [Errno 28] No space left"
+    )
+    assert len(outcome.err.splitlines()) == 1
+    assert len(trial_files(project)) == 3
+
+
+def test_data_that_ends_the_process_is_an_error(project: Path, formula: FormulaEvaluator, run: Command) -> None:
+    def leave(evaluation: int) -> None:
+        raise SystemExit(0)
+
+    formula.before = leave
+    outcome = run(*SEARCH)
+
+    assert outcome.code == 2
+    assert "called sys.exit(0)" in outcome.err
 
 
 def test_another_config_is_refused_with_a_free_name(project: Path, formula: FormulaEvaluator, run: Command) -> None:
@@ -183,12 +236,44 @@ def test_a_trial_file_holds_policy_and_measurements(project: Path, formula: Form
     assert record["metrics"]["accuracy"]["unit"] == "fraction"
 
 
-def test_ray_is_refused_until_it_is_there(project: Path, run: Command) -> None:
-    outcome = run(*SEARCH, "--executor", "ray")
+def test_no_executor_is_offered_that_there_is_not(project: Path, run: Command) -> None:
+    assert "--executor" not in run("search", "--help").out
+    assert "ray" not in json.loads(run("doctor", "--json").out)["extras"]
+
+
+WITH_A_PASSWORD = """
+task: task.py:task
+device: {command: sshpass -p s3cret ssh pi@board}
+search: {trials: 3, sampler: random}
+"""
+
+
+def test_a_password_is_written_nowhere_and_the_same_config_goes_on(
+    project: Path, formula: FormulaEvaluator, run: Command
+) -> None:
+    (project / "demo" / "search.yaml").write_text(WITH_A_PASSWORD)
+    first, again = run(*SEARCH), run(*SEARCH, "--trials", "5")
+    (project / "demo" / "search.yaml").write_text(WITH_A_PASSWORD.replace("s3cret", "changed"))
+    other = run(*SEARCH, "--trials", "6")
+
+    assert (first.code, again.code, other.code) == (0, 0, 0), first.err + again.err + other.err
+    assert len(trial_files(project)) == 6
+    written = [path for path in (project / "runs").rglob("*") if path.is_file() and b"s3cret" in path.read_bytes()]
+    assert written == []
+
+
+def test_a_masked_password_has_to_be_given_anew(project: Path, formula: FormulaEvaluator, run: Command) -> None:
+    (project / "demo" / "search.yaml").write_text(WITH_A_PASSWORD)
+    run(*SEARCH)
+    outcome = run("search", "runs/demo/config.yaml", "--trials", "5")
 
     assert outcome.code == 2
-    assert "--executor ray is not available yet in this version" in outcome.err
-    assert not (project / "runs").exists()
+    assert outcome.err.startswith("error: config.yaml: the secret in device.command is masked (***)")
+    assert len(outcome.err.splitlines()) == 1
+    given = run(
+        "search", "runs/demo/config.yaml", "--trials", "5", "--set", "device.command=sshpass -p s3cret ssh pi@board"
+    )
+    assert given.code == 0, given.err
 
 
 def test_what_is_wrong_with_the_splits_is_said_and_logged(

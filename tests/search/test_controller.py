@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from parefront.search import (
     Finalising,
     Finished,
     Front,
+    HostFailed,
     Outcome,
     Run,
     Started,
@@ -138,6 +140,79 @@ def test_an_error_that_the_user_can_mend_ends_the_search_and_spoils_no_trial(sea
     run, _ = search_in(SyntheticEvaluator(blocks=3), trials=12)
     undisturbed, _ = search_in(SyntheticEvaluator(blocks=3), "undisturbed", trials=12)
     assert [r.policy for r in run.trials] == [r.policy for r in undisturbed.trials]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError(2, "No such file or directory", "runs/k/artifacts/.x.onnx"),
+        OSError(28, "No space left on device"),
+        MemoryError("Unable to allocate 3 GiB"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
+def test_a_failure_of_the_host_ends_the_session_and_spoils_no_trial(
+    error: Exception, search_in: SearchIn, tmp_path: Path
+) -> None:
+    failing = FailingEvaluator(blocks=3)
+    failing.error = error
+    with pytest.raises(
+        HostFailed, match=f"spoils no trial: {type(error).__name__}: .*the same command goes on"
+    ) as told:
+        search_in(failing, trials=12, raise_errors=False)
+    assert "\n" not in str(told.value)
+    assert Run.open("run", tmp_path).counts["failed"] == 0
+    run, _ = search_in(SyntheticEvaluator(blocks=3), trials=12)
+    undisturbed, _ = search_in(SyntheticEvaluator(blocks=3), "undisturbed", trials=12)
+    assert [r.policy for r in run.trials] == [r.policy for r in undisturbed.trials]
+
+
+class LosingFolder(SyntheticEvaluator):
+    """Somebody removes a folder of the run while it is searched."""
+
+    folder = "artifacts"
+
+    def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
+        if len(self.evaluated) == 4:
+            shutil.rmtree(artifact.parents[1] / self.folder)
+        return super().evaluate(policy, artifact, rivals)
+
+
+@pytest.mark.parametrize("folder", ["artifacts", "trials"])
+def test_a_folder_that_vanishes_ends_the_session_and_is_made_anew_by_the_next(
+    folder: str, search_in: SearchIn, tmp_path: Path
+) -> None:
+    losing = LosingFolder(blocks=3)
+    losing.folder = folder
+    with pytest.raises(HostFailed, match=f"FileNotFoundError: .*/run/{folder}/"):
+        search_in(losing, trials=12, raise_errors=False)
+    assert Run.open("run", tmp_path).counts["failed"] == 0
+    run, front = search_in(SyntheticEvaluator(blocks=3), trials=12)
+    assert run.counts["failed"] == 0
+    assert all(candidate.artifact is not None and candidate.artifact.is_file() for candidate in front)
+
+
+def test_a_failure_of_the_host_in_a_probe_is_none_of_the_knobs(search_in: SearchIn, tmp_path: Path) -> None:
+    class NoRoom(SyntheticEvaluator):
+        def probe_divergence(self, policy: Policy) -> float:
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(HostFailed, match="No space left"):
+        search_in(NoRoom(blocks=3), trials=12, sampler="auto", raise_errors=False)
+
+
+def test_a_failure_of_the_host_in_the_final_step_drops_no_member(search_in: SearchIn, tmp_path: Path) -> None:
+    class NoRoom(SyntheticEvaluator):
+        def finalise(self, candidate: Candidate) -> Candidate:
+            if len(self.finalised) == 2:
+                raise OSError(28, "No space left on device")
+            return super().finalise(candidate)
+
+    with pytest.raises(HostFailed, match="No space left"):
+        search_in(NoRoom(blocks=3), trials=12, raise_errors=False)
+    _, front = search_in(SyntheticEvaluator(blocks=3), trials=12)
+    _, undisturbed = search_in(SyntheticEvaluator(blocks=3), "undisturbed", trials=12)
+    assert [candidate.policy for candidate in front] == [candidate.policy for candidate in undisturbed]
 
 
 class LosingDevice(FailingEvaluator):

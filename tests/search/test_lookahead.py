@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parefront.search import Candidate, Front, NoCandidate, Probing, Run, search
+from parefront.search import (
+    Candidate,
+    Front,
+    NoCandidate,
+    Probing,
+    Run,
+    controller,
+    finalise,
+    lookahead,
+    probing,
+    search,
+)
 from parefront.search.probe_store import ProbeStore
 from parefront.spaces import ConfigError, Policy
 
+from ..clocks import HandClock
 from .synthetic import SyntheticEvaluator, profile_json
 
 
@@ -115,19 +126,25 @@ def test_probes_of_other_methods_are_refused(tmp_path: Path) -> None:
         search(other, SyntheticEvaluator(blocks=3))
 
 
-def test_probe_seconds_count(tmp_path: Path) -> None:
+def test_probe_seconds_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = HandClock()
+    for module in (controller, finalise, lookahead, probing):
+        monkeypatch.setattr(module, "time", clock)
+
     class Slow(SyntheticEvaluator):
         def probe_divergence(self, policy: Policy) -> float:
-            time.sleep(0.1)
+            clock.sleep(0.1)
             return super().probe_divergence(policy)
 
     run = run_of(tmp_path, "counted", trials=20)
-    search(run, Slow(blocks=4))
+    evaluator = Slow(blocks=4)
+    search(run, evaluator)
     probes = ProbeStore(run.path).seconds
-    assert 1.5 < probes < run.seconds
+    assert probes == pytest.approx(0.1 * len(ProbeStore(run.path).divergences))
+    assert run.seconds == pytest.approx(probes), "nothing else takes time by this clock"
     first = run.trials[0].candidate
     assert first is not None
-    assert first.timings["ask"] < probes
+    assert first.timings["ask"] == pytest.approx(0), "the first to ask waits for them, which is counted once"
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
