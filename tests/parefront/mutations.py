@@ -49,6 +49,8 @@ def _fields(path: Path, files: list[Path], outside: Path, chance: random.Random)
         document = json.loads(path.read_text())
     except (ValueError, UnicodeDecodeError):
         return _flip(path, files, outside, chance)
+    if not isinstance(document, dict | list):
+        return _flip(path, files, outside, chance)
     holder, keys = document, list[Any]()
     while True:
         found = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
