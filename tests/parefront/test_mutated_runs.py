@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def test_a_damaged_run_ends_in_an_answer_or_in_one_clear_line(
 
 def _answers(run: Path, output: Path, resume: bool) -> list[str]:
     """The errors of all that reads a run, as the command line shows them."""
-    wanted = [
+    wanted: list[Callable[[], None]] = [
         lambda: commands.show_front(str(run), (), True),
         lambda: commands.export_model(str(run), output, (), None, "accuracy"),
     ]

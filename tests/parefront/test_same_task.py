@@ -90,7 +90,7 @@ def test_a_finished_run_of_another_machine_is_not_returned_and_retarget_is_named
 ) -> None:
     made = pf.compress(small_task, run="there", **RANDOM)
     on_another_cpu(made)
-    with pytest.raises(pf.ConfigError, match="measured on another device: another CPU .*parefront retarget there"):
+    with pytest.raises(pf.ConfigError, match=r"measured on another device: another CPU .*parefront retarget there"):
         pf.compress(small_task, run="there", **RANDOM)
 
 

@@ -1,4 +1,4 @@
-"""Files of a run are not trusted: no link is followed, nothing outside is read, what was damaged is named or rebuilt."""
+"""Files of a run are not trusted: no link is followed, nothing outside read, what is damaged named or rebuilt."""
 
 from __future__ import annotations
 
