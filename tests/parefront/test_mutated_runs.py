@@ -20,7 +20,7 @@ from parefront.search import Run, search
 from .conftest import FormulaEvaluator
 from .mutations import mutate
 
-CASES = int(os.environ.get("PAREFRONT_MUTATIONS", "300"))
+CASES = int(os.environ.get("PAREFRONT_MUTATIONS", "250"))
 BLOCKS = 10
 CONFIG: dict[str, Any] = {
     "task": "given in Python",
