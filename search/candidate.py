@@ -91,7 +91,7 @@ class Candidate:
         content = read_bytes(self.artifact)
         if hashlib.sha256(content).hexdigest() != self.sha256:
             raise ParefrontError(
-                f"{self.artifact} is not the file that was measured (its SHA-256 is not {self.sha256[:12]}…); "
+                f"{self.artifact} has changed since it was measured (its SHA-256 is not {self.sha256[:12]}…); "
                 "measure it anew in another run"
             )
         return content

@@ -38,9 +38,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         aside.replace(path)
     except IsADirectoryError as error:
         aside.unlink(missing_ok=True)
-        raise UnreadableFile(
-            f"{path}: expected a file to write over, or nothing, got a folder; move it away"
-        ) from error
+        raise UnreadableFile(f"{path}: expected a file to replace, or nothing, got a folder; move it away") from error
     except BaseException:
         aside.unlink(missing_ok=True)
         raise

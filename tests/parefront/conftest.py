@@ -139,6 +139,8 @@ class FormulaEvaluator:
                 ratio, accuracy = ratio - 0.15, accuracy - 0.001 * (position + 1)
             pruned = float(policy.get(f"prune_channels/{layer}", 0.0))
             ratio, accuracy = ratio - 0.2 * pruned, accuracy - 0.02 * pruned
+        if artifact.is_symlink():
+            artifact.unlink()
         artifact.write_bytes(policy.digest.encode())
         return candidate(policy, accuracy, ratio, artifact)
 

@@ -20,7 +20,7 @@ from parefront.search import Run, search
 from .conftest import FormulaEvaluator
 from .mutations import mutate
 
-CASES = int(os.environ.get("PAREFRONT_MUTATIONS", "300"))
+CASES = int(os.environ.get("PAREFRONT_MUTATIONS", "250"))
 BLOCKS = 10
 CONFIG: dict[str, Any] = {
     "task": "given in Python",
@@ -65,7 +65,7 @@ def test_a_damaged_run_ends_in_an_answer_or_in_one_clear_line(
 
 def _answers(run: Path, output: Path, resume: bool) -> list[str]:
     """The errors of all that reads a run, as the command line shows them."""
-    wanted: list[Callable[[], object]] = [
+    wanted: list[Callable[[], None]] = [
         lambda: commands.show_front(str(run), (), True),
         lambda: commands.export_model(str(run), output, (), None, "accuracy"),
     ]

@@ -161,6 +161,22 @@ def test_the_run_it_makes_can_be_retargeted_in_turn(source: Run, run: Command) -
     assert Run.open("basic").environment["built_for"] == source.environment["device"]
 
 
+def test_on_another_machine_no_other_device_has_to_be_named(source: Run, run: Command) -> None:
+    path = source.path / "environment.json"
+    environment = json.loads(path.read_text())
+    environment["device"]["onnxruntime"] = "1.0.0"
+    path.write_text(json.dumps(environment))
+
+    refused = run(*SEARCH, "--trials", "7")
+    assert refused.code == 2
+    assert "another onnxruntime (1.0.0 there" in refused.err
+    assert "parefront retarget demo" in refused.err
+
+    outcome = run("retarget", "demo", "--run", "here")
+    assert outcome.code == 0, outcome.err
+    assert Run.open("here").config["device"] == source.config["device"]
+
+
 def test_other_weights_or_images_do_not_inherit_the_scores(source: Run, run: Command, project: Path) -> None:
     task = project / "demo" / "task.py"
     task.write_text(task.read_text().replace("manual_seed(0)", "manual_seed(1)"))

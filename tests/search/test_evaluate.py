@@ -224,6 +224,23 @@ def test_what_goes_on_at_the_start_is_told(evaluator: TaskEvaluator, baseline: C
     assert any("tracing" in phase for phase in phases)
 
 
+@pytest.mark.usefixtures("baseline")
+@pytest.mark.parametrize("lost", [False, True], ids=["another file", "no file"])
+def test_what_candidates_are_timed_against_is_made_anew_where_it_is_another_file(
+    evaluator: TaskEvaluator, lost: bool, tmp_path: Path
+) -> None:
+    candidate = evaluator.evaluate(Policy({"quantize/2.0": 8}), tmp_path / "candidate.onnx")
+    assert candidate.artifact is not None
+    anchors = evaluator.timers.main.anchors
+    for path in (anchors.uncompressed, anchors.nearest(evaluator.bases[0]).artifact):
+        before = path.read_bytes()
+        path.unlink()
+        if not lost:
+            path.write_bytes(candidate.artifact.read_bytes())
+        evaluator.finalise(candidate)
+        assert path.read_bytes() == before
+
+
 def test_the_environment_is_plain_values(evaluator: TaskEvaluator) -> None:
     environment = json.loads(json.dumps(evaluator.environment))
     assert torch.__version__.startswith(environment["versions"]["torch"])

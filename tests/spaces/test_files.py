@@ -1,0 +1,62 @@
+"""Files are there whole or not at all, and what is read is a regular file and nothing else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from parefront.spaces.files import UnreadableFile, append_text, clear_unfinished, read_bytes, read_json, write_bytes
+
+
+def test_a_link_is_replaced_and_not_written_through(tmp_path: Path) -> None:
+    (tmp_path / "other").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path / "other")
+    write_bytes(tmp_path / "link", b"content")
+    assert (tmp_path / "link").read_bytes() == b"content"
+    assert not (tmp_path / "link").is_symlink()
+    assert (tmp_path / "other").read_text() == "mine"
+
+
+def test_what_is_written_is_flushed_to_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[int] = []
+    monkeypatch.setattr(os, "fsync", flushed.append)
+    write_bytes(tmp_path / "file", b"content")
+    assert len(flushed) == 1
+
+
+@pytest.mark.parametrize("kind", ["link", "folder", "pipe", "nothing"])
+def test_anything_but_a_regular_file_is_refused_at_once(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "path"
+    if kind == "link":
+        (tmp_path / "secret").write_text("secret")
+        path.symlink_to(tmp_path / "secret")
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    with pytest.raises(UnreadableFile, match=f"{path}: expected a regular file, got"):
+        read_bytes(path)
+    if kind != "nothing":
+        with pytest.raises(UnreadableFile):
+            append_text(path, "more")
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"a": NaN}', "[" * 100_000, "\xff"])
+def test_what_is_no_strict_json_mapping_is_refused_by_name(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(text, encoding="latin-1")
+    with pytest.raises(UnreadableFile, match=r"a\.json"):
+        read_json(tmp_path / "a.json")
+
+
+def test_half_written_files_are_cleared_and_links_not_walked(tmp_path: Path) -> None:
+    outside, folder = tmp_path / "outside", tmp_path / "folder"
+    for place in (outside, folder / "inner"):
+        place.mkdir(parents=True)
+        (place / ".a.onnx.12.tmp").write_text("half")
+        (place / "a.onnx").write_text("whole")
+    (folder / "link").symlink_to(outside)
+    clear_unfinished(folder)
+    assert [path.name for path in (folder / "inner").iterdir()] == ["a.onnx"]
+    assert len(list(outside.iterdir())) == 2
