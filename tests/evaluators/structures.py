@@ -18,8 +18,8 @@ class FlatNorms(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(3, 8, 3, padding=1)
         self.head = nn.Sequential(
-            nn.BatchNorm1d(16), nn.Dropout(), nn.Linear(16, 12, bias=False), nn.ReLU(), nn.BatchNorm1d(12), nn.Dropout(),
-            nn.Linear(12, 4),
+            nn.BatchNorm1d(16), nn.Dropout(), nn.Linear(16, 12, bias=False),
+            nn.ReLU(), nn.BatchNorm1d(12), nn.Dropout(), nn.Linear(12, 4),
         )  # fmt: skip
 
     def forward(self, x: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ def decides(x: Tensor) -> Tensor:
 
 
 def decomposes(x: Tensor) -> Tensor:
-    return torch.linalg.svd(x)[0] @ x
+    return torch.linalg.svd(x)[0] @ x  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize(
@@ -91,5 +91,5 @@ class OfTwo(nn.Module):
 
 
 def test_a_model_that_fails_on_other_batch_sizes_is_refused_in_one_line() -> None:
-    with pytest.raises(TraceError, match="the model fails on a batch of 3: .*; expected a model for any batch size"):
+    with pytest.raises(TraceError, match=r"the model fails on a batch of 3: .*; expected a model for any batch size"):
         trace(OfTwo(), images(2, 2, 4, 4))

@@ -49,7 +49,7 @@ def test_a_module_that_computes_something_of_its_own_is_no_wrapper() -> None:
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*")
 def test_torchscript_is_refused_naming_what_to_pass() -> None:
     scripted = torch.jit.script(nn.Linear(3, 2))
-    with pytest.raises(TraceError, match="the model is TorchScript .*; pass the nn.Module that it was made from"):
+    with pytest.raises(TraceError, match=r"the model is TorchScript .*; pass the nn.Module that it was made from"):
         unwrapped(scripted)
     with pytest.raises(TraceError, match="its module '1' is TorchScript"):
         unwrapped(nn.Sequential(nn.ReLU(), scripted))
@@ -70,7 +70,7 @@ def test_a_model_is_in_eval_mode_meanwhile_and_as_it_was_afterwards() -> None:
     model[2].eval()
     with evaluating(model) as plain:
         plain(images(2, 3))
-        plain[0].register_forward_hook(lambda *_: None)  # type: ignore[index, union-attr]
+        plain[0].register_forward_hook(lambda *_: None)  # type: ignore[index]
     assert [module.training for module in (model, *model)] == [True, True, True, False]
     assert not hasattr(model[1], "seen")
     assert not model[0]._forward_hooks
