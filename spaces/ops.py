@@ -144,7 +144,8 @@ def _slice(inputs: list[Any], _: Attributes) -> Any:
         return NotImplemented
     where: list[slice] = [slice(None)] * x.dim()
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        where[int(axis)] = slice(int(start), min(int(end), x.shape[int(axis)]), int(step))
+        size = x.shape[int(axis)]
+        where[int(axis)] = slice(max(int(start), -size), min(int(end), size), int(step))
     return x[tuple(where)]
 
 

@@ -138,8 +138,8 @@ def _classes(output: Tensor, metric: str) -> int:
         )
     if output.shape[1] == 1:
         raise TaskError(
-            "model: one output for each input, which the metric 'accuracy' cannot tell classes by; "
-            "give the task metric=torchmetrics.classification.BinaryAccuracy(), or a model of two outputs"
+            "model: one output for each input, by which the metric 'accuracy' cannot tell classes; give the task "
+            "metric=torchmetrics.classification.BinaryAccuracy(), and targets 0 or 1 of shape (1,) and type int64"
         )
     return output.shape[1]
 

@@ -116,6 +116,10 @@ FAULTS: dict[str, tuple[Callable[[Task], Task], str]] = {
         lambda t: replace(t, model=nn.Identity()),
         "model: expected class scores of shape (batch, classes) for the metric 'accuracy', got (4, 1, 8, 8)",
     ),
+    "one logit": (
+        lambda t: replace(t, model=nn.Sequential(nn.Flatten(), nn.Linear(64, 1))),
+        "metric=torchmetrics.classification.BinaryAccuracy(), and targets 0 or 1 of shape (1,) and type int64",
+    ),
     "unknown metric": (lambda t: replace(t, metric="top5"), "task.metric: unknown 'top5'"),
 }
 
