@@ -64,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with interruptible():
             result = app([a for a in given if a != "--debug"], prog_name="parefront", standalone_mode=False)
     except KeyboardInterrupt:
+        with suppress(OSError):  # of a terminal that is gone
+            print("interrupted; the same command starts again, or goes on with what is there", file=sys.stderr)
         return INTERRUPTED
     except (Exception, SystemExit) as error:
         if debug:
