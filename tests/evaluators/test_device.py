@@ -368,7 +368,7 @@ def test_a_wait_says_whom_it_waits_for(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr(lock, "SAY_SECONDS", 0.02)
-    refused = pytest.raises(DeviceUnreachable, match=f"process {os.getpid()} \\(.*pytest.* holds ")
+    refused = pytest.raises(DeviceUnreachable, match=f"process {os.getpid()} \\(.*python.* holds ")
     with lock.exclusive("pi"), refused, lock.shared("pi", seconds=0.1):
         pass
     assert caplog.records[0].message.startswith(f"waiting for process {os.getpid()} (")
