@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
@@ -121,17 +120,3 @@ def test_probes_are_not_taken_over_from_a_run_of_other_data(
     pf.compress(small_task, run="same", trials=2, search=warm, progress=False)
     with pytest.raises(pf.ConfigError, match=r"search\.warm_start: run first is of another task: another search split"):
         pf.compress(other_labels(small_task), run="other", trials=2, search=warm, progress=False)
-
-
-def test_a_random_transform_on_calibration_data_does_not_end_a_run(
-    project: Path, formula: FormulaEvaluator, small_task: pf.Task
-) -> None:
-    class Noisy(torch.utils.data.Dataset[Any]):
-        def __len__(self) -> int:
-            return 16
-
-        def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-            return torch.rand(1, 8, 8), index % 4
-
-    task = replace(small_task, calibration=Noisy())
-    assert {pf.compress(task, **{**RANDOM, "trials": trials}).name for trials in (3, 4, 4)} == {"sequential"}

@@ -254,7 +254,7 @@ def test_export_refuses_what_is_not_there_or_has_changed(tmp_path: Path) -> None
     candidate = exportable(tmp_path)
     assert candidate.artifact is not None
     candidate.artifact.write_bytes(b"another")
-    with pytest.raises(ParefrontError, match="is not the file that was measured"):
+    with pytest.raises(ParefrontError, match="has changed since it was measured"):
         candidate.export(tmp_path / "small.onnx")
     candidate.artifact.unlink()
     with pytest.raises(ParefrontError, match="trial 4 has no artefact"):
