@@ -71,8 +71,6 @@ def search(run: Run, evaluator: Evaluator, on_event: OnEvent | None = None, rais
 
 def _search_alone(run: Run, evaluator: Evaluator, on_event: OnEvent, raise_errors: bool) -> Front:
     """The search of the only process that writes into the run."""
-    for folder in ("trials", "artifacts", "final"):  # copies of a run often come without its empty folders
-        (run.path / folder).mkdir(exist_ok=True)
     session = _Session(run, evaluator, on_event, raise_errors)
     if run.finished and session.done >= run.settings.trials:
         front = run.front

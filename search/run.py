@@ -302,7 +302,7 @@ class Run:
             RunBusy: where another process holds it.
         """
         with locked(self.path):
-            for folder in FOLDERS:
+            for folder in FOLDERS:  # copies of a run often come without its empty ones
                 (self.path / folder).mkdir(exist_ok=True)
             yield
 
