@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import site
 import subprocess
@@ -87,7 +88,7 @@ def test_the_wheel_holds_every_module_once_and_no_bare_folder(wheel: Path) -> No
 
 
 def test_every_module_imports_and_entry_points_load(clean: Path, tmp_path: Path) -> None:
-    done = subprocess.run([clean / "bin" / "python", "-c", IMPORT_ALL], cwd=tmp_path, capture_output=True, text=True)
+    done = _run(clean, tmp_path, "python", "-c", IMPORT_ALL)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
 
@@ -99,7 +100,15 @@ def test_every_module_imports_and_entry_points_load(clean: Path, tmp_path: Path)
 
 
 def test_the_command_is_installed(clean: Path, tmp_path: Path) -> None:
-    done = subprocess.run([clean / "bin" / "parefront", "--help"], cwd=tmp_path, capture_output=True, text=True)
+    done = _run(clean, tmp_path, "parefront", "--help")
 
     assert done.returncode == 0
     assert "search" in done.stdout
+
+
+def _run(clean: Path, folder: Path, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the clean environment, with nothing of the paths that Python finds our sources by."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.run(
+        [clean / "bin" / command, *arguments], cwd=folder, env=environment, capture_output=True, text=True
+    )
