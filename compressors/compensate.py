@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
 from ..spaces import WEIGHTED, norm_of, origin_of
-from .base import Compressor, CompressorOptions, one_of
 from .calibration import Calibration
 from .covariance import from_covariances
 from .sampling import aim_of, at_rows, closing, module_of, output_width, patches
@@ -76,22 +75,6 @@ METHODS: dict[str, Callable[[fx.GraphModule, Calibration], None]] = {
     "none": none,
 }
 """The strongest first: where two methods of a policy ask for different repairs, that one is run."""
-
-
-class CompensatedOptions(CompressorOptions):
-    """Options of a method that changes structure: how what lies behind is repaired."""
-
-    compensate: Annotated[str, one_of(METHODS)] = "least_squares"
-
-
-class Repaired(Compressor):
-    """A method whose options say how what it leaves behind is repaired."""
-
-    options: CompensatedOptions
-
-    @property
-    def compensation(self) -> str:
-        return self.options.compensate
 
 
 Wants = Callable[[Calibration, fx.Node, nn.Module, int], bool]

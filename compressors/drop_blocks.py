@@ -11,7 +11,7 @@ from ..spaces import Choice, Knob, ModelGraph, Op, labels_of, tidy
 from .base import CompressorOptions, Stage
 from .blocks import Block, find_blocks
 from .calibration import Calibration
-from .compensate import CompensatedOptions, Repaired
+from .repaired import CompensatedOptions, Repaired
 from .sampling import module_of
 
 IDEMPOTENT = frozenset({"Relu", "Clip"})

@@ -13,8 +13,8 @@ from ..spaces import Choice, Knob, Layer, ModelGraph, input_origin_of, origin_of
 from .base import CompressorOptions, RoundTo, Stage, one_of, step_of
 from .calibration import Calibration
 from .chains import SCHEMES, Chain, Dense, Ranks, Scheme, scheme_for, weights_of
-from .compensate import CompensatedOptions, Repaired
 from .input_moments import InputMoments
+from .repaired import CompensatedOptions, Repaired
 from .sampling import is_dense
 from .spectrum import Spectrum, moments_of
 

@@ -12,9 +12,9 @@ from torch import fx, nn
 from ..spaces import Choice, Knob, ModelGraph, Op, join_layers, labels_of, tidy
 from .base import CompressorOptions, Stage
 from .calibration import Calibration
-from .compensate import CompensatedOptions, Repaired
 from .fuse import fuse, fused_size
 from .neighbours import layer_before, pools_behind
+from .repaired import CompensatedOptions, Repaired
 from .sampling import aim
 
 

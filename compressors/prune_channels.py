@@ -14,8 +14,8 @@ from torch import fx
 from ..spaces import ChannelGroup, Choice, Infeasible, Knob, ModelGraph, cut, slices_left
 from .base import CompressorOptions, RoundTo, Stage, one_of, step_of
 from .calibration import Calibration
-from .compensate import CompensatedOptions, Repaired
 from .criteria import CRITERIA, importance, most_important
+from .repaired import CompensatedOptions, Repaired
 
 
 class PruneOptions(CompensatedOptions):

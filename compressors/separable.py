@@ -12,10 +12,10 @@ from torch import fx, nn
 from ..spaces import Choice, Knob, ModelGraph, replace_layer
 from .base import CompressorOptions, Stage
 from .calibration import Calibration
-from .compensate import CompensatedOptions, Repaired
 from .grouping import grouped, shuffle
 from .moments import Moments
 from .rank_one import depthwise_separable
+from .repaired import CompensatedOptions, Repaired
 from .sampling import module_of, reads_of
 
 DENSE, DEPTHWISE, GROUPED = "dense", "depthwise", "grouped_"

@@ -1,11 +1,11 @@
 """Which policy to try next: samplers, the controller (ask → evaluate → record → tell), budgets, fronts, run folders."""
 
 from .budget import Budget
-from .candidate import Candidate, Evaluator
+from .candidate import Candidate
 from .context import SamplerContext
 from .controller import search
-from .earlier import Earlier
 from .errors import EveryTrialFailed, HostFailed, NoCandidate, RunBusy, RunNotFound, SpaceExhausted
+from .evaluator import Evaluator
 from .events import Done, Event, Finalising, Finished, OnEvent, Probed, Probing, Started, Warned
 from .front import Front
 from .hypervolume import hypervolume
@@ -14,6 +14,7 @@ from .metrics import metric_key, metric_of, value_of
 from .quality import quality_metric
 from .record import Outcome, TrialRecord
 from .replay import replayed
+from .reused_run import ReusedRun
 from .run import Run
 from .samplers import SAMPLERS, SamplerFactory, make_sampler, sampler_names
 from .settings import SearchSettings
@@ -24,7 +25,6 @@ __all__ = [
     "Budget",
     "Candidate",
     "Done",
-    "Earlier",
     "Evaluator",
     "Event",
     "EveryTrialFailed",
@@ -38,6 +38,7 @@ __all__ = [
     "Outcome",
     "Probed",
     "Probing",
+    "ReusedRun",
     "Run",
     "RunBusy",
     "RunNotFound",

@@ -14,9 +14,10 @@ from ..evaluators.errors import DeviceUnreachable
 from ..spaces import ConfigError, Infeasible, ParefrontError, Policy, is_of_the_host
 from ..spaces.messages import one_line
 from .baseline import check_baseline
-from .candidate import Candidate, Evaluator
+from .candidate import Candidate
 from .context import SamplerContext
 from .errors import EveryTrialFailed, HostFailed, NoCandidate, SpaceExhausted
+from .evaluator import Evaluator
 from .events import Done, Event, Finished, Noted, OnEvent, Started
 from .finalise import finalise, make_sure_of_device
 from .front import Front

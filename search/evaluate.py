@@ -38,20 +38,18 @@ from ..evaluators.emit import EXPORTED
 from ..evaluators.errors import DeviceError, DeviceUnreachable, RequestRefused
 from ..spaces import Infeasible, Layer, Policy, SearchSpace, Task, TaskError, trace
 from ..spaces.files import sha256_of, stamp_of
-from .candidate import STOPPED, Candidate
-from .earlier import BUILT_FOR, Earlier
+from .candidate import FINAL_SECONDS, STOPPED, Candidate
 from .front import Front
 from .metrics import device_of, is_timed, whole_of
 from .quality import quality_metric
 from .quick_look import IMAGES as PROBED_IMAGES
 from .quick_look import QuickLook, repaired_by
 from .race import Raced, race, time_only
+from .reused_scores import BUILT_FOR, ReusedScores
 from .split import Split
 from .standing import Standing, refuse_beyond_budget
 from .stopwatch import Stopwatch
 from .timers import Timers
-from .twice import FINAL_SECONDS
-from .uniform import uniform_choices
 
 BASELINE = "baseline.onnx"
 CALIBRATION_LIMIT = 512
@@ -72,7 +70,7 @@ class TaskEvaluator:
         latency: the protocol for candidates; the final step uses a longer one.
         memory: whether to measure every candidate's peak memory (0.4 s each), not only the front's.
         racing: whether to stop measuring candidates that are dominated; for top-1 accuracy only.
-        earlier: a run of the same task on another device, whose scores are taken over, and for whose device artefacts
+        reused: scores of the same task on another device, which are taken over, and for whose device artefacts
             are built.
         on_phase: told what goes on while the evaluator is made.
 
@@ -92,7 +90,7 @@ class TaskEvaluator:
         latency: LatencyProtocol | None = None,
         memory: bool = False,
         racing: bool = True,
-        earlier: Earlier | None = None,
+        reused: ReusedScores | None = None,
         on_phase: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._quick: QuickLook | None = None
@@ -101,7 +99,7 @@ class TaskEvaluator:
         self._methods = compress
         self._memory = memory
         self._racing = racing and isinstance(task.metric, str)
-        self._earlier = earlier
+        self._reused = reused
         self._on_phase = on_phase
         self._metric, self._test_data = task.metric, task.test
         self.quality = quality_metric(task)
@@ -120,8 +118,8 @@ class TaskEvaluator:
         self._on_phase("starting the device" if len(self.timers.devices) == 1 else "starting the devices")
         self._profiles = self.timers.profiles
         self._target = _target(self.timers.first.profile)
-        if self._earlier is not None:
-            built = _target(self._earlier.profile)
+        if self._reused is not None:
+            built = _target(self._reused.profile)
             self._other_arithmetic = replace(built, vector_width=self._target.vector_width) != self._target
             self._target = replace(self._target, vector_width=built.vector_width)
             if self._other_arithmetic:
@@ -140,7 +138,7 @@ class TaskEvaluator:
         self._on_phase("collecting calibration statistics")
         classes = torch.from_numpy(labels).long() if labels.dtype.kind in "iu" and labels.ndim == 1 else None
         self._calibration = Calibration(self.traced.net, calibration, classes)
-        if self._earlier is None and any(c.compensation == "least_squares" for c in self._compressors):
+        if self._reused is None and any(c.compensation == "least_squares" for c in self._compressors):
             _ = self._calibration.targets
         self._search = Split.of("", task.search, task.metric, images, seed, self.quality)
         gc.collect()
@@ -161,10 +159,10 @@ class TaskEvaluator:
     @property
     def environment(self) -> Mapping[str, Any]:
         packages = ("parefront", "torch", "onnxruntime", "onnx", "onnx-ir", "optuna", "torch-pruning", "numpy")
-        earlier = self._earlier
+        reused = self._reused
         named = {name: profile.to_json() for name, profile in self._profiles.items() if name}
         return {
-            **({"scores_of": earlier.run, **self._built_for} if earlier else {}),
+            **({"scores_of": reused.run, **self._built_for} if reused else {}),
             "metric": self.quality.to_json(),
             "versions": {"python": platform.python_version(), **{name: _version(name) for name in packages}},
             "device": self.timers.first.profile.to_json(),
@@ -180,9 +178,9 @@ class TaskEvaluator:
     @property
     def _built_for(self) -> dict[str, Any]:
         """The device that artefacts are built for, where it is not the one that measures."""
-        if self._earlier is None or self._other_arithmetic:
+        if self._reused is None or self._other_arithmetic:
             return {}
-        return {BUILT_FOR: self._earlier.profile.to_json()}
+        return {BUILT_FOR: self._reused.profile.to_json()}
 
     def baseline(self, artifacts: Path) -> Candidate:
         """The uncompressed model, timed against itself: its ratio shows the noise of the device."""
@@ -232,8 +230,8 @@ class TaskEvaluator:
         self, policy: Policy, artifact: Path, rivals: Front | None, scores: Mapping[str, Measurement], watch: Stopwatch
     ) -> Candidate:
         """A candidate of an earlier run: its file as it was scored, or made anew, timed on this device."""
-        assert self._earlier is not None
-        made = self._earlier.copy(policy, artifact)
+        assert self._reused is not None
+        made = self._reused.copy(policy, artifact)
         if made is None:
             made, _ = self._make(policy, artifact, watch, rivals)
             made = replace(made, notes=(*made.notes, *self._rebuilt(made)))
@@ -268,9 +266,9 @@ class TaskEvaluator:
 
     def _scored(self, policy: Policy, prefix: str = "") -> dict[str, Measurement] | None:
         """What an earlier run knows; nothing of what runs in an arithmetic that is another one on this device."""
-        if self._earlier is None or (self._other_arithmetic and self._runs_quantised(policy)):
+        if self._reused is None or (self._other_arithmetic and self._runs_quantised(policy)):
             return None
-        return self._earlier.scores(policy, prefix)
+        return self._reused.scores(policy, prefix)
 
     def _raced(self, made: Candidate, raced: Raced, watch: Stopwatch) -> Candidate:
         notes = (*made.notes, f"{STOPPED}: {raced.why}") if raced.why else made.notes
@@ -278,8 +276,8 @@ class TaskEvaluator:
 
     def _rebuilt(self, made: Candidate) -> tuple[str, ...]:
         """A note where this is not byte for byte the file that was scored."""
-        assert self._earlier is not None
-        same = self._earlier.candidates[made.policy.digest].sha256 == made.sha256
+        assert self._reused is not None
+        same = self._reused.candidates[made.policy.digest].sha256 == made.sha256
         return () if same else ("rebuilt: other bytes than the file that was scored",)
 
     def probe_divergence(self, policy: Policy) -> float:
@@ -358,7 +356,7 @@ class TaskEvaluator:
 
     def _anchor_policies(self) -> list[Policy]:
         """For every method that changes the arithmetic, its middle choice everywhere."""
-        ladders = uniform_choices(self._space)
+        ladders = self._space.ladders()
         policies = []
         for compressor in self._compressors:
             ladder = ladders.get(compressor.name, [])

@@ -9,8 +9,9 @@ from dataclasses import replace
 from ..evaluators.errors import DeviceError, DeviceUnreachable, RequestRefused
 from ..spaces import ParefrontError, is_of_the_host
 from ..spaces.files import sha256_of
-from .candidate import Candidate, Evaluator
+from .candidate import Candidate
 from .errors import EveryTrialFailed
+from .evaluator import Evaluator
 from .events import Finalising, OnEvent
 from .front import Front
 from .run import Run

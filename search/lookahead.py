@@ -10,8 +10,9 @@ import numpy as np
 
 from ..spaces import ConfigError, Policy, masked
 from .budget import Budget
-from .candidate import Candidate, Evaluator
+from .candidate import Candidate
 from .errors import NoCandidate
+from .evaluator import Evaluator
 from .events import OnEvent, Probed, Probing
 from .finalise import make_sure_of_device
 from .identity import device_differences, profiles

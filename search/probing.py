@@ -11,8 +11,8 @@ import numpy as np
 
 from ..evaluators.errors import DeviceError, DeviceUnreachable
 from ..spaces import Choice, Infeasible, Knob, Layer, ParefrontError, Policy, SearchSpace, is_of_the_host
-from .candidate import Evaluator
 from .errors import EveryTrialFailed
+from .evaluator import Evaluator
 from .metrics import Named, is_timed, metric_key
 from .probe_plan import Change, cost_changes, loss_changes
 from .probe_store import ProbeStore

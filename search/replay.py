@@ -13,12 +13,12 @@ from ..evaluators import Measurement
 from ..spaces import ConfigError, Policy
 from .candidate import Candidate
 from .context import SamplerContext
-from .earlier import scored
 from .errors import SpaceExhausted
 from .front import Front
 from .history import tried_digests
 from .metrics import is_timed
 from .options import read_options
+from .reused_run import scored
 from .run import Run
 from .together import TogetherSampler
 

@@ -8,13 +8,11 @@ from dataclasses import replace
 
 from ..evaluators import Measurement
 from ..evaluators.measurement import Z_95
-from .candidate import Candidate
+from .candidate import FINAL_SECONDS, Candidate
 from .metrics import is_timed
 
 Pair = tuple[Measurement, Measurement]
 
-FINAL_SECONDS = "final_latency"
-"""Key in ``Candidate.timings``."""
 PAIRS_KNOWN = 4
 """What the readings' own intervals let expect of a mean's error counts as much as so many pairs."""
 

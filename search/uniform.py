@@ -40,7 +40,7 @@ def uniform_policies(space: SearchSpace) -> Iterator[Policy]:
 
     Mildness is the sum over the compressors of how far along its choices each one is.
     """
-    ladders = uniform_choices(space)
+    ladders = space.ladders()
 
     def strength(combination: tuple[Choice, ...]) -> float:
         return sum(
@@ -50,12 +50,3 @@ def uniform_policies(space: SearchSpace) -> Iterator[Policy]:
 
     for combination in sorted(itertools.product(*ladders.values()), key=strength):
         yield space.uniform(dict(zip(ladders, combination, strict=True)))
-
-
-def uniform_choices(space: SearchSpace) -> dict[str, list[Choice]]:
-    """By compressor, all choices that any of its knobs offers, mildest first."""
-    ladders: dict[str, list[Choice]] = {}
-    for knob in sorted(space, key=lambda knob: -len(knob.choices)):
-        ladder = ladders.setdefault(knob.compressor, [])
-        ladder += [choice for choice in knob.choices if choice not in ladder]
-    return {name: ladders[name] for name in sorted(ladders)}

@@ -116,6 +116,14 @@ class SearchSpace:
             {k.name: _mildest_up_to(k, choices[k.compressor]) for k in self.knobs if k.compressor in choices}
         )
 
+    def ladders(self) -> dict[str, list[Choice]]:
+        """By compressor, all choices that any of its knobs offers, mildest first: what :meth:`uniform` takes."""
+        found: dict[str, list[Choice]] = {}
+        for knob in sorted(self.knobs, key=lambda knob: -len(knob.choices)):
+            ladder = found.setdefault(knob.compressor, [])
+            ladder += [choice for choice in knob.choices if choice not in ladder]
+        return {name: found[name] for name in sorted(found)}
+
     def sample(self, generator: np.random.Generator) -> Policy:
         """A policy with every knob drawn uniformly."""
         return self.decode({k.name: k.choices[int(generator.integers(len(k.choices)))] for k in self.knobs})

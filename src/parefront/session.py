@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .config import Config
 from .evaluators import Device, DeviceError, DeviceOptions
 from .load import load_task
-from .search import Earlier, Front, OnEvent, Run, SearchSettings, Warned, quality_metric, search
+from .search import Front, OnEvent, ReusedRun, Run, SearchSettings, Warned, quality_metric, search
 from .search.events import Noted
 from .search.fingerprint import Fingerprint
 from .search.identity import profiles
@@ -181,7 +181,7 @@ class Job:
     def _check_reused(self, fingerprint: Fingerprint) -> None:
         """Raise ``ConfigError`` where scores would be taken over from a run of another task."""
         if self.config.search.reuse_scores:
-            Earlier.of(Run.open(self.config.search.reuse_scores)).check_task(fingerprint)
+            ReusedRun.of(Run.open(self.config.search.reuse_scores)).check_task(fingerprint)
 
     @contextmanager
     def _naming_another(self) -> Iterator[None]:
@@ -220,7 +220,7 @@ def make_evaluator(config: Config, task: Task, on_phase: OnPhase) -> TaskEvaluat
     from .search.evaluate import TaskEvaluator
 
     settings, scores = search_settings(config, task), config.search.reuse_scores
-    earlier = Earlier.of(Run.open(scores)) if scores else None
+    earlier = ReusedRun.of(Run.open(scores)) if scores else None
     evaluator = TaskEvaluator(
         task,
         config.compress,
@@ -230,7 +230,7 @@ def make_evaluator(config: Config, task: Task, on_phase: OnPhase) -> TaskEvaluat
         latency=config.latency.protocol(),
         memory=needs_memory(settings),
         racing=config.search.racing,
-        earlier=earlier,
+        reused=earlier.scores if earlier is not None else None,
         on_phase=on_phase,
     )
     if earlier is not None:

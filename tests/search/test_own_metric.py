@@ -16,7 +16,7 @@ from torch.utils.data import TensorDataset
 from torchmetrics import MeanSquaredError
 
 from parefront.evaluators import DeviceOptions, LatencyProtocol
-from parefront.search import ACCURACY, Earlier, Run, search
+from parefront.search import ACCURACY, ReusedRun, Run, search
 from parefront.search.evaluate import TaskEvaluator
 from parefront.spaces import ConfigError, Infeasible, Policy, Task, TaskError
 
@@ -101,9 +101,9 @@ def test_all_that_a_run_writes_calls_the_metric_by_its_name(searched: Run) -> No
 
 
 def test_scores_are_taken_over_under_the_metrics_name_and_for_it_alone(searched: Run) -> None:
-    earlier = Earlier.of(searched)
-    assert (earlier.scores(Policy()) or {}).keys() == {"mean_squared_error"}
-    assert (earlier.scores(searched.front[0].policy, "test_") or {}).keys() == {"test_mean_squared_error"}
+    earlier = ReusedRun.of(searched)
+    assert (earlier.scores.scores(Policy()) or {}).keys() == {"mean_squared_error"}
+    assert (earlier.scores.scores(searched.front[0].policy, "test_") or {}).keys() == {"test_mean_squared_error"}
     with pytest.raises(ConfigError, match=r"was scored by mean_squared_error .* metric is accuracy"):
         earlier.check(earlier.model_sha256, searched.config, ACCURACY)
 
