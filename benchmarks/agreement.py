@@ -17,8 +17,9 @@ import numpy as np
 import onnxruntime as ort
 from disturbed import models
 
-from parefront.evaluators import Device, measure
-from parefront.measuring import PROTOCOL
+from parefront.cli.measure import PROTOCOL
+from parefront.evaluators.device.device import Device
+from parefront.evaluators.device.latency import measure
 
 
 def main() -> None:

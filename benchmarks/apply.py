@@ -18,9 +18,12 @@ import torch
 from cifar10 import task
 from zoo import network
 
-from parefront.compressors import Calibration, compress, create, space_of
-from parefront.evaluators import prove
-from parefront.spaces import Choice, Traced, trace
+from parefront.compressors.pipeline import compress, space_of
+from parefront.compressors.registry import create
+from parefront.compressors.statistics.calibration import Calibration
+from parefront.evaluators.quality.parity import prove
+from parefront.spaces.knob import Choice
+from parefront.spaces.network.trace import Traced, trace
 
 RESULTS = Path(__file__).with_name("results") / "apply.json"
 REPEATS = 3

@@ -20,16 +20,16 @@ import numpy as np
 from compare import RUNS
 from controllers import NAME, TASKS, TRIALS, job_of
 
-from parefront.evaluators import DeviceOptions
-from parefront.search import Run
-from parefront.search.evaluate import TaskEvaluator
-from parefront.search.history import Tried
-from parefront.search.metrics import costs_of, metric_key, quality_of
-from parefront.search.outlook import Outlook
-from parefront.search.probe_store import ProbeStore
-from parefront.search.probing import Prober
-from parefront.search.sensitivity import Sensitivity
-from parefront.spaces import Policy
+from parefront.evaluators.device.device import DeviceOptions
+from parefront.evaluators.results.metrics import costs_of, metric_key, quality_of
+from parefront.evaluators.trial.evaluate import TaskEvaluator
+from parefront.search.probes.probing import Prober
+from parefront.search.runs.history import Tried
+from parefront.search.runs.probe_store import ProbeStore
+from parefront.search.runs.run import Run
+from parefront.search.surrogate.sensitivity import Sensitivity
+from parefront.search.surrogate.surrogate_prediction import Outlook
+from parefront.spaces.policy import Policy
 
 Z_90 = 1.645
 FITTED = (10, 20, 30, 40, 60, 80, 100, 120, 140)

@@ -25,9 +25,9 @@ import numpy as np
 import onnxruntime as ort
 import torch
 
-from parefront.load import load_task
-from parefront.spaces import Task
-from parefront.spaces.wrappers import evaluating
+from parefront.config.load import load_task
+from parefront.spaces.network.wrappers import evaluating
+from parefront.spaces.task import Task
 
 HEADER = (
     "| case | ended | candidates | baseline to torch | score at batch 1 | at batch 64 | differ | not as claimed |\n"

@@ -24,7 +24,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
-from parefront.spaces import Task
+from parefront.spaces.task import Task
 
 SEARCH_IMAGES = 2000
 SPACE = {

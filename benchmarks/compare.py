@@ -14,11 +14,16 @@ from machine import describe
 from plain_int8 import plain_int8
 from shares import shares
 
-from parefront.evaluators import DeviceOptions, Measurement, open_session, split_inputs
-from parefront.search import Candidate, Front, Run, search
-from parefront.search.evaluate import TaskEvaluator
-from parefront.search.split import Split
-from parefront.spaces import Task
+from parefront.evaluators.device.device import DeviceOptions
+from parefront.evaluators.quality.accuracy import open_session, split_inputs
+from parefront.evaluators.results.candidate import Candidate
+from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.measurement import Measurement
+from parefront.evaluators.trial.evaluate import TaskEvaluator
+from parefront.evaluators.trial.split import Split
+from parefront.search.controller import search
+from parefront.search.runs.run import Run
+from parefront.spaces.task import Task
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RUNS = REPOSITORY / "runs"

@@ -20,10 +20,12 @@ from controllers_picture import draw
 from example import CONFIG, quickstart
 from machine import describe
 
-from parefront.evaluators import DeviceOptions
-from parefront.search import Candidate, Run, hypervolume
-from parefront.search.evaluate import TaskEvaluator
-from parefront.search.metric import TEN_POINTS
+from parefront.evaluators.device.device import DeviceOptions
+from parefront.evaluators.results.candidate import Candidate
+from parefront.evaluators.results.hypervolume import hypervolume
+from parefront.evaluators.results.metric import TEN_POINTS
+from parefront.evaluators.trial.evaluate import TaskEvaluator
+from parefront.search.runs.run import Run
 
 NAME = "controllers"
 TRIALS = 150

@@ -22,10 +22,19 @@ from pathlib import Path
 import torch
 from example import quickstart
 
-from parefront.compressors import Calibration, Target, compress, create, space_of
-from parefront.evaluators import Device, LatencyProtocol, Measurement, emit, measure, prove, split_inputs
-from parefront.search.timer import readings
-from parefront.spaces import Choice, trace
+from parefront.compressors.base import Target
+from parefront.compressors.pipeline import compress, space_of
+from parefront.compressors.registry import create
+from parefront.compressors.statistics.calibration import Calibration
+from parefront.evaluators.device.device import Device
+from parefront.evaluators.device.latency import LatencyProtocol, measure
+from parefront.evaluators.quality.accuracy import split_inputs
+from parefront.evaluators.quality.parity import prove
+from parefront.evaluators.results.measurement import Measurement
+from parefront.evaluators.trial.timer import readings
+from parefront.spaces.knob import Choice
+from parefront.spaces.network.emit import emit
+from parefront.spaces.network.trace import trace
 
 PROTOCOL = LatencyProtocol(min_seconds=2.0, max_seconds=4.0, patient=True)
 START_SECONDS = 1.2

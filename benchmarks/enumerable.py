@@ -22,10 +22,16 @@ from example import quickstart
 from torch import nn
 from torch.utils.data import DataLoader
 
-from parefront.evaluators import DeviceOptions, LatencyProtocol
-from parefront.search import Candidate, Front, Run, search
-from parefront.search.evaluate import TaskEvaluator
-from parefront.spaces import Infeasible, Policy, Task
+from parefront.evaluators.device.device import DeviceOptions
+from parefront.evaluators.device.latency import LatencyProtocol
+from parefront.evaluators.results.candidate import Candidate
+from parefront.evaluators.results.front import Front
+from parefront.evaluators.trial.evaluate import TaskEvaluator
+from parefront.search.controller import search
+from parefront.search.runs.run import Run
+from parefront.spaces.errors import Infeasible
+from parefront.spaces.policy import Policy
+from parefront.spaces.task import Task
 
 COMPRESS = {"prune_channels": {"ratios": [0, 0.25, 0.5, 0.75]}, "quantize": {"bits": [32, 8, 4, 2]}}
 OBJECTIVES = ["accuracy", "size"]

@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 from compare import REPOSITORY
 
-from parefront.load import load_task
-from parefront.spaces import Task
+from parefront.config.load import load_task
+from parefront.spaces.task import Task
 
 FOLDER = REPOSITORY / "examples" / "fashion_mnist"
 CONFIG: dict[str, Any] = yaml.safe_load((FOLDER / "search.yaml").read_text())

@@ -11,7 +11,7 @@ import matplotlib as mpl
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-from parefront import Run
+from parefront.search.runs.run import Run
 
 INK, FRONT, TRIED = "#22303c", "#d1495b", "#9fb3c8"
 

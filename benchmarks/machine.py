@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parefront.evaluators import DeviceProfile
+from parefront.evaluators.device.device_profile import DeviceProfile
 
 
 def describe(profile: DeviceProfile) -> str:

@@ -22,10 +22,20 @@ from compare import RESULTS, save
 from machine import describe
 from methods_pictures import draw
 
-from parefront.compressors import Calibration, Compressor, compress, create, space_of
-from parefront.evaluators import Device, LatencyProtocol, emit, measure, open_session, prove, split_inputs
-from parefront.search.split import Split
-from parefront.spaces import Infeasible, Policy, SearchSpace, trace
+from parefront.compressors.base import Compressor
+from parefront.compressors.pipeline import compress, space_of
+from parefront.compressors.registry import create
+from parefront.compressors.statistics.calibration import Calibration
+from parefront.evaluators.device.device import Device
+from parefront.evaluators.device.latency import LatencyProtocol, measure
+from parefront.evaluators.quality.accuracy import open_session, split_inputs
+from parefront.evaluators.quality.parity import prove
+from parefront.evaluators.trial.split import Split
+from parefront.spaces.errors import Infeasible
+from parefront.spaces.network.emit import emit
+from parefront.spaces.network.trace import trace
+from parefront.spaces.policy import Policy
+from parefront.spaces.space import SearchSpace
 
 NAME = "methods"
 PROTOCOL = LatencyProtocol(min_seconds=1.0, max_seconds=3.0)

@@ -15,10 +15,13 @@ from pathlib import Path
 import torch
 from example import quickstart
 
-from parefront.evaluators import Device, LatencyProtocol, Measurement, emit, measure
-from parefront.search.timer import one_of_two, readings
-from parefront.search.twice import error_of_means, mean_of
-from parefront.spaces import trace
+from parefront.evaluators.device.device import Device
+from parefront.evaluators.device.latency import LatencyProtocol, measure
+from parefront.evaluators.results.measurement import Measurement
+from parefront.evaluators.trial.timer import one_of_two, readings
+from parefront.search.runs.final_readings import error_of_means, mean_of
+from parefront.spaces.network.emit import emit
+from parefront.spaces.network.trace import trace
 
 
 def main() -> None:

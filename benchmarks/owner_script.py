@@ -23,10 +23,12 @@ from plain_int8 import plain_int8
 from shares import shares
 from torch import nn
 
-from parefront.evaluators import DeviceOptions, open_session, split_inputs
-from parefront.search.evaluate import TaskEvaluator
-from parefront.search.split import Split
-from parefront.spaces import Policy, Task
+from parefront.evaluators.device.device import DeviceOptions
+from parefront.evaluators.quality.accuracy import open_session, split_inputs
+from parefront.evaluators.trial.evaluate import TaskEvaluator
+from parefront.evaluators.trial.split import Split
+from parefront.spaces.policy import Policy
+from parefront.spaces.task import Task
 
 EXPORTERS = {"torch.onnx.export": True, "the TorchScript exporter": False}
 """Whether each is dynamo's."""

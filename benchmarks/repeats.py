@@ -16,10 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from parefront.config import DeviceConfig
-from parefront.evaluators import Device, Measurement, measure
-from parefront.measuring import PROTOCOL
-from parefront.search import Run
+from parefront.cli.measure import PROTOCOL
+from parefront.config.schema import DeviceConfig
+from parefront.evaluators.device.device import Device
+from parefront.evaluators.device.latency import measure
+from parefront.evaluators.results.measurement import Measurement
+from parefront.search.runs.run import Run
 
 
 def main() -> None:

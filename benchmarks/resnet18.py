@@ -11,9 +11,13 @@ from pathlib import Path
 import torch
 from zoo import network
 
-from parefront.compressors import Calibration, compress, create, space_of
-from parefront.evaluators import Device, LatencyProtocol, emit, measure
-from parefront.spaces import trace
+from parefront.compressors.pipeline import compress, space_of
+from parefront.compressors.registry import create
+from parefront.compressors.statistics.calibration import Calibration
+from parefront.evaluators.device.device import Device
+from parefront.evaluators.device.latency import LatencyProtocol, measure
+from parefront.spaces.network.emit import emit
+from parefront.spaces.network.trace import trace
 
 
 def main() -> None:

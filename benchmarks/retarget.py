@@ -14,9 +14,12 @@ import time
 import numpy as np
 from compare import REPOSITORY, RUNS, int8_anchor
 
-from parefront.cli import main as parefront
-from parefront.search import Candidate, Run, hypervolume, replayed
-from parefront.search.metric import TEN_POINTS
+from parefront.cli.app import main as parefront
+from parefront.evaluators.results.candidate import Candidate
+from parefront.evaluators.results.hypervolume import hypervolume
+from parefront.evaluators.results.metric import TEN_POINTS
+from parefront.search.runs.run import Run
+from parefront.search.samplers.replay import replayed
 
 CONFIG = REPOSITORY / "examples" / "fashion_mnist" / "search.yaml"
 

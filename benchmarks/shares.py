@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from parefront.search import Candidate
+from parefront.evaluators.results.candidate import Candidate
 
 SPLIT_STEPS = ("accuracy", "latency", "apply_forward", "count", "parity")
 """Steps of a candidate that are forward passes (of calibration images, of one to count MACs, of a few through torch and

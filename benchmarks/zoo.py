@@ -19,9 +19,13 @@ import torch
 import torchvision
 from torch import nn
 
-from parefront.compressors import Calibration, compress, create, space_of
-from parefront.evaluators import check_parity, emit, open_session, prove
-from parefront.spaces import trace
+from parefront.compressors.pipeline import compress, space_of
+from parefront.compressors.registry import create
+from parefront.compressors.statistics.calibration import Calibration
+from parefront.evaluators.quality.accuracy import open_session
+from parefront.evaluators.quality.parity import check_parity, prove
+from parefront.spaces.network.emit import emit
+from parefront.spaces.network.trace import trace
 
 MODELS = (
     "resnet18", "resnet50", "mobilenet_v2", "mobilenet_v3_small", "efficientnet_b0", "densenet121", "googlenet",

@@ -12,8 +12,12 @@ import torch
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from torch import fx
 
-from ..spaces import Choice, Infeasible, Knob, ModelGraph, duplicate, output_shape
-from .calibration import Calibration
+from ..spaces.errors import Infeasible
+from ..spaces.knob import Choice, Knob
+from ..spaces.network.graph import ModelGraph
+from ..spaces.network.rebuild import duplicate
+from ..spaces.network.trace import output_shape
+from .statistics.calibration import Calibration
 
 
 class Stage(IntEnum):

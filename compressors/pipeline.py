@@ -6,10 +6,14 @@ from collections.abc import Sequence
 
 from torch import fx
 
-from ..spaces import Knob, ModelGraph, Policy, SearchSpace, duplicate
+from ..spaces.knob import Knob
+from ..spaces.network.graph import ModelGraph
+from ..spaces.network.rebuild import duplicate
+from ..spaces.policy import Policy
+from ..spaces.space import SearchSpace
 from .base import Compressor, Stage, in_stages
-from .calibration import Calibration
-from .compensate import METHODS, compensate
+from .repair.compensate import METHODS, compensate
+from .statistics.calibration import Calibration
 
 
 def space_of(compressors: Sequence[Compressor], graph: ModelGraph) -> SearchSpace:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..spaces import ConfigError
+from ..spaces.errors import ConfigError
 from ..spaces.messages import did_you_mean
 from .base import Compressor, Target
 

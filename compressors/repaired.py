@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from .base import Compressor, CompressorOptions, one_of
-from .compensate import METHODS
+from .repair.compensate import METHODS
 
 
 class CompensatedOptions(CompressorOptions):

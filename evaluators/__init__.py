@@ -1,21 +1,21 @@
 """What a candidate costs: model → ONNX artefact → accuracy, latency on a device, size, MACs, memory."""
 
-from .accuracy import correct, drawn_indices, evaluate, metric_score, open_session, run_outputs, split_inputs
-from .cost import Cost, cost_of
-from .device import Device, DeviceOptions
-from .device_profile import DeviceProfile
-from .divergence import divergence
-from .emit import Artifact, emit
-from .errors import DeviceError
-from .latency import Latency, LatencyProtocol, measure
-from .lock import THIS_MACHINE, shared
-from .measurement import Measurement, paired_difference, proportion
-from .metric_stream import MetricStream
-from .parity import ParityError, check_parity, prove
-from .pfz import load_packed
-from .shares import by_module, layer_shares
-from .split_digest import SplitDigest, digest_of
-from .split_samples import SplitSamples
+from ..spaces.network.emit import Artifact, emit
+from .device.device import Device, DeviceOptions
+from .device.device_profile import DeviceProfile
+from .device.errors import DeviceError
+from .device.latency import Latency, LatencyProtocol, measure
+from .device.lock import THIS_MACHINE, shared
+from .explain.shares import by_module, layer_shares
+from .quality.accuracy import correct, drawn_indices, evaluate, metric_score, open_session, run_outputs, split_inputs
+from .quality.cost import Cost, cost_of
+from .quality.divergence import divergence
+from .quality.metric_stream import MetricStream
+from .quality.parity import ParityError, check_parity, prove
+from .quality.split_digest import SplitDigest, digest_of
+from .quality.split_samples import SplitSamples
+from .results.measurement import Measurement, paired_difference, proportion
+from .storage.packed_file import load_packed
 
 __all__ = [
     "THIS_MACHINE",

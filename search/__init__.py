@@ -1,23 +1,23 @@
 """Which policy to try next: samplers, the controller (ask → evaluate → record → tell), budgets, fronts, run folders."""
 
-from .budget import Budget
-from .candidate import Candidate
-from .context import SamplerContext
+from ..evaluators.results.budget import Budget
+from ..evaluators.results.candidate import Candidate
+from ..evaluators.results.errors import EveryTrialFailed, HostFailed, NoCandidate, RunBusy, RunNotFound, SpaceExhausted
+from ..evaluators.results.front import Front
+from ..evaluators.results.hypervolume import hypervolume
+from ..evaluators.results.metric import ACCURACY, Metric
+from ..evaluators.results.metrics import metric_key, metric_of, value_of
+from ..evaluators.results.quality import quality_metric
+from ..evaluators.trial.evaluator import Evaluator
 from .controller import search
-from .errors import EveryTrialFailed, HostFailed, NoCandidate, RunBusy, RunNotFound, SpaceExhausted
-from .evaluator import Evaluator
-from .events import Done, Event, Finalising, Finished, OnEvent, Probed, Probing, Started, Warned
-from .front import Front
-from .hypervolume import hypervolume
-from .metric import ACCURACY, Metric
-from .metrics import metric_key, metric_of, value_of
-from .quality import quality_metric
-from .record import Outcome, TrialRecord
-from .replay import replayed
-from .reused_run import ReusedRun
-from .run import Run
-from .samplers import SAMPLERS, SamplerFactory, make_sampler, sampler_names
-from .settings import SearchSettings
+from .registry import SAMPLERS, SamplerFactory, make_sampler, sampler_names
+from .runs.events import Done, Event, Finalising, Finished, OnEvent, Probed, Probing, Started, Warned
+from .runs.record import Outcome, TrialRecord
+from .runs.reused_run import ReusedRun
+from .runs.run import Run
+from .runs.settings import SearchSettings
+from .samplers.context import SamplerContext
+from .samplers.replay import replayed
 
 __all__ = [
     "ACCURACY",

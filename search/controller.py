@@ -10,24 +10,25 @@ from dataclasses import dataclass, field, replace
 
 from optuna.trial import Trial
 
-from ..evaluators.errors import DeviceUnreachable
-from ..spaces import ConfigError, Infeasible, ParefrontError, Policy, is_of_the_host
+from ..evaluators.device.errors import DeviceUnreachable
+from ..evaluators.results.candidate import Candidate
+from ..evaluators.results.errors import EveryTrialFailed, HostFailed, NoCandidate, SpaceExhausted
+from ..evaluators.results.front import Front
+from ..evaluators.results.metrics import value_of
+from ..evaluators.trial.evaluator import Evaluator
+from ..spaces.errors import ConfigError, Infeasible, ParefrontError, is_of_the_host
 from ..spaces.messages import one_line
-from .baseline import check_baseline
-from .candidate import Candidate
-from .context import SamplerContext
-from .errors import EveryTrialFailed, HostFailed, NoCandidate, SpaceExhausted
-from .evaluator import Evaluator
-from .events import Done, Event, Finished, Noted, OnEvent, Started
+from ..spaces.policy import Policy
 from .finalise import finalise, make_sure_of_device
-from .front import Front
-from .lookahead import Lookahead
-from .metrics import value_of
-from .record import Outcome, TrialRecord
-from .run import Run, quality_in
-from .samplers import make_sampler
-from .settings import KEPT_BYTES
-from .study import RunStudy
+from .probe_phase import Lookahead
+from .registry import make_sampler
+from .runs.baseline import check_baseline
+from .runs.events import Done, Event, Finished, Noted, OnEvent, Started
+from .runs.record import Outcome, TrialRecord
+from .runs.run import Run, quality_in
+from .runs.settings import KEPT_BYTES
+from .runs.study import RunStudy
+from .samplers.context import SamplerContext
 
 GIVE_UP_AFTER = 10
 """Evaluations that fail one after the other at the start of a session, before the search is given up."""

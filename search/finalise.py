@@ -6,15 +6,15 @@ import time
 import traceback
 from dataclasses import replace
 
-from ..evaluators.errors import DeviceError, DeviceUnreachable, RequestRefused
-from ..spaces import ParefrontError, is_of_the_host
+from ..evaluators.device.errors import DeviceError, DeviceUnreachable, RequestRefused
+from ..evaluators.results.candidate import Candidate
+from ..evaluators.results.errors import EveryTrialFailed
+from ..evaluators.results.front import Front
+from ..evaluators.trial.evaluator import Evaluator
+from ..spaces.errors import ParefrontError, is_of_the_host
 from ..spaces.files import sha256_of
-from .candidate import Candidate
-from .errors import EveryTrialFailed
-from .evaluator import Evaluator
-from .events import Finalising, OnEvent
-from .front import Front
-from .run import Run
+from .runs.events import Finalising, OnEvent
+from .runs.run import Run
 
 
 def finalise(run: Run, evaluator: Evaluator, front: Front, emit: OnEvent, raise_errors: bool) -> Front:

@@ -1,14 +1,15 @@
 """What may change: trace a model into a graph, find coupled channels and knobs, and make policies of them."""
 
-from .emission import Builder, Emittable, layer_node
 from .errors import ConfigError, Infeasible, ParefrontError, TaskError, TraceError, is_of_the_host
-from .flow import labels_of, op_of
-from .graph import ChannelGroup, Exclusion, Layer, ModelGraph, Node, Slice, Window
-from .groups import cut
-from .hooks import watching
-from .joined import join_layers, reads_as, slices_left
 from .knob import Choice, Knob
-from .layers import (
+from .masking import MASK, masked, masked_command, masked_text
+from .network.emission import Builder, Emittable, layer_node
+from .network.flow import labels_of, op_of
+from .network.graph import ChannelGroup, Exclusion, Layer, ModelGraph, Node, Slice, Window
+from .network.groups import cut
+from .network.hooks import watching
+from .network.joined import join_layers, reads_as, slices_left
+from .network.layers import (
     WEIGHTED,
     PaddedConv2d,
     SequenceLinear,
@@ -22,15 +23,14 @@ from .layers import (
     origin_of,
     weight_matrix,
 )
-from .masking import MASK, masked, masked_command, masked_text
-from .ops import Op
-from .packing import is_packed, mark_packed, packed
-from .parts import layer_of, replace_layer
+from .network.ops import Op
+from .network.packing import is_packed, mark_packed, packed
+from .network.parts import layer_of, replace_layer
+from .network.rebuild import duplicate, tidy
+from .network.trace import Traced, describe, output_shape, trace
 from .policy import Policy
-from .rebuild import duplicate, tidy
 from .space import SearchSpace
 from .task import Dataset, Task
-from .trace import Traced, describe, output_shape, trace
 
 __all__ = [
     "MASK",

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from parefront.spaces import WEIGHTED, Op
-from parefront.spaces.layers import set_origin
+from parefront.spaces.network.layers import WEIGHTED, set_origin
+from parefront.spaces.network.ops import Op
 
 Step = tuple[str, nn.Module, tuple[str, ...]]
 """Name, module, and the names of the steps it reads; ``"input"`` is the network's input."""

@@ -8,12 +8,12 @@ from typing import Any
 
 from rich.console import Console
 
-from .config import parse_config
-from .search import Run
+from .config.schema import parse_config
+from .search.runs.run import Run
 from .session import IN_PYTHON, Job, interrupted, run_folder
 from .signals import interruptible
-from .spaces import Task
-from .terminal import view_for
+from .spaces.task import Task
+from .terminal.progress import view_for
 
 
 def compress(

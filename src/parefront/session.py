@@ -11,20 +11,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .config import Config
-from .evaluators import Device, DeviceError, DeviceOptions
-from .load import load_task
-from .search import Front, OnEvent, ReusedRun, Run, SearchSettings, Warned, quality_metric, search
-from .search.events import Noted
-from .search.fingerprint import Fingerprint
-from .search.identity import profiles
-from .search.run_folder import is_free
-from .spaces import ConfigError, Task, TaskError
+from .config.load import load_task
+from .config.schema import Config
+from .evaluators.device.device import Device, DeviceOptions
+from .evaluators.device.errors import DeviceError
+from .evaluators.results.front import Front
+from .evaluators.results.quality import quality_metric
+from .search.controller import search
+from .search.runs.events import Noted, OnEvent, Warned
+from .search.runs.fingerprint import Fingerprint
+from .search.runs.identity import profiles
+from .search.runs.reused_run import ReusedRun
+from .search.runs.run import Run
+from .search.runs.run_folder import is_free
+from .search.runs.settings import SearchSettings
+from .spaces.errors import ConfigError, TaskError
+from .spaces.task import Task
+from .task_check.validate import check_task
 from .units import plural
-from .validate import check_task
 
 if TYPE_CHECKING:
-    from .search.evaluate import TaskEvaluator
+    from .evaluators.trial.evaluate import TaskEvaluator
 
 OnPhase = Callable[[str], None]
 
@@ -217,7 +224,7 @@ def _no_exit() -> Iterator[None]:
 
 def make_evaluator(config: Config, task: Task, on_phase: OnPhase) -> TaskEvaluator:
     """What turns policies into measured candidates."""
-    from .search.evaluate import TaskEvaluator
+    from .evaluators.trial.evaluate import TaskEvaluator
 
     settings, scores = search_settings(config, task), config.search.reuse_scores
     earlier = ReusedRun.of(Run.open(scores)) if scores else None

@@ -10,10 +10,16 @@ import pytest
 import torch
 from torch import Tensor, fx
 
-from parefront.compressors import Calibration, Compressor, compress, create, space_of
-from parefront.spaces import Choice, ModelGraph, Policy, describe
-from parefront.spaces.groups import find_groups
-from parefront.testing import Specimen, specimen
+from parefront.compressors.base import Compressor
+from parefront.compressors.pipeline import compress, space_of
+from parefront.compressors.registry import create
+from parefront.compressors.statistics.calibration import Calibration
+from parefront.spaces.knob import Choice
+from parefront.spaces.network.graph import ModelGraph
+from parefront.spaces.network.groups import find_groups
+from parefront.spaces.network.trace import describe
+from parefront.spaces.policy import Policy
+from parefront.testing.specimen import Specimen, specimen
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,13 @@ import pytest
 import torch
 from torch import fx, nn
 
-from parefront.compressors import Calibration, Compressor, Stage, Target
-from parefront.compressors.base import in_stages, weights
-from parefront.spaces import Choice, Infeasible, Knob, ModelGraph, output_shape
-from parefront.testing import specimen
+from parefront.compressors.base import Compressor, Stage, Target, in_stages, weights
+from parefront.compressors.statistics.calibration import Calibration
+from parefront.spaces.errors import Infeasible
+from parefront.spaces.knob import Choice, Knob
+from parefront.spaces.network.graph import ModelGraph
+from parefront.spaces.network.trace import output_shape
+from parefront.testing.specimen import specimen
 
 Change = Callable[[fx.GraphModule], None]
 

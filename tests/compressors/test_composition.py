@@ -9,11 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parefront.compressors import Compressor, compress, create, known, space_of
-from parefront.compressors.base import weights
-from parefront.evaluators import check_parity, emit, open_session
-from parefront.spaces import Infeasible, Policy, SearchSpace
-from parefront.testing import NETWORKS, specimen
+from parefront.compressors.base import Compressor, weights
+from parefront.compressors.pipeline import compress, space_of
+from parefront.compressors.registry import create, known
+from parefront.evaluators.quality.accuracy import open_session
+from parefront.evaluators.quality.parity import check_parity
+from parefront.spaces.errors import Infeasible
+from parefront.spaces.network.emit import emit
+from parefront.spaces.policy import Policy
+from parefront.spaces.space import SearchSpace
+from parefront.testing.networks import NETWORKS
+from parefront.testing.specimen import specimen
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "drop_blocks": {},

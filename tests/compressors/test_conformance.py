@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from parefront.compressors import Compressor, Target, create
-from parefront.testing import CompressorConformance
+from parefront.compressors.base import Compressor, Target
+from parefront.compressors.registry import create
+from parefront.testing.compressors import CompressorConformance
 
 
 class TestPruneChannels(CompressorConformance):

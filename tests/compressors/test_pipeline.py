@@ -9,10 +9,15 @@ import pytest
 import torch
 from torch import fx
 
-from parefront.compressors import Calibration, Compressor, Stage, compensate, compress, create, space_of
-from parefront.compressors.pipeline import order
-from parefront.spaces import Choice, Knob, ModelGraph, Policy
-from parefront.testing import specimen
+from parefront.compressors.base import Compressor, Stage
+from parefront.compressors.pipeline import compress, order, space_of
+from parefront.compressors.registry import create
+from parefront.compressors.repair import compensate
+from parefront.compressors.statistics.calibration import Calibration
+from parefront.spaces.knob import Choice, Knob
+from parefront.spaces.network.graph import ModelGraph
+from parefront.spaces.policy import Policy
+from parefront.testing.specimen import specimen
 
 from .conftest import MakeBench
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from parefront.compressors import Target, create, find, known
-from parefront.compressors.prune_channels import PruneChannels, PruneOptions
-from parefront.spaces import ConfigError
+from parefront.compressors.base import Target
+from parefront.compressors.registry import create, find, known
+from parefront.compressors.structure.prune_channels import PruneChannels, PruneOptions
+from parefront.spaces.errors import ConfigError
 
 FOREIGN = """
 from parefront.compressors import Compressor, CompressorOptions, Stage

@@ -15,10 +15,16 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, fx, nn
 
-from parefront.compressors import Calibration, compress, create, space_of
-from parefront.compressors.drop_blocks import DropBlocks
-from parefront.evaluators import check_parity, cost_of, emit, prove
-from parefront.spaces import Choice, Policy, Traced, trace
+from parefront.compressors.pipeline import compress, space_of
+from parefront.compressors.registry import create
+from parefront.compressors.statistics.calibration import Calibration
+from parefront.compressors.structure.drop_blocks import DropBlocks
+from parefront.evaluators.quality.cost import cost_of
+from parefront.evaluators.quality.parity import check_parity, prove
+from parefront.spaces.knob import Choice
+from parefront.spaces.network.emit import emit
+from parefront.spaces.network.trace import Traced, trace
+from parefront.spaces.policy import Policy
 
 from ..flat import images
 from ..spaces.tied import OwnNorms, SharedParameter, Siamese, trained

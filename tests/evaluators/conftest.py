@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from parefront.evaluators.device import Device
+from parefront.evaluators.device.device import Device
 
 ConvNet = Callable[..., Path]
 

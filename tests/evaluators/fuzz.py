@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from parefront.evaluators import worker
+    from parefront.evaluators.device import worker
 else:  # as on a device: the one file alone
-    sys.path.append(str(Path(__file__).resolve().parents[2] / "evaluators"))
+    sys.path.append(str(Path(__file__).resolve().parents[2] / "evaluators" / "device"))
     import worker
 
 LONGEST_SECONDS = 10.0

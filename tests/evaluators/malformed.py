@@ -9,11 +9,11 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from parefront.evaluators import worker
-from parefront.evaluators.channel import Channel
-from parefront.evaluators.device import Device, DeviceOptions
-from parefront.evaluators.errors import WorkerDied
-from parefront.evaluators.frames import Frames
+from parefront.evaluators.device import worker
+from parefront.evaluators.device.channel import Channel
+from parefront.evaluators.device.device import Device, DeviceOptions
+from parefront.evaluators.device.errors import WorkerDied
+from parefront.evaluators.device.frames import Frames
 
 Answer = dict[str, Any]
 

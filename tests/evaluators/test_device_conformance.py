@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from parefront.evaluators import Device, DeviceOptions
-from parefront.testing import DeviceConformance
+from parefront.evaluators.device.device import Device, DeviceOptions
+from parefront.testing.devices import DeviceConformance
 
 
 class TestThisMachine(DeviceConformance):

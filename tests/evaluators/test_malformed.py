@@ -12,11 +12,11 @@ from typing import Any
 import onnx
 import pytest
 
-from parefront.evaluators.channel import Channel
-from parefront.evaluators.device import Device
-from parefront.evaluators.errors import AnswerMalformed, DeviceError, DeviceUnreachable
-from parefront.evaluators.explain import explain
-from parefront.evaluators.latency import LatencyProtocol, measure
+from parefront.evaluators.device.channel import Channel
+from parefront.evaluators.device.device import Device
+from parefront.evaluators.device.errors import AnswerMalformed, DeviceError, DeviceUnreachable
+from parefront.evaluators.device.latency import LatencyProtocol, measure
+from parefront.evaluators.explain.explain import explain
 
 from .malformed import Answer, ScriptedDevice
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from parefront.evaluators import pfz
-from parefront.evaluators.pfz import PfzError, decode, encode
+from parefront.evaluators.storage import packed_file as pfz
+from parefront.evaluators.storage.packed_file import PfzError, decode, encode
 
 from .mutations import CASES, mutated
-from .test_pfz import model
+from .storage.test_packed_file import model
 
 BOMB = zlib.compress(bytes(100_000_000), 9)
 """100 KB that become 100 MB."""

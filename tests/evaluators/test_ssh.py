@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from parefront.evaluators import Device, DeviceError, DeviceOptions, LatencyProtocol, channel, measure
+from parefront.evaluators.device import channel
+from parefront.evaluators.device.device import Device, DeviceOptions
+from parefront.evaluators.device.errors import DeviceError
+from parefront.evaluators.device.latency import LatencyProtocol, measure
 from parefront.testing.devices import DeviceConformance
 
 from ..remote import PYTHON, Host, another_host

@@ -14,19 +14,16 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from parefront import cli, session
-from parefront.evaluators import Measurement
-from parefront.search import Candidate, Front
-from parefront.spaces import (
-    ChannelGroup,
-    Exclusion,
-    Knob,
-    Layer,
-    ModelGraph,
-    Policy,
-    SearchSpace,
-    Task,
-)
+from parefront import session
+from parefront.cli import app as cli
+from parefront.evaluators.results.candidate import Candidate
+from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.measurement import Measurement
+from parefront.spaces.knob import Knob
+from parefront.spaces.network.graph import ChannelGroup, Exclusion, Layer, ModelGraph
+from parefront.spaces.policy import Policy
+from parefront.spaces.space import SearchSpace
+from parefront.spaces.task import Task
 
 LAYERS = ("stem", "body", "head")
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from parefront.search import Budget, Run
+from parefront.evaluators.results.budget import Budget
+from parefront.search.runs.run import Run
 
 from .conftest import Command
 

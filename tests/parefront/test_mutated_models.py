@@ -13,9 +13,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from parefront.evaluators.pfz import PfzError, decode, encode
-from parefront.measuring import check_model
-from parefront.spaces import ConfigError
+from parefront.cli.measure import check_model
+from parefront.evaluators.storage.packed_file import PfzError, decode, encode
+from parefront.spaces.errors import ConfigError
 
 from ..evaluators.mutations import CASES, mutated
 from .conftest import Command

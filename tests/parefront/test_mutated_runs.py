@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
-from parefront import cli, commands
-from parefront.search import Run, search
+from parefront.cli import app as cli
+from parefront.cli import commands
+from parefront.search.controller import search
+from parefront.search.runs.run import Run
 
 from .conftest import FormulaEvaluator
 from .mutations import mutate

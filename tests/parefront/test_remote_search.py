@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from parefront.evaluators import channel
-from parefront.search import Candidate
-from parefront.search.evaluate import TaskEvaluator
+from parefront.evaluators.device import channel
+from parefront.evaluators.results.candidate import Candidate
+from parefront.evaluators.trial.evaluate import TaskEvaluator
 
 from ..remote import PYTHON, Host, another_host
 from .conftest import Command

@@ -12,8 +12,8 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 import parefront as pf
-from parefront.evaluators import Device
-from parefront.search import Run
+from parefront.evaluators.device.device import Device
+from parefront.search.runs.run import Run
 
 from .conftest import Command, FormulaEvaluator
 
@@ -98,7 +98,7 @@ def test_a_device_that_is_out_of_reach_does_not_keep_a_finished_run_back(
 ) -> None:
     made = pf.compress(small_task, run="there", **RANDOM)
     on_another_cpu(made)
-    monkeypatch.setattr("parefront.evaluators.device.sys.executable", "/nowhere/python")
+    monkeypatch.setattr("parefront.evaluators.device.device.sys.executable", "/nowhere/python")
     assert pf.compress(small_task, run="there", **RANDOM).path == made.path
 
 

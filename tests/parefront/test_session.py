@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from parefront.search import SearchSettings
+from parefront.search.runs.settings import SearchSettings
 from parefront.session import needs_memory
 
 

@@ -16,11 +16,18 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 from torch import Tensor, fx, nn
 
-from parefront.compressors import Calibration, Compressor, Stage
-from parefront.evaluators import ParityError
-from parefront.search import SamplerContext
-from parefront.spaces import Builder, Choice, Emittable, Infeasible, Knob, ModelGraph
-from parefront.testing import NETWORKS, CompressorConformance, SamplerConformance, random_images, specimen
+from parefront.compressors.base import Compressor, Stage
+from parefront.compressors.statistics.calibration import Calibration
+from parefront.evaluators.quality.parity import ParityError
+from parefront.search.samplers.context import SamplerContext
+from parefront.spaces.errors import Infeasible
+from parefront.spaces.knob import Choice, Knob
+from parefront.spaces.network.emission import Builder, Emittable
+from parefront.spaces.network.graph import ModelGraph
+from parefront.testing.compressors import CompressorConformance
+from parefront.testing.networks import NETWORKS, random_images
+from parefront.testing.samplers import SamplerConformance
+from parefront.testing.specimen import specimen
 
 SUITE = CompressorConformance()
 Apply = Callable[[fx.GraphModule], None]

@@ -96,7 +96,7 @@ def test_every_module_imports_and_entry_points_load(clean: Path, tmp_path: Path)
     assert found["failed"] == {}
     assert {f"parefront.{folder}" for folder in FOLDERS} <= set(found["modules"])
     assert found["bare"] == []
-    assert found["entry points"]["quantize"] == "parefront.compressors.quantize"
+    assert found["entry points"]["quantize"] == "parefront.compressors.integers.quantize"
 
 
 def test_the_command_is_installed(clean: Path, tmp_path: Path) -> None:

@@ -8,9 +8,13 @@ from typing import Any
 
 import pytest
 
-from parefront.evaluators import Measurement
-from parefront.search import Candidate, Evaluator, Front, Run, search
-from parefront.spaces import Policy
+from parefront.evaluators.results.candidate import Candidate
+from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.measurement import Measurement
+from parefront.evaluators.trial.evaluator import Evaluator
+from parefront.search.controller import search
+from parefront.search.runs.run import Run
+from parefront.spaces.policy import Policy
 
 MakeCandidate = Callable[..., Candidate]
 SearchIn = Callable[..., tuple[Run, Front]]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from parefront.search.probe_store import ProbeStore
-from parefront.search.probing import Prober
-from parefront.search.sensitivity import Sensitivity
+from parefront.search.probes.probing import Prober
+from parefront.search.runs.probe_store import ProbeStore
+from parefront.search.surrogate.sensitivity import Sensitivity
 
 from .synthetic import SyntheticEvaluator
 

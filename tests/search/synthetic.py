@@ -10,9 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from parefront.evaluators import Measurement
-from parefront.search import Candidate, Front
-from parefront.spaces import Infeasible, Knob, Layer, Policy, SearchSpace
+from parefront.evaluators.results.candidate import Candidate
+from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.measurement import Measurement
+from parefront.spaces.errors import Infeasible
+from parefront.spaces.knob import Knob
+from parefront.spaces.network.graph import Layer
+from parefront.spaces.policy import Policy
+from parefront.spaces.space import SearchSpace
 
 RATIOS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75)
 ACCURACY = 0.93

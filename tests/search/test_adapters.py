@@ -8,15 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parefront.search import Front, SamplerContext, SpaceExhausted, make_sampler
-from parefront.search.grouped import grouped
-from parefront.search.record import Outcome, TrialRecord
-from parefront.search.study import RunStudy
-from parefront.spaces import Choice, ConfigError, Knob, Policy, SearchSpace
+from parefront.evaluators.results.errors import SpaceExhausted
+from parefront.evaluators.results.front import Front
+from parefront.search.registry import make_sampler
+from parefront.search.runs.record import Outcome, TrialRecord
+from parefront.search.runs.study import RunStudy
+from parefront.search.samplers.context import SamplerContext
+from parefront.search.samplers.gaussian_process import grouped
+from parefront.spaces.errors import ConfigError
+from parefront.spaces.knob import Choice, Knob
+from parefront.spaces.policy import Policy
+from parefront.spaces.space import SearchSpace
 
+from .agent.test_amc import context_of, searched
 from .probing import probe
 from .synthetic import SyntheticEvaluator
-from .test_amc import context_of, searched
 
 OBJECTIVES = ("accuracy", "latency")
 

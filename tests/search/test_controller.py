@@ -12,25 +12,19 @@ import numpy as np
 import optuna
 import pytest
 
-from parefront.evaluators import DeviceError, Measurement
-from parefront.search import (
-    Candidate,
-    Done,
-    Event,
-    EveryTrialFailed,
-    Finalising,
-    Finished,
-    Front,
-    HostFailed,
-    Outcome,
-    Run,
-    Started,
-    controller,
-    search,
-)
-from parefront.search.candidate import STOPPED
-from parefront.search.uniform import uniform_policies
-from parefront.spaces import ConfigError, ParefrontError, Policy
+from parefront.evaluators.device.errors import DeviceError
+from parefront.evaluators.results.candidate import STOPPED, Candidate
+from parefront.evaluators.results.errors import EveryTrialFailed, HostFailed
+from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.measurement import Measurement
+from parefront.search import controller
+from parefront.search.controller import search
+from parefront.search.runs.events import Done, Event, Finalising, Finished, Started
+from parefront.search.runs.record import Outcome
+from parefront.search.runs.run import Run
+from parefront.search.samplers.uniform import uniform_policies
+from parefront.spaces.errors import ConfigError, ParefrontError
+from parefront.spaces.policy import Policy
 
 from .conftest import SearchIn
 from .synthetic import SyntheticEvaluator

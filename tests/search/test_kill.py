@@ -15,9 +15,12 @@ from typing import Any
 import optuna
 import pytest
 
-from parefront.search import Candidate, Front, Run, search
-from parefront.search.study import RunStudy
-from parefront.spaces import Policy
+from parefront.evaluators.results.candidate import Candidate
+from parefront.evaluators.results.front import Front
+from parefront.search.controller import search
+from parefront.search.runs.run import Run
+from parefront.search.runs.study import RunStudy
+from parefront.spaces.policy import Policy
 
 from .synthetic import SyntheticEvaluator
 

@@ -15,10 +15,16 @@ from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 from torchmetrics import MeanSquaredError
 
-from parefront.evaluators import DeviceOptions, LatencyProtocol
-from parefront.search import ACCURACY, ReusedRun, Run, search
-from parefront.search.evaluate import TaskEvaluator
-from parefront.spaces import ConfigError, Infeasible, Policy, Task, TaskError
+from parefront.evaluators.device.device import DeviceOptions
+from parefront.evaluators.device.latency import LatencyProtocol
+from parefront.evaluators.results.metric import ACCURACY
+from parefront.evaluators.trial.evaluate import TaskEvaluator
+from parefront.search.controller import search
+from parefront.search.runs.reused_run import ReusedRun
+from parefront.search.runs.run import Run
+from parefront.spaces.errors import ConfigError, Infeasible, TaskError
+from parefront.spaces.policy import Policy
+from parefront.spaces.task import Task
 
 QUICK = LatencyProtocol(min_samples=8, min_seconds=0.02, max_seconds=0.1, warmup_seconds=0.01)
 METHODS: dict[str, dict[str, Any]] = {"prune_channels": {"round_to": 4}}

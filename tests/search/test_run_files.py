@@ -10,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from parefront.search import Candidate, Event, Finalising, Run, study_file
-from parefront.spaces import ParefrontError, Policy
+from parefront.evaluators.results.candidate import Candidate
+from parefront.search.runs import study_file
+from parefront.search.runs.events import Event, Finalising
+from parefront.search.runs.run import Run
+from parefront.spaces.errors import ParefrontError
 from parefront.spaces.files import UnreadableFile, sha256_of
+from parefront.spaces.policy import Policy
 
 from .conftest import SearchIn
 from .synthetic import SyntheticEvaluator

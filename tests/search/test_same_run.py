@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from parefront.evaluators import DeviceProfile, Measurement
-from parefront.search import Candidate
-from parefront.spaces import ConfigError
+from parefront.evaluators.device.device_profile import DeviceProfile
+from parefront.evaluators.results.candidate import Candidate
+from parefront.evaluators.results.measurement import Measurement
+from parefront.spaces.errors import ConfigError
 
 from .conftest import SearchIn
 from .synthetic import SyntheticEvaluator, profile_json

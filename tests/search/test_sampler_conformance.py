@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from optuna.samplers import BaseSampler, NSGAIIISampler
 
-from parefront.search import SAMPLERS, SamplerContext, SamplerFactory
-from parefront.testing import SamplerConformance
+from parefront.search.registry import SAMPLERS, SamplerFactory
+from parefront.search.samplers.context import SamplerContext
 from parefront.testing.formula import ERROR
-from parefront.testing.samplers import suggestions
+from parefront.testing.samplers import SamplerConformance, suggestions
 
 SLOW = ("gp",)
 """A second a trial, from the eleventh on."""

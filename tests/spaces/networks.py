@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from parefront.spaces import Traced, trace
+from parefront.spaces.network.trace import Traced, trace
 
 from ..flat import images
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from parefront.spaces import ConfigError, Knob
+from parefront.spaces.errors import ConfigError
+from parefront.spaces.knob import Knob
 
 
 def test_a_knob_is_named_after_compressor_and_target() -> None:

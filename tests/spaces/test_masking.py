@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from parefront.spaces import masked, masked_command, masked_text
+from parefront.spaces.masking import masked, masked_command, masked_text
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from parefront.spaces import Choice, ConfigError, Policy
+from parefront.spaces.errors import ConfigError
+from parefront.spaces.knob import Choice
+from parefront.spaces.policy import Policy
 
 CHOICES: dict[str, Choice] = {
     "quantize/layer1.0.conv1": 8,

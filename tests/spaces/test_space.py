@@ -6,7 +6,10 @@ import numpy as np
 import optuna
 import pytest
 
-from parefront.spaces import ConfigError, Knob, Policy, SearchSpace
+from parefront.spaces.errors import ConfigError
+from parefront.spaces.knob import Knob
+from parefront.spaces.policy import Policy
+from parefront.spaces.space import SearchSpace
 
 
 def bits(layer: str, position: int) -> Knob:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from parefront.evaluators import prove
-from parefront.spaces import Traced, trace
-from parefront.spaces.rebuild import duplicate
+from parefront.evaluators.quality.parity import prove
+from parefront.spaces.network.rebuild import duplicate
+from parefront.spaces.network.trace import Traced, trace
 
 from ..flat import images
 from .tied import OwnNorms, SharedParameter, Siamese, trained

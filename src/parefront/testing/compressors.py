@@ -11,10 +11,15 @@ import numpy as np
 import torch
 from torch import fx
 
-from ..compressors import Compressor, compress, space_of
-from ..compressors.base import weights
-from ..evaluators import Artifact, check_parity, emit, open_session
-from ..spaces import Infeasible, Knob, Policy, SearchSpace
+from ..compressors.base import Compressor, weights
+from ..compressors.pipeline import compress, space_of
+from ..evaluators.quality.accuracy import open_session
+from ..evaluators.quality.parity import check_parity
+from ..spaces.errors import Infeasible
+from ..spaces.knob import Knob
+from ..spaces.network.emit import Artifact, emit
+from ..spaces.policy import Policy
+from ..spaces.space import SearchSpace
 from .networks import NETWORKS
 from .specimen import Specimen, specimen
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..evaluators import Device, DeviceProfile, LatencyProtocol, emit, measure
+from ..evaluators.device.device import Device
+from ..evaluators.device.device_profile import DeviceProfile
+from ..evaluators.device.latency import LatencyProtocol, measure
+from ..spaces.network.emit import emit
 from .specimen import specimen
 
 QUICK = LatencyProtocol(min_samples=32, min_seconds=0.1, max_seconds=0.3, warmup_seconds=0.05)

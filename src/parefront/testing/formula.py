@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ..evaluators import Measurement
-from ..search import ACCURACY, Candidate, Metric, metric_key
-from ..search.metric import score
-from ..search.sensitivity import Sensitivity
-from ..spaces import Choice, Knob, Layer, Policy, SearchSpace
+from ..evaluators.results.candidate import Candidate
+from ..evaluators.results.measurement import Measurement
+from ..evaluators.results.metric import ACCURACY, Metric, score
+from ..evaluators.results.metrics import metric_key
+from ..search.surrogate.sensitivity import Sensitivity
+from ..spaces.knob import Choice, Knob
+from ..spaces.network.graph import Layer
+from ..spaces.policy import Policy
+from ..spaces.space import SearchSpace
 
 BLOCKS = 4
 ERROR = score("mean_squared_error", higher_is_better=False)

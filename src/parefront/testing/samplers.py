@@ -7,11 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ..search import ACCURACY, Budget, Metric, SamplerContext, SamplerFactory, SpaceExhausted, metric_of
-from ..search.record import Outcome, TrialRecord
-from ..search.repeatable import RepeatableSampler
-from ..search.study import RunStudy
-from ..spaces import Policy
+from ..evaluators.results.budget import Budget
+from ..evaluators.results.errors import SpaceExhausted
+from ..evaluators.results.metric import ACCURACY, Metric
+from ..evaluators.results.metrics import metric_of
+from ..search.registry import SamplerFactory
+from ..search.runs.record import Outcome, TrialRecord
+from ..search.runs.study import RunStudy
+from ..search.samplers.context import SamplerContext
+from ..search.samplers.repeatable import RepeatableSampler
+from ..spaces.policy import Policy
 from .formula import ERROR, formula_layers, formula_space, measured, probed
 
 OBJECTIVES = ("accuracy", "latency")

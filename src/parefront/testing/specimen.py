@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import fx
 
-from ..compressors import Calibration
-from ..evaluators import prove
-from ..spaces import ModelGraph, trace
+from ..compressors.statistics.calibration import Calibration
+from ..evaluators.quality.parity import prove
+from ..spaces.network.graph import ModelGraph
+from ..spaces.network.trace import trace
 from .networks import CLASSES, NETWORKS, random_images
 
 IMAGES = 64

@@ -1,0 +1,218 @@
+"""Quantisation, layer by layer: weights in 8, 4, 2 or 1 bits, activations in 8 bits or in float."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, field_validator
+from torch import Tensor, fx, nn
+
+from ...spaces.knob import Choice, Knob
+from ...spaces.network.flow import op_of
+from ...spaces.network.graph import ModelGraph
+from ...spaces.network.layers import WEIGHTED, SequenceLinear
+from ...spaces.network.ops import Op
+from ...spaces.network.parts import layer_of
+from ...spaces.network.rebuild import tidy
+from ..base import Compressor, CompressorOptions, Stage, one_of
+from ..repair.bias_correction import mean_error, mean_of
+from ..statistics.calibration import Calibration
+from ..statistics.sampling import module_of
+from .codes import LARGEST, dequantize, quantize_weight
+from .equalize import equalize
+from .placement import CLAMPS, MOVERS, Placement, place
+from .quantized import ChannelFloats, FakeQuantize, QuantizedLayer
+from .ranges import RANGES, Observed, Observer, affine
+from .rounding import reconstruct, second_moments
+from .weight_only import weight_only
+
+FLOAT = 32
+BITS: tuple[int | str, ...] = (FLOAT, "w8", 8, "w4", 4, "w2", 2, "w1", 1)
+"""All choices, mildest first: bits of the weights, with activations in 8 bits, or ("w…") left in float."""
+BIAS_LIMIT = 2**30
+"""A bias is held in int32, in steps of the input's scale times the weight's."""
+
+
+class QuantizeOptions(CompressorOptions):
+    """Options of ``quantize``."""
+
+    bits: tuple[int | str, ...] = (FLOAT, 8)
+    granularity: Literal["channel", "tensor"] = Field(
+        default="channel", description="what shares a scale of the weights: each output channel, or the layer"
+    )
+    rounding: Literal["nearest", "reconstruct"] = Field(
+        default="nearest", description="reconstruct: so that the layer's output changes least (not for wN)"
+    )
+    equalize: bool = Field(default=False, description="cross-layer equalisation of the weights' ranges before it")
+    ranges: Annotated[str, one_of(RANGES)] = "percentile"
+    images: int = Field(default=64, gt=0, description="calibration images for activation ranges, for each candidate")
+    bias_correction: bool = True
+
+    @field_validator("bits")
+    @classmethod
+    def _bits(cls, value: tuple[int | str, ...]) -> tuple[int | str, ...]:
+        if not value or any(bits not in BITS for bits in value):
+            raise ValueError("expected a list of 32 (float), 8, 4, 2, 1 (bits), w8, w4, w2, w1 (of the weights only)")
+        return tuple(bits for bits in BITS if bits in (FLOAT, *value))
+
+
+class Quantize(Compressor):
+    """Weights in few bits (symmetric, per output channel) and 8-bit activations (per tensor). A knob per layer.
+
+    A choice is the bits of the weights: 32 leaves the layer in float; 8 and 4 are integers of that width, 2 is ternary
+    and 1 binary (see ``codes.py``); "w8", "w4", "w2" and "w1" leave activations in float. Weights of 4 bits and fewer
+    are packed in the file and unpacked to int8 when it is loaded, so that they run as fast as 8 bits do, not faster;
+    those beside float activations become floats, but for linear layers, which the runtime reads in 8, 4 and 2 bits.
+
+    Activation ranges come from a pass of the *compressed* network over calibration data, since pruning shifts them.
+    Bias correction (Nagel et al. 2019, "Data-Free Quantization", section 4.2, with measured input means) takes out
+    the mean error that rounding the weights makes; at the border, zero padding is not accounted for.
+    """
+
+    name = "quantize"
+    stage = Stage.QUANTISE
+    Options: ClassVar[type[CompressorOptions]] = QuantizeOptions
+    options: QuantizeOptions
+
+    def knobs(self, graph: ModelGraph) -> list[Knob]:
+        if len(self.options.bits) < 2:
+            return []
+        return [
+            Knob(self.name, layer.name, self.options.bits, FLOAT, frozenset({layer.name}), layer.position)
+            for layer in graph.layers
+        ]
+
+    def runs_as(self, choice: Choice) -> Choice:
+        """Integers run as the widest of them does; a layer of which only the weights are integers runs in float."""
+        integers = [bits for bits in self.options.bits if isinstance(bits, int) and bits != FLOAT]
+        return integers[0] if choice in integers else FLOAT
+
+    def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
+        bits = _bits_of(net, choices)
+        if self.options.equalize:
+            equalize(net, bits)
+        layers = {name: int(b) for name, b in bits.items() if not isinstance(b, str)}
+        placement = place(net, layers)
+        with calibration.forward():
+            observed = Observer(net, placement.points).observe(self._images(calibration))
+            moments = self._moments(net, layers, calibration)
+        scales = self._insert(net, placement, observed)
+        for name, width in layers.items():
+            reads = [scales[n.all_input_nodes[0]] for n in net.graph.nodes if n.target == name]
+            self._quantize_layer(net, name, reads, width, moments.get(name))
+        _keep_float(net, scales.keys())
+        for name in bits.keys() - layers.keys():
+            layer, width = net.get_submodule(name), int(str(bits[name])[1:])
+            net.set_submodule(name, weight_only(layer, width, self.options.granularity == "channel"))
+        tidy(net)
+        return net
+
+    def _moments(self, net: fx.GraphModule, layers: Mapping[str, int], calibration: Calibration) -> dict[str, Tensor]:
+        """What layers read, where rounding wants it; a binary weight has no choice but its sign."""
+        if self.options.rounding == "nearest":
+            return {}
+        return second_moments(net, [name for name, bits in layers.items() if bits > 1], self._images(calibration))
+
+    def _images(self, calibration: Calibration) -> Tensor:
+        return calibration.inputs[: self.options.images]
+
+    def _insert(
+        self, net: fx.GraphModule, placement: Placement, observed: Mapping[fx.Node, Observed]
+    ) -> dict[fx.Node, tuple[FakeQuantize, Observed]]:
+        """Add the quantisation points; returns, by the node of each point, the point and what it saw."""
+        inserted: dict[fx.Node, tuple[FakeQuantize, Observed]] = {}
+        for node, for_all in placement.points.items():
+            seen = observed[node]
+            source = _moved(net, node)
+            if source in inserted and node in placement.integer:
+                point = inserted[source][0]
+            else:
+                low, high = RANGES[self.options.ranges](seen)
+                point = FakeQuantize(*affine(low, high, self.target.signed_activations), self.target.signed_activations)
+            name = f"{node.name}_quantized"
+            net.add_submodule(name, point)
+            with net.graph.inserting_after(node):
+                added = net.graph.call_module(name, (node,))
+            readers = [r for r in node.users if r is not added and (for_all or r in placement.integer)]
+            for reader in readers:
+                reader.replace_input_with(node, added)
+            inserted[added] = (point, seen)
+            self._absorb_clamp(net, node, point)
+        return inserted
+
+    @staticmethod
+    def _absorb_clamp(net: fx.GraphModule, node: fx.Node, point: FakeQuantize) -> None:
+        """Take out a ReLU or clip that the quantisation point does by itself: integers cannot lie outside it."""
+        if op_of(net, node) not in CLAMPS or len(node.users) != 1 or len(node.all_input_nodes) != 1:
+            return
+        clamp = net.get_submodule(str(node.target))
+        assert isinstance(clamp, Op)
+        bounds = (clamp.constant(1), clamp.constant(2)) if clamp.op_type == "Clip" else (0.0, None)
+        low, high = point.range
+        above = bounds[0] is None or low >= float(bounds[0]) - 1e-6
+        below = bounds[1] is None or high <= float(bounds[1]) * (1 + 1e-6)
+        if above and below and len(node.all_input_nodes[0].users) == 1:
+            node.replace_all_uses_with(node.all_input_nodes[0])
+
+    def _quantize_layer(
+        self,
+        net: fx.GraphModule,
+        name: str,
+        reads: Sequence[tuple[FakeQuantize, Observed]],
+        bits: int,
+        moments: Tensor | None,
+    ) -> None:
+        """Put integers in the place of a layer's weight.
+
+        Args:
+            reads: the points that the layer's calls read, with what they saw.
+        """
+        step = min(point.scale for point, _ in reads)
+        layer = net.get_submodule(name)
+        assert isinstance(layer, WEIGHTED)
+        weight = layer.weight.detach().clone()
+        bias = layer.get_parameter("bias").detach()
+        codes, scale = quantize_weight(
+            weight,
+            bits,
+            per_channel=self.options.granularity == "channel",
+            full_range=self.target.full_range_weights,
+            least=bias.abs() / (step * BIAS_LIMIT),
+        )
+        if moments is not None:
+            codes = reconstruct(weight, scale, LARGEST[bits] if bits < 8 else int(codes.abs().max()), moments)
+        if self.options.bias_correction:
+            linear = isinstance(layer, nn.Linear)
+            means = [mean for _, seen in reads if (mean := seen.last_mean if linear else seen.mean) is not None]
+            layer.bias = nn.Parameter(bias - mean_error(layer, dequantize(codes, scale) - weight, mean_of(means)))
+        net.set_submodule(name, QuantizedLayer(layer, codes, scale, step, bits))
+
+
+def _bits_of(net: fx.GraphModule, choices: Mapping[str, Choice]) -> dict[str, Choice]:
+    """The choice for each module that is called: a layer's own, or that of the layer it is a part of."""
+    called = [node for node in net.graph.nodes if isinstance(module_of(net, node), WEIGHTED)]
+    return {str(node.target): choices[layer_of(node)] for node in called if layer_of(node) in choices}
+
+
+def _keep_float(net: fx.GraphModule, points: Collection[fx.Node]) -> None:
+    """See to it that float layers that read integers, which ONNX Runtime may quantise by itself, are run in float."""
+    for node in list(net.graph.nodes):
+        layer = module_of(net, node)
+        if not isinstance(layer, WEIGHTED) or isinstance(layer, SequenceLinear):
+            continue
+        source = node.all_input_nodes[0]
+        if source in points:
+            name = f"{node.name}_floats"
+            channels = layer.in_features if isinstance(layer, nn.Linear) else layer.in_channels
+            net.add_submodule(name, ChannelFloats(channels))
+            with net.graph.inserting_before(node):
+                node.replace_input_with(source, net.graph.call_module(name, (source,)))
+
+
+def _moved(net: fx.GraphModule, node: fx.Node) -> fx.Node | None:
+    """What an operator that only moves data reads, the split before it left out; None for any other operator."""
+    if op_of(net, node) not in MOVERS:
+        return None
+    source = node.all_input_nodes[0]
+    return source.all_input_nodes[0] if op_of(net, source) == "Split" else source

@@ -1,0 +1,148 @@
+"""What quantisation leaves behind: layers with integer weights, and the points where activations become integers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx_ir as ir
+import torch
+from torch import Tensor, nn
+
+from ...spaces.network.emission import Builder, Emittable, layer_node
+from ...spaces.network.layers import SequenceLinear
+from ...spaces.network.packing import is_packed, packed
+from .codes import dequantize
+
+
+class FakeQuantize(Emittable):
+    """An activation in 8-bit integers, per tensor: ``(clip(round(x / scale) + zero_point) − zero_point) · scale``.
+
+    Attributes:
+        scale: step between two integers, in the activation's own unit.
+        zero_point: the integer that stands for 0.
+        signed: int8 where True, uint8 where False.
+    """
+
+    def __init__(self, scale: float, zero_point: int, signed: bool) -> None:
+        super().__init__()
+        self.scale = scale
+        self.zero_point = zero_point
+        self.signed = signed
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        return (-128, 127) if self.signed else (0, 255)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The lowest and highest activation that can be expressed."""
+        low, high = self.limits
+        return (low - self.zero_point) * self.scale, (high - self.zero_point) * self.scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.fake_quantize_per_tensor_affine(x, self.scale, self.zero_point, *self.limits)
+
+    def emit(self, builder: Builder, inputs: Sequence[ir.Value | None]) -> list[ir.Value]:
+        kind = np.int8 if self.signed else np.uint8
+        scale = builder.constant("scale", np.array(self.scale, np.float32))
+        zero = builder.constant("zero_point", np.array(self.zero_point, kind))
+        quantized = builder.node("QuantizeLinear", [inputs[0], scale, zero], suffix=".quantize")
+        return builder.node("DequantizeLinear", [quantized[0], scale, zero])
+
+
+class ChannelFloats(Emittable):
+    """The floats behind a point again, dequantised channel by channel with its one scale; in torch they are the same.
+
+    What a float layer reads. Between an ordinary DequantizeLinear and a QuantizeLinear further on, ONNX Runtime 1.21
+    and later takes it for one whose weights were forgotten, and quantises them, one scale for all channels (in its
+    pass WeightBiasQuantization). Behind scales of many channels it leaves a layer alone.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+    def emit(self, builder: Builder, inputs: Sequence[ir.Value | None]) -> list[ir.Value]:
+        point = inputs[0].producer() if inputs[0] is not None else None
+        assert point is not None
+        assert point.op_type == "DequantizeLinear"
+        integers, scale, zero = point.inputs
+        constants = []
+        for name, value in (("scale", scale), ("zero_point", zero)):
+            assert value is not None
+            assert value.const_value is not None
+            constants.append(builder.constant(name, np.full(self.channels, value.const_value.numpy())))
+        return builder.node("DequantizeLinear", [integers, *constants], {"axis": 1})
+
+
+class QuantizedLayer(Emittable):
+    """A convolution or linear layer with integer weights, symmetric, one scale for each output channel.
+
+    Weights of fewer than 8 bits, or that are marked to be packed, are unpacked to int8 when the file is loaded.
+
+    Attributes:
+        layer: the float layer, its weight and bias replaced by the values the integers stand for.
+        codes: int8, the weight's shape.
+        scale: float32, shape ``(out,)``.
+        packs: whether the codes are packed in the file.
+        input_scale: of the activation it reads, the least where it is called more than once; the bias is held as int32
+            in steps of ``input_scale · scale``, in the file those of the activation that the call reads.
+    """
+
+    codes: Tensor
+    scale: Tensor
+
+    def __init__(self, layer: nn.Module, codes: Tensor, scale: Tensor, input_scale: float, bits: int = 8) -> None:
+        super().__init__()
+        self.layer = layer
+        self.packs = bits < 8 or is_packed(layer)
+        self.register_buffer("codes", codes)
+        self.register_buffer("scale", scale)
+        self.input_scale = input_scale
+        layer.get_parameter("weight").data = dequantize(codes, scale)
+        if not isinstance(layer, SequenceLinear):
+            steps = self._bias_steps(input_scale)
+            layer.get_parameter("bias").data = (self._bias(steps).double() * steps).float()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x)  # type: ignore[no-any-return]
+
+    def emit(self, builder: Builder, inputs: Sequence[ir.Value | None]) -> list[ir.Value]:
+        layer = self.layer
+        if isinstance(layer, SequenceLinear):
+            weight = self._weight(builder, self.codes.numpy().T, axis=1)
+            bias = layer.get_parameter("bias").detach().numpy()
+            return layer_node(builder, layer, inputs[0], weight, builder.constant("bias", bias))
+        steps = self._bias_steps(self._scale_of(inputs[0]))
+        held = self._bias(steps).numpy()
+        constants = [builder.constant("bias", held), builder.constant("bias_scale", steps.float().numpy())]
+        weight = self._weight(builder, self.codes.numpy(), axis=0)
+        integer_bias = builder.node("DequantizeLinear", constants, {"axis": 0}, suffix=".bias_dequantize")
+        return layer_node(builder, layer, inputs[0], weight, integer_bias[0])
+
+    def _bias(self, steps: Tensor) -> Tensor:
+        """The bias as int32."""
+        held = torch.round(self.layer.get_parameter("bias").detach().double() / steps)
+        return torch.clamp(held, -(2**31) + 1, 2**31 - 1).to(torch.int32)
+
+    def _bias_steps(self, input_scale: float) -> Tensor:
+        return self.scale.double() * input_scale
+
+    def _scale_of(self, source: ir.Value | None) -> float:
+        """The scale of the integers that a call reads: each call of a layer has an activation of its own."""
+        point = source.producer() if source is not None else None
+        scale = point.inputs[1] if point is not None and point.op_type == "DequantizeLinear" else None
+        if scale is None or scale.const_value is None or scale.const_value.size != 1:
+            return self.input_scale
+        held = float(scale.const_value.numpy())
+        return self.input_scale if held == np.float32(self.input_scale) else held
+
+    def _weight(self, builder: Builder, codes: np.ndarray, axis: int) -> ir.Value:
+        held = packed(builder, "weight", codes) if self.packs else builder.constant("weight", codes)
+        constants = [held, builder.constant("weight_scale", self.scale.numpy())]
+        zero = builder.constant("weight_zero_point", np.zeros(len(self.scale), np.int8))
+        return builder.node("DequantizeLinear", [*constants, zero], {"axis": axis}, suffix=".weight_dequantize")[0]

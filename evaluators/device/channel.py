@@ -1,0 +1,175 @@
+"""A worker process and the framed requests and answers that go over its stdin and stdout, each with a deadline."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import json
+import os
+import selectors
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from typing import IO, Any
+
+from ...spaces.masking import masked_text
+from . import worker
+from .errors import AnswerMalformed, DeviceError, DeviceUnreachable, WorkerDied
+from .frames import Frames, served
+
+_CHUNK = 1 << 16
+_STDERR_TAIL_BYTES = 4096
+_SILENCE_SECONDS = 15 * worker.BEAT_SECONDS
+_MAY_BE_SILENT = frozenset({"load", "memory", "operators"})
+"""Requests that create sessions: the runtime holds the interpreter's lock meanwhile, and some compile for minutes."""
+
+
+class Channel:
+    """One process, spoken to by one thread at a time.
+
+    Starting it raises `DeviceUnreachable` where there is no such program. `preamble` is sent before the first frame.
+    POSIX only: the pipes are waited for with selectors.
+    """
+
+    def __init__(self, command: Sequence[str], preamble: bytes = b"") -> None:
+        try:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+            )
+        except OSError as error:
+            raise DeviceUnreachable(f"cannot start {command[0]!r}: {error.strerror or error}") from error
+        self._stdin, self._stdout, self._stderr = (_pipe(self._process, name) for name in ("stdin", "stdout", "stderr"))
+        os.set_blocking(self._stdin.fileno(), False)
+        self._ids = itertools.count(1)
+        self._unsent, self._said = preamble, bytearray()
+        self._frames, self._answered = Frames(), False
+
+    def request(self, fields: Mapping[str, Any], payload: bytes = b"", *, seconds: float) -> dict[str, Any]:
+        """Send one request and return its answer.
+
+        Raises `RequestRefused` with the worker's own words, `AnswerMalformed` where it says neither yes nor no,
+        `WorkerDied` where it ended, its stream is broken or it gave no sign of life for half a minute (a cut cable is
+        not told otherwise), and `DeviceError` after `seconds` without an answer. After the last three the process is
+        gone. The first answer, and those for which sessions are created, may take all of their `seconds` in silence.
+        The worker ends by itself soon after these, too.
+        """
+        request_id = next(self._ids)
+        header: dict[str, Any] = {**fields, "version": worker.VERSION, "id": request_id, "seconds": seconds}
+        if payload:
+            header |= {"payload_bytes": len(payload), "payload_sha256": hashlib.sha256(payload).hexdigest()}
+        body = json.dumps(header).encode()
+        frame = self._unsent + worker.PREFIX.pack(worker.MAGIC, len(body)) + body + payload
+        self._unsent = b""
+        try:
+            silence = _SILENCE_SECONDS if self._answered and fields["op"] not in _MAY_BE_SILENT else float("inf")
+            answer = self._exchange(frame, time.monotonic() + seconds, silence)
+        except TimeoutError:
+            self.kill()
+            raise DeviceError(f"no answer to {fields.get('op')!r} within {seconds:.0f} s{self._last_words()}") from None
+        except BaseException:  # an interrupted exchange would leave its answer to the next request
+            self.kill()
+            raise
+        self._answered = True
+        try:
+            return served(answer, request_id)
+        except (WorkerDied, AnswerMalformed):
+            self.kill()
+            raise
+
+    def close(self) -> None:
+        """Let the worker end by itself (its stdin ends), and kill it where it does not within two seconds."""
+        with contextlib.suppress(OSError):
+            self._stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(2)
+        self.kill()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the process was ended by us; one that ended by itself is found out by the next request."""
+        return self._stdin.closed
+
+    def kill(self) -> None:
+        """End the process, after a moment in which it may clear up after itself."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.5)
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        for pipe in (self._stdin, self._stdout, self._stderr):
+            with contextlib.suppress(OSError):
+                pipe.close()
+
+    def _exchange(self, frame: bytes, deadline: float, silence: float) -> dict[str, Any]:
+        outgoing = memoryview(frame)
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._stdin, selectors.EVENT_WRITE)
+            selector.register(self._stdout, selectors.EVENT_READ)
+            selector.register(self._stderr, selectors.EVENT_READ)
+            while True:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError
+                events = selector.select(min(left, silence))
+                if not events and left > silence:
+                    raise WorkerDied(f"no sign of life for {silence:.0f} s{self._last_words()}")
+                for key, _ in events:
+                    if key.fileobj is self._stdin:
+                        outgoing = self._send(outgoing)
+                        if not outgoing:
+                            selector.unregister(self._stdin)
+                    elif key.fileobj is self._stderr:
+                        if not self._listen():
+                            selector.unregister(self._stderr)
+                    elif (answer := self._read()) is not None:
+                        return answer
+
+    def _send(self, outgoing: memoryview) -> memoryview:
+        """What is left to send; nothing where the worker reads no more, for it may have said why before it ended."""
+        try:
+            return outgoing[os.write(self._stdin.fileno(), outgoing[:_CHUNK]) :]
+        except BlockingIOError:
+            return outgoing
+        except OSError:
+            return outgoing[:0]
+
+    def _read(self) -> dict[str, Any] | None:
+        chunk = os.read(self._stdout.fileno(), _CHUNK)
+        if not chunk:
+            raise self._death()
+        try:
+            return self._frames.feed(chunk)
+        except WorkerDied as died:
+            raise WorkerDied(f"{died}{self._last_words()}") from died
+
+    def _listen(self) -> bool:
+        chunk = os.read(self._stderr.fileno(), _CHUNK)
+        self._said += chunk
+        del self._said[:-_STDERR_TAIL_BYTES]
+        return bool(chunk)
+
+    def _death(self) -> WorkerDied:
+        """The error that tells how the process ended, with the last line that it wrote to stderr."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(2)
+        os.set_blocking(self._stderr.fileno(), False)
+        with contextlib.suppress(BlockingIOError):
+            while self._listen():
+                pass
+        status = self._process.poll()
+        how = f"signal {-status}" if status is not None and status < 0 else f"status {status}"
+        return WorkerDied(f"the worker ended with {how}{self._last_words()}")
+
+    def _last_words(self) -> str:
+        lines = self._said.decode(errors="replace").strip().splitlines()
+        return f"; its last words: {masked_text(lines[-1])[:300]}" if lines else ""
+
+
+def _pipe(process: subprocess.Popen[bytes], name: str) -> IO[bytes]:
+    pipe: IO[bytes] | None = getattr(process, name)
+    if pipe is None:
+        raise DeviceError(f"the worker has no {name}")
+    return pipe

@@ -1,0 +1,293 @@
+"""The place where latency is measured: this machine, or any other that a command prefix leads to."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import shlex
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from ...spaces.files import stamp_of
+from ...spaces.masking import MASK, masked_command
+from ..results.measurement import Measurement
+from .answers import Malformed, integer, mapping, number, objects
+from .channel import Channel
+from .device_profile import DeviceProfile
+from .errors import AnswerMalformed, DeviceError, DeviceUnreachable, RequestRefused, WorkerDied
+from .lock import BUSY_SECONDS, THIS_MACHINE, exclusive
+from .operator import Operator
+from .pace import Pace
+from .timing import ROLES, Timing
+
+T = TypeVar("T")
+Shapes = Mapping[str, Sequence[int]]
+
+_LOG = logging.getLogger("parefront")
+_WORKER = Path(__file__).with_name("worker.py")
+_BOOTSTRAP = (
+    "import sys;sys.path[:]=filter(None,sys.path);"
+    "exec(compile(sys.stdin.buffer.read(int(sys.stdin.buffer.readline())),'worker.py','exec'))"
+)
+# These hand their arguments to a shell on the other side, which would take the bootstrap apart.
+_THROUGH_A_SHELL = frozenset({"ssh", "autossh", "slogin", "adb", "dbclient", "plink"})
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceOptions:
+    """How a device is reached, and how models run there.
+
+    `command` is the prefix that starts a program on the device: nothing for this machine, `("ssh", "pi@raspberry")`,
+    `("docker", "exec", "-i", "box")`. `python` is the interpreter there that has numpy and onnxruntime; by default
+    this one on this machine and `python3` elsewhere. `quote` tells whether the prefix hands its arguments to a shell;
+    by default it is taken to, where one of its words is `ssh`, `adb` or the like.
+
+    `threads` are onnxruntime's intra-op threads. `spinning` lets idle ones burn CPU while they wait for work; it is
+    off, since the threads of one model would spin into the runs of the other. `optimisation` is a graph optimisation
+    level (`disable_all`, `enable_basic`, `enable_extended`, `enable_layout`, `enable_all`). `core` pins the worker to
+    a CPU core (one thread, Linux only); by default the system decides. `providers` are tried in their order, the first
+    one has to start; `provider_options` are onnxruntime's own, by provider. Raises `ValueError` on nonsense.
+    """
+
+    command: tuple[str, ...] = ()
+    threads: int = 1
+    spinning: bool = False
+    providers: tuple[str, ...] = ("CPUExecutionProvider",)
+    provider_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    python: str | None = None
+    optimisation: str = "enable_all"
+    core: int | None = None
+    quote: bool | None = None
+    deadline_seconds: float = 120.0
+
+    def __post_init__(self) -> None:
+        if self.threads < 1:
+            raise ValueError(f"threads must be at least 1, got {self.threads}")
+        if self.core is not None and self.threads != 1:
+            raise ValueError(f"a core is for one thread, got threads={self.threads} and core={self.core}")
+        if not self.providers:
+            raise ValueError("at least one provider is needed, such as CPUExecutionProvider")
+        if unknown := set(self.provider_options).difference(self.providers):
+            raise ValueError(f"provider_options for {', '.join(sorted(unknown))}, which is not among the providers")
+        if self.deadline_seconds <= 0:
+            raise ValueError(f"deadline_seconds must be positive, got {self.deadline_seconds}")
+
+    @property
+    def session(self) -> dict[str, Any]:
+        """What of it decides how a session runs, as the worker takes it."""
+        chosen = {"threads": self.threads, "spinning": self.spinning, "optimisation": self.optimisation}
+        own = {name: dict(options) for name, options in self.provider_options.items()}
+        return {**chosen, "providers": list(self.providers), "provider_options": own}
+
+
+class Device:
+    """A context manager around a worker process, which is started at the first request and again, once, if it dies.
+
+    Every request raises `DeviceError` where the device is unreachable, silent for `deadline_seconds`, or refuses
+    (`RequestRefused`: a model that onnxruntime rejects, a free axis without a shape, …). Safe to share by threads.
+    """
+
+    def __init__(self, options: DeviceOptions | None = None) -> None:
+        self.options = options or DeviceOptions()
+        self._mutex = threading.Lock()
+        self._connection: tuple[Channel, DeviceProfile] | None = None
+        self._digests: dict[tuple[Path | int, ...], str] = {}
+        self._pace = Pace()
+        self._busy = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def name(self) -> str:
+        """The command that leads there, its secrets masked, or "this machine"."""
+        return (
+            " ".join(w if w == MASK else shlex.quote(w) for w in masked_command(self.options.command)) or THIS_MACHINE
+        )
+
+    @property
+    def profile(self) -> DeviceProfile:
+        """What the device says of itself; asked once for each worker."""
+        return self._served(lambda channel, profile: profile)
+
+    def time(
+        self, candidate: Path, reference: Path, protocol: Mapping[str, float], shapes: Shapes | None = None
+    ) -> Timing:
+        """Run the two artefacts against each other by the worker's protocol (`worker.time_pairs`).
+
+        `shapes` gives input shapes by name where axes other than the first are free. Waits while another process
+        measures on this device. The same file may be given twice: the two get a session each.
+        """
+        answer = self._asked_of_both("measure", candidate, reference, shapes, protocol=dict(protocol))
+        with self._reading("measure"):
+            timing = Timing.from_json(answer)
+        run = self._digest(reference), protocol.get("batch", 1), repr(_plain(shapes))
+        return replace(timing, usual_ms=self._pace.usual_ms(run, timing))
+
+    def operators(
+        self, candidate: Path, reference: Path, shapes: Shapes | None = None, rounds: int = 8, batch: int = 1
+    ) -> tuple[list[Operator], list[Operator]]:
+        """What each operator of the two artefacts takes, in the order in which they run; profiled by turns.
+
+        `rounds` blocks of ten runs of each are profiled, after one that warms up. A free first axis becomes `batch`.
+        """
+        answer = self._asked_of_both("operators", candidate, reference, shapes, rounds=rounds, batch=batch)
+        with self._reading("operators"):
+            of_each = [objects(mapping(answer, role), "operators", least=1) for role in ROLES]
+            candidates, references = ([Operator.from_json(fields) for fields in listed] for listed in of_each)
+        return candidates, references
+
+    def memory(self, artifact: Path, shapes: Shapes | None = None, repeats: int = 3, batch: int = 1) -> Measurement:
+        """Bytes by which resident memory peaks while a session is created and run, each time in a fresh process.
+
+        The value is the median, the interval the range of the `repeats`. Not counted: the interpreter, the runtime's
+        libraries, the artefact's own bytes, from which the session is created.
+        """
+        model, peaks = artifact.read_bytes(), []
+        for _ in range(repeats):
+            with exclusive(self.name):
+                peaks.append(self._twice(lambda: self._peak(model, shapes, batch)))
+        peaks.sort()
+        return Measurement(peaks[len(peaks) // 2], peaks[0], peaks[-1], len(peaks), "bytes")
+
+    def _peak(self, model: bytes, shapes: Shapes | None, batch: int) -> float:
+        """The peak of one fresh worker."""
+        channel = self._start()
+        try:
+            answer = self._ask(channel, "memory", model, shapes=_plain(shapes), batch=batch)
+        finally:
+            channel.close()
+        with self._reading("memory"):
+            return number(answer, "peak_bytes")
+
+    def close(self) -> None:
+        """End the worker; a later request starts another."""
+        with self._mutex:
+            if self._connection is not None:
+                self._connection[0].close()
+                self._connection = None
+
+    def _asked_of_both(
+        self, op: str, candidate: Path, reference: Path, shapes: Shapes | None, **fields: Any
+    ) -> dict[str, Any]:
+        """A request about two artefacts, which are loaded first; waits while others measure on this device."""
+
+        def asked(channel: Channel, profile: DeviceProfile) -> dict[str, Any]:
+            artifacts = {"candidate": candidate, "reference": reference}
+            models = {slot: {"digest": self._digest(artifact), "slot": slot} for slot, artifact in artifacts.items()}
+            with exclusive(self.name):  # the creation of sessions would disturb others, too
+                for slot, artifact in artifacts.items():
+                    self._load(channel, artifact, slot)
+                return self._ask(channel, op, b"", **models, shapes=_plain(shapes), **fields)
+
+        return self._served(asked)
+
+    def _served(self, action: Callable[[Channel, DeviceProfile], T]) -> T:
+        with self._mutex:
+            return self._twice(lambda: action(*self._connected()))
+
+    def _twice(self, action: Callable[[], T]) -> T:
+        """What the action gives, or gives when it is done once more, where a worker dies of it."""
+        with contextlib.suppress(WorkerDied):
+            return action()
+        try:
+            return action()
+        except WorkerDied as died:
+            raise DeviceError(f"{self.name}: {died}; so did the one before it") from died
+
+    def _connected(self) -> tuple[Channel, DeviceProfile]:
+        if self._connection is None or self._connection[0].closed:
+            channel = self._start()
+            try:
+                answer = self._ask(channel, "hello", core=self.options.core)
+                with self._reading("hello"):
+                    self._connection = channel, DeviceProfile.from_json(mapping(answer, "profile"))
+            except WorkerDied as died:
+                raise DeviceUnreachable(f"cannot reach {self.name}: {died}") from died
+            except BaseException:
+                channel.close()
+                raise
+        return self._connection
+
+    def _start(self) -> Channel:
+        options = self.options
+        if not options.command and options.python is None:
+            return Channel([sys.executable, "-P", str(_WORKER)])
+        program = [options.python or "python3", "-c", _BOOTSTRAP]
+        through_a_shell = any(Path(word).name in _THROUGH_A_SHELL for word in options.command)
+        if through_a_shell if options.quote is None else options.quote:
+            program = [shlex.join(program)]
+        source = _WORKER.read_bytes()
+        return Channel([*options.command, *program], b"%d\n%s" % (len(source), source))
+
+    def _load(self, channel: Channel, artifact: Path, slot: str) -> None:
+        digest, size = self._digest(artifact), artifact.stat().st_size
+        try:
+            answer = self._ask(channel, "load", digest=digest, slot=slot)
+        except RequestRefused as refusal:
+            if refusal.code != "unknown_model":
+                raise
+            answer = self._ask(channel, "load", artifact.read_bytes(), digest=digest, slot=slot)
+        with self._reading("load"):
+            integer(answer, "model_bytes", low=size, high=size)
+
+    def _ask(self, channel: Channel, op: str, payload: bytes = b"", **fields: Any) -> dict[str, Any]:
+        """The answer; where another computer's worker measures there, once that is done, with the deadline anew.
+
+        Nothing but whose turn it is is asked meanwhile: to send a model again and again would disturb the other.
+        """
+        asked, self._busy = time.monotonic(), ""
+        while (answer := self._answer(channel, op, payload, **fields)) is None:
+            while self._answer(channel, "turn") is None:
+                if time.monotonic() - asked > BUSY_SECONDS:
+                    raise DeviceUnreachable(
+                        f"{self.name}: others have been measuring there for {BUSY_SECONDS:.0f} s; {self._busy}"
+                    )
+        return answer
+
+    def _answer(self, channel: Channel, op: str, payload: bytes = b"", **fields: Any) -> dict[str, Any] | None:
+        """None where others measure there, which says nothing of the request."""
+        request = {"op": op, "options": self.options.session, **fields}
+        try:
+            return channel.request(request, payload, seconds=self.options.deadline_seconds)
+        except AnswerMalformed as error:
+            raise AnswerMalformed(f"{self.name}: its answer to {op!r} is malformed: {error}") from error
+        except RequestRefused as refusal:
+            if refusal.code == "host":
+                raise DeviceUnreachable(f"{self.name}: the worker there could not serve {op!r}: {refusal}") from refusal
+            if refusal.code != "busy":
+                raise
+            if not self._busy:
+                _LOG.warning("waiting: %s (%s)", refusal, self.name)
+            self._busy = str(refusal)
+            return None
+
+    @contextlib.contextmanager
+    def _reading(self, op: str) -> Iterator[None]:
+        """What is wrong with an answer, as an error that names the device and the request."""
+        try:
+            yield
+        except Malformed as error:
+            raise AnswerMalformed(f"{self.name}: its answer to {op!r} is malformed: {error}") from error
+
+    def _digest(self, artifact: Path) -> str:
+        key = (artifact.absolute(), *stamp_of(artifact))
+        if key not in self._digests:
+            self._digests[key] = hashlib.sha256(artifact.read_bytes()).hexdigest()
+        return self._digests[key]
+
+
+def _plain(shapes: Shapes | None) -> dict[str, list[int]]:
+    return {name: [int(size) for size in shape] for name, shape in (shapes or {}).items()}

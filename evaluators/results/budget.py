@@ -1,0 +1,246 @@
+"""Budgets: constraints such as ``latency <= 0.5x``, read from text; costs are judged by their upper bound."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ...spaces.errors import ConfigError
+from .candidate import Candidate
+from .metric import ACCURACY, COSTS, QUALITY_NAMES, TEN_POINTS, Metric, Units, score
+from .metrics import measurement_of, metric_of, value_of, whole_of
+
+FORMS = (
+    "latency <= 0.5x, latency <= 2.5ms, size <= 300KB, accuracy >= -1.0pt, accuracy >= 0.9, macs <= 40M, params <= 1M, "
+    "memory <= 10MB, latency@pi <= 30ms"
+)
+
+_PATTERN = re.compile(
+    r"\s*(?P<metric>\w+(?:@[\w-]+)?)\s*(?P<comparator><=|>=|≤|≥|<|>|==|=)\s*"
+    r"(?P<sign>[+-]?)(?P<amount>[0-9]*\.?[0-9]+(?:e[+-]?\d+)?)\s*(?P<unit>[a-z%]*)\s*",
+    re.IGNORECASE,
+)
+_POINT = 0.01
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A bound on one metric.
+
+    A cost is judged by the upper bound of its 95 % interval: what is returned for ``latency <= 0.5x`` is within 0.5x
+    all but surely, not half of the time. A quality is judged by its value: on a few thousand images even the interval
+    of the paired change is wider than the point or half that users ask for, and would refuse nearly everything; it
+    is reported beside the value instead.
+
+    Attributes:
+        metric: what is bounded.
+        amount: the bound, in the metric's own unit (milliseconds, bytes, fraction), or as a share of the uncompressed
+            model's value, or for accuracy as the change against it.
+        relative: whether ``amount`` is relative to the uncompressed model.
+        text: the budget as it was written.
+    """
+
+    metric: Metric
+    amount: float
+    relative: bool
+    text: str
+
+    @classmethod
+    def parse(cls, text: str, quality: Metric | None = ACCURACY) -> Budget:
+        """Read a budget.
+
+        Costs (latency, size, memory, macs, params, energy) take ``<=`` and an amount with a unit (``us ms s``;
+        ``B KB MB KiB MiB``; ``K M G``) or a share of the uncompressed model's (``0.5x``, ``50%``). Accuracy takes
+        ``>=`` and a fraction (``0.9``, ``90%``) or a change in points with its sign (``-1.0pt``: at most one lost).
+        A task's own metric takes ``>=`` or ``<=``, as it is better when higher or lower, and a number (``30``) or a
+        share of the uncompressed model's (``0.98x``); it may be called ``accuracy`` or ``quality``, too.
+
+        Args:
+            text: the budget.
+            quality: the task's own metric. None while no task is known: of a budget on a quality nothing is then
+                checked but its form, and no candidate can be judged by it.
+
+        Raises:
+            ConfigError: naming the accepted forms, or the nearest metric.
+        """
+        match = _PATTERN.fullmatch(text) if isinstance(text, str) else None
+        if match is None:
+            raise ConfigError(f"budget {text!r} does not parse; accepted forms: {FORMS}")
+        name, comparator, sign, digits, unit = match.groups()
+        base, at, device = name.partition("@")
+        base, unit, number, text = base.lower(), unit.lower(), float(sign + digits), " ".join(text.split())
+        metric = metric_of(base + at + device, quality)
+        if metric.is_quality and quality is None:
+            return cls(score(base, comparator in (">=", "≥")), number, False, text)
+        if base not in {*COSTS, *QUALITY_NAMES, quality.name if quality is not None else ""}:
+            raise ConfigError(f"budget {text!r}: no budgets on {base!r}; accepted forms: {FORMS}")
+        wanted = ">=" if metric.higher_is_better else "<="
+        if comparator.replace("≤", "<=").replace("≥", ">=") != wanted:
+            better = "higher" if metric.higher_is_better else "lower"
+            raise ConfigError(f"budget {text!r}: {metric.name} is better when {better}; write {metric.name} {wanted} …")
+        if not metric.is_quality:
+            amount, relative = _cost(text, metric, number, unit)
+        elif metric.is_fraction:
+            amount, relative = _fraction(text, metric, number, unit, signed=bool(sign))
+        else:
+            amount, relative = _score(text, metric, number, unit)
+        return cls(metric, amount, relative, text)
+
+    @property
+    def at_most(self) -> bool:
+        """Whether the bound is an upper one (``<=``) or a lower one (``>=``)."""
+        return not self.metric.higher_is_better
+
+    @property
+    def is_cost(self) -> bool:
+        """Whether it bounds a cost; else it bounds the task's own metric."""
+        return not self.metric.is_quality
+
+    def violation(self, candidate: Candidate, baseline: Candidate) -> float:
+        """By how much the budget is missed; zero or less is feasible.
+
+        Violations of different metrics can be compared and added: one of a cost is its share over the bound (0.2 is
+        20 % too much), one of a quality is in units of :meth:`Metric.useful_loss` (for accuracy 0.2 is 2 points too
+        little).
+        """
+        measured = self.measured(candidate, baseline)
+        if self.is_cost:
+            return (measured - self.amount) / self.amount
+        return self.metric.sign * (measured - self.amount) / self._scale(baseline)
+
+    def value_at(self, violation: float, baseline: Candidate) -> float:
+        """What is judged of a candidate that misses the budget by so much, lower being better.
+
+        Of a cost the share of the uncompressed model's, of a quality the value, with its sign turned where higher is
+        better. At 0 the bound.
+        """
+        if self.is_cost:
+            return self.share_of(baseline) * (1 + violation)
+        amount = self.amount + self.metric.sign * violation * self._scale(baseline)
+        if self.relative:
+            whole = value_of(baseline, self.metric)
+            amount = amount + whole if self.metric.is_fraction else amount * whole
+        return self.metric.sign * amount
+
+    def met(self, candidate: Candidate, baseline: Candidate) -> bool:
+        return self.violation(candidate, baseline) <= 0
+
+    def measured(self, candidate: Candidate, baseline: Candidate) -> float:
+        """What the candidate is judged to have, in the terms of ``amount``: the upper bound of a cost, else the value.
+
+        The paired ``accuracy_change`` and the interleaved ``latency_ratio`` are preferred to ratios of separate
+        measurements.
+
+        Raises:
+            ConfigError: where the metric was not measured, or there is no share of the uncompressed model's value.
+        """
+        if self.is_cost:
+            return measurement_of(candidate, self._key).high / self._unit(baseline)
+        if not self.relative:
+            return value_of(candidate, self.metric)
+        if not self.metric.is_fraction:
+            return value_of(candidate, self.metric) / self._whole(baseline)
+        paired = f"{self.metric.key}_change"
+        if paired in candidate.metrics:
+            return candidate.metrics[paired].value
+        return value_of(candidate, self.metric) - value_of(baseline, self.metric)
+
+    def share_of(self, baseline: Candidate) -> float:
+        """The bound of a cost as a share of the uncompressed model's."""
+        return self.amount if self.relative else self.amount / value_of(baseline, self._absolute_key)
+
+    def describe(self, candidate: Candidate, baseline: Candidate) -> str:
+        """What the candidate is judged to have, for messages: ``latency up to 0.61x (needs 0.5x)``.
+
+        ``up to`` is left out where the cost was counted and has no interval.
+        """
+        judged = self.measured(candidate, baseline)
+        sampled = self.is_cost and judged > measurement_of(candidate, self._key).value / self._unit(baseline)
+        has = f"{self.metric.name} {'up to ' if sampled else ''}{self._show(judged)}"
+        return has if self.met(candidate, baseline) else f"{has} (needs {self._show(self.amount)})"
+
+    @property
+    def _key(self) -> str:
+        """The measurement that a cost is judged by."""
+        return self.metric.key if self.relative else self._absolute_key
+
+    def _unit(self, baseline: Candidate) -> float:
+        """What ``amount`` counts in: the uncompressed model's value for a share; latency is measured as one."""
+        return whole_of(baseline, self._key) if self.relative else 1.0
+
+    @property
+    def _absolute_key(self) -> str:
+        return self.metric.absolute_key or self.metric.key
+
+    def _scale(self, baseline: Candidate) -> float:
+        """How much of what ``amount`` counts in misses the bound of a quality by 1."""
+        if self.metric.is_fraction:
+            return TEN_POINTS
+        lost = self.metric.useful_loss(value_of(baseline, self.metric))
+        return lost / self._whole(baseline) if self.relative else lost
+
+    def _whole(self, baseline: Candidate) -> float:
+        """What a share of a score is of."""
+        whole = value_of(baseline, self.metric)
+        if whole <= 0:
+            raise ConfigError(
+                f"budget {self.text!r}: there is no share of the uncompressed model's {self.metric.name}, which is "
+                f"{whole:.4g}; write the value itself: {self.metric.name} {'<=' if self.at_most else '>='} …"
+            )
+        return whole
+
+    def _show(self, amount: float) -> str:
+        if self.relative:
+            return f"{amount / _POINT:+.2f} pt" if self.metric.is_fraction else f"{amount:.3g}x"
+        if not self.is_cost:
+            return f"{amount:.4g}"
+        unit, size = _readable(amount, self.metric.units)
+        return f"{amount / size:.4g} {unit}".rstrip()
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _cost(text: str, metric: Metric, amount: float, unit: str) -> tuple[float, bool]:
+    if amount <= 0:
+        raise ConfigError(f"budget {text!r}: expected an amount above zero; accepted forms: {FORMS}")
+    if unit == "x":
+        return amount, True
+    if unit == "%":
+        return amount / 100, True
+    units = dict(metric.units)
+    if unit not in units:
+        known = ", ".join(repr(name) for name in units if name)
+        what = f"unit {unit!r} for {metric.name}" if unit else f"a unit for {metric.name}"
+        raise ConfigError(f"budget {text!r}: expected {what} among {known}, 'x' or '%'; accepted forms: {FORMS}")
+    return amount * units[unit], False
+
+
+def _fraction(text: str, metric: Metric, amount: float, unit: str, signed: bool) -> tuple[float, bool]:
+    if unit == "pt":
+        if not signed:
+            raise ConfigError(f"budget {text!r}: write the sign of a change; -{amount:g}pt is a loss of {amount:g} pt")
+        return amount * _POINT, True
+    share = amount / 100 if unit == "%" else amount
+    if unit not in ("", "%"):
+        raise ConfigError(f"budget {text!r}: no unit {unit!r} for {metric.name}; accepted forms: {FORMS}")
+    if not 0 <= share <= 1:
+        raise ConfigError(f"budget {text!r}: {metric.name} is a fraction between 0 and 1; write 0.9, 90% or -1.0pt")
+    return share, False
+
+
+def _score(text: str, metric: Metric, amount: float, unit: str) -> tuple[float, bool]:
+    compared, share = (">=", "0.98x") if metric.higher_is_better else ("<=", "1.1x")
+    forms = f"write its value ({metric.name} {compared} 0.5) or a share of the uncompressed model's ({share})"
+    if unit not in ("", "x"):
+        raise ConfigError(f"budget {text!r}: no unit {unit!r} for {metric.name}; {forms}")
+    if unit == "x" and amount <= 0:
+        raise ConfigError(f"budget {text!r}: expected a share above zero; {forms}")
+    return amount, unit == "x"
+
+
+def _readable(amount: float, units: Units) -> tuple[str, float]:
+    """The largest decimal unit that leaves at least one whole of it, and its size."""
+    decimal = [(name, size) for name, size in units if "i" not in name]
+    name, size = max((u for u in decimal if u[1] <= abs(amount)), key=lambda u: u[1], default=decimal[0])
+    return (name if name in ("us", "ms", "s", "mj", "uj") else name.upper()), size

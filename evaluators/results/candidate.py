@@ -1,0 +1,96 @@
+"""A candidate: a policy, its artefact and what was measured of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...spaces.errors import ParefrontError
+from ...spaces.files import read_bytes, write_bytes, write_text
+from ...spaces.policy import Policy
+from ..storage.packed_file import encode
+from .destination import destination
+from .measurement import Measurement
+
+FINAL_SECONDS = "final_latency"
+"""Key in ``Candidate.timings``: the seconds that the final step has timed it for."""
+STOPPED = "stopped early"
+"""How the note of a candidate begins whose measuring was stopped, since one of the front dominates it."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A policy with its artefact and measurements.
+
+    Attributes:
+        policy: what was done to the network.
+        metrics: by key: ``accuracy``, ``accuracy_change`` (paired, against the uncompressed model on the same images),
+            or the task's own metric by its name; ``latency_ms``, ``latency_ratio``, ``size_bytes``, ``macs``,
+            ``params``, ``memory_bytes``; after the final step ``test_accuracy`` and ``test_accuracy_change``, or the
+            task's own with ``test_`` before its name, beside them.
+        artifact: the ONNX file.
+        sha256: of the artefact's bytes.
+        timings: seconds by step (``apply``, ``emit``, ``session``, ``accuracy``, ``latency``, …, ``total``).
+        notes: what a reader of the number should know, e.g. ``"emitted by full export"``, ``"stopped early: …"``.
+        trial: number of the trial that measured it; set by the controller, ``None`` for the uncompressed model.
+    """
+
+    policy: Policy
+    metrics: Mapping[str, Measurement]
+    artifact: Path | None = None
+    sha256: str = ""
+    timings: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    trial: int | None = None
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether it was measured only until it was clear that another one dominates it."""
+        return any(note.startswith(STOPPED) for note in self.notes)
+
+    @property
+    def label(self) -> str:
+        """How messages name it: ``trial 17``, or ``the uncompressed model``."""
+        return "the uncompressed model" if self.trial is None else f"trial {self.trial}"
+
+    def export(self, path: str | Path) -> Path:
+        """Copy the artefact to ``path`` and write the policy beside it, as ``path`` with the suffix ``.yaml``.
+
+        Args:
+            path: ends in ``.onnx``, in nothing, or in ``.pfz``: then the model is packed, as by ``parefront pack``.
+
+        Returns:
+            The path of the model.
+
+        Raises:
+            ParefrontError: where the artefact was not kept, or is not the file that was measured.
+            ConfigError: where ``path`` is a folder, or has another suffix.
+        """
+        target = destination(path, "export", ".onnx", ".pfz")
+        content = encode(self.content()) if target.suffix.lower() == ".pfz" else self.content()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(target, content)
+        write_text(target.with_suffix(".yaml"), self.policy.to_yaml())
+        return target
+
+    def content(self) -> bytes:
+        """The artefact's bytes.
+
+        Raises:
+            ParefrontError: as :meth:`export`.
+        """
+        if self.artifact is None or not os.path.lexists(self.artifact):
+            raise ParefrontError(
+                f"{self.label} has no artefact on disk ({self.artifact}): the front's are kept, others while they "
+                "fit in 1 GB; search with keep_artifacts: all to keep every one"
+            )
+        content = read_bytes(self.artifact)
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise ParefrontError(
+                f"{self.artifact} has changed since it was measured (its SHA-256 is not {self.sha256[:12]}…); "
+                "measure it anew in another run"
+            )
+        return content

@@ -1,0 +1,218 @@
+"""The Pareto front: the candidates that no other one beats in every objective, and how to choose among them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...spaces.errors import ConfigError
+from ...spaces.files import write_text
+from .budget import Budget
+from .candidate import Candidate
+from .errors import NoCandidate
+from .hypervolume import hypervolume
+from .metric import ACCURACY, Metric
+from .metrics import Named, costs_of, metric_of, useful_losses, value_of
+
+
+@dataclass(frozen=True)
+class Front:
+    """The non-dominated candidates, best first in the first objective.
+
+    Domination is judged on the measured values; each keeps its interval, for readers to see what is noise. Where the
+    run has budgets, candidates that are non-dominated *among those that meet them* are members too: with a budget on a
+    metric that is no objective, a dominated candidate may be the best that fits. Candidates beyond the budgets stay:
+    they show what the budget costs.
+
+    Attributes:
+        candidates: the members.
+        objectives: the metrics.
+        baseline: the uncompressed model; not a member.
+        budgets: those of the run; what :meth:`select` uses where it is given none.
+        folder: the run's folder, that paths of artefacts in the JSON are relative to.
+        quality: the task's own metric, which ``accuracy`` and ``quality`` mean, too.
+    """
+
+    candidates: tuple[Candidate, ...]
+    objectives: tuple[Metric, ...]
+    baseline: Candidate
+    budgets: tuple[Budget, ...] = ()
+    folder: Path | None = None
+    quality: Metric = ACCURACY
+
+    @classmethod
+    def of(
+        cls,
+        candidates: Iterable[Candidate],
+        objectives: Sequence[Named],
+        baseline: Candidate,
+        budgets: Sequence[Budget] = (),
+        folder: Path | None = None,
+        quality: Metric = ACCURACY,
+    ) -> Front:
+        """Keep the non-dominated ones; of candidates equal in every objective, the first."""
+        given, metrics = list(candidates), tuple(metric_of(name, quality) for name in objectives)
+        fitting = [c for c in given if all(b.met(c, baseline) for b in budgets)] if budgets else []
+        members = _non_dominated(given, metrics)
+        members += [c for c in _non_dominated(fitting, metrics) if not any(c is m for m in members)]
+        members.sort(key=lambda candidate: costs_of(candidate, metrics))
+        return cls(tuple(members), metrics, baseline, tuple(budgets), folder, quality)
+
+    def __len__(self) -> int:
+        return len(self.candidates)
+
+    def __iter__(self) -> Iterator[Candidate]:
+        return iter(self.candidates)
+
+    def __getitem__(self, index: int) -> Candidate:
+        return self.candidates[index]
+
+    def select(self, *where: str | Budget, by: str | None = None) -> Candidate:
+        """The best candidate within budgets.
+
+        Args:
+            where: budgets, or their text; without any, those of the run.
+            by: the metric to be best in; by default the first objective that no budget bounds, or the first one where
+                all are bounded: the fastest within ``accuracy >= 94%``, the most accurate within ``latency <= 0.5x``.
+                Ties are broken by the objectives in their order.
+
+        Raises:
+            ConfigError: for a budget that does not parse, or a metric that was not measured.
+            NoCandidate: where none meets them, with the nearest ones and what binds.
+        """
+        budgets = tuple(map(self.budget, where)) or self.budgets
+        best_in = self._free_objective(budgets) if by is None else metric_of(by, self.quality)
+        fitting = [c for c in self.candidates if all(b.met(c, self.baseline) for b in budgets)]
+        if not fitting:
+            raise self._none_meets(budgets)
+        return min(fitting, key=lambda c: costs_of(c, [best_in, *self.objectives]))
+
+    def _free_objective(self, budgets: tuple[Budget, ...]) -> Metric:
+        bounded = {budget.metric.key for budget in budgets}
+        return next((metric for metric in self.objectives if metric.key not in bounded), self.objectives[0])
+
+    def budget(self, where: str | Budget) -> Budget:
+        """A budget, or its text, as it is to be understood here: ``accuracy`` means the task's own metric.
+
+        Raises:
+            ConfigError: where it does not parse.
+        """
+        return Budget.parse(str(where), self.quality)
+
+    def knee(self) -> Candidate:
+        """The candidate farthest from the chord between the front's extremes, where more of one costs most of another.
+
+        Objectives are scaled to [0, 1] over the front; with more than two of them the chord is the plane through
+        their unit points.
+
+        Raises:
+            NoCandidate: where the front is empty.
+        """
+        if not self.candidates:
+            raise NoCandidate("the front is empty: it has no knee")
+        costs = _costs(self.candidates, self.objectives)
+        span = np.ptp(costs, axis=0)
+        scaled = (costs - costs.min(axis=0)) / np.where(span > 0, span, 1.0)
+        return self.candidates[int(np.argmin(scaled.sum(axis=1)))]
+
+    def hypervolume(self, reference: Sequence[float] | None = None) -> float:
+        """The dominated share of the box between reference and ideal: two or three objectives, higher is better.
+
+        The ideal is the uncompressed model's quality at no cost at all. Each objective is divided by the box's side,
+        so the number has no unit, does not depend on the network's size, and lies in [0, 1] (above it only where
+        compression gains quality).
+
+        Args:
+            reference: a value for every objective, in its own unit and direction. By default the uncompressed model's
+                cost, and its accuracy less ten points (of another quality, less :meth:`Metric.useful_loss`): what is no
+                cheaper, or worse than that, adds nothing.
+
+        Raises:
+            ConfigError: where the reference does not have one value for every objective, each worse than the ideal.
+        """
+        signs = np.array([metric.sign for metric in self.objectives])
+        base = np.array([value_of(self.baseline, metric) for metric in self.objectives])
+        useful = useful_losses(self.baseline, self.objectives)
+        ideal = np.where([loss is None for loss in useful], 0.0, base)
+        worst = base + signs * [loss or 0.0 for loss in useful]
+        corner = worst if reference is None else np.asarray(reference, float)
+        if corner.shape != ideal.shape or not (signs * (corner - ideal) > 0).all():
+            sides = zip(self.objectives, np.where(signs < 0, "<", ">"), ideal, strict=True)
+            wanted = ", ".join(f"{metric.name} {side} {value:g}" for metric, side, value in sides)
+            raise ConfigError(f"hypervolume: expected a reference with {wanted}; got {reference}")
+        costs = _costs(self.candidates, self.objectives) - signs * ideal
+        return hypervolume(costs / (signs * (corner - ideal)), np.ones(len(ideal)))
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """The members as in the JSON of ``parefront front --json``."""
+        return [
+            {
+                "trial": candidate.trial,
+                "digest": candidate.policy.digest,
+                "artifact": self._relative(candidate.artifact),
+                "policy": candidate.policy.to_dict(),
+                "metrics": {key: measurement.to_json() for key, measurement in candidate.metrics.items()},
+            }
+            for candidate in self.candidates
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """The task's metric, baseline and candidates; :meth:`Run.to_json` puts name, counts and seconds before them."""
+        baseline = {key: measurement.to_json() for key, measurement in self.baseline.metrics.items()}
+        return {"metric": self.quality.to_json(), "baseline": baseline, "candidates": self.to_dicts()}
+
+    def to_csv(self, path: str | Path) -> Path:
+        """One row a member: trial, digest, artefact, then value, low and high of every metric."""
+        keys = list(dict.fromkeys(key for candidate in self.candidates for key in candidate.metrics))
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["trial", "digest", "artifact", *(k + end for k in keys for end in ("", "_low", "_high"))])
+        for c in self.candidates:
+            row: list[Any] = [c.trial, c.policy.digest, self._relative(c.artifact)]
+            for key in keys:
+                m = c.metrics.get(key)
+                row += ["", "", ""] if m is None else [m.value, m.low, m.high]
+            writer.writerow(row)
+        write_text(Path(path), text.getvalue())
+        return Path(path)
+
+    def _relative(self, artifact: Path | None) -> str | None:
+        if artifact is None or self.folder is None:
+            return None if artifact is None else str(artifact)
+        return artifact.relative_to(self.folder).as_posix() if artifact.is_relative_to(self.folder) else str(artifact)
+
+    def _none_meets(self, budgets: tuple[Budget, ...]) -> NoCandidate:
+        wanted = " and ".join(map(str, budgets))
+        if not self.candidates:
+            return NoCandidate(f"the front is empty: no candidate for {wanted or 'any budget'}")
+        binding = tuple(str(b) for b in budgets if not any(b.met(c, self.baseline) for c in self.candidates))
+        why = f"{' and '.join(binding)} is met by none" if binding else "each alone is met, not together"
+        missed = {id(c): sum(max(0.0, b.violation(c, self.baseline)) for b in budgets) for c in self.candidates}
+        nearest = tuple(sorted(self.candidates, key=lambda c: missed[id(c)])[:3])
+        lines = [f"  {c.label}: " + ", ".join(b.describe(c, self.baseline) for b in budgets) for c in nearest]
+        message = f"none of {len(self.candidates)} candidates meets {wanted} ({why}); the nearest:"
+        return NoCandidate("\n".join([message, *lines]), nearest, binding)
+
+
+def _costs(candidates: Sequence[Candidate], objectives: Sequence[Metric]) -> NDArray[np.float64]:
+    """Objective values of shape ``(candidates, objectives)``, all minimised."""
+    rows = [costs_of(candidate, objectives) for candidate in candidates]
+    return np.array(rows, dtype=float).reshape(len(candidates), len(objectives))
+
+
+def _non_dominated(candidates: Sequence[Candidate], objectives: Sequence[Metric]) -> list[Candidate]:
+    costs = _costs(candidates, objectives)
+    members = []
+    for index, cost in enumerate(costs):
+        beaten = (costs <= cost).all(axis=1) & (costs < cost).any(axis=1)
+        repeats = (costs[:index] == cost).all(axis=1)
+        if not (beaten.any() or repeats.any()):
+            members.append(candidates[index])
+    return members

@@ -1,0 +1,4 @@
+"""A policy becomes a measured candidate: built, checked, scored, timed, and stopped early where it is dominated.
+
+Here belongs what joins compressors, quality and device for one candidate. Which policy comes next is for ``search``.
+"""

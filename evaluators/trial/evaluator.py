@@ -1,0 +1,88 @@
+"""Who turns policies into candidates, as the controller sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from ...spaces.network.graph import Layer
+from ...spaces.policy import Policy
+from ...spaces.space import SearchSpace
+from ..results.candidate import Candidate
+from ..results.front import Front
+
+
+class Evaluator(Protocol):
+    """Turns policies into candidates; what the controller drives."""
+
+    @property
+    def space(self) -> SearchSpace: ...
+
+    @property
+    def layers(self) -> Mapping[str, Layer]:
+        """Those of the uncompressed model, by name."""
+        ...
+
+    @property
+    def bases(self) -> Sequence[Policy]:
+        """Policies, beside the empty one, that others may be taken as changes of: all of the model in int8, say."""
+        ...
+
+    @property
+    def environment(self) -> Mapping[str, Any]:
+        """Versions, CPU, device profile; JSON-able."""
+        ...
+
+    def baseline(self, artifacts: Path) -> Candidate:
+        """The uncompressed model, emitted into the folder ``artifacts`` and measured."""
+        ...
+
+    def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
+        """Apply, emit to the path ``artifact`` and measure.
+
+        Args:
+            policy: what to do to the network.
+            artifact: where the ONNX file goes.
+            rivals: the front so far, with objectives and budgets. Given one, the evaluator may stop as soon as the
+                candidate is dominated, and note it (``STOPPED``); without, it measures in full.
+
+        Raises:
+            Infeasible: where the policy has no model, or is beyond a budget before anything is measured.
+        """
+        ...
+
+    def probe_divergence(self, policy: Policy) -> float:
+        """About how far the outputs move from the uncompressed model's, in a fraction of a trial's time.
+
+        Raises:
+            Infeasible: where the policy has no model.
+        """
+        ...
+
+    def probe_costs(self, policy: Policy, artifact: Path, keys: Collection[str]) -> Mapping[str, float]:
+        """What the policy takes of the uncompressed model's costs, by metric key; emitted to the path ``artifact``.
+
+        Raises:
+            Infeasible: where the policy has no model.
+        """
+        ...
+
+    def probe_work(self, policy: Policy, keys: Collection[str]) -> Mapping[str, dict[str, float]]:
+        """Of those costs of which it can be told, which share each layer takes, by the layer's name.
+
+        Args:
+            policy: the empty one or one of ``bases``.
+            keys: of metrics.
+        """
+        ...
+
+    def finalise(self, candidate: Candidate) -> Candidate:
+        """Measure again, and on the test split (adds ``test_accuracy``, or the task's own metric likewise).
+
+        Called twice, some time apart; the second time with what it gave the first time, of which it times anew what a
+        device measures.
+        """
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,99 @@
+"""Racing: a candidate is measured only until it is clear that one of the front dominates it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
+
+import onnxruntime as ort
+
+from ..results.measurement import Measurement
+from .dominance import Known, Standing
+from .split import Split
+from .stopwatch import Stopwatch
+
+
+class Looks(Protocol):
+    """Looks at a candidate's latency; each gives the metrics as known by then, or None where there is no finer one."""
+
+    def closer(self) -> Known | None:
+        """The next look, the first of which is short."""
+        ...
+
+    def full(self) -> Known | None:
+        """The next look that is not short."""
+        ...
+
+
+@dataclass(frozen=True)
+class Raced:
+    """How far a candidate has come.
+
+    Attributes:
+        metrics: all that is known of it.
+        why: why it was stopped, for ``Candidate.notes``; empty where it was measured in full.
+    """
+
+    metrics: Known
+    why: str = ""
+
+
+def race(
+    split: Split, session: ort.InferenceSession, counted: Known, looks: Looks, standing: Standing, watch: Stopwatch
+) -> Raced:
+    """Measure a candidate on growing blocks of images, with ever finer looks at its latency; stop once it is dominated.
+
+    Latency is looked at only where that may decide: a candidate that is accurate enough for the front whatever its
+    latency is timed once, in full. What is told of a stopped candidate is dominated in its values too, so that
+    neither the front nor a sampler takes it for a good one.
+
+    Args:
+        split: the search split; its metric is top-1 accuracy, and the uncompressed model is scored.
+        session: of the artefact.
+        counted: what is known before.
+        looks: at latency.
+        standing: against the front.
+        watch: where the seconds of ``accuracy`` and ``latency`` go.
+    """
+    known = dict(counted)
+    look = partial(_look, known, watch)
+    for outputs in watch.each("accuracy", split.growing(session)):
+        known |= split.accuracy(outputs)
+        rival = standing.dominated_by(known)
+        while rival is None and standing.is_close(known) and look(looks.closer):
+            rival = standing.dominated_by(known)
+        if rival is not None:
+            break
+    if rival is None:
+        _in_full(known, partial(look, looks.full), replace(standing, scored=True))
+    with watch.step("accuracy"):
+        known |= split.scores(outputs)
+    why = f"after {len(outputs)} of {len(split)} images, dominated by {rival.label}" if rival is not None else ""
+    return Raced(known, why)
+
+
+def time_only(scored: Known, looks: Looks, standing: Standing | None, watch: Stopwatch) -> Raced:
+    """As :func:`race`, of a candidate whose accuracy is known; without a standing its latency is measured in full."""
+    known, rival = dict(scored), None
+    look = partial(_look, known, watch)
+    if standing is not None and look(looks.closer):
+        rival = standing.dominated_by(known)
+    if rival is None:
+        _in_full(known, partial(look, looks.full), standing)
+    return Raced(known, f"dominated by {rival.label}" if rival is not None else "")
+
+
+def _in_full(known: Known, look: Callable[[], bool], standing: Standing | None) -> None:
+    """Measure latency in full, and what is noisy again, unless it is dominated as it is."""
+    while look() and (standing is None or standing.dominated_by(known) is None):
+        pass
+
+
+def _look(known: dict[str, Measurement], watch: Stopwatch, closer: Callable[[], Known | None]) -> bool:
+    """Take a look into ``known``; whether there was one left."""
+    with watch.step("latency"):
+        seen = closer()
+    known.update(seen or {})
+    return seen is not None

@@ -1,0 +1,173 @@
+"""Latency of candidates against their nearest anchor: a short look, the protocol in full, or a final reading."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from ...spaces.policy import Policy
+from ...spaces.space import SearchSpace
+from ..device.device import Device
+from ..device.latency import Latency, LatencyProtocol, measure
+from ..explain.shares import layer_shares
+from ..results.measurement import Measurement
+from .anchors import Anchor, Anchors
+
+NOISY_RETRIES = 2
+"""A noisy reading misleads the search more than it costs to read again."""
+
+
+class Timer:
+    """Times artefacts on one device; :meth:`start` comes first.
+
+    Attributes:
+        anchors: what candidates are timed against.
+    """
+
+    anchors: Anchors
+
+    def __init__(self, device: Device, protocol: LatencyProtocol) -> None:
+        self._device, self._protocol = device, protocol.on(device.options.threads)
+
+    def start(
+        self, space: SearchSpace, uncompressed: Path, alike: Callable[[Policy], Policy], file: Path | None = None
+    ) -> dict[str, Measurement]:
+        """Time the uncompressed model against itself, by the longer protocol, and make it the first anchor.
+
+        ``alike`` gives a policy whose choices are the plainest that run in the same arithmetic; ``file`` is where the
+        anchors are kept, ``anchors.json`` beside the uncompressed model by default.
+        """
+        timed = self._time(uncompressed, uncompressed, longer(self._protocol))
+        self.anchors = Anchors(space, uncompressed, timed.latency_ms, self._compare, alike, file)
+        return {"latency_ms": timed.latency_ms, "latency_ratio": timed.ratio, **_beside(timed)}
+
+    def looks(self, policy: Policy, artifact: Path) -> Looks:
+        """Looks at a candidate, one finer than the other."""
+        anchor = self.anchors.nearest(policy)
+
+        read = partial(measure, self._device, artifact, anchor.artifact)
+        return Looks(read, self._protocol, partial(self._through, anchor))
+
+    def shares(self, policy: Policy) -> dict[str, float]:
+        """Which part of a run each layer takes in the anchor nearest to ``policy``, by the name of its node."""
+        anchor = self.anchors.nearest(policy).artifact
+        return layer_shares(self._device, anchor, self.anchors.uncompressed, self._protocol.batch)
+
+    def measure_finally(self, policy: Policy, artifact: Path) -> dict[str, Measurement]:
+        """A final reading, of two; the uncertainty of the anchor itself, which all share, is added to the interval."""
+        anchor = self.anchors.nearest(policy)
+        timed = self._time(artifact, anchor.artifact, one_of_two(self._protocol))
+        ratio = timed.ratio.times(anchor.ratio, "x")
+        return {"latency_ms": ratio.times(self.anchors.latency_ms, "ms"), "latency_ratio": ratio, **_beside(timed)}
+
+    def _through(self, anchor: Anchor, timed: Latency) -> dict[str, Measurement]:
+        """``latency_ms`` and ``latency_ratio``, through the anchor against the uncompressed model.
+
+        The interval is that of the comparison with the anchor, by which candidates are ranked.
+        """
+        ratio = timed.ratio.times(Measurement.exact(anchor.ratio.value, "x"), "x")
+        reference_ms = Measurement.exact(self.anchors.latency_ms.value, "ms")
+        return {"latency_ms": ratio.times(reference_ms, "ms"), "latency_ratio": ratio, **_beside(timed)}
+
+    def _compare(self, one: Path, other: Path) -> Measurement:
+        return self._time(one, other, longer(self._protocol)).ratio
+
+    def _time(self, artifact: Path, reference: Path, protocol: LatencyProtocol) -> Latency:
+        *_, timed = readings(partial(measure, self._device, artifact, reference), protocol)
+        return timed
+
+
+class Looks:
+    """Looks at the latency of one artefact, one finer than the other: a short one, then the protocol in full.
+
+    The full one starts anew: it is taken of those alone that the short one has flattered, as a rule, so that to count
+    this in would make them look faster than they are. It finds the sessions warm.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[LatencyProtocol], Latency],
+        protocol: LatencyProtocol,
+        metrics: Callable[[Latency], dict[str, Measurement]],
+    ) -> None:
+        self._read, self._protocol, self._metrics = read, protocol, metrics
+        self._full: Iterator[Latency] | None = None
+
+    def closer(self) -> dict[str, Measurement] | None:
+        """``latency_ms`` and ``latency_ratio`` by the next look; None where there is no finer one."""
+        if self._full is not None:
+            return self.full()
+        self._full = readings(self._read, warm(self._protocol))
+        return self._metrics(self._read(shorter(self._protocol)))
+
+    def full(self) -> dict[str, Measurement] | None:
+        """As :meth:`closer`, without a short look."""
+        if self._full is None:
+            self._full = readings(self._read, self._protocol)
+        timed = next(self._full, None)
+        return None if timed is None else self._metrics(timed)
+
+
+def _beside(timed: Latency) -> dict[str, Measurement]:
+    """What was measured along with the latency: the creation of the session, and energy where the device tells."""
+    energy = {} if timed.energy_mj is None else {"energy_mj": timed.energy_mj}
+    return {"load_ms": Measurement.exact(1000 * timed.session_seconds, "ms"), **energy}
+
+
+def readings(read: Callable[[LatencyProtocol], Latency], protocol: LatencyProtocol) -> Iterator[Latency]:
+    """What is noisy is measured again; each time the steadiest reading so far."""
+    timed = read(protocol)
+    yield timed
+    for _ in range(NOISY_RETRIES):
+        if not timed.ratio.noisy:
+            return
+        timed = min(timed, read(protocol), key=lambda t: (t.ratio.noisy, t.ratio.half_width / t.ratio.value))
+        yield timed
+
+
+def longer(protocol: LatencyProtocol) -> LatencyProtocol:
+    """The protocol of what all candidates share: from as long as theirs at most to twice that, for half the interval.
+
+    Patient, as a search is not: where the device is slow every now and then, to wait for it costs more than it tells.
+    """
+    return replace(
+        protocol,
+        min_seconds=protocol.max_seconds,
+        max_seconds=2 * protocol.max_seconds,
+        half_width=protocol.half_width / 2,
+        patient=True,
+    )
+
+
+def one_of_two(protocol: LatencyProtocol) -> LatencyProtocol:
+    """The protocol of a final reading, two of which take as long as :func:`longer` at most.
+
+    What they differ by is in the interval of their mean, which is never narrower than one of theirs.
+    """
+    return replace(
+        protocol,
+        min_seconds=protocol.min_seconds / 2,
+        warmup_seconds=protocol.warmup_seconds / 2,
+        half_width=protocol.half_width / math.sqrt(2),
+        patient=True,
+    )
+
+
+def warm(protocol: LatencyProtocol) -> LatencyProtocol:
+    """The protocol for sessions that have just run: a quarter of the warm-up."""
+    return replace(protocol, warmup_seconds=protocol.warmup_seconds / 4)
+
+
+def shorter(protocol: LatencyProtocol) -> LatencyProtocol:
+    """The protocol of the short look: a quarter as long, warming up included, for twice the interval."""
+    return replace(
+        protocol,
+        min_samples=max(1, protocol.min_samples // 4),
+        min_seconds=protocol.min_seconds / 4,
+        max_seconds=protocol.max_seconds / 4,
+        warmup_seconds=protocol.warmup_seconds / 4,
+        half_width=2 * protocol.half_width,
+    )

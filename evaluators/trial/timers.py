@@ -1,0 +1,139 @@
+"""Latency on one device or on several: each has a timer with anchors of its own, and they measure at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from ...spaces.policy import Policy
+from ...spaces.space import SearchSpace
+from ..device.device import Device, DeviceOptions
+from ..device.device_profile import DeviceProfile
+from ..device.errors import DeviceError, DeviceUnreachable
+from ..device.latency import LatencyProtocol
+from ..results.measurement import Measurement
+from ..results.metrics import on_device
+from .race import Looks
+from .timer import Timer
+
+S = TypeVar("S")
+T = TypeVar("T")
+Metrics = dict[str, Measurement]
+
+
+class Timers:
+    """Times artefacts on every device; :meth:`start` comes first.
+
+    What is measured on the device called ``pi`` is called ``latency_ms@pi`` and ``latency_ratio@pi``. The first device
+    is the one that candidates are built for, and its latencies have their plain names too.
+
+    Args:
+        devices: by name; ``""`` for the only one of a search that names none.
+        protocol: for candidates.
+    """
+
+    def __init__(self, devices: Mapping[str, DeviceOptions], protocol: LatencyProtocol) -> None:
+        self.devices = {name: Device(options) for name, options in devices.items()}
+        self.by_device = {name: Timer(device, protocol) for name, device in self.devices.items()}
+
+    @property
+    def first(self) -> Device:
+        """The device that candidates are built for."""
+        return next(iter(self.devices.values()))
+
+    @property
+    def main(self) -> Timer:
+        """The first device's."""
+        return next(iter(self.by_device.values()))
+
+    @property
+    def profiles(self) -> dict[str, DeviceProfile]:
+        """What each device says of itself."""
+        return {name: device.profile for name, device in self.devices.items()}
+
+    def start(self, space: SearchSpace, uncompressed: Path, alike: Callable[[Policy], Policy]) -> Metrics:
+        """As :meth:`Timer.start`, everywhere."""
+
+        def start(name: str) -> Metrics:
+            file = uncompressed.with_name(f"{on_device('anchors', name)}.json")
+            return self.by_device[name].start(space, uncompressed, alike, file)
+
+        return self._everywhere(start)
+
+    def add_anchor(self, policy: Policy, artifact: Path, sha256: str) -> None:
+        """Let candidates like ``policy`` be timed against ``artifact``, whose bytes have that SHA-256."""
+        _at_once(lambda timer: timer.anchors.add(policy, artifact, sha256), list(self.by_device.values()))
+
+    def settle(self) -> None:
+        """Time the anchors once more, for the final step."""
+        _at_once(lambda timer: timer.anchors.settle(), list(self.by_device.values()))
+
+    def looks(self, policy: Policy, artifact: Path) -> Looks:
+        """Looks at a candidate on every device at once, one finer than the other."""
+        looks = {name: timer.looks(policy, artifact) for name, timer in self.by_device.items()}
+        return looks[""] if list(looks) == [""] else _Together(looks, self._everywhere)
+
+    def shares(self, policy: Policy) -> dict[str, dict[str, float]]:
+        """By device what :meth:`Timer.shares` gives; the first one's as ``""``, too. Nothing of one that fails.
+
+        Raises:
+            DeviceError: where none can be profiled.
+        """
+        failures: list[DeviceError] = []
+
+        def shares(name: str) -> dict[str, float]:
+            try:
+                return self.by_device[name].shares(policy)
+            except DeviceUnreachable:
+                raise
+            except DeviceError as error:
+                failures.append(error)
+                return {}
+
+        names = list(self.by_device)
+        found = _at_once(shares, names)
+        if len(failures) == len(names):
+            raise failures[0]
+        return {"": found[0], **dict(zip(names, found, strict=True))}
+
+    def measure_finally(self, policy: Policy, artifact: Path) -> Metrics:
+        """As :meth:`Timer.measure_finally`, everywhere."""
+        return self._everywhere(lambda name: self.by_device[name].measure_finally(policy, artifact))
+
+    def close(self) -> None:
+        for device in self.devices.values():
+            device.close()
+
+    def _everywhere(self, action: Callable[[str], Mapping[str, Measurement]]) -> Metrics:
+        """What ``action`` gives for every device, at the same time, under the devices' names."""
+        names = list(self.by_device)
+        found = _at_once(action, names)
+        return {
+            **found[0],
+            **{on_device(key, n): m for n, seen in zip(names, found, strict=True) for key, m in seen.items()},
+        }
+
+
+class _Together:
+    """Looks on several devices, taken as one; there is none left once no device has one."""
+
+    def __init__(
+        self, looks: Mapping[str, Looks], everywhere: Callable[[Callable[[str], Mapping[str, Measurement]]], Metrics]
+    ) -> None:
+        self._looks, self._everywhere = looks, everywhere
+
+    def closer(self) -> Metrics | None:
+        return self._everywhere(lambda name: self._looks[name].closer() or {}) or None
+
+    def full(self) -> Metrics | None:
+        return self._everywhere(lambda name: self._looks[name].full() or {}) or None
+
+
+def _at_once(action: Callable[[S], T], subjects: Sequence[S]) -> list[T]:
+    """``action`` on each, in threads of their own, which mostly wait for their device."""
+    if len(subjects) == 1:
+        return [action(subjects[0])]
+    with ThreadPoolExecutor(len(subjects)) as pool:
+        return list(pool.map(action, subjects))

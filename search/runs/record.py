@@ -1,0 +1,125 @@
+"""A trial as it is kept on disk: the policy, how it ended, and the candidate it gave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ...evaluators.results.candidate import Candidate
+from ...evaluators.results.fields import Fields
+from ...spaces.policy import Policy
+
+
+class Outcome(StrEnum):
+    """How a trial ended."""
+
+    COMPLETE = "complete"
+    INFEASIBLE = "infeasible"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One evaluated policy.
+
+    Attributes:
+        number: of the Optuna trial; numbers of trials that only repeated a policy are left out.
+        policy: what was tried.
+        outcome: how it ended.
+        candidate: what was measured; ``None`` unless complete.
+        reason: why it is infeasible, or the last line of what failed.
+        seconds: wall-clock time from asking the sampler to the record.
+    """
+
+    number: int
+    policy: Policy
+    outcome: Outcome
+    candidate: Candidate | None = None
+    reason: str = ""
+    seconds: float = 0.0
+
+    def to_json(self, folder: Path) -> dict[str, Any]:
+        """Plain values; paths relative to the run's ``folder``."""
+        head: dict[str, Any] = {"trial": self.number, "state": self.outcome.value, "digest": self.policy.digest}
+        head |= {"policy": self.policy.to_dict(), "seconds": round(self.seconds, 4)}
+        if self.candidate is None:
+            return head | {"reason": self.reason}
+        return head | _measured(self.candidate, folder)
+
+    @classmethod
+    def read(cls, file: Path, folder: Path) -> TrialRecord:
+        """The record in a file of the run's ``folder``, whose name is its number.
+
+        Raises:
+            UnreadableFile: naming the file, the key and what came.
+        """
+        fields = Fields.read(file)
+        number, seconds = fields.count("trial"), fields.number("seconds")
+        if f"{number:06d}" != file.stem:
+            raise fields.damaged(f"key 'trial': expected the {file.stem} of the file's name, got {number}")
+        state = fields.text("state")
+        if state not in list(Outcome):
+            raise fields.damaged(f"key 'state': expected one of {', '.join(Outcome)}, got {state!r}")
+        if Outcome(state) is not Outcome.COMPLETE:
+            return cls(number, fields.policy(), Outcome(state), None, fields.text("reason", ""), seconds)
+        candidate = replace(candidate_of(fields, folder), trial=number)
+        return cls(number, candidate.policy, Outcome.COMPLETE, candidate, "", seconds)
+
+
+def candidate_to_json(candidate: Candidate, folder: Path, seconds: float) -> dict[str, Any]:
+    """A candidate on its own (the uncompressed model, or one measured again) as plain values."""
+    head = {"trial": candidate.trial, "digest": candidate.policy.digest, "policy": candidate.policy.to_dict()}
+    return head | {"seconds": round(seconds, 4)} | _measured(candidate, folder)
+
+
+def read_candidate(file: Path, folder: Path) -> Candidate:
+    """The inverse of :func:`candidate_to_json`, from a file of the run's ``folder``.
+
+    Raises:
+        UnreadableFile: naming the file, the key and what came.
+    """
+    return candidate_of(Fields.read(file), folder)
+
+
+def candidate_of(fields: Fields, folder: Path) -> Candidate:
+    """The candidate in the fields of a file; the path of its artefact becomes absolute again."""
+    measured = fields.fields("metrics")
+    return Candidate(
+        policy=fields.policy(),
+        metrics={key: measured.measurement(key) for key in measured.values},
+        artifact=_inside(fields, folder),
+        sha256=fields.text("sha256"),
+        timings=fields.numbers("timings"),
+        notes=fields.texts("notes"),
+        trial=None if fields.values.get("trial") is None else fields.count("trial"),
+    )
+
+
+def _inside(fields: Fields, folder: Path) -> Path | None:
+    """The artefact, which has to lie in the run's folder whatever symbolic links there are."""
+    if fields.values.get("artifact") is None and "artifact" in fields:
+        return None
+    text = fields.text("artifact")
+    path = PurePosixPath(text)
+    if path.is_absolute() or ".." in path.parts or "\0" in text or not path.parts:
+        raise fields.damaged(f"key 'artifact': expected a path inside of the run's folder, got {text!r}")
+    if not (folder / path).parent.resolve().is_relative_to(folder.resolve()):
+        raise fields.damaged(f"key 'artifact': {text!r} leads out of the run's folder by a symbolic link")
+    if not fields.text("sha256"):
+        raise fields.damaged(f"key 'sha256': expected that of the artefact {text}, got none")
+    return folder / path
+
+
+def _measured(candidate: Candidate, folder: Path) -> dict[str, Any]:
+    artifact = candidate.artifact
+    if artifact is not None and artifact.is_relative_to(folder):
+        artifact = artifact.relative_to(folder)
+    return {
+        "artifact": artifact.as_posix() if artifact is not None else None,
+        "sha256": candidate.sha256,
+        "metrics": {key: measurement.to_json() for key, measurement in candidate.metrics.items()},
+        "timings": {step: round(seconds, 5) for step, seconds in candidate.timings.items()},
+        "notes": list(candidate.notes),
+    }

@@ -1,0 +1,341 @@
+"""A run: the folder under ``runs/`` that holds a search, open for searching, going on, selecting, reporting."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ...evaluators.results.candidate import Candidate
+from ...evaluators.results.errors import RunNotFound
+from ...evaluators.results.fields import Fields
+from ...evaluators.results.front import Front
+from ...evaluators.results.metric import ACCURACY, Metric
+from ...spaces.errors import ConfigError, ParefrontError
+from ...spaces.files import UnreadableFile, append_text, read_bytes, read_json, write_json, write_text
+from ...spaces.masking import masked, masked_text
+from ...spaces.messages import first_line
+from .final_readings import averaged
+from .fingerprint import Fingerprint
+from .identity import config_differences, device_differences, flat
+from .probe_store import PROBES
+from .record import Outcome, TrialRecord, candidate_to_json, read_candidate
+from .run_folder import FOLDERS, check_folders, clear_unfinished_run, locate, locked
+from .settings import SearchSettings
+
+TASK = "task.json"
+"""What a run's task is told apart by."""
+
+
+class Run:
+    """A folder with ``config.yaml``, ``task.json``, ``environment.json``, ``baseline.json``, ``trials/NNNNNN.json``,
+    ``artifacts/``, ``final/NNNNNN.json`` (the front's members, measured again), ``front.json`` and ``front.csv`` once
+    it is done, and ``log.txt``. What is read is what is on disk at that moment, so another process may be writing.
+
+    Attributes:
+        path: the folder, absolute.
+        config: the resolved config; its secrets are masked where it was read from disk.
+    """
+
+    def __init__(self, path: Path, config: Mapping[str, Any]) -> None:
+        self.path = path
+        self.config = config
+        self._quality = self.quality
+        self._settings = SearchSettings.from_config(config, self._quality)
+
+    @classmethod
+    def create(cls, name: str | Path, config: Mapping[str, Any], root: str | Path = "runs") -> Run:
+        """Make the folder and write the config; ``name`` as in :meth:`open`.
+
+        Raises:
+            ConfigError: where there is a run of that name, or a folder with something else in it.
+        """
+        path = locate(name, root)
+        run = cls(path, _plain(config))
+        if (path / "config.yaml").exists():
+            raise ConfigError(f"there is a run {path} already; go on with it, or choose another name")
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise ConfigError(f"{path} is in the way: expected nothing or an empty folder there")
+        for folder in FOLDERS:
+            (path / folder).mkdir(parents=True, exist_ok=True)
+        run._write_config()
+        return run
+
+    @classmethod
+    def open(cls, name: str | Path, root: str | Path = "runs") -> Run:
+        """A run by its path, or by its name under ``root``.
+
+        Raises:
+            RunNotFound: naming the runs that there are.
+        """
+        path = locate(name, root)
+        file = path / "config.yaml"
+        if not file.is_file():
+            raise _not_found(name, path, Path(root))
+        check_folders(path)
+        try:
+            config = yaml.safe_load(read_bytes(file))
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise UnreadableFile(f"{file} is not YAML ({first_line(error)}); it is damaged, or was edited") from error
+        if not isinstance(config, dict):
+            raise UnreadableFile(f"{file}: expected a mapping, got {type(config).__name__}")
+        try:
+            return cls(path, config)
+        except ConfigError as error:
+            raise UnreadableFile(f"{file}: {error}") from error
+
+    @classmethod
+    def resume_or_create(cls, name: str | Path, config: Mapping[str, Any], root: str | Path = "runs") -> Run:
+        """Open the run of that name where there is one, else create it. A changed number of trials is taken over.
+
+        Passwords and tokens are written masked, and any equals any other: those that are used come from ``config``.
+
+        Raises:
+            ConfigError: where the run was made with another config, naming the first key that differs.
+        """
+        path = locate(name, root)
+        if not (path / "config.yaml").is_file():
+            clear_unfinished_run(path)
+            return cls.create(name, config, root)
+        run, wanted = cls.open(name, root), cls(path, _plain(config))
+        run.check_config(config)
+        if flat(masked(run.config)) != flat(masked(wanted.config)) or masked(run.config) != run.config:
+            with wanted.lock():
+                wanted._write_config()
+        return wanted
+
+    def check_config(self, config: Mapping[str, Any]) -> None:
+        """Raise ``ConfigError`` where the run was made with another config, naming the first key that differs."""
+        found = config_differences(self.config, _plain(config))
+        for key, (there, here) in found.items():
+            only_device = all(key.split(".")[0] in ("device", "devices", "order of devices") for key in found)
+            mend = f"`parefront retarget {self.name}` measures it on another device; else " if only_device else ""
+            raise ConfigError(
+                f"run {self.name} was made with another config ({key}: {there!r} there, {here!r} here); "
+                f"{mend}choose another name for the run"
+            )
+
+    def check_task(self, here: Fingerprint) -> None:
+        """Raise ``ConfigError`` where the run is of another task, naming all that differs."""
+        found = self.fingerprint.differences(here) if self.fingerprint is not None else []
+        if found:
+            raise ConfigError(
+                f"run {self.name} is of another task: {'; '.join(found)}; choose another name for the run"
+            )
+
+    def check_devices(self, environment: Mapping[str, Any]) -> None:
+        """Raise ``ConfigError`` where the run was measured on other devices than those of an environment."""
+        found = device_differences(self.environment, environment)
+        if found:
+            raise ConfigError(
+                f"run {self.name} was measured on another device: {'; '.join(found)}; "
+                f"`parefront retarget {self.name}` measures its candidates on this one, "
+                f"`parefront front {self.name}` shows what was measured there"
+            )
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def settings(self) -> SearchSettings:
+        """What the config says about the search, in terms of the task's metric once a session has begun."""
+        if self._quality is None and (quality := self.quality) is not None:
+            self._settings, self._quality = SearchSettings.from_config(self.config, quality), quality
+        return self._settings
+
+    @property
+    def quality(self) -> Metric | None:
+        """The metric of the task; None before the first session has measured the uncompressed model."""
+        environment = self.environment
+        return quality_in(environment) if environment else None
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Versions, CPU and device profile of the first session; empty before it."""
+        path = self.path / "environment.json"
+        return read_json(path) if os.path.lexists(path) else {}
+
+    @property
+    def fingerprint(self) -> Fingerprint | None:
+        """What its task is told apart by; None before the first session, and where a version made it that kept none."""
+        path = self.path / TASK
+        return Fingerprint.read(path) if os.path.lexists(path) else None
+
+    @property
+    def baseline(self) -> Candidate:
+        """The uncompressed model; after the final step with its test accuracy.
+
+        Raises:
+            ParefrontError: where the search has not come to measure it.
+        """
+        first, second = self.final_baseline(), self.final_baseline(twice=True)
+        if first is None:
+            return self.search_baseline
+        return averaged({0: first}, {0: second} if second is not None else {})[0]
+
+    @property
+    def search_baseline(self) -> Candidate:
+        """The uncompressed model as first measured; what budgets are relative to while searching."""
+        if not self.has_baseline:
+            raise ParefrontError(f"run {self.name} has measured nothing yet; start or go on with its search")
+        return read_candidate(self.path / "baseline.json", self.path)
+
+    def final_baseline(self, twice: bool = False) -> Candidate | None:
+        """What the final step has read of the uncompressed model, first or the second time; None before."""
+        file = self._final_file("baseline", twice)
+        return read_candidate(file, self.path) if os.path.lexists(file) else None
+
+    @property
+    def has_baseline(self) -> bool:
+        return os.path.lexists(self.path / "baseline.json")
+
+    @property
+    def trials(self) -> list[TrialRecord]:
+        """All finished trials, by number."""
+        return [TrialRecord.read(file, self.path) for file in sorted(self.path.glob("trials/[0-9]*.json"))]
+
+    @property
+    def finished(self) -> bool:
+        """Whether the final step is done. Asking for more trials makes a run unfinished again."""
+        return os.path.lexists(self.path / "front.json")
+
+    @property
+    def front(self) -> Front:
+        """The front as measured again in the final step; before that, the one of the trials so far."""
+        baseline, settings = self.baseline, self.settings
+        if self.finished:
+            members = {entry.count("trial") for entry in Fields.read(self.path / "front.json").each("candidates")}
+            candidates = [c for c in self.finalised.values() if c.trial in members]
+        else:
+            candidates = [record.candidate for record in self.trials if record.candidate is not None]
+        return Front.of(candidates, settings.objectives, baseline, settings.budgets, self.path, settings.quality)
+
+    @property
+    def finalised(self) -> dict[int, Candidate]:
+        """Candidates that were measured again, by trial, with the mean of what was read twice."""
+        return averaged(self.read_again(), self.read_again(twice=True))
+
+    def read_again(self, twice: bool = False) -> dict[int, Candidate]:
+        """What the final step has read of the candidates, by trial: first, or the second time."""
+        files = sorted((self.path / "final").glob(self._final_file("[0-9]*", twice).name))
+        found = [read_candidate(file, self.path) for file in files]
+        return {candidate.trial: candidate for candidate in found if candidate.trial is not None}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of trials by outcome."""
+        outcomes = [record.outcome for record in self.trials]
+        return {outcome.value: outcomes.count(outcome) for outcome in Outcome}
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock time of all that is recorded, over all sessions; what a kill has undone is not counted."""
+        paths = [
+            self.path / "baseline.json",
+            self.path / PROBES,
+            *self.path.glob("trials/[0-9]*.json"),
+            *self.path.glob("final/*.json"),
+        ]
+        return round(math.fsum(Fields.read(path).number("seconds") for path in paths if os.path.lexists(path)), 3)
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``parefront front --json`` prints."""
+        return {"run": self.name, "trials": self.counts, "seconds": self.seconds, **self.front.to_json()}
+
+    def artifact(self, digest: str) -> Path:
+        return self.path / "artifacts" / f"{digest}.onnx"
+
+    def log(self, message: str) -> None:
+        """Append to ``log.txt``, with the time."""
+        line = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {masked_text(message.rstrip())}\n"
+        append_text(self.path / "log.txt", line)
+
+    def write_record(self, record: TrialRecord) -> None:
+        write_json(self.path / "trials" / f"{record.number:06d}.json", record.to_json(self.path))
+
+    def write_baseline(self, candidate: Candidate, seconds: float) -> None:
+        write_json(self.path / "baseline.json", candidate_to_json(candidate, self.path, seconds))
+
+    def write_final_baseline(self, candidate: Candidate, seconds: float, twice: bool = False) -> None:
+        write_json(self._final_file("baseline", twice), candidate_to_json(candidate, self.path, seconds))
+
+    def write_finalised(self, candidate: Candidate, seconds: float, twice: bool = False) -> None:
+        file = self._final_file(f"{candidate.trial:06d}", twice)
+        write_json(file, candidate_to_json(candidate, self.path, seconds))
+
+    def write_fingerprint(self, fingerprint: Fingerprint) -> None:
+        """Bind the run to its task."""
+        write_json(self.path / TASK, fingerprint.to_json())
+
+    def forget_final(self, trial: int) -> None:
+        """Remove what the final step has read of a candidate."""
+        for twice in (False, True):
+            self._final_file(f"{trial:06d}", twice).unlink(missing_ok=True)
+
+    def write_environment(self, environment: Mapping[str, Any]) -> None:
+        write_json(self.path / "environment.json", dict(environment))
+
+    def write_front(self, front: Front) -> None:
+        """Write ``front.csv``, then ``front.json``: the mark that the run is finished."""
+        front.to_csv(self.path / "front.csv")
+        head = {"run": self.name, "trials": self.counts, "seconds": self.seconds}
+        write_json(self.path / "front.json", {**head, **front.to_json()})
+
+    def reopen(self) -> None:
+        """Take the mark of a finished run away, for more trials."""
+        (self.path / "front.json").unlink(missing_ok=True)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Be the only process that writes here, and clear away what a killed one has left half-written.
+
+        The lock goes with the process, however it ends.
+
+        Raises:
+            RunBusy: where another process holds it.
+        """
+        with locked(self.path):
+            for folder in FOLDERS:  # copies of a run often come without its empty ones
+                (self.path / folder).mkdir(exist_ok=True)
+            yield
+
+    def _final_file(self, name: str, twice: bool) -> Path:
+        return self.path / "final" / f"{'again-' if twice else ''}{name}.json"
+
+    def _write_config(self) -> None:
+        write_text(self.path / "config.yaml", _dump(masked(self.config)))
+
+
+def quality_in(environment: Mapping[str, Any]) -> Metric:
+    """The task's metric as an evaluator or a run says it: top-1 accuracy where none is named."""
+    fields = environment.get("metric")
+    return Metric.from_json(fields) if fields else ACCURACY
+
+
+def _not_found(name: str | Path, path: Path, root: Path) -> RunNotFound:
+    known = sorted((p.parent for p in root.glob("*/config.yaml")), key=lambda p: p.stat().st_mtime, reverse=True)
+    names = [folder.name for folder in known]
+    near = difflib.get_close_matches(Path(name).name, names, n=3, cutoff=0.4)
+    if near:
+        hint = f"did you mean {' or '.join(repr(n) for n in near)}?"
+    else:
+        hint = f"there are: {', '.join(names[:5])}" if names else f"there are none under {root}"
+    return RunNotFound(f"no run {str(name)!r} (looked for {path / 'config.yaml'}); {hint}")
+
+
+def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config as it will be read from the YAML that is written."""
+    plain: dict[str, Any] = yaml.safe_load(_dump(config))
+    return plain
+
+
+def _dump(config: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)

@@ -1,0 +1,81 @@
+"""The folder of a run as the file system sees it: found, checked for what leads out of it, locked by one process."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ...evaluators.results.errors import RunBusy
+from ...spaces.files import UnreadableFile, clear_unfinished, open_regular
+
+FOLDERS = ("trials", "artifacts", "final")
+"""Inside of a run's folder."""
+
+
+def locate(name: str | Path, root: str | Path = "runs") -> Path:
+    """The folder that a name or a path of a run means: a path where it has more than one part or is a run's folder."""
+    path = Path(name)
+    is_path = len(path.parts) != 1 or path.is_absolute() or (path / "config.yaml").is_file()
+    return (path if is_path else Path(root) / path).resolve()
+
+
+def check_folders(path: Path) -> None:
+    """Make sure that what is read and written under a run's folder lies there.
+
+    Raises:
+        UnreadableFile: where one of its folders is a symbolic link or a file.
+    """
+    for folder in (path / name for name in FOLDERS):
+        if os.path.lexists(folder) and not stat.S_ISDIR(folder.lstat().st_mode):
+            what = "a symbolic link" if folder.is_symlink() else "something else"
+            raise UnreadableFile(f"{folder}: expected a folder of the run, got {what}; move it away")
+
+
+def clear_unfinished_run(path: Path) -> None:
+    """Remove the empty folders of a run that was killed while it was being created."""
+    for folder in (path / name for name in FOLDERS):
+        if folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir()):
+            folder.rmdir()
+    for leftover in path.glob(".config.yaml.*.tmp") if path.is_dir() else ():
+        leftover.unlink()
+
+
+def is_free(path: Path) -> bool:
+    """Whether a run can be made there: there is nothing, or no more than a killed one has left of its creation."""
+    if path.is_symlink() or not path.is_dir():
+        return not os.path.lexists(path)
+    return all(
+        (entry.name in FOLDERS and entry.is_dir() and not any(entry.iterdir())) or entry.match(".config.yaml.*.tmp")
+        for entry in path.iterdir()
+    )
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Be the only process that writes in a run, and clear away what a killed one has left half-written.
+
+    The lock goes with the process, however it ends.
+
+    Raises:
+        RunBusy: where another process holds it.
+        UnreadableFile: where the lock or a folder leads somewhere else.
+    """
+    import fcntl
+
+    check_folders(path)
+    descriptor = open_regular(path / ".lock", os.O_RDWR | os.O_CREAT)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+            raise RunBusy(f"run {path.name} is being searched by process {owner}; wait for it, or end it") from None
+        os.truncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        clear_unfinished(path)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,99 @@
+"""What a search is told: objectives, budgets, sampler, number of trials, seed; read from a run's resolved config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...evaluators.results.budget import Budget
+from ...evaluators.results.metric import ACCURACY, LATENCY, Metric
+from ...evaluators.results.metrics import metric_of
+from ...spaces.errors import ConfigError
+from ...spaces.messages import kind
+
+KEEP = ("auto", "front", "all")
+KEPT_BYTES = 1e9
+"""Up to which ``"auto"`` keeps what is not on the front."""
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How to search.
+
+    Attributes:
+        objectives: two or more metrics; hypervolumes are for two or three of them.
+        budgets: constraints for the sampler, and what ``Front.select`` goes by when it is given nothing else.
+        sampler: a name in ``SAMPLERS``, of the entry-point group, or an import path of an Optuna sampler.
+        trials: number of different policies to evaluate, infeasible and failed ones included.
+        sampler_options: of the sampler itself; each sampler knows its own.
+        seed: of the sampler.
+        keep_artifacts: ``"front"``, ``"all"`` for every candidate's, or ``"auto"`` for as many of the others', the
+            latest first, as fit in 1 GB: a run can then be measured on another device without making them anew.
+        warm_start: name or path of a run whose probes are taken over.
+        storage: URL of an Optuna storage; ``None`` for ``study.db`` in the run's folder.
+        quality: the task's own metric.
+    """
+
+    objectives: tuple[Metric, ...] = (ACCURACY, LATENCY)
+    budgets: tuple[Budget, ...] = ()
+    sampler: str = "auto"
+    trials: int = 150
+    seed: int = 0
+    keep_artifacts: str = "auto"
+    warm_start: str | None = None
+    storage: str | None = None
+    sampler_options: Mapping[str, Any] = field(default_factory=dict)
+    quality: Metric = ACCURACY
+
+    def __post_init__(self) -> None:
+        keys = {metric.key for metric in self.objectives}
+        if len(keys) < 2 or len(keys) < len(self.objectives):
+            names = [metric.name for metric in self.objectives]
+            raise ConfigError(f"objectives: expected two or more different metrics, got {names}")
+        if self.trials < 1:
+            raise ConfigError(f"search.trials: expected 1 or more, got {self.trials}")
+        if self.seed < 0:
+            raise ConfigError(f"search.seed: expected 0 or more, got {self.seed}")
+        if self.keep_artifacts not in KEEP:
+            raise ConfigError(f"search.keep_artifacts: expected one of {', '.join(KEEP)}, got {self.keep_artifacts!r}")
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], quality: Metric | None = ACCURACY) -> SearchSettings:
+        """Read the keys ``objectives``, ``budget`` and ``search`` of a config; whatever is missing has its default.
+
+        Args:
+            config: as it was written.
+            quality: the task's own metric, which ``accuracy`` and ``quality`` mean, too. None while no task is known:
+                names that are not built in are then taken on trust, and nothing may be searched with the settings.
+
+        Raises:
+            ConfigError: for a value that cannot be.
+        """
+        budget = config.get("budget") or ()
+        texts = [budget] if isinstance(budget, str) else _texts("budget", budget)
+        search = config.get("search") or {}
+        if not isinstance(search, Mapping):
+            raise ConfigError(f"search: expected a mapping, got {kind(search)}")
+        given = {key: search[key] for key in _KINDS if search.get(key) is not None}
+        for key, value in given.items():
+            expected = _KINDS[key]
+            if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
+                raise ConfigError(f"search.{key}: expected {_NAMES[expected]}, got {value!r}")
+        names = _texts("objectives", config.get("objectives") or [metric.name for metric in cls.objectives])
+        objectives = tuple(metric_of(name, quality) for name in names)
+        budgets = tuple(Budget.parse(text, quality) for text in texts)
+        return cls(objectives=objectives, budgets=budgets, quality=quality or ACCURACY, **given)
+
+
+_KINDS: dict[str, type] = {
+    "sampler": str, "sampler_options": Mapping, "trials": int, "seed": int, "keep_artifacts": str, "warm_start": str,
+    "storage": str,
+}  # fmt: skip
+_NAMES: dict[type, str] = {str: "text", int: "a whole number", Mapping: "a mapping"}
+
+
+def _texts(key: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        raise ConfigError(f"{key}: expected a list of texts, got {value!r}")
+    return tuple(value)

@@ -1,0 +1,172 @@
+"""A network → its ONNX artefact, node by node from the cleaned graph; a full export only where a module is unknown."""
+
+from __future__ import annotations
+
+import hashlib
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+import torch
+from torch import Tensor, fx, nn
+
+from ..files import write_bytes
+from .capture import OPSET, onnx_program
+from .emission import Builder, Emittable, layer_node
+from .export import IR_VERSION, quiet
+from .layers import WEIGHTED, SequenceLinear
+from .ops import Op
+from .packing import is_packed, packed
+from .trace import output_shape
+
+EDITED, EXPORTED = "edited graph", "full export"
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """An ONNX file.
+
+    Attributes:
+        path: where it lies.
+        sha256: of its bytes, 64 hexadecimal digits.
+        size_bytes: on disk.
+        input_shape: of one sample.
+        made_by: ``"edited graph"`` or, for a module without an emitter, ``"full export"``.
+    """
+
+    path: Path
+    sha256: str
+    size_bytes: int
+    input_shape: tuple[int, ...]
+    made_by: str
+
+
+class UnknownModule(Exception):
+    """A module that no emitter is known for."""
+
+
+def emit(net: fx.GraphModule, path: Path, example: Tensor) -> Artifact:
+    """Write ``net`` to ``path``, atomically. Input ``input`` and output ``output``, batch axis dynamic.
+
+    Equal networks give equal bytes. A module that is neither torch's own layer nor :class:`Emittable` makes the whole
+    network go through ``torch.onnx.export`` instead, and the artefact says so.
+    """
+    try:
+        data, made_by = serialize(net, example), EDITED
+    except UnknownModule:
+        data, made_by = _full_export(net, example), EXPORTED
+    write_bytes(path, data)
+    return Artifact(path, hashlib.sha256(data).hexdigest(), len(data), tuple(example.shape[1:]), made_by)
+
+
+def serialize(net: fx.GraphModule, example: Tensor) -> bytes:
+    """The artefact's bytes.
+
+    Raises:
+        UnknownModule: for a module without an emitter.
+    """
+    return bytes(ir.to_proto(build(net, example)).SerializeToString(deterministic=True))
+
+
+def build(net: fx.GraphModule, example: Tensor) -> ir.Model:
+    """The network as an ONNX model."""
+    builder = Builder()
+    source = ir.Value(
+        name="input", shape=ir.Shape(["batch", *example.shape[1:]]), type=ir.TensorType(ir.DataType.FLOAT)
+    )
+    values: dict[fx.Node, list[ir.Value]] = {}
+    result: ir.Value | None = None
+    for node in net.graph.nodes:
+        if node.op == "placeholder":
+            values[node] = [source]
+        elif node.op == "output":
+            result = values[node.all_input_nodes[0]][0]
+        elif node.target is operator.getitem:
+            values[node] = [values[node.args[0]][node.args[1]]]
+        else:
+            builder.scope = node.name
+            inputs = [values[argument][0] for argument in node.args]
+            values[node] = _emit(builder, net.get_submodule(str(node.target)), inputs)
+    assert result is not None
+    if result is source or result.producer() is None:
+        builder.scope = "identity"
+        result = builder.node("Identity", [result])[0]
+    result.name, result.type = "output", ir.TensorType(ir.DataType.FLOAT)
+    result.shape = ir.Shape(["batch", *output_shape(net)])
+    functions = list(builder.functions.values())
+    domains = {"": OPSET, "com.microsoft": 1} | {function.domain: 1 for function in functions}
+    graph = ir.Graph(
+        [source], [result], nodes=_read(builder.nodes, result), initializers=list(builder.initializers.values()),
+        opset_imports=domains, name="parefront",
+    )  # fmt: skip
+    return ir.Model(graph, ir_version=IR_VERSION, producer_name="parefront", functions=functions)
+
+
+def _read(nodes: Sequence[ir.Node], result: ir.Value) -> list[ir.Node]:
+    """The nodes that something reads: ONNX Runtime would run the others too."""
+    read: list[ir.Node] = []
+    for node in reversed(nodes):
+        if any(output is result or output.uses() for output in node.outputs):
+            read.append(node)
+        else:
+            for index in range(len(node.inputs)):
+                node.replace_input_with(index, None)
+    return read[::-1]
+
+
+def _emit(builder: Builder, module: nn.Module, inputs: Sequence[ir.Value]) -> list[ir.Value]:
+    if isinstance(module, Emittable):
+        return module.emit(builder, inputs)
+    if isinstance(module, Op):
+        return _op(builder, module, inputs)
+    if isinstance(module, WEIGHTED):
+        weight = _weight(builder, module)
+        bias = builder.constant("bias", array(module.bias)) if module.bias is not None else None
+        return layer_node(builder, module, inputs[0], weight, bias)
+    if isinstance(module, nn.BatchNorm2d):
+        held = [module.weight, module.bias, module.running_mean, module.running_var]
+        names = ["weight", "bias", "mean", "variance"]
+        constants = [builder.constant(name, array(tensor)) for name, tensor in zip(names, held, strict=True)]
+        return builder.node("BatchNormalization", [*inputs, *constants], {"epsilon": float(module.eps)})
+    if isinstance(module, nn.LayerNorm):
+        constants = [builder.constant(n, array(t)) for n, t in (("weight", module.weight), ("bias", module.bias))]
+        return builder.node("LayerNormalization", [*inputs, *constants], {"axis": -1, "epsilon": float(module.eps)})
+    raise UnknownModule(type(module).__name__)
+
+
+def _weight(builder: Builder, layer: nn.Module) -> ir.Value:
+    """A layer's weight, packed where that is asked for; transposed for a MatMul."""
+    weight = array(layer.get_parameter("weight"))
+    held = weight.T if isinstance(layer, SequenceLinear) else weight
+    return packed(builder, "weight", held) if is_packed(layer) else builder.constant("weight", held)
+
+
+def _op(builder: Builder, op: Op, inputs: Sequence[ir.Value]) -> list[ir.Value]:
+    if op.op_type == "Constant":
+        return [builder.constant("value", op.constant(0))]  # type: ignore[arg-type]
+    rest = iter(inputs)
+    arguments: list[ir.Value | None] = []
+    for position in range(op.arity):
+        held = op.constant(position)
+        if held is not None:
+            arguments.append(builder.constant(str(position), held))
+        else:
+            arguments.append(None if position in op.absent else next(rest))
+    return builder.node(op.op_type, arguments, op.attributes, outputs=op.outputs)
+
+
+def array(tensor: Tensor | None) -> np.ndarray:
+    """A tensor as a numpy array, without a copy where possible."""
+    assert tensor is not None
+    return np.asarray(tensor.detach().cpu().numpy())
+
+
+def _full_export(net: fx.GraphModule, example: Tensor) -> bytes:
+    pair = example if len(example) > 1 else torch.cat([example, example])
+    with quiet():
+        program = onnx_program(net, pair)
+        program.optimize()
+    return program.model_proto.SerializeToString(deterministic=True)  # type: ignore[no-any-return]

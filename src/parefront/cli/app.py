@@ -1,0 +1,280 @@
+"""The command ``parefront``: its commands and options, exit codes, and errors in one line."""
+
+from __future__ import annotations
+
+import io
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+
+from .. import __version__
+from ..signals import interruptible
+
+app = typer.Typer(
+    name="parefront",
+    help="Pare a network down to its Pareto front: compressed versions, each measured as an ONNX file on the device.",
+    invoke_without_command=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+USAGE, DEVICE_UNREACHABLE, INTERRUPTED, BUG = 2, 5, 130, 1
+"""Exit codes; 3 (every trial failed) and 4 (no candidate within the budget) come with their errors."""
+
+_UsageError = cast(type[Exception], typer.BadParameter.__base__)
+
+
+ConfigFile = Annotated[
+    Path, typer.Argument(metavar="CONFIG.yaml", help="The config of the search.", show_default=False)
+]
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL.onnx", show_default=False)]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, or a path.", show_default=False)]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(metavar="BUDGET", help='Only candidates within it, e.g. "latency <= 0.5x"; may be repeated.'),
+]
+Device = Annotated[
+    list[str] | None,
+    typer.Option(metavar="KEY=VALUE", help="E.g. threads=4, or a config file to take it from; may be repeated."),
+]
+Shape = Annotated[
+    list[str] | None, typer.Option(metavar="NAME=1x3x224x224", help="Of an input with free axes; may be repeated.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Put over the config, e.g. search.seed=1; may be repeated."),
+]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; the traceback of an error is shown with ``--debug``."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a character that the terminal lacks is no reason to stop
+    try:
+        with interruptible():
+            result = app([a for a in given if a != "--debug"], prog_name="parefront", standalone_mode=False)
+    except KeyboardInterrupt:
+        with suppress(OSError):  # of a terminal that is gone
+            print("interrupted; the same command starts again, or goes on with what is there", file=sys.stderr)
+        return INTERRUPTED
+    except (Exception, SystemExit) as error:
+        if debug:
+            traceback.print_exc()
+        from ..spaces.masking import masked_text
+
+        message, code = message_of(error)
+        colour = ("\033[1;31m", "\033[0m") if sys.stderr.isatty() else ("", "")
+        with suppress(OSError):  # of a terminal that is gone
+            print(f"{colour[0]}error:{colour[1]} {masked_text(message)}", file=sys.stderr)
+        return code
+    return result if isinstance(result, int) else 0
+
+
+def message_of(error: BaseException) -> tuple[str, int]:
+    """The message and the exit code of an error."""
+    from ..evaluators.device.errors import DeviceError
+    from ..spaces.errors import ParefrontError, is_of_the_host
+    from ..spaces.messages import one_line
+
+    if isinstance(error, ParefrontError):
+        return str(error), int(getattr(error, "exit_code", USAGE))
+    if isinstance(error, DeviceError):
+        return f"the device cannot be used: {error}", DEVICE_UNREACHABLE
+    if isinstance(error, _UsageError):
+        said = cast(Any, error).format_message().rstrip(".")
+        return f"{said} (see parefront --help)", USAGE
+    if is_of_the_host(error):
+        return one_line(error), USAGE
+    if isinstance(error, SystemExit):
+        return f"the task's code ended the process with sys.exit({error.code!r}); expected a result, or an error", USAGE
+    return f"{one_line(error)} (this is a bug in parefront, or in the task's code; --debug shows where)", BUG
+
+
+@contextmanager
+def _starting() -> Iterator[None]:
+    """Say so while PyTorch is imported, which takes seconds; the line is gone afterwards."""
+    shown = sys.stderr.isatty()
+    if shown:
+        print("starting …", end="\r", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        if shown:
+            print("          ", end="\r", file=sys.stderr, flush=True)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"parefront {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="With any command: show the traceback of an error.")] = False,
+) -> None:
+    """Options that stand before the command; ``main`` has taken ``--debug`` by then."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit(USAGE)
+
+
+@app.command(short_help="Search, or go on with, a run.")
+def search(
+    config: ConfigFile,
+    run: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of the run; by default the config's folder.")
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Policies to try, those of earlier sessions included.")
+    ] = None,
+    set_: Set = None,
+) -> None:
+    """Search compressed versions of the model that CONFIG.yaml names, into runs/NAME.
+
+    Stopped or killed, the same command goes on from there. Ends with the front.
+    """
+    with _starting():
+        from .commands import run_search
+    overrides = [*(set_ or ()), *([f"search.trials={trials}"] if trials is not None else ())]
+    code = run_search(config, run, overrides)
+    raise typer.Exit(code)
+
+
+@app.command(short_help="Show the front of a run.")
+def front(run: RunName, where: Where = None, json: Json = False) -> None:
+    """Show the front of a run, finished or not, as a table and a plot or as JSON."""
+    from .commands import show_front
+
+    show_front(run, tuple(where or ()), json)
+
+
+@app.command(short_help="Copy one model out of a run.")
+def export(
+    run: RunName,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The ONNX file to write.")],
+    where: Where = None,
+    trial: Annotated[int | None, typer.Option(min=0, help="The candidate of this trial.")] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METRIC",
+            help="What the candidate is to be best in; by default the first objective that no budget bounds.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Copy one candidate's ONNX file to FILE and write its policy beside it.
+
+    Without --where it is the best within the run's own budgets: the most accurate within a latency, the fastest within
+    an accuracy.
+    """
+    from .commands import export_model
+
+    if trial is not None and where:
+        raise typer.BadParameter("give either --trial or --where, not both")
+    export_model(run, output, tuple(where or ()), trial, by)
+
+
+@app.command(short_help="Measure a run's candidates on another device.")
+def retarget(
+    run: RunName,
+    device: Device = None,
+    name: Annotated[
+        str | None, typer.Option("--run", metavar="NAME", help="Of the new run; by default named after the device.")
+    ] = None,
+    promising: Annotated[
+        bool, typer.Option("--promising", help="Only those that a quarter less of their time would put on the front.")
+    ] = False,
+) -> None:
+    """Measure the candidates of a run on another device; their accuracies are taken over, not measured again."""
+    with _starting():
+        from .retarget import run_retarget
+    code = run_retarget(run, list(device or ()), name, promising)
+    raise typer.Exit(code)
+
+
+@app.command(short_help="Show layers, groups and knobs of a model.")
+def profile(config: ConfigFile, set_: Set = None, json: Json = False) -> None:
+    """Show the model's layers, its coupled channels, the knobs, and what is excluded and why. Writes nothing."""
+    with _starting():
+        from .commands import show_profile
+
+    show_profile(config, list(set_ or ()), json)
+
+
+@app.command(short_help="Measure the latency of an ONNX file.")
+def measure(
+    model: ModelFile,
+    against: Annotated[
+        Path | None, typer.Option(metavar="OTHER.onnx", help="By default the model itself: that shows the noise.")
+    ] = None,
+    device: Device = None,
+    shape: Shape = None,
+    batch: Annotated[int, typer.Option(min=1, help="What a free first axis becomes.")] = 1,
+    json: Json = False,
+) -> None:
+    """Measure the latency of an ONNX file, interleaved with another one, with 95 % intervals."""
+    from .measure import show_latency
+
+    show_latency(model, against or model, list(device or ()), list(shape or ()), batch, json)
+
+
+@app.command(short_help="Show why an ONNX file is, or is not, faster.")
+def explain(
+    model: ModelFile,
+    against: Annotated[Path, typer.Option(metavar="BASE.onnx", help="What it was made from.", show_default=False)],
+    device: Device = None,
+    shape: Shape = None,
+    json: Json = False,
+) -> None:
+    """Profile an ONNX file and its original, layer by layer, and say what costs time and what would mend it."""
+    from .explain import show_explanation
+
+    show_explanation(model, against, list(device or ()), list(shape or ()), json)
+
+
+@app.command(short_help="Make an ONNX file smaller to keep or send.")
+def pack(
+    model: ModelFile,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL.pfz", help="The file to write.")],
+) -> None:
+    """Entropy-code an ONNX file. It has to be unpacked to be run, to the same bytes."""
+    with _starting():
+        from .pack import pack_model
+
+    pack_model(model, output)
+
+
+@app.command(short_help="Restore a packed ONNX file.")
+def unpack(
+    packed: Annotated[Path, typer.Argument(metavar="MODEL.pfz", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL.onnx", help="The ONNX file to write.")],
+) -> None:
+    """Restore the ONNX file that was packed, byte for byte; Python reads it with parefront.load_packed."""
+    with _starting():
+        from .pack import unpack_model
+
+    unpack_model(packed, output)
+
+
+@app.command(short_help="Show what this machine has.")
+def doctor(json: Json = False) -> None:
+    """Show what this machine has, what is missing, and how to get it."""
+    from .doctor import show_doctor
+
+    show_doctor(json)

@@ -1,0 +1,115 @@
+"""``parefront doctor``: what this machine has, what it means for compressed models, and how to get what is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .. import __version__
+from ..compressors import registry
+from ..evaluators.device import worker
+from ..evaluators.device.device_profile import DeviceProfile
+from ..search.registry import sampler_names
+from ..units import size
+
+PACKAGES = ("torch", "torchvision", "onnx", "onnx-ir", "onnxruntime", "onnxscript", "optuna", "torch-pruning", "numpy")
+EXTRAS = {"test": ("pytest", "Parefront's own tests")}
+BUSY_LOAD = 0.5
+
+
+def show_doctor(as_json: bool) -> None:
+    """Print the report."""
+    report = examine()
+    if as_json:
+        print(json.dumps(report, indent=2))
+        return
+    console = Console(highlight=False)
+    table = Table(box=box.SIMPLE_HEAD, show_header=False, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    device = report["device"]
+    table.add_row("parefront", f"{report['parefront']}, Python {report['python']}")
+    table.add_row("packages", ", ".join(f"{name} {found or 'MISSING'}" for name, found in report["packages"].items()))
+    table.add_row("cpu", f"{device['cpu'] or device['machine']}, {device['cores']} cores to use")
+    table.add_row("memory", size(device["memory_bytes"]))
+    table.add_row("vector flags", ", ".join(device["flags"]) or "none known")
+    table.add_row("int8", report["int8"])
+    table.add_row("compressors", ", ".join(report["compressors"]))
+    table.add_row("samplers", ", ".join(report["samplers"]))
+    for name, extra in report["extras"].items():
+        state = "installed" if extra["installed"] else f"not installed; {extra['for']}: {extra['install']}"
+        table.add_row(f"extra {name}", Text(state))
+    console.print(table)
+    for problem in report["problems"]:
+        console.print(Text.assemble(("! ", "yellow"), problem))
+    if not report["problems"]:
+        console.print(Text("nothing is missing", style="green"))
+
+
+def examine() -> dict[str, Any]:
+    """The report as plain values."""
+    profile = DeviceProfile.from_json(worker.profile())
+    packages = {name: _version(name) for name in PACKAGES}
+    return {
+        "parefront": __version__,
+        "python": platform.python_version(),
+        "packages": packages,
+        "device": profile.to_json(),
+        "int8": int8_meaning(profile),
+        "compressors": list(registry.known()),
+        "samplers": sampler_names(),
+        "extras": {
+            name: {
+                "installed": importlib.util.find_spec(module) is not None,
+                "for": purpose,
+                "install": f"pip install 'parefront[{name}]'",
+            }
+            for name, (module, purpose) in EXTRAS.items()
+        },
+        "problems": _problems(profile, packages),
+    }
+
+
+def int8_meaning(profile: DeviceProfile) -> str:
+    """What the CPU's flags say of 8-bit convolutions."""
+    flags = set(profile.flags)
+    if profile.is_arm:
+        if flags & {"asimddp", "i8mm"}:
+            return "int8 dot products: 8-bit layers are fast; activations are signed"
+        return "no int8 dot products: 8-bit layers gain little; expect pruning to pay more"
+    if flags & {"avx512_vnni", "avx_vnni", "amx_int8"}:
+        return "VNNI: 8-bit layers are fast; activations are unsigned, weights signed"
+    if "avx2" in flags:
+        return "no VNNI: 8-bit layers gain little, and weights keep to 7 bits, since products would saturate"
+    return "no vector instructions for int8 known: 8-bit layers save bytes, hardly time"
+
+
+def _problems(profile: DeviceProfile, packages: dict[str, str | None]) -> list[str]:
+    problems = [f"{name} is not installed: pip install {name}" for name, found in packages.items() if found is None]
+    if not registry.known():
+        problems.append("no compressors are registered: install the package, pip install -e .")
+    if profile.load > BUSY_LOAD * profile.cores:
+        problems.append(
+            f"the machine is busy (load {profile.load:.1f} on {profile.cores} cores): latencies will be noisy"
+        )
+    if profile.governor in ("powersave", "ondemand"):
+        problems.append(
+            f"the CPU governor is {profile.governor!r}: clocks change while measuring; "
+            "sudo cpupower frequency-set -g performance"
+        )
+    return problems
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

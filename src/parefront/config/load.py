@@ -1,0 +1,104 @@
+"""Loads the task that a config names: ``file.py:callable`` or ``package.module:callable``."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+from ..spaces.errors import ConfigError, TaskError
+from ..spaces.messages import did_you_mean, kind, one_line
+from ..spaces.task import Task
+
+
+def load_task(spec: str, base: Path) -> Task:
+    """Import what ``spec`` names, call it, and return the task it makes.
+
+    Args:
+        spec: ``"file.py:callable"``, the file relative to ``base``, or ``"package.module:callable"``. The folder of
+            the file (``base`` for a module) is on ``sys.path`` meanwhile, so that the file may import its neighbours.
+        base: the folder of the config.
+
+    Raises:
+        ConfigError: where ``spec`` names nothing.
+        TaskError: where the user's code raises, or returns something else than a ``Task``.
+    """
+    place, _, name = spec.rpartition(":")
+    if not place or not name:
+        raise ConfigError(f"task: expected 'file.py:callable' or 'package.module:callable', got {spec!r}")
+    is_file = place.endswith(".py")
+    path = (base / place).resolve()
+    if is_file and not path.is_file():
+        raise ConfigError(f"task: there is no file {path}")
+    with _importable(path.parent if is_file else base.resolve()):
+        module = _import_file(path) if is_file else _import_module(place)
+        task = _call(_find(module, name, place), f"{place}:{name}")
+    if not isinstance(task, Task):
+        raise TaskError(f"task: {place}:{name}() returned {kind(task)}, expected a parefront.Task")
+    return task
+
+
+@contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+
+
+def _import_file(path: Path) -> ModuleType:
+    name = f"parefront_task_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"task: {path} cannot be imported as Python")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickle look a class's module up there
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise TaskError(f"task: importing {path} failed: {_what(error)}") from error
+    return module
+
+
+def _import_module(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
+            raise ConfigError(f"task: there is no module {name!r}; a file is named with its .py") from error
+        raise TaskError(f"task: importing {name} failed: {one_line(error)}") from error
+    except (Exception, SystemExit) as error:
+        raise TaskError(f"task: importing {name} failed: {_what(error)}") from error
+
+
+def _find(module: ModuleType, name: str, place: str) -> Callable[[], object]:
+    known = [other for other, value in vars(module).items() if callable(value) and not other.startswith("_")]
+    found = vars(module).get(name)
+    if found is None:
+        raise ConfigError(f"task: {place} has no {name!r}" + did_you_mean(name, known))
+    if not callable(found):
+        raise ConfigError(f"task: {place}:{name} is of type {kind(found)}, expected a callable that returns a Task")
+    function: Callable[[], object] = found
+    return function
+
+
+def _call(function: Callable[[], object], name: str) -> object:
+    try:
+        return function()
+    except (ConfigError, TaskError):
+        raise
+    except (Exception, SystemExit) as error:
+        raise TaskError(f"task: {name}() raised {_what(error)}") from error
+
+
+def _what(error: BaseException) -> str:
+    """The error in one line; a task that ends the process has made none."""
+    if isinstance(error, SystemExit):
+        return f"SystemExit({error.code!r}): sys.exit ends the process; return a parefront.Task, or raise an error"
+    return one_line(error)

@@ -1,0 +1,233 @@
+"""The front as a table and as a scatter plot, for a terminal of any width."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from ..evaluators.results.budget import Budget
+from ..evaluators.results.candidate import Candidate
+from ..evaluators.results.front import Front
+from ..evaluators.results.measurement import Measurement
+from ..evaluators.results.metric import Metric
+from ..evaluators.results.metrics import device_of, on_any_device, on_device
+from ..units import count, milliseconds, percent, ratio, score, size
+from .scatter import Axis, Series, scatter
+
+WIDE = 115
+"""From this many columns on, the table has room for intervals as ``[low, high]``, and for MACs."""
+
+MISSING = "–"
+ASCII = str.maketrans({"±": "+-", MISSING: "-"})
+NOISY = "~"
+NOISY_MEANS = "noisy: believe the interval, not the value"
+HEADING = 14
+"""Columns of the heading of a task's own metric; a longer name goes on in the next line."""
+
+
+def front_table(front: Front, width: int, *, ascii_only: bool = False) -> Table:
+    """The uncompressed model and below it the front, best in the first objective first.
+
+    Args:
+        front: what to show.
+        width: columns of the terminal; below ``WIDE`` the intervals are shortened.
+        ascii_only: for terminals without Unicode.
+    """
+    quality = front.quality
+    finalised = any(f"test_{quality.key}" in c.metrics for c in front)
+    wide = width >= WIDE
+    table = Table(box=box.ASCII if ascii_only else box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("trial", justify="right", no_wrap=True)
+    devices = _devices(front.baseline)
+    with_ms = wide or len(devices) < 2
+    latencies = [[f"{name} x", "ms"][: 1 + with_ms] for name in devices] or [["latency x", "ms"]]
+    for heading in (*_headings(quality, "", changes=True), *itertools.chain(*latencies), "size"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    if wide:
+        table.add_column("MACs", justify="right", no_wrap=True)
+    for heading in _headings(quality, "test_", changes=wide) if finalised else ():
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for candidate in (front.baseline, *front):
+        cells = _row(candidate, front, devices, wide, finalised)
+        if ascii_only:
+            cells = [str(cell).translate(ASCII) for cell in cells]
+        table.add_row(*cells, style="" if _fits(candidate, front) else "dim")
+    if any(map(is_noisy, (front.baseline, *front))):
+        table.caption = Text(NOISY_MEANS if wide else f"{NOISY} {NOISY_MEANS}", style="yellow")
+        table.caption_justify = "left"
+    return table
+
+
+def front_plot(
+    front: Front, others: Sequence[Candidate], width: int, *, ascii_only: bool = False, height: int = 14
+) -> Text:
+    """The front over the second objective, with the uncompressed model and the lines of the budgets.
+
+    Args:
+        front: its first two objectives become the vertical and the horizontal axis.
+        others: candidates that are not on the front, drawn faintly where they fall into the picture.
+        width: columns.
+        ascii_only: draw with ASCII characters alone.
+        height: rows of the plot itself.
+    """
+    vertical, horizontal = front.objectives[:2]
+    points = _points(list(front), horizontal, vertical)
+    base = _points([front.baseline], horizontal, vertical)
+    cloud = _inside(_points(others, horizontal, vertical), points + base)
+    series = [
+        Series("tried", ("·", "."), "dim", cloud),
+        Series("front", ("●", "o"), "bold green", points),
+        Series("uncompressed", ("◆", "#"), "bold cyan", base),
+    ]
+    return scatter(
+        series, _axis(horizontal, front), _axis(vertical, front), width=width, height=height, ascii_only=ascii_only
+    )
+
+
+def thinned(front: Front, rows: int, best: Candidate | None) -> Front:
+    """The front with evenly spread ones of its members, ``rows`` of them and the ``best`` one."""
+    last = len(front) - 1
+    kept = {round(row * last / (rows - 1)) for row in range(rows)} if last >= rows else range(last + 1)
+    return replace(front, candidates=tuple(c for row, c in enumerate(front) if row in kept or c is best))
+
+
+def describe(candidate: Candidate, quality: Metric) -> str:
+    """A candidate in a few words: ``93.1% at 0.412x, 311 kB``, or ``psnr 28.31 at 0.412x, 311 kB``.
+
+    Args:
+        candidate: measured.
+        quality: the metric of its task.
+    """
+    metrics = candidate.metrics
+    words = []
+    if quality.key in metrics:
+        value = metrics[quality.key].value
+        words.append(percent(value) if quality.is_fraction else f"{quality.name} {score(value)}")
+    if "latency_ratio" in metrics:
+        words.append(f"at {ratio(metrics['latency_ratio'].value)}")
+    text = " ".join(words)
+    return f"{text}, {size(metrics['size_bytes'].value)}" if "size_bytes" in metrics else text
+
+
+def is_noisy(candidate: Candidate) -> bool:
+    """Whether any of its measurements was taken on a device that was busy with other things."""
+    return any(measurement.noisy for measurement in candidate.metrics.values())
+
+
+def _devices(candidate: Candidate) -> list[str]:
+    """The named devices it was measured on."""
+    return list(dict.fromkeys(device_of(key) for key in candidate.metrics if device_of(key)))
+
+
+def _row(candidate: Candidate, front: Front, devices: Sequence[str], wide: bool, finalised: bool) -> list[str | Text]:
+    m = candidate.metrics
+    is_base = candidate is front.baseline
+    row: list[str | Text] = [
+        "base" if is_base else str(candidate.trial),
+        *_quality_cells(candidate, front, "", wide, changes=True),
+    ]
+    for name in devices or [""]:
+        ratio_key, ms_key = (on_device(key, name) for key in ("latency_ratio", "latency_ms"))
+        row.append(_latency(m.get(ratio_key), wide and len(devices) < 2))
+        if wide or len(devices) < 2:
+            row.append(milliseconds(m[ms_key].value) if ms_key in m else MISSING)
+    row.append(size(m["size_bytes"].value) if "size_bytes" in m else MISSING)
+    if wide:
+        row.append(count(m["macs"].value) if "macs" in m else MISSING)
+    if finalised:
+        row += _quality_cells(candidate, front, "test_", wide, changes=wide)
+    row.append(Text("noisy" if wide else NOISY, style="yellow") if is_noisy(candidate) else "")
+    return row
+
+
+def _headings(quality: Metric, split: str, changes: bool) -> list[str]:
+    """Of the columns of the quality on a split; only a fraction is paired, and so has a column of its ``changes``."""
+    if quality.is_fraction:
+        return ["test %" if split else f"{quality.name} %", *(["change pt"] if changes else [])]
+    lines: list[str] = []
+    rest = f"{split}{quality.name}"
+    while len(rest) > HEADING:
+        end = rest.rfind("_", 0, HEADING) + 1 or HEADING
+        lines, rest = [*lines, rest[:end]], rest[end:]
+    return ["\n".join([*lines, rest])]
+
+
+def _quality_cells(candidate: Candidate, front: Front, split: str, wide: bool, changes: bool) -> list[str]:
+    """What stands below :func:`_headings`."""
+    key, metrics = f"{split}{front.quality.key}", candidate.metrics
+    if not front.quality.is_fraction:
+        return [_plus_minus_score(metrics.get(key))]
+    change = MISSING if candidate is front.baseline else _signed(metrics.get(f"{key}_change"), wide)
+    return [_plus_minus(metrics.get(key), 100, 2 if wide else 1), *([change] if changes else [])]
+
+
+def _plus_minus(measurement: Measurement | None, scale: float, digits: int) -> str:
+    if measurement is None:
+        return MISSING
+    return f"{scale * measurement.value:.{digits}f} ±{scale * measurement.half_width:.1f}"
+
+
+def _plus_minus_score(measurement: Measurement | None) -> str:
+    return MISSING if measurement is None else f"{score(measurement.value)} ±{measurement.half_width:.2g}"
+
+
+def _signed(change: Measurement | None, wide: bool) -> str:
+    if change is None:
+        return MISSING
+    text = f"{100 * change.value:+.2f}"
+    return f"{text} ±{100 * change.half_width:.1f}" if wide else text
+
+
+def _latency(measurement: Measurement | None, wide: bool) -> str:
+    if measurement is None:
+        return MISSING
+    if wide:
+        return f"{measurement.value:.3f} [{measurement.low:.3f}, {measurement.high:.3f}]"
+    return f"{measurement.value:.3f} ±{measurement.half_width:.3f}"
+
+
+def _fits(candidate: Candidate, front: Front) -> bool:
+    """Whether it meets the run's budgets; the uncompressed model is always shown in full."""
+    return candidate is front.baseline or all(budget.met(candidate, front.baseline) for budget in front.budgets)
+
+
+def _points(candidates: Sequence[Candidate], x: Metric, y: Metric) -> list[tuple[float, float]]:
+    keys = x.key, y.key
+    return [(c.metrics[keys[0]].value, c.metrics[keys[1]].value) for c in candidates if set(keys) <= c.metrics.keys()]
+
+
+def _inside(points: Sequence[tuple[float, float]], frame: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The points within the box around ``frame``, so that far-off ones do not squeeze the picture."""
+    if not frame:
+        return list(points)
+    (left, right), (low, high) = ((min(side), max(side)) for side in zip(*frame, strict=True))
+    return [(x, y) for x, y in points if left <= x <= right and low <= y <= high]
+
+
+def _axis(metric: Metric, front: Front) -> Axis:
+    """The axis of a metric; budgets on it are lines across the plot."""
+    lines = tuple(_line(budget, front.baseline) for budget in front.budgets if budget.metric == metric)
+    if metric.is_quality:
+        return Axis(metric.name, percent, lines) if metric.is_fraction else Axis(metric.worded, score, lines)
+    if on_any_device(metric.key) == "latency_ratio":
+        where = f" on {device_of(metric.name)}" if device_of(metric.name) else ""
+        return Axis(f"latency{where}, x of the uncompressed model", lambda value: f"{value:.2f}x", lines)
+    if metric.unit == "bytes":
+        return Axis(metric.name, size, lines)
+    return Axis(metric.name, count, lines)
+
+
+def _line(budget: Budget, baseline: Candidate) -> float:
+    """Where a budget lies on its metric's axis; latency's is the ratio to the uncompressed model."""
+    metric = budget.metric
+    if metric.is_quality:
+        return metric.sign * budget.value_at(0.0, baseline)
+    if on_any_device(metric.key) == "latency_ratio":
+        return budget.share_of(baseline)
+    return budget.amount * baseline.metrics[metric.key].value if budget.relative else budget.amount

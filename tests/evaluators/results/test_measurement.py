@@ -1,0 +1,139 @@
+"""Intervals against scipy's, against brute force, and by their coverage of a known truth."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from parefront.evaluators.results.measurement import Measurement, bootstrap_median, paired_difference, proportion
+from parefront.evaluators.results.measurement import student_half_width as student
+
+from ...clocks import times_as_long
+
+
+def test_json_round_trip_names_noise_only_where_there_is_some() -> None:
+    quiet, noisy = Measurement(2.0, 1.5, 2.5, 64, "ms"), Measurement(2.0, 1.5, 2.5, 64, "ms", noisy=True)
+    assert "noisy" not in quiet.to_json()
+    assert noisy.to_json()["noisy"] is True
+    for measured in (quiet, noisy):
+        assert Measurement.from_json(json.loads(json.dumps(measured.to_json()))) == measured
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "n"),
+    [(1.0, 1.1, 1.2, 5), (1.0, 0.5, 0.9, 5), (math.nan, 0, 1, 5), (1.0, 0, math.inf, 5), (1.0, 0, 2, 0)],
+)
+def test_an_impossible_interval_is_refused(value: float, low: float, high: float, n: int) -> None:
+    with pytest.raises(ValueError, match=r"measurement|low <= value <= high"):
+        Measurement(value, low, high, n, "ms")
+
+
+def test_what_was_counted_has_no_width() -> None:
+    assert Measurement.exact(1024, "bytes") == Measurement(1024, 1024, 1024, 1, "bytes")
+
+
+def test_overlap_is_symmetric_and_needs_equal_units() -> None:
+    slow, slower, slowest = (Measurement(v, v - 1, v + 1, 9, "ms") for v in (2.0, 3.5, 9.0))
+    assert slow.overlaps(slower)
+    assert slower.overlaps(slow)
+    assert not slow.overlaps(slowest)
+    with pytest.raises(ValueError, match="fraction"):
+        slow.overlaps(Measurement.exact(2.0, "fraction"))
+
+
+@pytest.mark.parametrize(("successes", "n"), [(0, 1), (1, 1), (0, 50), (50, 50), (47, 50), (933, 1000), (9341, 10000)])
+def test_proportion_is_wilsons_score_interval(successes: int, n: int) -> None:
+    expected = stats.binomtest(successes, n).proportion_ci(method="wilson")
+    measured = proportion(successes, n)
+    assert (measured.low, measured.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    assert (measured.value, measured.n, measured.unit) == (successes / n, n, "fraction")
+
+
+def test_student_half_width_is_scipys() -> None:
+    for n in (2, 5, 20, 31):
+        samples = np.random.default_rng(n).normal(size=n)
+        low, high = stats.t.interval(0.95, n - 1, loc=samples.mean(), scale=stats.sem(samples))
+        assert student(samples) == pytest.approx((high - low) / 2, rel=1e-4)
+
+
+@pytest.mark.parametrize("n", [31, 40, 301, 500])
+def test_bootstrap_of_the_median_equals_resampling_by_brute_force(n: int) -> None:
+    samples = np.random.default_rng(n).lognormal(size=n)
+    drawn = np.random.default_rng(1).integers(0, n, (20_000, n))
+    expected = np.quantile(np.median(samples[drawn], axis=1), [0.025, 0.975])
+    measured = bootstrap_median(samples, "ms")
+    assert measured.value == np.median(samples)
+    assert (measured.low, measured.high) == pytest.approx(tuple(expected), rel=0.03)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 6, 7, 8, 11, 16, 30, 31, 64, 200])
+def test_bootstrap_of_the_median_covers_the_truth(n: int) -> None:
+    generator = np.random.default_rng(7)
+    measured = [bootstrap_median(generator.lognormal(sigma=0.3, size=n), "ms", resamples=1000) for _ in range(500)]
+    assert sum(m.low <= 1.0 <= m.high for m in measured) >= 455
+
+
+def test_bootstrap_is_repeatable_and_fast_enough_to_be_used_for_every_trial() -> None:
+    samples = np.random.default_rng(0).normal(size=500)
+    assert len({bootstrap_median(samples, "ms", seed=3) for _ in range(5)}) == 1
+    drawn = np.random.default_rng(0).normal(size=(1000, 500))
+    assert times_as_long(lambda: bootstrap_median(samples, "ms", seed=3), lambda: np.sort(drawn, axis=1)) < 15, (
+        "about 1"
+    )
+
+
+def test_one_sample_has_no_interval_and_none_has_no_median() -> None:
+    assert bootstrap_median(np.array([3.0]), "ms").noisy
+    with pytest.raises(ValueError, match="no samples"):
+        bootstrap_median(np.array([]), "ms")
+
+
+def test_paired_difference_is_narrower_than_two_proportions_and_signed() -> None:
+    base = np.arange(1000) % 10 != 0
+    candidate = base.copy()
+    candidate[1:6] = False
+    measured = paired_difference(candidate, base)
+    assert measured.value == pytest.approx(-0.005)
+    assert measured.high < 0.001
+    assert measured.half_width < proportion(900, 1000).half_width / 2
+    assert paired_difference(base, candidate).value == pytest.approx(0.005)
+
+
+@pytest.mark.parametrize("make", [np.ones, np.zeros])
+def test_two_models_that_agree_on_every_image_may_still_differ(make: Callable[..., np.ndarray]) -> None:
+    same = make(500, dtype=bool)
+    measured = paired_difference(same, same)
+    assert measured.value == 0
+    assert 0 < measured.high == -measured.low < 0.01
+
+
+def test_paired_difference_covers_the_truth() -> None:
+    generator = np.random.default_rng(11)
+    covered = 0
+    for _ in range(1000):
+        both = generator.choice(3, size=400, p=[0.02, 0.05, 0.93])  # 0: candidate alone is right, 1: base alone
+        measured = paired_difference(both != 1, both != 0)
+        covered += measured.low <= -0.03 <= measured.high
+    assert covered >= 925
+
+
+def test_paired_difference_wants_the_same_images() -> None:
+    with pytest.raises(ValueError, match="shapes"):
+        paired_difference(np.ones(3, dtype=bool), np.ones(4, dtype=bool))
+
+
+def test_a_product_adds_relative_widths_in_quadrature() -> None:
+    product = Measurement(2.0, 1.94, 2.06, 50, "x").times(Measurement(3.0, 2.88, 3.12, 9, "x"), "ms")
+    assert (product.value, product.n, product.unit, product.noisy) == (6.0, 50, "ms", False)
+    assert product.low == pytest.approx(6 * (1 - 0.05))
+    assert product.high == pytest.approx(6 * (1 + 0.05))
+
+
+def test_a_product_with_an_exact_number_only_scales() -> None:
+    scaled = Measurement(2.0, 1.9, 2.2, 50, "x", noisy=True).times(Measurement.exact(0.5, "x"), "x")
+    assert scaled.to_json() == pytest.approx(Measurement(1.0, 0.95, 1.1, 50, "x", noisy=True).to_json())

@@ -1,0 +1,59 @@
+"""``parefront profile``: layers, groups, knobs and exclusions of a traced model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from parefront.cli.profile import profile_json
+from parefront.spaces.knob import Knob
+from parefront.spaces.network.graph import Exclusion, Layer, ModelGraph
+from parefront.spaces.space import SearchSpace
+
+from ..conftest import Command, FormulaEvaluator
+
+
+def test_json_lists_layers_groups_knobs_and_exclusions(project: Path, formula: FormulaEvaluator, run: Command) -> None:
+    outcome = run("profile", "demo/search.yaml", "--json")
+    profile = json.loads(outcome.out)
+
+    assert outcome.code == 0
+    assert profile["params"] == 3 * 2304
+    assert [layer["name"] for layer in profile["layers"]] == ["stem", "body", "head"]
+    assert profile["layers"][0]["kernel"] == [3, 3]
+    assert profile["groups"] == [{"name": "stem", "channels": 16, "unit": 1, "writers": [], "readers": []}]
+    assert len(profile["knobs"]) == 6
+    assert profile["knobs"][0]["name"] == "quantize/stem"
+    assert profile["knobs"][0]["neutral"] == 32
+    assert profile["excluded"] == [{"name": "head", "reason": "its channels are the classes", "model_params": 0}]
+
+
+def test_tables_say_the_same_and_nothing_is_written(project: Path, formula: FormulaEvaluator, run: Command) -> None:
+    outcome = run("profile", "demo/search.yaml")
+
+    assert outcome.code == 0
+    assert "3 layers, 6.91k parameters, 442k MACs" in outcome.out
+    assert "6 knobs, 216 policies" in outcome.out
+    assert "its channels are the classes" in outcome.out
+    assert not (project / "runs").exists()
+    assert formula.closed
+
+
+def test_the_parameters_of_what_is_offered_and_of_what_is_listed_add_up_to_the_model_s() -> None:
+    """A layer of eight channels has no narrower width; the embedding is no layer at all."""
+    layers = (
+        Layer("wide", "conv", (3, 8, 8), (32, 8, 8), 896, 0, 1, (3, 3), (1, 1), 0, 900),
+        Layer("narrow", "conv", (32, 8, 8), (8, 8, 8), 2312, 0, 1, (3, 3), (1, 1), 1, 2320),
+    )
+    graph = ModelGraph(layers, (), excluded=(Exclusion("table", "it is looked up", 500),))
+    space = SearchSpace.of([Knob("prune_channels", "wide", (0.0, 0.5), 0.0, frozenset({"wide"}), 0)])
+    profile = profile_json(graph, space)
+    assert profile["model_params"] == {"total": 3720, "offered": 900, "listed": 2820}
+    assert profile["excluded"] == [
+        {"name": "table", "reason": "it is looked up", "model_params": 500},
+        {
+            "name": "narrow",
+            "reason": "none of the methods chosen has more than one choice for it (prune_channels)",
+            "model_params": 2320,
+        },
+    ]

@@ -1,0 +1,75 @@
+"""Tasks are loaded from files and modules, with the folder's other files importable."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from parefront.config.load import load_task
+from parefront.spaces.errors import ConfigError, TaskError
+
+
+def test_a_file_may_import_its_neighbours(project: Path) -> None:
+    (project / "demo" / "neighbour_of_task.py").write_text("from torch import nn\nnet = nn.Conv2d(1, 1, 1).eval()\n")
+    (project / "demo" / "other.py").write_text(
+        "import parefront as pf\nfrom neighbour_of_task import net\n"
+        "def make():\n    return pf.Task(model=net, calibration=[], search=[], test=[])\n"
+    )
+    before = list(sys.path)
+
+    task = load_task("other.py:make", project / "demo")
+
+    assert type(task.model).__name__ == "Conv2d"
+    assert sys.path == before
+
+
+def test_a_module_is_found_beside_the_config(project: Path) -> None:
+    (project / "demo" / "module_of_task.py").write_text((project / "demo" / "task.py").read_text())
+
+    assert load_task("module_of_task:task", project / "demo").metric == "accuracy"
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("task.py", "task: expected 'file.py:callable' or 'package.module:callable', got 'task.py'"),
+        ("tsk.py:task", "task: there is no file "),
+        ("no_such_module:task", "task: there is no module 'no_such_module'; a file is named with its .py"),
+        ("task.py:tsak", "task: task.py has no 'tsak'; did you mean 'task'?"),
+        ("broken.py:number", "task: broken.py:number is of type int, expected a callable that returns a Task"),
+    ],
+)
+def test_a_spec_that_names_nothing_is_told(project: Path, spec: str, message: str) -> None:
+    (project / "demo" / "broken.py").write_text("number = 3\n")
+
+    with pytest.raises(ConfigError) as caught:
+        load_task(spec, project / "demo")
+
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("import nothing_of_that_name\n", "failed: ModuleNotFoundError: No module named 'nothing_of_that_name'"),
+        ("def task(:\n", "failed: SyntaxError: "),
+        ("def task():\n    raise ValueError('no weights')\n", "task: own.py:task() raised ValueError: no weights"),
+        ("def task():\n    return {}\n", "task: own.py:task() returned dict, expected a parefront.Task"),
+        ("import sys\nsys.exit()\n", "failed: SystemExit(None): sys.exit ends the process"),
+        (
+            "import sys\ndef task():\n    sys.exit(0)\n",
+            "task: own.py:task() raised SystemExit(0): sys.exit ends the process",
+        ),
+        ("def task(path):\n    return path\n", "raised TypeError: task() missing 1 required positional argument"),
+    ],
+)
+def test_what_goes_wrong_in_the_users_code_is_told_in_one_line(project: Path, source: str, message: str) -> None:
+    (project / "demo" / "own.py").write_text(source)
+
+    with pytest.raises(TaskError) as caught:
+        load_task("own.py:task", project / "demo")
+
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,82 @@
+"""A metric is called before anything is written: what is none, or gives no number, is one clear line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torchmetrics import ConfusionMatrix, MeanMetric, MeanSquaredError, Metric, MetricCollection
+from torchmetrics.classification import MulticlassAccuracy
+
+from parefront.spaces.errors import TaskError
+from parefront.spaces.task import Task
+from parefront.task_check.validate import check_task
+
+
+class Watched(Metric):
+    """The share that is right; NaN until it has seen more than ``floor`` samples."""
+
+    higher_is_better = True
+    seen: Tensor
+    right: Tensor
+
+    def __init__(self, floor: float = 0.0) -> None:
+        super().__init__()
+        self.floor = floor
+        self.add_state("right", torch.tensor(0.0))
+        self.add_state("seen", torch.tensor(0.0))
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        self.right += (preds.argmax(1) == target).sum()
+        self.seen += len(target)
+
+    def compute(self) -> Tensor:
+        return self.right / self.seen if self.seen > self.floor else torch.tensor(float("nan"))
+
+
+def test_a_sound_metric_is_left_reset(small_task: Task) -> None:
+    metric = Watched()
+    metric.update(torch.eye(4), torch.arange(4))
+    checked = check_task(replace(small_task, metric=metric))
+    assert checked.task.metric is metric
+    assert metric.seen == 0
+
+
+def test_a_metric_that_is_nan_on_a_few_samples_alone_is_sound(small_task: Task) -> None:
+    assert len(small_task.search) > 10
+    check_task(replace(small_task, metric=Watched(floor=10)))
+
+
+@pytest.mark.parametrize(
+    ("metric", "says"),
+    [
+        (object(), "expected 'accuracy' or an instance of torchmetrics.Metric, got object"),
+        (None, "expected 'accuracy' or an instance of torchmetrics.Metric, got NoneType"),
+        (lambda outputs, targets: 0.0, "expected 'accuracy' or an instance of torchmetrics.Metric, got function"),
+        (MeanSquaredError, "got the class MeanSquaredError; write MeanSquaredError(…)"),
+        (MeanMetric(), "MeanMetric does not say whether higher or lower is better"),
+        (Watched(floor=1e9), "Watched is nan of the uncompressed model on the search split (16 samples)"),
+        (MeanSquaredError(), "MeanSquaredError on outputs and targets of the search split: Predictions and targets"),
+        (MulticlassAccuracy(4, average=None), "gives a tensor of shape (4,); expected one number"),
+    ],
+)
+def test_what_is_no_metric_is_said_in_one_line(small_task: Task, metric: Any, says: str) -> None:
+    with pytest.raises(TaskError) as error:
+        check_task(replace(small_task, metric=metric))
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_metric_that_gives_a_dict_is_no_metric(small_task: Task) -> None:
+    several = MetricCollection([MulticlassAccuracy(4), Watched()])
+    with pytest.raises(TaskError, match=r"MetricCollection on outputs .* gives a dict; expected one number"):
+        check_task(replace(small_task, metric=several, higher_is_better=True))
+
+
+def test_a_metric_that_gives_a_table_is_no_metric(small_task: Task) -> None:
+    table = ConfusionMatrix(task="multiclass", num_classes=4)
+    with pytest.raises(TaskError, match=r"gives a tensor of shape \(4, 4\); expected one number"):
+        check_task(replace(small_task, metric=table, higher_is_better=True))

@@ -1,0 +1,240 @@
+"""What a person sees while a search runs, and the front at its end, at several widths."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from parefront.evaluators.results.budget import Budget
+from parefront.evaluators.results.candidate import Candidate
+from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.measurement import Measurement
+from parefront.evaluators.results.metric import Metric, score
+from parefront.search.runs.events import Done, Finalising, Finished, Started, Warned
+from parefront.search.runs.record import Outcome, TrialRecord
+from parefront.spaces.policy import Policy
+from parefront.terminal.progress import LiveView, PlainView, view_for
+from parefront.terminal.tables import describe, front_plot, front_table
+
+from ..conftest import candidate
+
+BUDGETS = (Budget.parse("latency <= 0.5x"),)
+BASELINE = candidate(Policy(), 0.93, 1.0)
+RUN = Path("runs/demo")
+
+
+def front(size: int = 3) -> Front:
+    members = [candidate(Policy({"q/a": i}), 0.93 - 0.004 * i, 0.7 - 0.05 * i, trial=10 + i) for i in range(size)]
+    return Front.of(members, ("accuracy", "latency"), BASELINE, BUDGETS)
+
+
+def terminal(width: int = 80, colour: bool = True) -> Console:
+    return Console(
+        file=io.StringIO(), force_terminal=True, width=width, height=40, no_color=not colour, legacy_windows=False
+    )
+
+
+def text_of(console: Console) -> str:
+    """What was written, without escape sequences."""
+    assert isinstance(console.file, io.StringIO)
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", console.file.getvalue())
+
+
+def finished(number: int = 4, best: bool = True) -> Finished:
+    shown = front()
+    record = TrialRecord(number, shown[0].policy, Outcome.COMPLETE, shown[0], seconds=1.2)
+    return Finished(record, 5, 40, shown, shown[2] if best else None)
+
+
+def test_a_pipe_gets_one_line_for_every_phase_and_trial() -> None:
+    console = Console(file=io.StringIO(), width=80)
+    infeasible = TrialRecord(5, Policy({"q/a": 9}), Outcome.INFEASIBLE, None, "no block is left", 0.1)
+
+    with view_for(console, "demo") as view:
+        assert isinstance(view, PlainView)
+        view.phase("tracing the model")
+        view.event(Started(RUN, 4, 40, BASELINE, front(1)))
+        view.event(finished())
+        view.event(Finished(infeasible, 6, 40, front(), None))
+        view.event(Finalising(1, 3, front()[0]))
+        view.event(Done(RUN, front(), "every uniform policy has been tried"))
+
+    lines = text_of(console).splitlines()
+    assert lines[0] == "tracing the model …"
+    assert lines[1] == "uncompressed: 93.0% at 1.000x, 4.53 MB; 40 trials, going on after 4 trials"
+    assert re.fullmatch(
+        r"\[5/40\] trial 4: 93\.0% at 0\.700x, 3\.17 MB; best 92\.2% at 0\.600x, 2\.72 MB; "
+        r"0:00 elapsed, 0:\d\d left",
+        lines[2],
+    )
+    assert lines[3].startswith("[6/40] trial 5: infeasible: no block is left; 0:00 elapsed")
+    assert lines[4:] == ["measuring the front again [1/3] trial 10", "every uniform policy has been tried"]
+
+
+def test_a_pipe_gets_a_warning_at_once_and_again_at_the_end() -> None:
+    console = Console(file=io.StringIO(), width=80)
+
+    with view_for(console, "demo") as view:
+        view.event(Warned("the search split has 5 samples"))
+        view.event(Started(RUN, 0, 40, BASELINE, front(1)))
+        view.event(Done(RUN, front()))
+
+    lines = text_of(console).splitlines()
+    assert lines[0] == lines[-1] == "warning: the search split has 5 samples"
+
+
+def test_a_terminal_keeps_a_warning_and_one_line_for_a_phase_that_has_come_further() -> None:
+    console = terminal()
+
+    with view_for(console, "demo") as view:
+        view.phase("checking the search split: 10 of 90 samples")
+        view.phase("checking the search split: 90 of 90 samples")
+        view.event(Warned("the search split has 5 samples"))
+
+    shown = text_of(console)
+    assert "warning: the search split has 5 samples" in shown
+    assert shown.count("✓") == 1
+    assert "✓ checking the search split: 90 of 90 samples" in shown
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_terminal_gets_progress_best_and_the_front(width: int) -> None:
+    console = terminal(width)
+
+    with view_for(console, "demo") as view:
+        assert isinstance(view, LiveView)
+        view.phase("tracing the model")
+        view.event(Started(RUN, 4, 40, BASELINE, front(1)))
+        view.event(finished())
+        shown = text_of(console)
+
+    assert "✓ tracing the model" in shown
+    assert "uncompressed 93.0% at 1.000x, 4.53 MB" in shown
+    assert "5/40" in shown
+    assert "last  trial 4: 93.0% at 0.700x" in shown
+    assert "best  trial 12: 92.2% at 0.600x" in shown
+    assert max(map(len, re.split(r"[\r\n]+", shown))) <= width
+
+
+def test_a_terminal_is_told_that_nobody_is_within_the_budget_yet() -> None:
+    console = terminal()
+
+    with LiveView(console, "demo") as view:
+        view.event(Started(RUN, 0, 40, BASELINE, front(0)))
+        view.event(finished(best=False))
+
+    assert "none yet within latency <= 0.5x" in text_of(console)
+
+
+def test_the_view_is_gone_when_the_search_is_over_and_phases_remain() -> None:
+    console = terminal()
+
+    with LiveView(console, "demo") as view:
+        view.phase("tracing the model")
+        view.event(Started(RUN, 0, 40, BASELINE, front(0)))
+        view.event(finished())
+
+    assert isinstance(console.file, io.StringIO)
+    erased = console.file.getvalue().split("\x1b[?25h")[-1]
+    assert erased.count("\x1b[2K") >= 5
+
+
+def test_nothing_is_drawn_by_itself_while_latency_is_measured() -> None:
+    console = terminal()
+
+    with LiveView(console, "demo") as view:
+        view.phase("tracing the model")
+        assert view.draws_by_itself
+        view.phase("measuring the uncompressed model")
+        assert not view.draws_by_itself
+        view.event(Started(RUN, 0, 40, BASELINE, front(0)))
+        assert not view.draws_by_itself
+
+
+def test_a_long_front_is_thinned_out_but_keeps_the_best() -> None:
+    console = terminal()
+    long = front(10)
+    record = TrialRecord(3, long[0].policy, Outcome.COMPLETE, long[0], seconds=1.0)
+
+    with LiveView(console, "demo") as view:
+        view.event(Started(RUN, 0, 40, BASELINE, long))
+        view.event(Finished(record, 1, 40, long, long[5]))
+        shown = text_of(console)
+
+    assert "of the 10 on the front" in shown
+    assert re.search(r"^ +15 ", shown, re.MULTILINE)
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_the_table_fits_and_shows_all_of_a_candidate(width: int) -> None:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(front_table(front(), width))
+    lines = text_of(console).splitlines()
+    row = next(line for line in lines if line.strip().startswith("12"))
+
+    assert max(len(line.rstrip()) for line in lines) <= width
+    assert row.split()[1].startswith("92.2")
+    assert "-0.80" in row
+    assert "0.600" in row
+    assert "2.72 MB" in row
+    assert ("[0.594, 0.606]" in row) is (width > 80)
+    assert ("36.8M" in row) is (width > 80)
+
+
+def test_an_error_is_shown_under_its_own_name_and_not_in_per_cent() -> None:
+    psnr = score("peak_signal_noise_ratio", higher_is_better=True)
+    base, member = (scored(psnr, value, ratio, trial) for value, ratio, trial in ((31.5, 1.0, None), (30.25, 0.4, 7)))
+    shown = Front.of([member], ("accuracy", "latency"), base, [Budget.parse("quality >= 30", psnr)], quality=psnr)
+    console = Console(file=io.StringIO(), width=80)
+    console.print(front_table(shown, 80), front_plot(shown, [], 80))
+    text = text_of(console)
+
+    assert describe(member, psnr) == "peak_signal_noise_ratio 30.25 at 0.400x"
+    assert "30.25 ±0.5" in text
+    assert "peak_signal_noise_ratio (higher is better)" in text
+    assert "%" not in text
+    assert "accuracy" not in text
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
+
+
+def scored(quality: Metric, value: float, ratio: float, trial: int | None) -> Candidate:
+    metrics = {
+        quality.key: Measurement(value, value - 0.5, value + 0.5, 64, quality.unit),
+        "latency_ratio": Measurement(ratio, 0.99 * ratio, 1.01 * ratio, 64, "x"),
+    }
+    return Candidate(Policy({} if trial is None else {"q/a": trial}), metrics, trial=trial)
+
+
+def test_a_noisy_measurement_is_marked_and_explained() -> None:
+    noisy = candidate(Policy({"q/a": 1}), 0.92, 0.5, trial=1, noisy=True)
+    table = front_table(Front.of([noisy], ("accuracy", "latency"), BASELINE), 80)
+    console = Console(file=io.StringIO(), width=80)
+    console.print(table)
+
+    assert "~ noisy: believe the interval, not the value" in text_of(console)
+
+
+def test_the_plot_shows_front_baseline_and_budget() -> None:
+    others = [candidate(Policy({"q/a": 50}), 0.925, 0.68, trial=50)]
+    plot = front_plot(front(), others, 80).plain
+
+    assert plot.splitlines()[0] == "accuracy"
+    assert plot.count("●") == 3 + 1
+    assert plot.count("◆") == 1 + 1
+    assert plot.count("·") == 1 + 1
+    assert plot.count("┊") >= 10
+    assert "latency, x of the uncompressed model" in plot
+    assert max(map(len, plot.splitlines())) <= 80
+
+
+def test_a_terminal_without_unicode_gets_ascii() -> None:
+    plot = front_plot(front(), [], 80, ascii_only=True).plain
+    console = Console(file=io.StringIO(), width=80)
+    console.print(front_table(front(), 80, ascii_only=True))
+
+    assert plot.isascii()
+    assert text_of(console).isascii()
