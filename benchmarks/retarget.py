@@ -14,7 +14,7 @@ import time
 import numpy as np
 from compare import REPOSITORY, RUNS, int8_anchor
 
-from parefront.cli.app import main as parefront
+from parefront.cli.main import main as parefront
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.hypervolume import hypervolume
 from parefront.evaluators.results.metric import TEN_POINTS

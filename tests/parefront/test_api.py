@@ -95,8 +95,8 @@ def test_everything_public_is_there() -> None:
 
 def test_help_does_not_load_pytorch() -> None:
     code = (
-        "import sys, parefront, parefront.cli.app\n"
-        "try: parefront.cli.app.main(['--help'])\n"
+        "import sys, parefront, parefront.cli.main\n"
+        "try: parefront.cli.main.main(['--help'])\n"
         "finally: assert not {'torch', 'optuna', 'onnx'} & set(sys.modules), 'slow imports'"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

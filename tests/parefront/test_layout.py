@@ -25,7 +25,7 @@ def test_no_bare_folder_is_ever_imported() -> None:
     """In this process, after whatever tests have run, and in a fresh one started in the repository."""
     assert not set(FOLDERS) & set(sys.modules)
     code = (
-        "import sys, parefront, parefront.api, parefront.cli.commands, parefront.cli.doctor, parefront.cli.measure\n"
+        "import sys, parefront, parefront.api, parefront.cli.search, parefront.cli.doctor, parefront.cli.measure\n"
         f"print(sorted(set({FOLDERS}) & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from parefront.cli import app as cli
-from parefront.cli import commands
+from parefront.cli import export, front
+from parefront.cli import main as cli
 from parefront.search.controller import search
 from parefront.search.runs.run import Run
 
@@ -68,11 +68,11 @@ def test_a_damaged_run_ends_in_an_answer_or_in_one_clear_line(
 def _answers(run: Path, output: Path, resume: bool) -> list[str]:
     """The errors of all that reads a run, as the command line shows them."""
     wanted: list[Callable[[], None]] = [
-        lambda: commands.show_front(str(run), (), True),
-        lambda: commands.export_model(str(run), output, (), None, "accuracy"),
+        lambda: front.show_front(str(run), (), True),
+        lambda: export.export_model(str(run), output, (), None, "accuracy"),
     ]
     if resume:
-        wanted += [lambda: commands.show_front(str(run), (), False), lambda: _go_on(run)]
+        wanted += [lambda: front.show_front(str(run), (), False), lambda: _go_on(run)]
     said = []
     for act in wanted:
         try:

@@ -1,19 +1,17 @@
-"""The command ``parefront``: its commands and options, exit codes, and errors in one line."""
+"""The commands of ``parefront`` and what they take; what one does is in the file of its name, imported when it runs."""
 
 from __future__ import annotations
 
-import io
 import sys
-import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated
 
 import typer
 
 from .. import __version__
-from ..signals import interruptible
+from .exit_codes import USAGE
 
 app = typer.Typer(
     name="parefront",
@@ -23,12 +21,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-USAGE, DEVICE_UNREACHABLE, INTERRUPTED, BUG = 2, 5, 130, 1
-"""Exit codes; 3 (every trial failed) and 4 (no candidate within the budget) come with their errors."""
-
-_UsageError = cast(type[Exception], typer.BadParameter.__base__)
-
 
 ConfigFile = Annotated[
     Path, typer.Argument(metavar="CONFIG.yaml", help="The config of the search.", show_default=False)
@@ -51,53 +43,6 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Put over the config, e.g. search.seed=1; may be repeated."),
 ]
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code; the traceback of an error is shown with ``--debug``."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in given
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a character that the terminal lacks is no reason to stop
-    try:
-        with interruptible():
-            result = app([a for a in given if a != "--debug"], prog_name="parefront", standalone_mode=False)
-    except KeyboardInterrupt:
-        with suppress(OSError):  # of a terminal that is gone
-            print("interrupted; the same command starts again, or goes on with what is there", file=sys.stderr)
-        return INTERRUPTED
-    except (Exception, SystemExit) as error:
-        if debug:
-            traceback.print_exc()
-        from ..spaces.masking import masked_text
-
-        message, code = message_of(error)
-        colour = ("\033[1;31m", "\033[0m") if sys.stderr.isatty() else ("", "")
-        with suppress(OSError):  # of a terminal that is gone
-            print(f"{colour[0]}error:{colour[1]} {masked_text(message)}", file=sys.stderr)
-        return code
-    return result if isinstance(result, int) else 0
-
-
-def message_of(error: BaseException) -> tuple[str, int]:
-    """The message and the exit code of an error."""
-    from ..evaluators.device.errors import DeviceError
-    from ..spaces.errors import ParefrontError, is_of_the_host
-    from ..spaces.messages import one_line
-
-    if isinstance(error, ParefrontError):
-        return str(error), int(getattr(error, "exit_code", USAGE))
-    if isinstance(error, DeviceError):
-        return f"the device cannot be used: {error}", DEVICE_UNREACHABLE
-    if isinstance(error, _UsageError):
-        said = cast(Any, error).format_message().rstrip(".")
-        return f"{said} (see parefront --help)", USAGE
-    if is_of_the_host(error):
-        return one_line(error), USAGE
-    if isinstance(error, SystemExit):
-        return f"the task's code ended the process with sys.exit({error.code!r}); expected a result, or an error", USAGE
-    return f"{one_line(error)} (this is a bug in parefront, or in the task's code; --debug shows where)", BUG
 
 
 @contextmanager
@@ -149,7 +94,7 @@ def search(
     Stopped or killed, the same command goes on from there. Ends with the front.
     """
     with _starting():
-        from .commands import run_search
+        from .search import run_search
     overrides = [*(set_ or ()), *([f"search.trials={trials}"] if trials is not None else ())]
     code = run_search(config, run, overrides)
     raise typer.Exit(code)
@@ -158,7 +103,7 @@ def search(
 @app.command(short_help="Show the front of a run.")
 def front(run: RunName, where: Where = None, json: Json = False) -> None:
     """Show the front of a run, finished or not, as a table and a plot or as JSON."""
-    from .commands import show_front
+    from .front import show_front
 
     show_front(run, tuple(where or ()), json)
 
@@ -183,7 +128,7 @@ def export(
     Without --where it is the best within the run's own budgets: the most accurate within a latency, the fastest within
     an accuracy.
     """
-    from .commands import export_model
+    from .export import export_model
 
     if trial is not None and where:
         raise typer.BadParameter("give either --trial or --where, not both")
@@ -212,7 +157,7 @@ def retarget(
 def profile(config: ConfigFile, set_: Set = None, json: Json = False) -> None:
     """Show the model's layers, its coupled channels, the knobs, and what is excluded and why. Writes nothing."""
     with _starting():
-        from .commands import show_profile
+        from .profile import show_profile
 
     show_profile(config, list(set_ or ()), json)
 

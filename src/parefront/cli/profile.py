@@ -1,21 +1,45 @@
-"""What ``parefront profile`` shows: layers, coupled groups, knobs, and what is excluded and why."""
+"""``parefront profile``: layers, coupled groups, knobs, and what is excluded and why."""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import RenderableType
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ..config.schema import load_config
+from ..search.runs.events import Warned
+from ..session import Job
 from ..spaces.knob import Choice, Knob
 from ..spaces.network.graph import ChannelGroup, Exclusion, Layer, ModelGraph
 from ..spaces.space import SearchSpace
+from ..terminal.progress import view_for
 from ..units import count, plural
+from .quiet import quiet
+
+
+def show_profile(path: Path, overrides: list[str], as_json: bool) -> None:
+    """Print what tracing finds in the model of a config."""
+    quiet()
+    job = Job.from_file(load_config(path, overrides), path, None)
+    with (
+        view_for(Console(stderr=True, quiet=as_json), path.name) as view,
+        job.evaluator(view.phase, lambda message: view.event(Warned(message))) as evaluator,
+    ):
+        graph, space = evaluator.traced.graph, evaluator.space
+    if as_json:
+        print(json.dumps(profile_json(graph, space), indent=2))
+        return
+    console = Console(highlight=False)
+    for table in profile_tables(graph, space):
+        console.print(table)
 
 
 def profile_json(graph: ModelGraph, space: SearchSpace) -> dict[str, Any]:

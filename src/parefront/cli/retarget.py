@@ -14,8 +14,8 @@ from ..search.samplers.replay import replayed
 from ..session import IN_PYTHON, Job, reachable, run_folder
 from ..spaces.errors import ConfigError
 from ..spaces.masking import masked, masked_text
-from .commands import drive
 from .measure import read_device
+from .search import drive
 
 
 def run_retarget(name: str, device: Sequence[str], new: str | None, promising: bool) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from parefront.cli import app as cli
+from parefront.cli import main as cli
 from parefront.cli import retarget as retargeting
 from parefront.compressors.pipeline import compress
 from parefront.evaluators.results.candidate import Candidate

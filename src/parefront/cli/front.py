@@ -1,0 +1,79 @@
+"""``parefront front``: the front of a run as a table and a plot, or as JSON."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from ..evaluators.results.errors import NoCandidate
+from ..evaluators.results.front import Front
+from ..search.runs.run import Run
+from ..session import within
+from ..terminal.progress import ascii_only
+from ..terminal.tables import describe, front_plot, front_table
+from ..units import duration
+
+
+def show_front(name: str, where: tuple[str, ...], as_json: bool) -> None:
+    """Print the front of a run, as JSON or as a table and a plot."""
+    run = Run.open(name)
+    front = within(run.front, where)
+    if as_json:
+        members = {candidate.trial for candidate in front}
+        document = run.to_json()
+        document["candidates"] = [entry for entry in document["candidates"] if entry["trial"] in members]
+        print(json.dumps(document, indent=2, allow_nan=False))
+        return
+    show_run(Console(highlight=False), run, front, where)
+
+
+def show_run(console: Console, run: Run, front: Front, where: tuple[str, ...]) -> None:
+    """Print a front, the best within ``where``, where it is written, and the command that comes next."""
+    plain = ascii_only(console)
+    members = {candidate.trial for candidate in front}
+    others = [r.candidate for r in run.trials if r.candidate is not None and r.number not in members]
+    console.print(front_table(front, console.width, ascii_only=plain))
+    if len(front):
+        console.print(front_plot(front, others, min(console.width, 110), ascii_only=plain))
+    console.print(Text(f"\n{_summary(run, front)}"))
+    try:
+        best = front.select(*where)
+    except NoCandidate:
+        best = None
+    if best is not None and front.budgets:
+        budgets = " and ".join(map(str, front.budgets))
+        console.print(
+            Text.assemble((f"best within {budgets}: ", "bold"), f"{best.label}: {describe(best, front.quality)}")
+        )
+    if run.finished:
+        folder = _short(run.path)
+        console.print(Text(f"written: {folder}/front.json, front.csv, artifacts/"), soft_wrap=True)
+        if best is not None:
+            again = shlex.join(["parefront", "export", _argument(run), *_options("--where", where), "-o", "model.onnx"])
+            console.print(Text(f"next: {again}", style="dim"), soft_wrap=True)
+    else:
+        console.print(Text("the search is not finished: its own command goes on with it", style="yellow"))
+
+
+def _summary(run: Run, front: Front) -> str:
+    counts = ", ".join(f"{number} {outcome}" for outcome, number in run.counts.items() if number)
+    return f"{len(front)} on the front; {counts or 'no trials'}; {duration(run.seconds)} in all"
+
+
+def _short(path: Path) -> Path:
+    """Relative to the working directory where it lies below it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _options(name: str, values: tuple[str, ...]) -> list[str]:
+    """An option that is given once for every value."""
+    return [word for value in values for word in (name, value)]
+
+
+def _argument(run: Run) -> str:
+    """How the run is named on the command line."""
+    return run.name if run.path == (Path("runs") / run.name).resolve() else str(_short(run.path))

@@ -1,0 +1,65 @@
+"""Run the command line: errors in one line, and an exit code for each kind of end."""
+
+from __future__ import annotations
+
+import io
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, cast
+
+import typer
+
+from ..signals import interruptible
+from .app import app
+from .exit_codes import BUG, DEVICE_UNREACHABLE, INTERRUPTED, USAGE
+
+_UsageError = cast(type[Exception], typer.BadParameter.__base__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; the traceback of an error is shown with ``--debug``."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a character that the terminal lacks is no reason to stop
+    try:
+        with interruptible():
+            result = app([a for a in given if a != "--debug"], prog_name="parefront", standalone_mode=False)
+    except KeyboardInterrupt:
+        with suppress(OSError):  # of a terminal that is gone
+            print("interrupted; the same command starts again, or goes on with what is there", file=sys.stderr)
+        return INTERRUPTED
+    except (Exception, SystemExit) as error:
+        if debug:
+            traceback.print_exc()
+        from ..spaces.masking import masked_text
+
+        message, code = message_of(error)
+        colour = ("\033[1;31m", "\033[0m") if sys.stderr.isatty() else ("", "")
+        with suppress(OSError):  # of a terminal that is gone
+            print(f"{colour[0]}error:{colour[1]} {masked_text(message)}", file=sys.stderr)
+        return code
+    return result if isinstance(result, int) else 0
+
+
+def message_of(error: BaseException) -> tuple[str, int]:
+    """The message and the exit code of an error."""
+    from ..evaluators.device.errors import DeviceError
+    from ..spaces.errors import ParefrontError, is_of_the_host
+    from ..spaces.messages import one_line
+
+    if isinstance(error, ParefrontError):
+        return str(error), int(getattr(error, "exit_code", USAGE))
+    if isinstance(error, DeviceError):
+        return f"the device cannot be used: {error}", DEVICE_UNREACHABLE
+    if isinstance(error, _UsageError):
+        said = cast(Any, error).format_message().rstrip(".")
+        return f"{said} (see parefront --help)", USAGE
+    if is_of_the_host(error):
+        return one_line(error), USAGE
+    if isinstance(error, SystemExit):
+        return f"the task's code ended the process with sys.exit({error.code!r}); expected a result, or an error", USAGE
+    return f"{one_line(error)} (this is a bug in parefront, or in the task's code; --debug shows where)", BUG

@@ -1,0 +1,48 @@
+"""``parefront search``: search as a config says, or go on, and show the front."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from ..config.schema import load_config
+from ..session import Job, interrupted
+from ..terminal.progress import view_for
+from ..units import plural
+from .exit_codes import INTERRUPTED
+from .front import show_run
+from .quiet import quiet
+
+
+def run_search(path: Path, name: str | None, overrides: list[str]) -> int:
+    """Search as a config says; see :func:`drive`."""
+    return drive(Job.from_file(load_config(path, overrides), path, name))
+
+
+def drive(job: Job) -> int:
+    """Search, show the front and where it was written; return the exit code.
+
+    Raises:
+        NoCandidate: where the front is shown, but nobody on it meets the budget.
+    """
+    quiet()
+    console = Console(highlight=False)
+    before = len(list(job.run.glob("trials/*.json")))
+    try:
+        with view_for(console, job.run.name) as view:
+            run = job.search(view.phase, view.event)
+    except KeyboardInterrupt:
+        with suppress(OSError):  # of a terminal that is gone
+            print(interrupted(job.run, "command"), file=sys.stderr)
+        return INTERRUPTED
+    done = sum(run.counts.values())
+    if done == before and done >= run.settings.trials:
+        console.print(Text(f"run {run.name} is finished: {plural(done, 'trial')}; --trials N goes on to more"))
+    show_run(console, run, run.front, ())
+    if run.settings.budgets:
+        run.front.select()
+    return 0
