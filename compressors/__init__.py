@@ -1,19 +1,9 @@
-"""How a network changes: one file a method. A method brings its own knobs, and applies their choices to a network."""
+"""How a network changes: one file a method. A method brings its own knobs, and applies their choices to a network.
 
-from .base import Compressor, CompressorOptions, Stage, Target
-from .pipeline import compress, space_of
-from .registry import create, find, known
-from .statistics.calibration import Calibration
+Here belong the seam of a method and what applies them one after the other; the methods and what they share are in the
+rooms below. Names are imported when they are first used.
+"""
 
-__all__ = [
-    "Calibration",
-    "Compressor",
-    "CompressorOptions",
-    "Stage",
-    "Target",
-    "compress",
-    "create",
-    "find",
-    "known",
-    "space_of",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -15,33 +14,13 @@ from numpy.typing import NDArray
 from ...spaces.errors import TaskError
 from ...spaces.messages import kind
 from ...spaces.task import Dataset
+from ..results.digest import SplitDigest
 from .reading import Array, Indices, TensorPair, read_sample, samples, to_array
 
 LIMIT_BYTES = 2 * 2**30
 """Of a split with more bytes than this, so many are digested."""
 LIMIT_SAMPLES = 100_000
 """And so many samples at most: reading them takes time even where they are small."""
-
-
-@dataclass(frozen=True, slots=True)
-class SplitDigest:
-    """Which data a split consists of.
-
-    Attributes:
-        sha256: over the length of the split, and dtype, shape and bytes of inputs and targets, in order. Splits of
-            equal samples have equal digests, whatever class of dataset they are read from.
-        samples: how many samples were digested.
-        of: how many the split has.
-    """
-
-    sha256: str
-    samples: int
-    of: int
-
-    @property
-    def is_sampled(self) -> bool:
-        """Whether some samples were left out."""
-        return self.samples < self.of
 
 
 def digest_of(dataset: Dataset, limit: int = LIMIT_BYTES, name: str = "dataset") -> SplitDigest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,20 @@ class Front:
         if not fitting:
             raise self._none_meets(budgets)
         return min(fitting, key=lambda c: costs_of(c, [best_in, *self.objectives]))
+
+    def within(self, *where: str | Budget) -> Front:
+        """The front of the members that meet every budget in ``where``; itself where there is none.
+
+        Raises:
+            ConfigError: as :meth:`select`.
+            NoCandidate: where none does, with the nearest ones.
+        """
+        if not where:
+            return self
+        budgets = tuple(map(self.budget, where))
+        self.select(*budgets)
+        met = tuple(c for c in self if all(budget.met(c, self.baseline) for budget in budgets))
+        return replace(self, candidates=met, budgets=budgets)
 
     def _free_objective(self, budgets: tuple[Budget, ...]) -> Metric:
         bounded = {budget.metric.key for budget in budgets}

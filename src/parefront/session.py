@@ -15,7 +15,6 @@ from .config.load import load_task
 from .config.schema import Config
 from .evaluators.device.device import Device, DeviceOptions
 from .evaluators.device.errors import DeviceError
-from .evaluators.results.front import Front
 from .evaluators.results.quality import quality_metric
 from .search.controller import search
 from .search.runs.events import Noted, OnEvent, Warned
@@ -25,6 +24,7 @@ from .search.runs.reused_run import ReusedRun
 from .search.runs.run import Run
 from .search.runs.run_folder import is_free
 from .search.runs.settings import SearchSettings
+from .search.runs.task_fingerprint import fingerprint_of
 from .spaces.errors import ConfigError, TaskError
 from .spaces.task import Task
 from .task_check.validate import check_task
@@ -87,14 +87,14 @@ class Job:
         on_phase("loading the task")
         task = self.task()
         if run is not None:
-            fingerprint = Fingerprint.of(task)
+            fingerprint = fingerprint_of(task)
             self._check(run, fingerprint, on_event)
             if run.finished and len(run.trials) >= self.config.search.trials:
                 self._check_devices(run)
                 return Run.resume_or_create(self.run, self.settings)
         on_phase("checking the task")
         checked = check_task(task, on_phase)
-        fingerprint = fingerprint or Fingerprint.of(task, checked.digests)
+        fingerprint = fingerprint or fingerprint_of(task, checked.digests)
         self._check_reused(fingerprint)
         for warning in checked.warnings:
             on_event(Warned(warning))
@@ -117,7 +117,7 @@ class Job:
             job = self if number == 1 else replace(self, run=self.run.with_name(f"{self.run.name}-{number}"))
             if is_free(job.run):
                 return job
-            fingerprint = fingerprint or Fingerprint.of(self.task())
+            fingerprint = fingerprint or fingerprint_of(self.task())
             if job.goes_on(fingerprint):
                 return job
         raise AssertionError("numbers do not end")
@@ -294,20 +294,6 @@ def free_name(run: Path) -> str:
     while (run.parent / f"{run.name}-{number}").exists():
         number += 1
     return f"{run.name}-{number}"
-
-
-def within(front: Front, where: tuple[str, ...]) -> Front:
-    """The front's members that meet every budget in ``where``.
-
-    Raises:
-        NoCandidate: where none does, with the nearest ones.
-    """
-    if not where:
-        return front
-    budgets = tuple(map(front.budget, where))
-    front.select(*budgets)
-    met = tuple(c for c in front if all(budget.met(c, front.baseline) for budget in budgets))
-    return replace(front, candidates=met, budgets=budgets)
 
 
 def _relocated(spec: str, base: Path, folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -86,19 +87,30 @@ def test_in_another_thread_signals_are_left_alone(
 
 
 def test_everything_public_is_there() -> None:
-    for name in pf.__all__:
-        assert getattr(pf, name) is not None
-    assert set(pf.__all__) <= set(dir(pf))
-    with pytest.raises(AttributeError, match="has no attribute 'compres'"):
-        _ = pf.compres
+    for folder in ("", ".spaces", ".compressors", ".evaluators", ".search"):
+        package = importlib.import_module(f"parefront{folder}")
+        for name in package.__all__:
+            assert getattr(package, name) is not None
+        assert set(package.__all__) <= set(dir(package))
+    with pytest.raises(AttributeError, match="No parefront attribute compres"):
+        _ = pf.compres  # type: ignore[attr-defined]
+
+
+SLOW = "{'torch', 'onnxruntime', 'onnx', 'optuna', 'scipy'} & set(sys.modules)"
 
 
 def test_help_does_not_load_pytorch() -> None:
     code = (
         "import sys, parefront, parefront.cli.main\n"
         "try: parefront.cli.main.main(['--help'])\n"
-        "finally: assert not {'torch', 'optuna', 'onnx'} & set(sys.modules), 'slow imports'"
+        f"finally: assert not {SLOW}, 'slow imports'"
     )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("command", ["front", "export"])
+def test_what_reads_a_run_does_not_load_pytorch(command: str) -> None:
+    code = f"import sys, parefront.cli.{command}\nassert not {SLOW}, {SLOW}"
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 

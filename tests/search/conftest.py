@@ -1,4 +1,4 @@
-"""Candidates with given numbers, and searches over the synthetic network."""
+"""Searches over the synthetic network."""
 
 from __future__ import annotations
 
@@ -8,30 +8,12 @@ from typing import Any
 
 import pytest
 
-from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.front import Front
-from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.trial.evaluator import Evaluator
 from parefront.search.controller import search
 from parefront.search.runs.run import Run
-from parefront.spaces.policy import Policy
 
-MakeCandidate = Callable[..., Candidate]
 SearchIn = Callable[..., tuple[Run, Front]]
-
-_UNITS = {"accuracy": "fraction", "accuracy_change": "fraction", "latency_ms": "ms", "latency_ratio": "x"}
-
-
-@pytest.fixture
-def make_candidate() -> MakeCandidate:
-    """``make_candidate(trial=3, accuracy=0.9, latency_ratio=0.5)``: exact metrics, a policy of its own."""
-
-    def make(trial: int | None = None, **metrics: float) -> Candidate:
-        policy = Policy() if trial is None else Policy({"prune_channels/conv": trial})
-        measured = {key: Measurement.exact(value, _UNITS.get(key, "")) for key, value in metrics.items()}
-        return Candidate(policy, measured, trial=trial)
-
-    return make
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from rich.text import Text
 from ..evaluators.results.errors import NoCandidate
 from ..evaluators.results.front import Front
 from ..search.runs.run import Run
-from ..session import within
 from ..terminal.progress import ascii_only
 from ..terminal.tables import describe, front_plot, front_table
 from ..units import duration
@@ -21,7 +20,7 @@ from ..units import duration
 def show_front(name: str, where: tuple[str, ...], as_json: bool) -> None:
     """Print the front of a run, as JSON or as a table and a plot."""
     run = Run.open(name)
-    front = within(run.front, where)
+    front = run.front.within(*where)
     if as_json:
         members = {candidate.trial for candidate in front}
         document = run.to_json()

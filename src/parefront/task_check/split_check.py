@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..evaluators.quality.reading import Indices, TensorPair, parts, read_sample, to_array
-from ..evaluators.quality.split_digest import Digester, SplitDigest, digest_of_value, digested_indices
+from ..evaluators.quality.split_digest import Digester, digest_of_value, digested_indices
+from ..evaluators.results.digest import SplitDigest
 from ..spaces.errors import TaskError
 from ..spaces.messages import kind
 from ..spaces.task import Dataset

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..evaluators.quality.reading import read_sample
-from ..evaluators.quality.split_digest import SplitDigest
+from ..evaluators.results.digest import SplitDigest
 from ..spaces.errors import TaskError
 from ..spaces.messages import kind
 from ..spaces.network.wrappers import evaluating

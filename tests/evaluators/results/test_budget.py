@@ -11,7 +11,7 @@ from parefront.evaluators.results.metric import Metric, score
 from parefront.spaces.errors import ConfigError
 from parefront.spaces.policy import Policy
 
-from ...search.conftest import MakeCandidate
+from ...conftest import MakeCandidate
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from parefront.evaluators.storage.packed_file import load_packed
 from parefront.spaces.errors import ConfigError, ParefrontError
 from parefront.spaces.policy import Policy
 
-from ...search.conftest import MakeCandidate
+from ...conftest import MakeCandidate
 
 OBJECTIVES = ("accuracy", "latency")
 

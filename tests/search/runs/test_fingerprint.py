@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset, TensorDataset
 
 from parefront.search.runs.fingerprint import Fingerprint
+from parefront.search.runs.task_fingerprint import fingerprint_of
 from parefront.spaces.files import write_json
 from parefront.spaces.task import Task
 
@@ -74,7 +75,7 @@ def trained() -> nn.Module:
     ],
 )
 def test_what_another_task_differs_in_is_named(changes: Callable[[], dict[str, Any]], says: str) -> None:
-    there, here = Fingerprint.of(a_task()), Fingerprint.of(a_task(**changes()))
+    there, here = fingerprint_of(a_task()), fingerprint_of(a_task(**changes()))
     assert "; ".join(there.differences(here)).startswith(says)
 
 
@@ -83,25 +84,25 @@ def test_a_metric_with_other_settings_is_another_one_and_what_it_has_counted_is_
         metric = torchmetrics.Accuracy(task="multiclass", num_classes=3, top_k=top_k)
         for _ in range(seen):
             metric.update(torch.rand(4, 3), torch.tensor([0, 1, 2, 0]))
-        return Fingerprint.of(a_task(metric=metric))
+        return fingerprint_of(a_task(metric=metric))
 
     assert fingerprint(1, seen=0).differences(fingerprint(1, seen=3)) == []
     assert fingerprint(1, seen=0).differences(fingerprint(2, seen=0)) == ["another metric (top_k 1 there, 2 here)"]
 
 
 def test_the_same_task_made_again_is_the_same_and_training_mode_tells_nothing() -> None:
-    assert Fingerprint.of(a_task()).differences(Fingerprint.of(a_task(model=Net().train()))) == []
+    assert fingerprint_of(a_task()).differences(fingerprint_of(a_task(model=Net().train()))) == []
 
 
 def test_of_a_split_that_reads_differently_each_time_the_length_alone_is_compared() -> None:
-    known = Fingerprint.of(a_task(calibration=Flipped(20)))
-    assert known.differences(Fingerprint.of(a_task(calibration=Flipped(20)))) == []
-    assert known.differences(Fingerprint.of(a_task(calibration=Flipped(21)))) == [
+    known = fingerprint_of(a_task(calibration=Flipped(20)))
+    assert known.differences(fingerprint_of(a_task(calibration=Flipped(20)))) == []
+    assert known.differences(fingerprint_of(a_task(calibration=Flipped(21)))) == [
         "another calibration split (20 samples there, 21 here)"
     ]
 
 
 def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
-    known = Fingerprint.of(a_task(metric=torchmetrics.MeanSquaredError()))
+    known = fingerprint_of(a_task(metric=torchmetrics.MeanSquaredError()))
     write_json(tmp_path / "task.json", known.to_json())
     assert Fingerprint.read(tmp_path / "task.json") == known

@@ -15,7 +15,7 @@ from parefront.search.runs.run import Run
 from parefront.search.samplers.constraints import Watched
 from parefront.spaces.policy import Policy
 
-from ..conftest import MakeCandidate
+from ...conftest import MakeCandidate
 from ..synthetic import ACCURACY, SyntheticEvaluator
 
 

@@ -13,8 +13,8 @@ import pytest
 from parefront.evaluators.storage import packed_file as pfz
 from parefront.evaluators.storage.packed_file import PfzError, decode, encode
 
-from .mutations import CASES, mutated
-from .storage.test_packed_file import model
+from ..mutations import CASES, mutated
+from .test_packed_file import model
 
 BOMB = zlib.compress(bytes(100_000_000), 9)
 """100 KB that become 100 MB."""

@@ -1,0 +1,77 @@
+from .device.device import Device, DeviceOptions
+from .device.device_profile import DeviceProfile
+from .device.errors import DeviceError
+from .device.latency import Latency, LatencyProtocol, measure
+from .device.lock import THIS_MACHINE, shared
+from .explain.shares import by_module, layer_shares
+from .quality.accuracy import correct, drawn_indices, evaluate, metric_score, open_session, run_outputs, split_inputs
+from .quality.cost import Cost, cost_of
+from .quality.divergence import divergence
+from .quality.metric_stream import MetricStream
+from .quality.parity import ParityError, check_parity, prove
+from .quality.split_digest import digest_of
+from .quality.split_samples import SplitSamples
+from .results.budget import Budget
+from .results.candidate import Candidate
+from .results.digest import SplitDigest
+from .results.errors import EveryTrialFailed, HostFailed, NoCandidate, RunBusy, RunNotFound, SpaceExhausted
+from .results.front import Front
+from .results.hypervolume import hypervolume
+from .results.measurement import Measurement, paired_difference, proportion
+from .results.metric import ACCURACY, Metric
+from .results.metrics import metric_key, metric_of, value_of
+from .results.quality import quality_metric
+from .storage.packed_file import load_packed
+from .trial.evaluator import Evaluator
+
+__all__ = [
+    "ACCURACY",
+    "THIS_MACHINE",
+    "Budget",
+    "Candidate",
+    "Cost",
+    "Device",
+    "DeviceError",
+    "DeviceOptions",
+    "DeviceProfile",
+    "Evaluator",
+    "EveryTrialFailed",
+    "Front",
+    "HostFailed",
+    "Latency",
+    "LatencyProtocol",
+    "Measurement",
+    "Metric",
+    "MetricStream",
+    "NoCandidate",
+    "ParityError",
+    "RunBusy",
+    "RunNotFound",
+    "SpaceExhausted",
+    "SplitDigest",
+    "SplitSamples",
+    "by_module",
+    "check_parity",
+    "correct",
+    "cost_of",
+    "digest_of",
+    "divergence",
+    "drawn_indices",
+    "evaluate",
+    "hypervolume",
+    "layer_shares",
+    "load_packed",
+    "measure",
+    "metric_key",
+    "metric_of",
+    "metric_score",
+    "open_session",
+    "paired_difference",
+    "proportion",
+    "prove",
+    "quality_metric",
+    "run_outputs",
+    "shared",
+    "split_inputs",
+    "value_of",
+]
