@@ -11,6 +11,7 @@ import sys
 import sysconfig
 import venv
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -78,8 +79,8 @@ def clean(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_every_module_once_and_no_bare_folder(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
 
-    own = [path.relative_to(ROOT / "src") for path in (ROOT / "src" / "parefront").rglob("*.py")]
-    linked = [Path("parefront") / folder / path.name for folder in FOLDERS for path in (ROOT / folder).glob("*.py")]
+    own = [path.relative_to(ROOT / "src") for path in _modules(ROOT / "src", ["parefront"])]
+    linked = [Path("parefront") / path.relative_to(ROOT) for path in _modules(ROOT, FOLDERS)]
     for module in {*own, *linked}:
         assert names.count(module.as_posix()) == 1, f"{module} is not in the wheel; see [tool.setuptools] packages"
     assert {name.split("/")[0] for name in names if not name.split("/")[0].endswith(".dist-info")} == {"parefront"}
@@ -104,6 +105,11 @@ def test_the_command_is_installed(clean: Path, tmp_path: Path) -> None:
 
     assert done.returncode == 0
     assert "search" in done.stdout
+
+
+def _modules(root: Path, folders: Sequence[str]) -> list[Path]:
+    """All modules, and the stubs that say what a folder exports."""
+    return [path for folder in folders for suffix in ("py", "pyi") for path in (root / folder).rglob(f"*.{suffix}")]
 
 
 def _run(clean: Path, folder: Path, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
