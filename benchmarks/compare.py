@@ -55,7 +55,7 @@ class Job:
 def compare(job: Job) -> dict[str, Any]:
     """Run (or go on with) every search of ``job`` and write ``results/NAME.json`` after each."""
     evaluator = TaskEvaluator(job.task, job.compress, DeviceOptions(), images=job.images, on_phase=print)
-    results: dict[str, Any] = {"machine": describe(evaluator.timers.first.profile), "trials": job.trials, "runs": []}
+    results: dict[str, Any] = {"machine": describe(evaluator.clock.first.profile), "trials": job.trials, "runs": []}
     for seed in job.seeds:
         for sampler in job.samplers:
             if sampler == "uniform" and seed != job.seeds[0]:
@@ -90,11 +90,11 @@ def control(task: Task, evaluator: TaskEvaluator, run: Run) -> dict[str, Any]:
     path = plain_int8(source, run.path / "artifacts" / "plain_int8.onnx", images)
     evaluator.baseline(run.path / "artifacts")
     everything = evaluator.space.uniform({"quantize": 8})
-    ratio = evaluator.timers.measure_finally(everything, path)["latency_ratio"]
+    ratio = evaluator.clock.measure_finally(everything, path)["latency_ratio"]
     test = Split.of("test_", task.test, task.metric)
     test.score_reference(open_session(source))
     scores = test.score(open_session(path))
-    anchor = evaluator.timers.main.anchors.nearest(everything).ratio
+    anchor = evaluator.clock.main.anchors.nearest(everything).ratio
     return {
         "ratio": ratio.to_json(), "of_anchor": ratio.value / anchor.value,
         "size_bytes": path.stat().st_size,

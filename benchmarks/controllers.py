@@ -86,7 +86,7 @@ def trace_of(run: Run, evaluator: TaskEvaluator, anchor: float) -> dict[str, Any
 
 
 def rebased(candidate: Candidate, evaluator: TaskEvaluator, scale: float) -> float:
-    nearest = evaluator.timers.main.anchors.nearest(candidate.policy)
+    nearest = evaluator.clock.main.anchors.nearest(candidate.policy)
     return candidate.metrics["latency_ratio"].value * (scale if nearest.policy else 1.0)
 
 
@@ -175,7 +175,7 @@ def main() -> None:
     for name in arguments.tasks:
         job = job_of(name, arguments.trials)
         evaluator = TaskEvaluator(job.task, job.compress, DeviceOptions(), images=job.images, on_phase=print)
-        results |= {"machine": describe(evaluator.timers.first.profile), "trials": TRIALS}
+        results |= {"machine": describe(evaluator.clock.first.profile), "trials": TRIALS}
         of_task = results["tasks"].setdefault(name, {"runs": {}})
         for seed in [seed for seed in TASKS[name] if seed in arguments.seeds]:
             for sampler in arguments.samplers:

@@ -55,7 +55,7 @@ def time_against(task: Task, compress: Mapping[str, Mapping[str, Any]], candidat
                 path = Path(folder) / f"theirs-{index}-{int(dynamo)}.onnx"
                 _their_candidate(task.model, policy, images, path, dynamo)
                 search.score(open_session(path))
-                list(iter(evaluator.timers.looks(policy, path).full, None))
+                list(iter(evaluator.clock.looks(policy, path).full, None))
                 theirs[exporter].append(time.perf_counter() - started)
     evaluator.close()
     ratios = {name: float(np.median(np.divide(seconds, ours))) for name, seconds in theirs.items()}

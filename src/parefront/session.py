@@ -6,16 +6,16 @@ import itertools
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .config.load import load_task
 from .config.schema import Config
+from .evaluator_spec import AnyEvaluator, make_evaluator, search_settings
 from .evaluators.device.device import Device, DeviceOptions
 from .evaluators.device.errors import DeviceError
-from .evaluators.results.quality import quality_metric
 from .search.controller import search
 from .search.runs.events import Noted, OnEvent, Warned
 from .search.runs.fingerprint import Fingerprint
@@ -23,7 +23,6 @@ from .search.runs.identity import profiles
 from .search.runs.reused_run import ReusedRun
 from .search.runs.run import Run
 from .search.runs.run_folder import is_free
-from .search.runs.settings import SearchSettings
 from .search.runs.task_fingerprint import fingerprint_of
 from .spaces.errors import ConfigError, TaskError
 from .spaces.task import Task
@@ -31,7 +30,7 @@ from .task_check.validate import check_task
 from .units import plural
 
 if TYPE_CHECKING:
-    from .evaluators.trial.evaluate import TaskEvaluator
+    pass
 
 OnPhase = Callable[[str], None]
 
@@ -136,7 +135,7 @@ class Job:
     @contextmanager
     def evaluator(
         self, on_phase: OnPhase, on_warning: Callable[[str], None] = lambda _: None
-    ) -> Iterator[TaskEvaluator]:
+    ) -> Iterator[AnyEvaluator]:
         """The evaluator of the task, closed at the end; ``on_warning`` is told what leaves its numbers meaning less."""
         on_phase("loading the task")
         task = self.task()
@@ -148,7 +147,7 @@ class Job:
             yield evaluator
 
     @contextmanager
-    def _evaluator_of(self, checked: Task, on_phase: OnPhase) -> Iterator[TaskEvaluator]:
+    def _evaluator_of(self, checked: Task, on_phase: OnPhase) -> Iterator[AnyEvaluator]:
         search_settings(self.config, checked)
         with closing(make_evaluator(self.config, checked, on_phase)) as evaluator:
             yield evaluator
@@ -201,16 +200,6 @@ class Job:
             raise ConfigError(f"{error}, e.g. {mend}") from None
 
 
-def search_settings(config: Config, task: Task) -> SearchSettings:
-    """The config's objectives, budgets and search in terms of the task's metric.
-
-    Raises:
-        ConfigError: where they name a metric that is neither the task's nor built in, or bound one the wrong way.
-        TaskError: where the task's metric does not say whether higher is better.
-    """
-    return SearchSettings.from_config(config.resolved(), quality_metric(task))
-
-
 @contextmanager
 def _no_exit() -> Iterator[None]:
     """A dataset, a model or a metric that calls ``sys.exit`` would end the search as if it were done."""
@@ -222,32 +211,6 @@ def _no_exit() -> Iterator[None]:
         ) from error
 
 
-def make_evaluator(config: Config, task: Task, on_phase: OnPhase) -> TaskEvaluator:
-    """What turns policies into measured candidates."""
-    from .evaluators.trial.evaluate import TaskEvaluator
-
-    settings, scores = search_settings(config, task), config.search.reuse_scores
-    earlier = ReusedRun.of(Run.open(scores)) if scores else None
-    evaluator = TaskEvaluator(
-        task,
-        config.compress,
-        config.places(),
-        images=config.search.images,
-        seed=config.search.seed,
-        latency=config.latency.protocol(),
-        memory=needs_memory(settings),
-        racing=config.search.racing,
-        reused=earlier.scores if earlier is not None else None,
-        on_phase=on_phase,
-    )
-    if earlier is not None:
-        with ExitStack() as on_error:
-            on_error.callback(evaluator.close)
-            earlier.check(str(evaluator.environment["model_sha256"]), config.resolved(), settings.quality)
-            on_error.pop_all()
-    return evaluator
-
-
 def reachable(places: Mapping[str, DeviceOptions]) -> dict[str, Any]:
     """What an environment tells of devices, by name; nothing of one that cannot be reached."""
     found: dict[str, Any] = {}
@@ -255,12 +218,6 @@ def reachable(places: Mapping[str, DeviceOptions]) -> dict[str, Any]:
         with suppress(DeviceError), closing(Device(options)) as device:
             found[name] = device.profile.to_json()
     return {"device": found.pop("", None), "devices": found}
-
-
-def needs_memory(settings: SearchSettings) -> bool:
-    """Whether candidates are judged by their peak memory, so that it must be measured for every one."""
-    metrics = [*settings.objectives, *(budget.metric for budget in settings.budgets)]
-    return "memory_bytes" in {metric.key for metric in metrics}
 
 
 def run_folder(name: str | Path, root: Path) -> Path:

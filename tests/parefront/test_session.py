@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from parefront.evaluator_spec import needs_memory
 from parefront.search.runs.settings import SearchSettings
-from parefront.session import needs_memory
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,8 @@ from parefront.evaluators.results.budget import Budget
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.front import Front
 from parefront.evaluators.results.measurement import Measurement
-from parefront.evaluators.trial.evaluate import TaskEvaluator, _pair, _target
+from parefront.evaluators.trial.builder import _pair, target_of
+from parefront.evaluators.trial.evaluate import TaskEvaluator
 from parefront.spaces.errors import ConfigError, Infeasible, TaskError
 from parefront.spaces.policy import Policy
 from parefront.spaces.task import Task
@@ -238,7 +239,7 @@ def test_what_candidates_are_timed_against_is_made_anew_where_it_is_another_file
 ) -> None:
     candidate = evaluator.evaluate(Policy({"quantize/2.0": 8}), tmp_path / "candidate.onnx")
     assert candidate.artifact is not None
-    anchors = evaluator.timers.main.anchors
+    anchors = evaluator.clock.main.anchors
     for path in (anchors.uncompressed, anchors.nearest(evaluator.bases[0]).artifact):
         before = path.read_bytes()
         path.unlink()
@@ -302,7 +303,7 @@ def test_the_device_decides_how_is_quantised(
     evaluator: TaskEvaluator, machine: str, flags: tuple[str, ...], signed: bool, full_range: bool, width: int
 ) -> None:
     profile = DeviceProfile.from_json({**evaluator.environment["device"], "machine": machine, "flags": flags})
-    target = _target(profile)
+    target = target_of(profile)
     assert (target.signed_activations, target.full_range_weights, target.vector_width) == (signed, full_range, width)
 
 

@@ -15,7 +15,7 @@ from parefront.cli import retarget as retargeting
 from parefront.compressors.pipeline import compress
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.trial import split
-from parefront.evaluators.trial.evaluate import TaskEvaluator
+from parefront.evaluators.trial.retargeted import RetargetedEvaluator
 from parefront.search.runs.run import Run
 from parefront.spaces.policy import Policy
 
@@ -100,7 +100,7 @@ def test_no_file_that_was_kept_is_made_anew(source: Run, run: Command, monkeypat
         compressed.append(policy.digest)
         return compress(net, policy, *arguments)
 
-    monkeypatch.setattr("parefront.evaluators.trial.evaluate.compress", count)
+    monkeypatch.setattr("parefront.evaluators.trial.builder.compress", count)
     assert run("retarget", "demo", "--device", "threads=2").code == 0
 
     there = {record.policy.digest: record.candidate for record in Run.open("demo-on-threads-2").trials}
@@ -122,15 +122,15 @@ def test_every_policy_is_replayed_the_front_first_and_the_same_command_goes_on(
     members = {member.policy.digest for member in source.front}
     wanted = sorted(measured, key=lambda policy: policy.digest not in members)
     retarget = ("retarget", "demo", "--device", "threads=2", "--run", "two")
-    evaluate = TaskEvaluator.evaluate
+    evaluate = RetargetedEvaluator.evaluate
 
-    def interrupted(self: TaskEvaluator, *arguments: Any) -> Candidate:
+    def interrupted(self: RetargetedEvaluator, *arguments: Any) -> Candidate:
         if len(Run.open("two").trials) == 2:
             raise KeyboardInterrupt
         return evaluate(self, *arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(TaskEvaluator, "evaluate", interrupted)
+        patched.setattr(RetargetedEvaluator, "evaluate", interrupted)
         assert run(*retarget).code == 130
     assert [record.policy for record in Run.open("two").trials] == wanted[:2]
 

@@ -11,16 +11,16 @@ from parefront.evaluators.device.errors import DeviceError, DeviceUnreachable, R
 from parefront.evaluators.device.latency import LatencyProtocol
 from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.trial.anchors import Anchors
-from parefront.evaluators.trial.timers import Timers
+from parefront.evaluators.trial.clock import Clock
 from parefront.spaces.policy import Policy
 from parefront.spaces.space import SearchSpace
 
 ONE = Measurement.exact(1.0, "x")
 
 
-def timers(monkeypatch: pytest.MonkeyPatch, error: Exception) -> Timers:
+def timers(monkeypatch: pytest.MonkeyPatch, error: Exception) -> Clock:
     """A device that tells what its layers take, and one that raises."""
-    found = Timers({"server": DeviceOptions(), "pi": DeviceOptions()}, LatencyProtocol())
+    found = Clock({"server": DeviceOptions(), "pi": DeviceOptions()}, LatencyProtocol())
 
     def refuse(policy: Policy) -> dict[str, float]:
         raise error
@@ -44,7 +44,7 @@ def test_a_device_that_cannot_be_reached_ends_it(monkeypatch: pytest.MonkeyPatch
 
 
 def test_layers_are_profiled_at_the_batch_that_is_timed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    timer = Timers({"": DeviceOptions()}, LatencyProtocol(batch=8)).main
+    timer = Clock({"": DeviceOptions()}, LatencyProtocol(batch=8)).main
     base = tmp_path / "base.onnx"
     timer.anchors = Anchors(SearchSpace.of([]), base, Measurement.exact(1.0, "ms"), lambda one, other: ONE)
     asked: list[object] = []

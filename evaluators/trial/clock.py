@@ -1,4 +1,4 @@
-"""Latency on one device or on several: each has a timer with anchors of its own, and they measure at the same time."""
+"""Latency, energy and memory on one device or on several: each times with anchors of its own, all at the same time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 Metrics = dict[str, Measurement]
 
 
-class Timers:
+class Clock:
     """Times artefacts on every device; :meth:`start` comes first.
 
     What is measured on the device called ``pi`` is called ``latency_ms@pi`` and ``latency_ratio@pi``. The first device
@@ -35,6 +35,7 @@ class Timers:
     """
 
     def __init__(self, devices: Mapping[str, DeviceOptions], protocol: LatencyProtocol) -> None:
+        self._batch = protocol.batch
         self.devices = {name: Device(options) for name, options in devices.items()}
         self.by_device = {name: Timer(device, protocol) for name, device in self.devices.items()}
 
@@ -97,6 +98,10 @@ class Timers:
         if len(failures) == len(names):
             raise failures[0]
         return {"": found[0], **dict(zip(names, found, strict=True))}
+
+    def memory(self, artifact: Path, repeats: int = 3) -> Measurement:
+        """Peak memory in bytes on the first device, of the batch that is timed."""
+        return self.first.memory(artifact, repeats=repeats, batch=self._batch)
 
     def measure_finally(self, policy: Policy, artifact: Path) -> Metrics:
         """As :meth:`Timer.measure_finally`, everywhere."""

@@ -1,0 +1,202 @@
+"""A policy becomes an artefact: the network is compressed, emitted, counted and checked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import onnxruntime as ort
+import torch
+
+from ...compressors.base import Compressor, Stage, Target
+from ...compressors.pipeline import compress, space_of
+from ...compressors.registry import create
+from ...compressors.statistics.calibration import Calibration
+from ...spaces.errors import TaskError
+from ...spaces.network.emit import EXPORTED, Artifact, emit
+from ...spaces.network.trace import trace
+from ...spaces.policy import Policy
+from ...spaces.space import SearchSpace
+from ...spaces.task import Task
+from ..device.device_profile import DeviceProfile
+from ..device.lock import THIS_MACHINE, shared
+from ..quality.accuracy import open_session, split_inputs
+from ..quality.cost import cost_of
+from ..quality.parity import check_parity, prove
+from ..results.candidate import Candidate
+from ..results.front import Front
+from ..results.measurement import Measurement
+from .dominance import refuse_beyond_budget
+from .proxy_divergence import repaired_by
+from .stopwatch import Stopwatch
+
+CALIBRATION_LIMIT = 512
+PARITY_IMAGES = 4
+
+
+@dataclass(frozen=True)
+class Built:
+    """An artefact that was checked.
+
+    Attributes:
+        candidate: the policy, its file, and the costs that are known exactly; nothing of it is scored or timed.
+        session: on the file, on this machine.
+    """
+
+    candidate: Candidate
+    session: ort.InferenceSession
+
+
+class Builder:
+    """Builds the artefacts of one task's policies for one kind of device.
+
+    Args:
+        task: whose model is compressed, with the statistics of its calibration split; already checked.
+        methods: options by compressor name.
+        target: what compressors must know of the device.
+        seed: which calibration images are taken where there are more than 512.
+        least_squares: whether to collect what repairs by least squares ask for at once, where any method wants them.
+        on_phase: told what goes on meanwhile.
+
+    Raises:
+        TaskError: where the model offers nothing to compress.
+        ConfigError: for compressors or options that do not exist.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        methods: Mapping[str, Mapping[str, Any]],
+        target: Target,
+        seed: int = 0,
+        least_squares: bool = True,
+        on_phase: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.methods, self.target = methods, target
+        self.compressors = [create(name, options, target) for name, options in methods.items()]
+        on_phase("tracing the model and proving its channel groups")
+        inputs, labels = split_inputs(task.calibration, CALIBRATION_LIMIT, seed)  # type: ignore[arg-type]
+        calibration = torch.from_numpy(inputs).float()
+        self.traced = trace(task.model, _pair(calibration), prove)
+        self.space: SearchSpace = space_of(self.compressors, self.traced.graph)
+        if not len(self.space):
+            reasons = "; ".join(f"{e.name}: {e.reason}" for e in self.traced.graph.excluded[:3])
+            raise TaskError(f"the model has nothing to compress with {', '.join(methods)} ({reasons or 'no layers'})")
+        on_phase("collecting calibration statistics")
+        classes = torch.from_numpy(labels).long() if labels.dtype.kind in "iu" and labels.ndim == 1 else None
+        self.calibration = Calibration(self.traced.net, calibration, classes)
+        if least_squares and any(c.compensation == "least_squares" for c in self.compressors):
+            _ = self.calibration.targets
+
+    def build(
+        self,
+        policy: Policy,
+        path: Path,
+        watch: Stopwatch | None = None,
+        rivals: Front | None = None,
+        repaired: bool = True,
+    ) -> Built:
+        """Apply, emit to ``path``, count and check.
+
+        Args:
+            policy: what to do to the network.
+            path: where the ONNX file goes.
+            watch: where the seconds of the steps go.
+            rivals: the front so far; what is beyond one of its budgets by its exact costs is refused.
+            repaired: whether what compressors leave behind is repaired, which changes values of weights and no cost.
+
+        Raises:
+            Infeasible: where the policy has no model, or is beyond a budget.
+            ParityError: where the file computes something else than the network.
+        """
+        watch = watch or Stopwatch()
+        before = self.calibration.forward_seconds
+        with watch.step("apply"), shared(THIS_MACHINE):
+            compressors = self.compressors if repaired else self._unrepaired
+            net = compress(self.traced.net, policy, compressors, self.calibration)
+        watch.seconds["apply_forward"] = self.calibration.forward_seconds - before
+        watch.seconds["apply"] -= watch.seconds["apply_forward"]
+        with watch.step("emit"):
+            artifact = emit(net, path, self._example)
+        with watch.step("count"):
+            metrics = {**_size(artifact), **cost_of(net, self._example).measurements()}
+        notes = (f"emitted by {EXPORTED}",) if artifact.made_by == EXPORTED else ()
+        made = Candidate(policy, metrics, artifact.path, artifact.sha256, notes=notes)
+        if rivals is not None:
+            refuse_beyond_budget(made, rivals)
+        with watch.step("session"):
+            session = open_session(path)
+        with watch.step("parity"):
+            check_parity(session, net, self._example)
+        return Built(replace(made, timings=watch.total()), session)
+
+    def emit_again(self, policy: Policy, path: Path) -> None:
+        """Write the policy's artefact without checking it: equal policies give equal bytes."""
+        emit(compress(self.traced.net, policy, self.compressors, self.calibration), path, self._example)
+
+    @cached_property
+    def model_sha256(self) -> str:
+        """SHA-256 of all weights of the traced model, by name."""
+        digest = hashlib.sha256()
+        for name, tensor in self.traced.net.state_dict().items():
+            digest.update(name.encode() + tensor.numpy().tobytes())
+        return digest.hexdigest()
+
+    def anchor_policies(self) -> list[Policy]:
+        """For every method that changes the arithmetic, its middle choice everywhere."""
+        ladders = self.space.ladders()
+        policies = []
+        for compressor in self.compressors:
+            ladder = ladders.get(compressor.name, [])
+            kinds = [kind for kind in dict.fromkeys(map(compressor.runs_as, ladder)) if kind != ladder[0]]
+            if compressor.stage is Stage.QUANTISE and kinds:
+                policies.append(self.space.uniform({compressor.name: kinds[len(kinds) // 2]}))
+        return policies
+
+    def runs_quantised(self, policy: Policy) -> bool:
+        """Whether any layer runs in another arithmetic than the uncompressed model's."""
+        return any(
+            compressor.runs_as(policy[name]) != self.space[name].neutral
+            for compressor in self.compressors
+            if compressor.stage is Stage.QUANTISE
+            for name in policy
+            if self.space[name].compressor == compressor.name
+        )
+
+    def plainest_alike(self, policy: Policy) -> Policy:
+        """The policy whose choices are the plainest that run in the same arithmetic."""
+        by_name = {c.name: c for c in self.compressors}
+        knobs = {name: self.space[name] for name in policy}
+        plain = {name: by_name[knob.compressor].runs_as(policy[name]) for name, knob in knobs.items()}
+        return Policy({name: choice for name, choice in plain.items() if choice != knobs[name].neutral})
+
+    @property
+    def _example(self) -> torch.Tensor:
+        """The inputs that artefacts are checked on."""
+        return self.calibration.inputs[:PARITY_IMAGES]
+
+    @cached_property
+    def _unrepaired(self) -> Sequence[Compressor]:
+        """The compressors, without the repair of what they leave."""
+        found = [repaired_by("none", c, self.methods[c.name], self.target) for c in self.compressors]
+        space_of(found, self.traced.graph)
+        return found
+
+
+def target_of(profile: DeviceProfile) -> Target:
+    """What compressors must know of a device."""
+    saturates = not profile.is_arm and not {"avx512_vnni", "avx_vnni", "amx_int8"} & set(profile.flags)
+    return Target(profile.vector_width, profile.signed_activations, full_range_weights=not saturates)
+
+
+def _pair(inputs: torch.Tensor) -> torch.Tensor:
+    """Two inputs to trace on; the one there is twice, where there is only one."""
+    return inputs[:2] if len(inputs) > 1 else torch.cat([inputs, inputs])
+
+
+def _size(artifact: Artifact) -> dict[str, Measurement]:
+    return {"size_bytes": Measurement.exact(artifact.size_bytes, "bytes")}

@@ -1,0 +1,127 @@
+"""Retargeting: an evaluator around another one that takes over the scores of a run on another device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ...compressors.base import Target
+from ...spaces.network.graph import Layer
+from ...spaces.network.trace import Traced
+from ...spaces.policy import Policy
+from ...spaces.space import SearchSpace
+from ..device.device_profile import DeviceProfile
+from ..results.candidate import Candidate
+from ..results.front import Front
+from ..results.measurement import Measurement
+from .builder import target_of
+from .dominance import Standing, refuse_beyond_budget
+from .evaluate import TaskEvaluator, stopped_or_whole
+from .race import time_only
+from .reused_scores import BUILT_FOR, ReusedScores
+from .scorer import TEST
+from .stopwatch import Stopwatch
+
+MakeEvaluator = Callable[[Callable[[DeviceProfile], Target]], TaskEvaluator]
+"""Makes the evaluator of the task here, given what artefacts are built for."""
+
+
+class RetargetedEvaluator:
+    """Times the candidates of another run on this device; their scores, and their files while there are any, are kept.
+
+    Artefacts are built for the device that the other run was made on, so that they are the same files. Where this
+    device computes int8 otherwise, what is quantised is built for it, and made and scored anew.
+
+    Args:
+        make: makes the evaluator that does the rest.
+        reused: the scores.
+        on_phase: told where the arithmetic is another one.
+    """
+
+    def __init__(
+        self, make: MakeEvaluator, reused: ReusedScores, on_phase: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._reused = reused
+        self._other_arithmetic = False
+
+        def built_for(here: DeviceProfile) -> Target:
+            target, built = target_of(here), target_of(reused.profile)
+            self._other_arithmetic = replace(built, vector_width=target.vector_width) != target
+            if self._other_arithmetic:
+                on_phase(
+                    "this device needs other int8 than the run was built for: what is quantised is made and scored anew"
+                )
+            return replace(target, vector_width=built.vector_width)
+
+        self._inner = make(built_for)
+
+    @property
+    def space(self) -> SearchSpace:
+        return self._inner.space
+
+    @property
+    def traced(self) -> Traced:
+        """The uncompressed network."""
+        return self._inner.traced
+
+    @property
+    def layers(self) -> Mapping[str, Layer]:
+        return self._inner.layers
+
+    @property
+    def bases(self) -> list[Policy]:
+        return self._inner.bases
+
+    @property
+    def environment(self) -> Mapping[str, Any]:
+        built = {} if self._other_arithmetic else {BUILT_FOR: self._reused.profile.to_json()}
+        return {"scores_of": self._reused.run, **built, **self._inner.environment}
+
+    def baseline(self, artifacts: Path) -> Candidate:
+        return self._inner.baseline(artifacts, self._scores(Policy()))
+
+    def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
+        """The file of the other run as it was scored, or made anew, timed on this device; else as any other policy."""
+        scores = self._scores(policy)
+        if scores is None:
+            return self._inner.evaluate(policy, artifact, rivals)
+        watch = Stopwatch()
+        self._inner.prepare()
+        made = self._reused.copy(policy, artifact)
+        if made is None:
+            made = self._inner.builder.build(policy, artifact, watch, rivals).candidate
+            made = replace(made, notes=(*made.notes, *self._rebuilt(made)))
+        elif rivals is not None:
+            refuse_beyond_budget(made, rivals)
+        known = {**made.metrics, **scores, **self._inner.peak(artifact, watch)}
+        standing = Standing(rivals, looks=0, scored=True) if rivals is not None and self._inner.racing else None
+        looks = self._inner.clock.looks(policy, artifact)
+        return stopped_or_whole(made, time_only(known, looks, standing, watch), watch)
+
+    def probe_divergence(self, policy: Policy) -> float:
+        return self._inner.probe_divergence(policy)
+
+    def probe_costs(self, policy: Policy, artifact: Path, keys: Collection[str]) -> Mapping[str, float]:
+        return self._inner.probe_costs(policy, artifact, keys)
+
+    def probe_work(self, policy: Policy, keys: Collection[str]) -> Mapping[str, dict[str, float]]:
+        return self._inner.probe_work(policy, keys)
+
+    def finalise(self, candidate: Candidate) -> Candidate:
+        return self._inner.finalise(candidate, self._scores(candidate.policy, TEST))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def _scores(self, policy: Policy, prefix: str = "") -> dict[str, Measurement] | None:
+        """What the other run knows; nothing of what runs in an arithmetic that is another one on this device."""
+        if self._other_arithmetic and self._inner.builder.runs_quantised(policy):
+            return None
+        return self._reused.scores(policy, prefix)
+
+    def _rebuilt(self, made: Candidate) -> tuple[str, ...]:
+        """A note where this is not byte for byte the file that was scored."""
+        same = self._reused.candidates[made.policy.digest].sha256 == made.sha256
+        return () if same else ("rebuilt: other bytes than the file that was scored",)

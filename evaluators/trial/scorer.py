@@ -1,0 +1,78 @@
+"""How good artefacts are: scores on the search split, and at the end on the test split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+from ...spaces.errors import Infeasible, TaskError
+from ...spaces.task import Task
+from ..quality.accuracy import open_session
+from ..results.measurement import Measurement
+from ..results.quality import quality_metric
+from .split import Split
+
+TEST = "test_"
+"""How metrics of the test split begin."""
+
+
+class Scorer:
+    """Scores the artefacts of one task; the uncompressed model first, which all others are compared with.
+
+    Args:
+        task: whose splits and metric are used; already checked.
+        images: most search images to score a candidate on; all of them where None.
+        seed: which images those are.
+
+    Attributes:
+        quality: the task's metric.
+        search: the search split.
+    """
+
+    def __init__(self, task: Task, images: int | None = None, seed: int = 0) -> None:
+        self._metric, self._test_data = task.metric, task.test
+        self.quality = quality_metric(task)
+        self.search = Split.of("", task.search, task.metric, images, seed, self.quality)
+        self._test: Split | None = None
+
+    @property
+    def can_race(self) -> bool:
+        """Whether a part of the split bounds the score on all of it."""
+        return self.search.is_top1
+
+    def reference(self, session: ort.InferenceSession) -> dict[str, Measurement]:
+        """Score the uncompressed model on the search split.
+
+        Raises:
+            TaskError: where the metric of the user's own is not finite.
+        """
+        return _reference(self.search, session)
+
+    def score(self, session: ort.InferenceSession) -> dict[str, Measurement]:
+        """Score an artefact on all of the search split."""
+        return self.search.score(session)
+
+    def score_on_test(self, artifact: Path, uncompressed: Path) -> dict[str, Measurement]:
+        """Score an artefact on the test split, which is read when this is first called.
+
+        Raises:
+            TaskError: as :meth:`reference`.
+        """
+        if self._test is None:
+            self._test = Split.of(TEST, self._test_data, self._metric, quality=self.quality)
+            _reference(self._test, open_session(uncompressed))
+        return self._test.score(open_session(artifact))
+
+    def inputs(self, count: int) -> np.ndarray:
+        """The first inputs of the search split, at most ``count``."""
+        return self.search.samples.inputs(0, count)
+
+
+def _reference(split: Split, session: ort.InferenceSession) -> dict[str, Measurement]:
+    try:
+        return split.score_reference(session)
+    except Infeasible as error:
+        name = "test" if split.name else "search"
+        raise TaskError(f"task.metric: {error}, of the uncompressed model on the {name} split") from error

@@ -1,0 +1,98 @@
+"""What an evaluator is made from: in this process of a task at hand, and in any other of what the config says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from .config.load import load_task
+from .config.schema import Config, parse_config
+from .evaluators.results.quality import quality_metric
+from .search.runs.reused_run import ReusedRun
+from .search.runs.run import Run
+from .search.runs.settings import SearchSettings
+from .spaces.task import Task
+from .task_check.validate import check_task
+
+if TYPE_CHECKING:
+    from .evaluators.trial.evaluate import TaskEvaluator
+    from .evaluators.trial.retargeted import RetargetedEvaluator
+
+AnyEvaluator: TypeAlias = "TaskEvaluator | RetargetedEvaluator"
+
+
+@dataclass(frozen=True)
+class EvaluatorSpec:
+    """An evaluator as a value that can be sent to another process, which makes its own from it.
+
+    Attributes:
+        settings: the config, in which ``task`` names a function (``file.py:callable``).
+        base: the folder that files in the config are relative to.
+    """
+
+    settings: Mapping[str, Any]
+    base: Path
+
+    def make(self, on_phase: Callable[[str], None] = lambda _: None) -> AnyEvaluator:
+        """Load the task, check it, and make the evaluator; the caller closes it.
+
+        Raises:
+            ConfigError: where the config cannot be read.
+            TaskError: where the task does not fit together.
+        """
+        config = parse_config(dict(self.settings), "the config")
+        task = check_task(load_task(config.task, self.base), on_phase).task
+        return make_evaluator(config, task, on_phase)
+
+
+def make_evaluator(config: Config, task: Task, on_phase: Callable[[str], None]) -> AnyEvaluator:
+    """What turns the policies of a checked task into measured candidates.
+
+    Raises:
+        ConfigError: where scores would be taken over from a run of other weights or settings.
+    """
+    from .evaluators.trial.evaluate import TaskEvaluator
+    from .evaluators.trial.retargeted import RetargetedEvaluator
+
+    settings, scores = search_settings(config, task), config.search.reuse_scores
+    make = partial(
+        TaskEvaluator,
+        task,
+        config.compress,
+        config.places(),
+        images=config.search.images,
+        seed=config.search.seed,
+        latency=config.latency.protocol(),
+        memory=needs_memory(settings),
+        racing=config.search.racing,
+        on_phase=on_phase,
+    )
+    if not scores:
+        return make()
+    earlier = ReusedRun.of(Run.open(scores))
+    with ExitStack() as on_error:
+        evaluator = RetargetedEvaluator(lambda target: make(built_for=target), earlier.scores, on_phase)
+        on_error.callback(evaluator.close)
+        earlier.check(str(evaluator.environment["model_sha256"]), config.resolved(), settings.quality)
+        on_error.pop_all()
+    return evaluator
+
+
+def search_settings(config: Config, task: Task) -> SearchSettings:
+    """The config's objectives, budgets and search in terms of the task's metric.
+
+    Raises:
+        ConfigError: where they name a metric that is neither the task's nor built in, or bound one the wrong way.
+        TaskError: where the task's metric does not say whether higher is better.
+    """
+    return SearchSettings.from_config(config.resolved(), quality_metric(task))
+
+
+def needs_memory(settings: SearchSettings) -> bool:
+    """Whether candidates are judged by their peak memory, so that it must be measured for every one."""
+    metrics = [*settings.objectives, *(budget.metric for budget in settings.budgets)]
+    return "memory_bytes" in {metric.key for metric in metrics}
