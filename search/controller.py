@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 import time
 import traceback
-from contextlib import suppress
+from collections import deque
+from collections.abc import Collection
+from concurrent.futures import Future
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 
 from optuna.trial import Trial
@@ -19,6 +22,8 @@ from ..evaluators.trial.evaluator import Evaluator
 from ..spaces.errors import ConfigError, Infeasible, ParefrontError, is_of_the_host
 from ..spaces.messages import one_line
 from ..spaces.policy import Policy
+from .executors.executor import Executor
+from .executors.local import LocalExecutor
 from .finalise import finalise, make_sure_of_device
 from .probe_phase import Lookahead
 from .registry import make_sampler
@@ -34,7 +39,13 @@ GIVE_UP_AFTER = 10
 """Evaluations that fail one after the other at the start of a session, before the search is given up."""
 
 
-def search(run: Run, evaluator: Evaluator, on_event: OnEvent | None = None, raise_errors: bool = False) -> Front:
+def search(
+    run: Run,
+    evaluator: Evaluator,
+    on_event: OnEvent | None = None,
+    raise_errors: bool = False,
+    executor: Executor | None = None,
+) -> Front:
     """Search in ``run`` until its number of trials is reached, going on where an earlier process has stopped.
 
     A trial is recorded in the run's folder before the sampler is told, a policy that has been tried is told from its
@@ -48,6 +59,9 @@ def search(run: Run, evaluator: Evaluator, on_event: OnEvent | None = None, rais
         raise_errors: whether an error of the evaluator ends the search, instead of the trial alone. A
             ``ParefrontError`` always ends it, and so do a failure of this machine, and a ``DeviceError`` where the
             device cannot measure the uncompressed model any more; none of them spoils the trial.
+        executor: where evaluations run; by default in this thread. With several workers policies are asked for ahead
+            of their results, and told in the order of asking: what is suggested depends on the number of workers,
+            too. Closed at the end.
 
     Returns:
         The front, measured again on the test split.
@@ -59,8 +73,8 @@ def search(run: Run, evaluator: Evaluator, on_event: OnEvent | None = None, rais
         ConfigError: where the run's settings do not fit the evaluator.
     """
     try:
-        with run.lock():
-            return _search_alone(run, evaluator, on_event or _ignore, raise_errors)
+        with run.lock(), closing(executor or LocalExecutor(evaluator)) as executor:
+            return _search_alone(run, evaluator, executor, on_event or _ignore, raise_errors)
     except Exception as error:
         if not is_of_the_host(error):
             raise
@@ -71,9 +85,9 @@ def search(run: Run, evaluator: Evaluator, on_event: OnEvent | None = None, rais
         ) from error
 
 
-def _search_alone(run: Run, evaluator: Evaluator, on_event: OnEvent, raise_errors: bool) -> Front:
+def _search_alone(run: Run, evaluator: Evaluator, executor: Executor, on_event: OnEvent, raise_errors: bool) -> Front:
     """The search of the only process that writes into the run."""
-    session = _Session(run, evaluator, on_event, raise_errors)
+    session = _Session(run, evaluator, executor, on_event, raise_errors)
     if run.finished and session.done >= run.settings.trials:
         front = run.front
         session.emit(Done(run.path, front))
@@ -85,12 +99,32 @@ def _search_alone(run: Run, evaluator: Evaluator, on_event: OnEvent, raise_error
         raise
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """A trial whose policy is being evaluated.
+
+    Attributes:
+        trial: of the study.
+        policy: that was suggested.
+        started: on the clock of ``time.perf_counter``, when it was asked for.
+        seconds: that the sampler took.
+        result: None where another trial has, or will have, the outcome of the same policy.
+    """
+
+    trial: Trial
+    policy: Policy
+    started: float
+    seconds: float
+    result: Future[Candidate] | None
+
+
 @dataclass
 class _Session:
     """One process's part of a search."""
 
     run: Run
     evaluator: Evaluator
+    executor: Executor
     emit: OnEvent
     raise_errors: bool
     records: dict[str, TrialRecord] = field(init=False)
@@ -100,6 +134,11 @@ class _Session:
     def __post_init__(self) -> None:
         self.records = {record.policy.digest: record for record in self.run.trials}
         self.kept = {path.stem for path in (self.run.path / "artifacts").glob("*.onnx")}
+
+    @property
+    def numbers(self) -> set[int]:
+        """Of the trials that have a record."""
+        return {record.number for record in self.records.values()}
 
     @property
     def done(self) -> int:
@@ -127,12 +166,8 @@ class _Session:
         study = RunStudy(settings.objectives, settings.budgets, baseline, sampler)
         for note in study.keep_in(self.run.path, settings.storage, self.records):
             self._note(note)
-        message = ""
         try:
-            while self.done < settings.trials:
-                self._step(study, baseline, ahead)
-        except SpaceExhausted as end:
-            message = str(end)
+            message = self._evaluate_all(study, baseline, ahead)
         finally:
             study.close()
         if message:
@@ -179,24 +214,52 @@ class _Session:
         self.run.log(message)
         self.emit(Noted(message))
 
-    def _step(self, study: RunStudy, baseline: Candidate, ahead: Lookahead) -> None:
+    def _evaluate_all(self, study: RunStudy, baseline: Candidate, ahead: Lookahead) -> str:
+        """Ask for policies and tell how they fared, until there are enough trials; why it ended early, or nothing."""
+        waiting: deque[_Asked] = deque()
+        message = ""
+        while waiting or (self.done < self.run.settings.trials and not message):
+            under_way = sum(asked.result is not None for asked in waiting)
+            room = min(self.executor.workers, self.run.settings.trials - self.done) - under_way
+            if room > 0 and not message:
+                try:
+                    asked = self._ask(study, baseline, ahead, {asked.policy.digest for asked in waiting})
+                except SpaceExhausted as end:
+                    message = str(end)
+                    continue
+                waiting.extend([asked] if asked is not None else [])
+                if asked is None or (asked.result is not None and room > 1):
+                    continue
+            self._take(study, baseline, waiting.popleft())
+        return message
+
+    def _ask(self, study: RunStudy, baseline: Candidate, ahead: Lookahead, under_way: Collection[str]) -> _Asked | None:
+        """Ask for a policy, and let it be evaluated unless it has been, or is being; None where the number is taken."""
         started, probed = time.perf_counter(), ahead.seconds
         trial = study.ask()
         policy = self.evaluator.space.suggest(trial)
         started += ahead.seconds - probed  # the first to ask waits for the probes, which are counted by themselves
-        known = self.records.get(policy.digest)
-        if known is not None:
-            self._tell(study, trial, policy, known)
-            return
-        if any(record.number == trial.number for record in self.records.values()):
+        if policy.digest not in {*self.records, *under_way} and trial.number in self.numbers:
             for note in study.skip(trial):
                 self._note(note)
+            return None
+        study.claim(trial, policy)
+        seconds, result = time.perf_counter() - started, None
+        if policy.digest not in {*self.records, *under_way}:
+            self.kept.add(policy.digest)
+            result = self.executor.submit(policy, self.run.artifact(policy.digest), self._front(baseline))
+        return _Asked(trial, policy, started, seconds, result)
+
+    def _take(self, study: RunStudy, baseline: Candidate, asked: _Asked) -> None:
+        """Wait for an evaluation, record it and tell it."""
+        if asked.result is None:
+            self._tell(study, asked.trial, asked.policy, self.records[asked.policy.digest])
             return
-        record = self._evaluate(trial, policy, self._front(baseline), started)
+        record = self._record_of(asked, asked.result)
         self.run.reopen()
         self.run.write_record(record)
-        self.records[policy.digest] = record
-        self._tell(study, trial, policy, record)
+        self.records[asked.policy.digest] = record
+        self._tell(study, asked.trial, asked.policy, record)
         front = self._front(baseline)
         self._prune(front)
         best = None
@@ -209,13 +272,12 @@ class _Session:
         for note in study.tell(trial, policy, record):
             self._note(note)
 
-    def _evaluate(self, trial: Trial, policy: Policy, rivals: Front, started: float) -> TrialRecord:
-        asked = time.perf_counter() - started
+    def _record_of(self, asked: _Asked, result: Future[Candidate]) -> TrialRecord:
+        trial, policy = asked.trial, asked.policy
         outcome, candidate, reason = Outcome.COMPLETE, None, ""
-        self.kept.add(policy.digest)
         try:
-            candidate = self.evaluator.evaluate(policy, self.run.artifact(policy.digest), rivals)
-            candidate = replace(candidate, trial=trial.number, timings={"ask": asked, **candidate.timings})
+            candidate = result.result()
+            candidate = replace(candidate, trial=trial.number, timings={"ask": asked.seconds, **candidate.timings})
             for objective in self.run.settings.objectives:
                 value_of(candidate, objective)
             for budget in self.run.settings.budgets:
@@ -232,7 +294,7 @@ class _Session:
             outcome, candidate, reason = Outcome.FAILED, None, one_line(error)
         if candidate is None:
             self.run.artifact(policy.digest).unlink(missing_ok=True)
-        return TrialRecord(trial.number, policy, outcome, candidate, reason, time.perf_counter() - started)
+        return TrialRecord(trial.number, policy, outcome, candidate, reason, time.perf_counter() - asked.started)
 
     def _give_up_if_nothing_works(self, record: TrialRecord) -> None:
         if record.outcome is not Outcome.FAILED:

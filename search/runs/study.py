@@ -129,6 +129,10 @@ class RunStudy:
     def ask(self) -> Trial:
         return self._study.ask()
 
+    def claim(self, trial: Trial, policy: Policy) -> None:
+        """Let samplers know that the policy is being evaluated, so that none suggests it again meanwhile."""
+        trial.set_user_attr(DIGEST, policy.digest)
+
     def tell(self, trial: Trial, policy: Policy, record: TrialRecord) -> list[str]:
         """Tell how the policy fared, in this trial or in the earlier one that it repeats.
 

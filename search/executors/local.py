@@ -1,0 +1,40 @@
+"""The local executor: one evaluation after the other, in this thread."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from pathlib import Path
+
+from ...evaluators.results.candidate import Candidate
+from ...evaluators.results.front import Front
+from ...evaluators.trial.evaluator import Evaluator
+from ...spaces.policy import Policy
+
+
+class LocalExecutor:
+    """Evaluates at once whatever is submitted, so that nothing else of ours runs while a latency is measured.
+
+    Args:
+        evaluator: left open.
+    """
+
+    workers = 1
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
+
+    def submit(self, policy: Policy, artifact: Path, rivals: Front) -> Future[Candidate]:
+        """As :meth:`Executor.submit`; the future is done when it is returned.
+
+        Raises:
+            KeyboardInterrupt: as whatever else ends the process; errors of the evaluator are the future's.
+        """
+        future: Future[Candidate] = Future()
+        try:
+            future.set_result(self._evaluator.evaluate(policy, artifact, rivals))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    def close(self) -> None:
+        """There is nothing under way."""
