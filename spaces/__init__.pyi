@@ -1,11 +1,11 @@
 from .errors import ConfigError, Infeasible, ParefrontError, TaskError, TraceError, is_of_the_host
 from .knob import Choice, Knob
 from .masking import MASK, masked, masked_command, masked_text
+from .network.cut import cut
 from .network.emission import Builder, Emittable, layer_node
 from .network.emit import Artifact, emit
 from .network.flow import labels_of, op_of
 from .network.graph import ChannelGroup, Exclusion, Layer, ModelGraph, Node, Slice, Window
-from .network.groups import cut
 from .network.hooks import watching
 from .network.joined import join_layers, reads_as, slices_left
 from .network.layers import (

@@ -13,8 +13,8 @@ from torch import fx
 
 from ...spaces.errors import Infeasible
 from ...spaces.knob import Choice, Knob
+from ...spaces.network.cut import cut
 from ...spaces.network.graph import ChannelGroup, ModelGraph
-from ...spaces.network.groups import cut
 from ...spaces.network.joined import slices_left
 from ..base import CompressorOptions, RoundTo, Stage, one_of, step_of
 from ..repaired import CompensatedOptions, Repaired

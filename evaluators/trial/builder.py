@@ -81,7 +81,7 @@ class Builder:
         on_phase("tracing the model and proving its channel groups")
         inputs, labels = split_inputs(task.calibration, CALIBRATION_LIMIT, seed)  # type: ignore[arg-type]
         calibration = torch.from_numpy(inputs).float()
-        self.traced = trace(task.model, _pair(calibration), prove)
+        self.traced = trace(task.model, _pair(calibration), prove, on_phase)
         self.space: SearchSpace = space_of(self.compressors, self.traced.graph)
         if not len(self.space):
             reasons = "; ".join(f"{e.name}: {e.reason}" for e in self.traced.graph.excluded[:3])

@@ -1,37 +1,38 @@
-"""Coupled channels → slice plans, each proved: pruned alone at its largest ratio, run and emitted."""
+"""Coupled channels → slice plans, each proved before it counts."""
 
 from __future__ import annotations
 
 import contextlib
-import copy
 import io
 import warnings
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
-import torch
 import torch_pruning as tp
 from torch import Tensor, fx, nn
 
 from ..errors import is_of_the_host
-from .coupling import MOVING, Ends, end_behind, mover_before, mover_behind, traceable
-from .flow import labels_of, op_of
+from .coupling import Ends, end_behind, mover_before, traceable
+from .cut import layer_channels
+from .flow import labels_of
 from .graph import ChannelGroup, Exclusion, ModelGraph, Slice
-from .layers import WEIGHTED, is_grouped, keep_inputs, keep_outputs
-from .ops import Op
-
-Proof = Callable[[fx.GraphModule, Tensor], None]
-"""Shows that a pruned network can be emitted and run; raises where it cannot."""
+from .layers import WEIGHTED, is_grouped
+from .proofs import Proof, Proofs
 
 
 def find_groups(
-    net: fx.GraphModule, graph: ModelGraph, example: Tensor, prove: Proof | None = None
+    net: fx.GraphModule,
+    graph: ModelGraph,
+    example: Tensor,
+    prove: Proof | None = None,
+    on_phase: Callable[[str], None] = lambda _: None,
 ) -> tuple[tuple[ChannelGroup, ...], tuple[Exclusion, ...]]:
     """The channel groups of a network that hold, in execution order, and the reasons for those that do not.
 
     Coupling is read from torch-pruning's dependency graph (Fang et al. 2023, "DepGraph"). As that graph takes every
-    operation it does not know for element-wise, a group counts only once it is proved.
+    operation it does not know for element-wise, a group counts only once it is proved. ``on_phase`` is told which one
+    is being proved.
     """
     for movers in (False, True):
         followed = traceable(net, labels_of(net), example, movers)
@@ -45,74 +46,39 @@ def find_groups(
         reason = "which of the network's channels go together cannot be traced, so none of them can be pruned"
         return (), tuple(Exclusion(layer.name, reason) for layer in graph.layers)
     names = {module: name for name, module in net.named_modules()}
-    groups: list[ChannelGroup] = []
     excluded: list[Exclusion] = [
         Exclusion(name, "its output channels are the model's outputs") for name in sorted(graph.output_layers)
     ]
     covered = set(graph.output_layers)
+    proofs, problems = Proofs(net, graph, example, prove), dict[str, str]()
+    found: list[ChannelGroup] = []
     for layer in graph.layers:
         if layer.name in covered or layer.kind == "depthwise":
             continue
+        on_phase(f"proving channel groups: {layer.name}, layer {layer.position + 1} of {len(graph.layers)}")
         module = net.get_submodule(layer.name)
         if module not in dependencies.module2node:
             excluded.append(Exclusion(layer.name, "the output does not depend on it by any gradient"))
             continue
         slices = _with_grouped(net, lambda m: _slices(dependencies, m, names), _slices(dependencies, module, names))
-        writers = {s.layer for s in slices if s.side == "out"}
-        covered |= writers
+        covered |= {s.layer for s in slices if s.side == "out"}
         group = ChannelGroup(layer.name, layer_channels(module), _unit(net, slices), slices, layer.position)
-        problem = _refusal(group, graph, followed.ends) or _failure(net, group, graph, example, prove)
-        if problem is None:
-            groups.append(group)
-            continue
-        excluded.append(Exclusion(layer.name, problem))
-        for other in graph.layers:
-            if other.name in writers - {layer.name} and other.name not in graph.output_layers:
-                excluded.append(Exclusion(other.name, f"its channels go with those of {layer.name}: {problem}"))
+        found.append(group)
+        problem = _refusal(group, graph, followed.ends) or proofs.failure(group)
+        if problem is not None:
+            problems[group.name] = problem
+    on_phase("proving that what is left of every channel group can be emitted")
+    problems |= proofs.not_emitted([group for group in found if group.name not in problems])
+    groups = [group for group in found if group.name not in problems]
+    for group in found:
+        if group.name in problems:
+            excluded += _exclusions(group, problems[group.name], graph)
     listed = {exclusion.name for exclusion in excluded}
     for layer in graph.layers:
         if layer.kind == "depthwise" and layer.name not in covered | listed:
             mover = mover_before(layer.name, graph) or "what it reads"
             excluded.append(Exclusion(layer.name, f"its channels come through {mover}, where they cannot be followed"))
     return tuple(groups), tuple(excluded)
-
-
-def cut(net: nn.Module, kept: Iterable[tuple[ChannelGroup, Collection[int]]]) -> None:
-    """Cut every layer of each group down to the channels of the group that are to be kept, in place.
-
-    All groups at once: a layer behind a concatenation reads several, whose channels are counted in the uncut layer.
-    """
-    remains: dict[tuple[str, str], np.ndarray] = {}
-    for group, keep in kept:
-        gone = ~np.isin(np.arange(group.channels), list(keep))
-        for part in group.slices:
-            width = _width(net.get_submodule(part.layer), part.side)
-            left = remains.setdefault((part.layer, part.side), np.ones(width, bool))
-            left[part.locals[gone[part.roots]]] = False
-    for (name, side), left in remains.items():
-        cut_layer(net.get_submodule(name), side, torch.from_numpy(np.flatnonzero(left)))
-
-
-def cut_layer(layer: nn.Module, side: str, keep: Tensor) -> None:
-    """Cut one side of a layer; grouped convolutions lose whole groups, so both of their sides are cut alike."""
-    if is_grouped(layer):
-        assert isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d)
-        if side == "out":
-            keep_outputs(layer, keep)
-        else:
-            per_group = layer.in_channels // layer.groups
-            layer.groups = len(keep) // per_group
-            layer.in_channels = len(keep)
-        return
-    if side == "out":
-        keep_outputs(layer, keep)
-    else:
-        keep_inputs(layer, keep)
-
-
-def layer_channels(layer: nn.Module) -> int:
-    """Output channels of a layer with weights, of a norm too."""
-    return int(layer.get_parameter("weight").shape[0])
 
 
 def _dependency_graph(net: fx.GraphModule, example: Tensor) -> tp.DependencyGraph:
@@ -179,14 +145,6 @@ def _unit(net: nn.Module, slices: Iterable[Slice]) -> int:
     return unit
 
 
-def _width(layer: nn.Module, side: str) -> int:
-    if side == "out":
-        return layer_channels(layer)
-    if is_grouped(layer):
-        return int(layer.in_channels)  # type: ignore[arg-type]
-    return int(layer.get_parameter("weight").shape[1])
-
-
 def _refusal(group: ChannelGroup, graph: ModelGraph, ends: Ends) -> str | None:
     """Why a group cannot be pruned whatever its weights, or None."""
     outputs = sorted({s.layer for s in group.writers} & graph.output_layers)
@@ -202,77 +160,8 @@ def _refusal(group: ChannelGroup, graph: ModelGraph, ends: Ends) -> str | None:
     return None
 
 
-def _failure(
-    net: fx.GraphModule, group: ChannelGroup, graph: ModelGraph, example: Tensor, prove: Proof | None
-) -> str | None:
-    """Prune the group alone, run it and have it emitted; what went wrong, as a sentence, or None.
-
-    A scattered quarter of the channels is kept. The pruned network must compute what the whole network computes once
-    the readers ignore the removed channels; a wrong channel map that happens to fit in shape is found out by that.
-    """
-    units = group.channels // group.unit
-    chosen = np.random.default_rng(0).choice(units, max(1, units // 4), replace=False)
-    keep = [unit * group.unit + i for unit in sorted(chosen.tolist()) for i in range(group.unit)]
-    mover = mover_behind(group, graph)
-    elsewhere = f"its channels are not the same channels everywhere: {mover or 'an operator'} lies between"
-    if any(part.locals.max(initial=-1) >= _width(net.get_submodule(part.layer), part.side) for part in group.slices):
-        return elsewhere
-    pruned, masked = copy.deepcopy(net), copy.deepcopy(net)
-    cut(pruned, [(group, keep)])
-    _mask(masked, group, keep)
-    run = _Located(pruned)
-    try:
-        with torch.no_grad():
-            expected, got = masked(example), run.run(example)
-        if got.shape != expected.shape:
-            return f"pruned alone, it changes the output's shape from {tuple(expected.shape)} to {tuple(got.shape)}"
-        if not torch.isfinite(got).all():
-            return "pruned alone, it gives non-finite outputs"
-        mixed = any(isinstance(net.get_submodule(s.layer), nn.LayerNorm) for s in group.slices)
-        gap = float((got - expected).abs().max()) / (float(expected.abs().max()) or 1.0)
-        if not mixed and gap > 1e-3:
-            return elsewhere
-    except Exception as error:
-        if is_of_the_host(error):
-            raise
-        return _stuck(pruned, run.at)
-    try:
-        if prove is not None:
-            prove(pruned, example)
-    except Exception as error:
-        if is_of_the_host(error):
-            raise
-        return (
-            f"pruned alone, it gives no ONNX file that computes the same{f' ({mover} lies behind it)' if mover else ''}"
-        )
-    return None
-
-
-class _Located(fx.Interpreter):
-    """Runs a network and knows at which node it is."""
-
-    at: fx.Node
-
-    def run_node(self, n: fx.Node) -> object:
-        self.at = n
-        return super().run_node(n)
-
-
-def _stuck(net: fx.GraphModule, node: fx.Node) -> str:
-    """Why a network with fewer channels cannot be run beyond a node."""
-    where = f"{op_of(net, node)} {labels_of(net)[node]!r}"
-    if op_of(net, node) in MOVING:
-        return f"its channels pass through {where}, which fixes their number"
-    if isinstance(module := net.get_submodule(str(node.target)), Op) and module.constants:
-        return f"its channels pass through {where}, which holds a number for each of them"
-    return f"its channels pass through {where}, which does not follow when they are pruned"
-
-
-def _mask(net: fx.GraphModule, group: ChannelGroup, keep: Collection[int]) -> None:
-    """Make every dense reader of the group ignore all channels but ``keep``."""
-    kept = np.isin(np.arange(group.channels), list(keep))
-    for part in group.readers:
-        layer = net.get_submodule(part.layer)
-        if not is_grouped(layer):
-            gone = torch.from_numpy(part.locals[~kept[part.roots]])
-            layer.get_parameter("weight").data[:, gone] = 0
+def _exclusions(group: ChannelGroup, problem: str, graph: ModelGraph) -> list[Exclusion]:
+    """The layer that a group is named after, and the others that write its channels."""
+    others = {part.layer for part in group.writers} - {group.name} - graph.output_layers
+    coupled = f"its channels go with those of {group.name}: {problem}"
+    return [Exclusion(group.name, problem), *(Exclusion(x.name, coupled) for x in graph.layers if x.name in others)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,9 +17,10 @@ from .account import account
 from .export import export
 from .flow import labels_of, op_of
 from .graph import Layer, ModelGraph, Node, Window
-from .groups import Proof, find_groups
+from .groups import find_groups
 from .layers import WEIGHTED, conv_attributes
 from .ops import Op
+from .proofs import Proof
 from .rebuild import rebuild
 from .wrappers import evaluating
 
@@ -49,15 +51,22 @@ class Traced:
         return {node.name: str(node.target) for node in self.net.graph.nodes if node.op == "call_module"}
 
 
-def trace(model: nn.Module, example: Tensor, prove: Proof | None = None) -> Traced:
+def trace(
+    model: nn.Module,
+    example: Tensor,
+    prove: Proof | None = None,
+    on_phase: Callable[[str], None] = lambda _: None,
+) -> Traced:
     """Trace ``model`` on ``example`` (float32, shape ``(batch >= 2, …)``).
 
     Args:
-        prove: called with each pruned network to show that it can be emitted; raises where it cannot.
+        prove: called with pruned networks to show that they can be emitted; raises where they cannot.
+        on_phase: told what goes on, which takes a minute for networks of hundreds of layers.
 
     Raises:
         TraceError: where the model cannot be exported, or the rebuilt network differs from it.
     """
+    on_phase("exporting the model")
     with evaluating(model) as plain:
         batches = [example, *(_batch_of(size, example) for size in OTHER_BATCHES)]
         outputs = [_output(plain, batch) for batch in batches]
@@ -69,7 +78,7 @@ def trace(model: nn.Module, example: Tensor, prove: Proof | None = None) -> Trac
         _check_parity(expected, actual)
     net.meta[OUTPUT_SHAPE] = tuple(actual.shape[1:])
     graph = describe(net, example)
-    groups, excluded = find_groups(net, graph, example[:2], prove)
+    groups, excluded = find_groups(net, graph, example[:2], prove, on_phase)
     layers, others = account(exported.owners, graph)
     return Traced(net, replace(graph, layers=layers, groups=groups, excluded=(*excluded, *others)), example)
 

@@ -12,8 +12,9 @@ import torch_pruning as tp
 from torch import Tensor, fx, nn
 
 from parefront.evaluators.quality.parity import prove
+from parefront.spaces.network.cut import cut, layer_channels
 from parefront.spaces.network.graph import ChannelGroup, ModelGraph
-from parefront.spaces.network.groups import cut, find_groups, layer_channels
+from parefront.spaces.network.groups import find_groups
 from parefront.spaces.network.layers import is_grouped
 from parefront.spaces.network.trace import describe
 from parefront.testing.networks import NETWORKS
