@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from parefront.search.controller import search
 from parefront.search.executors.local import LocalExecutor
 from parefront.search.runs.events import Event, Finished
 from parefront.search.runs.run import Run
+from parefront.spaces.errors import Infeasible
 from parefront.spaces.policy import Policy
 
 from .synthetic import SyntheticEvaluator
@@ -21,31 +21,45 @@ from .synthetic import SyntheticEvaluator
 SAMPLERS = ["auto", "random", "nsga2", "tpe", "uniform", "amc"]
 
 
+class Deferred(Future[Candidate]):
+    """A future whose pool works once the first result is asked for."""
+
+    def __init__(self, pool: Pool) -> None:
+        super().__init__()
+        self._pool = pool
+
+    def result(self, timeout: float | None = None) -> Candidate:
+        self._pool.work()
+        self._pool.taken += 1
+        return super().result(timeout)
+
+
 class Pool:
-    """Several threads, which finish in an order of their own: the later of two that are under way comes first."""
+    """Several workers that finish in an order of their own: of those under way, the last that was submitted first."""
 
     def __init__(self, evaluator: SyntheticEvaluator, workers: int) -> None:
         self.workers, self._evaluator = workers, evaluator
-        self._pool, self._lock = ThreadPoolExecutor(workers), threading.Lock()
+        self._waiting: list[tuple[Deferred, Policy, Path, Front]] = []
         self.submitted: list[Policy] = []
-        self.most = self._under_way = 0
-        self._newer = threading.Condition()
+        self.most = self.taken = 0
 
     def submit(self, policy: Policy, artifact: Path, rivals: Front) -> Future[Candidate]:
         self.submitted.append(policy)
-        self._under_way += 1
-        self.most = max(self.most, self._under_way)
-        return self._pool.submit(self._evaluate, policy, artifact, rivals, len(self.submitted))
+        self.most = max(self.most, len(self.submitted) - self.taken)
+        future = Deferred(self)
+        self._waiting.append((future, policy, artifact, rivals))
+        return future
 
-    def _evaluate(self, policy: Policy, artifact: Path, rivals: Front, number: int) -> Candidate:
-        with self._newer:
-            self._newer.wait_for(lambda: len(self.submitted) > number, timeout=0.02)
-        with self._lock:
-            self._under_way -= 1
-            return self._evaluator.evaluate(policy, artifact, rivals)
+    def work(self) -> None:
+        while self._waiting:
+            future, policy, artifact, rivals = self._waiting.pop()
+            try:
+                future.set_result(self._evaluator.evaluate(policy, artifact, rivals))
+            except Infeasible as error:
+                future.set_exception(error)
 
     def close(self) -> None:
-        self._pool.shutdown(cancel_futures=True)
+        self._waiting.clear()
 
 
 def run_in(folder: Path, sampler: str, trials: int) -> Run:
