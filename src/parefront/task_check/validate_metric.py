@@ -68,8 +68,9 @@ def _batches(task: Task, split: Dataset, count: int) -> Iterator[tuple[Tensor, T
     for start in range(0, count, BATCH):
         part: Subset[Any] = Subset(split, range(start, min(count, start + BATCH)))  # type: ignore[arg-type]
         inputs, targets = split_inputs(part)
-        with torch.no_grad():
-            yield task.model(torch.from_numpy(inputs)), torch.from_numpy(targets)
+        with torch.no_grad():  # which must not last while the caller works with what is yielded, or gives up
+            outputs = task.model(torch.from_numpy(inputs))
+        yield outputs, torch.from_numpy(targets)
 
 
 def _number(value: Any, where: str) -> float:
