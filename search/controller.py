@@ -239,13 +239,14 @@ class _Session:
         trial = study.ask()
         policy = self.evaluator.space.suggest(trial)
         started += ahead.seconds - probed  # the first to ask waits for the probes, which are counted by themselves
-        if policy.digest not in {*self.records, *under_way} and trial.number in self.numbers:
+        is_new = policy.digest not in self.records and policy.digest not in under_way
+        if is_new and trial.number in self.numbers:
             for note in study.skip(trial):
                 self._note(note)
             return None
         study.claim(trial, policy)
         seconds, result = time.perf_counter() - started, None
-        if policy.digest not in {*self.records, *under_way}:
+        if is_new:
             self.kept.add(policy.digest)
             result = self.executor.submit(policy, self.run.artifact(policy.digest), self._front(baseline))
         return _Asked(trial, policy, started, seconds, result)

@@ -21,7 +21,7 @@ def finalise(run: Run, evaluator: Evaluator, front: Front, emit: OnEvent, raise_
     """Measure the uncompressed model and every member again, write ``front.json`` and ``front.csv``.
 
     What is on the front by chance, being measured too well, shows here. All are timed once, then all once more: what
-    two readings of the same file differ by is in the intervals (:mod:`.twice`). Members are judged by the
+    two readings of the same file differ by is in the intervals (:mod:`.runs.final_readings`). Members are judged by the
     objectives as measured again, on the search split; test accuracy is reported, and chooses nothing. Each is written
     as it comes, and what an earlier session has measured is kept.
 

@@ -115,7 +115,6 @@ class TaskEvaluator:
     @property
     def environment(self) -> Mapping[str, Any]:
         packages = ("parefront", "torch", "onnxruntime", "onnx", "onnx-ir", "optuna", "torch-pruning", "numpy")
-
         named = {name: profile.to_json() for name, profile in self._profiles.items() if name}
         return {
             "metric": self.scorer.quality.to_json(),

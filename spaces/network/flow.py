@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from typing import Any
 
 from torch import fx, nn
 
@@ -41,3 +42,13 @@ def labels_of(net: fx.GraphModule) -> dict[fx.Node, str]:
         labels[node] = node.name if target in seen else target
         seen.add(labels[node])
     return labels
+
+
+class Located(fx.Interpreter):
+    """Runs a network and remembers the node that it is at."""
+
+    at: fx.Node
+
+    def run_node(self, n: fx.Node) -> Any:
+        self.at = n
+        return super().run_node(n)

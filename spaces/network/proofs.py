@@ -14,7 +14,7 @@ from torch import Tensor, fx, nn
 from ..errors import is_of_the_host
 from .coupling import MOVING, mover_behind
 from .cut import cut, layer_width
-from .flow import labels_of, op_of
+from .flow import Located, labels_of, op_of
 from .graph import ChannelGroup, ModelGraph
 from .layers import is_grouped
 from .ops import Op
@@ -109,7 +109,7 @@ class Proofs:
         """As :meth:`failure`, by the outputs; ``elsewhere`` is what to say where they differ, None not to compare."""
         pruned = duplicate(self._net)
         cut(pruned, [(group, _kept(group))])
-        run = _Located(pruned)
+        run = Located(pruned)
         try:
             with torch.no_grad(), _ignoring(self._net, group, _kept(group)):
                 expected, got = self._net(self._example), run.run(self._example)
@@ -196,16 +196,6 @@ class _Copies(nn.Module):
 
     def get_submodule(self, target: str) -> nn.Module:
         return self.modules_by_name[target]
-
-
-class _Located(fx.Interpreter):
-    """Runs a network and knows at which node it is."""
-
-    at: fx.Node
-
-    def run_node(self, n: fx.Node) -> object:
-        self.at = n
-        return super().run_node(n)
 
 
 def _kept(group: ChannelGroup) -> list[int]:

@@ -15,7 +15,7 @@ from ..errors import TraceError
 from ..messages import first_line, one_line
 from .account import account
 from .export import export
-from .flow import labels_of, op_of
+from .flow import Located, labels_of, op_of
 from .graph import Layer, ModelGraph, Node, Window
 from .groups import find_groups
 from .layers import WEIGHTED, conv_attributes
@@ -185,21 +185,11 @@ def _batch_of(size: int, example: Tensor) -> Tensor:
     return example[torch.arange(size) % len(example)]
 
 
-class _Located(fx.Interpreter):
-    """Runs a network and remembers the step that it is at."""
-
-    at: fx.Node
-
-    def run_node(self, n: fx.Node) -> Any:
-        self.at = n
-        return super().run_node(n)
-
-
 def _run(net: fx.GraphModule, batch: Tensor) -> Any:
     try:
         return net(batch)
     except Exception as error:
-        located = _Located(net)
+        located = Located(net)
         with contextlib.suppress(Exception):
             located.run(batch)
         raise TraceError(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .config.load import load_task
 from .config.schema import Config
@@ -28,9 +28,6 @@ from .spaces.errors import ConfigError, TaskError
 from .spaces.task import Task
 from .task_check.validate import check_task
 from .units import plural
-
-if TYPE_CHECKING:
-    pass
 
 OnPhase = Callable[[str], None]
 
