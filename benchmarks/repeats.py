@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from parefront.cli.measure import PROTOCOL
-from parefront.config.schema import DeviceConfig
+from parefront.config.models import DeviceConfig
 from parefront.evaluators.device.device import Device
 from parefront.evaluators.device.latency import measure
 from parefront.evaluators.results.measurement import Measurement

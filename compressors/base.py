@@ -6,10 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 from torch import fx
 
 from ..spaces.errors import Infeasible
@@ -52,15 +54,25 @@ class CompressorOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def one_of(known: Collection[str]) -> AfterValidator:
+def one_of(known: Collection[str]) -> _OneOf:
     """For options that name an entry of a table: refuses every other name, and lists those that there are."""
+    return _OneOf(known)
 
-    def check(value: str) -> str:
-        if value not in known:
-            raise ValueError(f"expected {', '.join(known)}")
+
+@dataclass(frozen=True, eq=False)
+class _OneOf:
+    known: Collection[str]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(schema), "enum": list(self.known)}
+
+    def _check(self, value: str) -> str:
+        if value not in self.known:
+            raise ValueError(f"expected {', '.join(self.known)}")
         return value
-
-    return AfterValidator(check)
 
 
 def _positive(value: int | str) -> int | str:

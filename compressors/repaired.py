@@ -9,7 +9,11 @@ from .repair.compensate import METHODS
 
 
 class CompensatedOptions(CompressorOptions):
-    """Options of a method that changes structure: how what lies behind is repaired."""
+    """Options of a method that changes structure: how what lies behind is repaired.
+
+    Attributes:
+        compensate: how the layers that read a change are repaired on calibration data.
+    """
 
     compensate: Annotated[str, one_of(METHODS)] = "least_squares"
 

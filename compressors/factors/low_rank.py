@@ -26,7 +26,12 @@ FULL = 1.0
 
 
 class LowRankOptions(CompensatedOptions):
-    """Options of ``low_rank``."""
+    """Options of ``low_rank``.
+
+    Attributes:
+        schemes: factorisations to choose from, for each layer.
+        ranks: fractions of what ``by`` says to keep; 1 leaves a layer as it is.
+    """
 
     schemes: tuple[Annotated[str, one_of(SCHEMES)], ...] = ("svd",)
     ranks: tuple[float, ...] = (1.0, 0.75, 0.5, 0.375, 0.25, 0.125)

@@ -24,7 +24,11 @@ DENSE, DEPTHWISE, GROUPED = "dense", "depthwise", "grouped_"
 
 
 class SeparableOptions(CompensatedOptions):
-    """Options of ``separable``."""
+    """Options of ``separable``.
+
+    Attributes:
+        ways: what may take a dense convolution's place: ``depthwise``, or ``grouped_N`` for N groups.
+    """
 
     ways: tuple[str, ...] = (f"{GROUPED}2", f"{GROUPED}4", DEPTHWISE)
 

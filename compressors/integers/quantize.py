@@ -35,7 +35,13 @@ BIAS_LIMIT = 2**30
 
 
 class QuantizeOptions(CompressorOptions):
-    """Options of ``quantize``."""
+    """Options of ``quantize``.
+
+    Attributes:
+        bits: of the weights: 32 (float), 8, 4, 2, 1, or ``w8``, ``w4``, ``w2``, ``w1``: of the weights only.
+        ranges: how the range of activations is taken from those of the calibration images.
+        bias_correction: whether biases take out the mean error that rounding the weights makes.
+    """
 
     bits: tuple[int | str, ...] = (FLOAT, 8)
     granularity: Literal["channel", "tensor"] = Field(

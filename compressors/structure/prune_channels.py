@@ -23,7 +23,13 @@ from .criteria import CRITERIA, importance, most_important
 
 
 class PruneOptions(CompensatedOptions):
-    """Options of ``prune_channels``."""
+    """Options of ``prune_channels``.
+
+    Attributes:
+        criterion: which channels of a group are the least important.
+        ratios: fractions of a group's channels to remove; 0 is always among them.
+        seed: of the criteria that draw at random.
+    """
 
     criterion: Annotated[str, one_of(CRITERIA)] = "l1"
     ratios: tuple[float, ...] = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75)

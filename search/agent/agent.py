@@ -38,7 +38,7 @@ class AmcOptions:
     """Options of ``amc``.
 
     Attributes:
-        reward: a name in ``REWARDS``.
+        reward: what an episode is worth: ``error_log_cost`` or another name in ``REWARDS``.
         warmup: number of complete trials with random actions at the start; by default an eighth of all, between 10
             and 100.
         sigma: of the normal distribution, truncated to [0, 1], that actions are drawn from after the warm-up.

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .config.load import load_task
-from .config.schema import Config, parse_config
+from .config.models import Config
+from .config.schema import parse_config
 from .evaluators.results.quality import quality_metric
 from .search.runs.reused_run import ReusedRun
 from .search.runs.run import Run

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .config.load import load_task
-from .config.schema import Config
+from .config.models import Config
 from .evaluator_spec import AnyEvaluator, make_evaluator, search_settings
 from .evaluators.device.device import Device, DeviceOptions
 from .evaluators.device.errors import DeviceError

@@ -65,7 +65,7 @@ def _print_version(wanted: bool) -> None:
 
 
 @app.callback()
-def options(
+def before_command(
     context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
@@ -215,6 +215,28 @@ def unpack(
         from .pack import unpack_model
 
     unpack_model(packed, output)
+
+
+@app.command(short_help="Show every key of the config, with its meaning.")
+def options(
+    sections: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SECTION …]",
+            help="config, device, latency, search, the name of a compressor or of a sampler; by default all.",
+            show_default=False,
+        ),
+    ] = None,
+    json: Json = False,
+    json_schema: Annotated[
+        bool, typer.Option("--json-schema", help="Print the JSON Schema of the config, or of one section.")
+    ] = False,
+) -> None:
+    """Show the keys that a config may hold, with type, default and meaning; those of installed plug-ins, too."""
+    with _starting():
+        from .options import show_options
+
+    show_options(tuple(sections or ()), json, json_schema)
 
 
 @app.command(short_help="Show what this machine has.")

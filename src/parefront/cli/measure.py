@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..config.schema import DeviceConfig, parse_device
+from ..config.models import DeviceConfig
+from ..config.schema import parse_device
 from ..config.yaml_mapping import read_setting, read_yaml_mapping
 from ..evaluators.device.device import Device
 from ..evaluators.device.errors import RequestRefused

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from parefront.config.schema import Config, load_config, parse_config, parse_device
+from parefront.config.models import Config
+from parefront.config.schema import load_config, parse_config, parse_device
 from parefront.spaces.errors import ConfigError
 
 

@@ -1,0 +1,186 @@
+"""What a config may say: its sections with their keys, types and defaults, each key's meaning in the docstrings."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from ..evaluators.device.device import DeviceOptions
+from ..evaluators.device.latency import LatencyProtocol
+from ..spaces.errors import ConfigError
+
+DEFAULT_COMPRESSORS = ("prune_channels", "drop_blocks", "quantize")
+PROTOCOL = LatencyProtocol()
+
+
+def _listed(value: Any) -> Any:
+    """One budget without its list."""
+    return [value] if isinstance(value, str) else value
+
+
+def _split(value: Any) -> Any:
+    """A command as one string."""
+    return shlex.split(value) if isinstance(value, str) else value
+
+
+def _with_options(value: Any) -> Any:
+    """A compressor with nothing behind it: its defaults."""
+    return {k: {} if v is None else v for k, v in value.items()} if isinstance(value, dict) else value
+
+
+Positive = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+DeviceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+_TEXT_OR_TEXTS = WithJsonSchema({"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]})
+Texts = Annotated[list[str], BeforeValidator(_listed), _TEXT_OR_TEXTS]
+Command = Annotated[list[str], BeforeValidator(_split), _TEXT_OR_TEXTS]
+Compressors = Annotated[dict[str, dict[str, Any]], BeforeValidator(_with_options)]
+
+
+class Section(BaseModel):
+    """A part of the config; unknown keys and values of another type are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DeviceConfig(Section):
+    """Where latency is measured; see :class:`parefront.evaluators.device.device.DeviceOptions`.
+
+    Attributes:
+        command: prefix that starts a program on the device, e.g. ``[ssh, pi@raspberry]``; empty for this machine.
+        threads: intra-op threads of the runtime.
+        spinning: whether idle threads burn CPU while they wait for work.
+        providers: execution providers of ONNX Runtime, tried in their order; the first has to start.
+        provider_options: ONNX Runtime's own options, by provider.
+        python: interpreter on the device that has numpy and onnxruntime; by default this one, elsewhere ``python3``.
+        optimisation: level of graph optimisation: ``disable_all``, ``enable_basic``, ``enable_extended``,
+            ``enable_layout`` or ``enable_all``.
+        core: CPU core that the worker is pinned to (one thread, Linux only); by default the system decides.
+        quote: whether the command hands its arguments to a shell; by default it does where it is ssh, adb or the like.
+        deadline_seconds: after which a silent device counts as out of reach.
+    """
+
+    command: Command = []
+    threads: Positive = 1
+    spinning: bool = False
+    providers: list[str] = ["CPUExecutionProvider"]
+    provider_options: dict[str, dict[str, Any]] = {}
+    python: str | None = None
+    optimisation: str = "enable_all"
+    core: Natural | None = None
+    quote: bool | None = None
+    deadline_seconds: PositiveFloat = 120.0
+
+    def options(self) -> DeviceOptions:
+        """The same, for the evaluators.
+
+        Raises:
+            ConfigError: where the values do not fit together.
+        """
+        values = self.model_dump() | {"command": tuple(self.command), "providers": tuple(self.providers)}
+        try:
+            return DeviceOptions(**values)
+        except ValueError as error:
+            raise ConfigError(f"device: {error}") from None
+
+
+class LatencyConfig(Section):
+    """How long latency is measured; see :class:`parefront.evaluators.device.latency.LatencyProtocol`.
+
+    Attributes:
+        min_samples: runs of each model that a reading has at least.
+        min_seconds: that a reading takes at least.
+        max_seconds: after which it ends however wide the interval is; by default 1, or twice ``min_seconds``.
+        half_width: of the 95 % interval of the ratio, relative, at which a reading may end.
+        warmup_seconds: up to which the models run before they are timed.
+        batch: inputs in one run; by default 1.
+    """
+
+    min_samples: Positive = PROTOCOL.min_samples
+    min_seconds: PositiveFloat = PROTOCOL.min_seconds
+    max_seconds: PositiveFloat | None = None
+    half_width: PositiveFloat = PROTOCOL.half_width
+    warmup_seconds: Annotated[float, Field(ge=0)] = PROTOCOL.warmup_seconds
+    batch: Positive | None = None
+
+    def protocol(self) -> LatencyProtocol:
+        """The same, for the evaluators; without ``max_seconds`` it is the default, or twice ``min_seconds``.
+
+        Raises:
+            ConfigError: where the values do not fit together.
+        """
+        longest = self.max_seconds or max(PROTOCOL.max_seconds, 2 * self.min_seconds)
+        try:
+            return LatencyProtocol(**self.model_dump() | {"max_seconds": longest, "batch": self.batch or 1})
+        except ValueError as error:
+            raise ConfigError(f"latency: {error}") from None
+
+
+class SearchConfig(Section):
+    """Which candidates to try, and how many.
+
+    Attributes:
+        sampler: a name that ``parefront doctor`` lists, or ``package.module:Class`` of an Optuna sampler.
+        sampler_options: of the sampler, e.g. ``{reward: error_log_cost}`` for ``amc``; arguments of an Optuna sampler.
+        trials: different policies to evaluate, infeasible and failed ones included.
+        seed: of all that is drawn at random.
+        images: at most this many of the search split score a candidate; by default all.
+        racing: whether a candidate is measured only until it is clear that another one dominates it.
+        storage: URL of an Optuna storage; by default ``study.db`` in the run's folder.
+        keep_artifacts: the ONNX files of the ``"front"``, of ``"all"`` candidates, or, by default, the front's and as
+            many of the others as fit in 1 GB.
+        warm_start: name or path of a run of the same model, whose probes are taken over.
+        reuse_scores: name or path of a run of the same model on another device, whose artefacts (built again where
+            they were not kept) and accuracies are taken over, since those do not depend on the device.
+    """
+
+    sampler: str = "auto"
+    sampler_options: dict[str, Any] = {}
+    trials: Positive = 150
+    seed: Natural = 0
+    images: Positive | None = None
+    racing: bool = True
+    storage: str | None = None
+    keep_artifacts: Literal["auto", "front", "all"] = "auto"
+    warm_start: str | None = None
+    reuse_scores: str | None = None
+
+
+class Config(Section):
+    """The whole config.
+
+    Attributes:
+        task: ``file.py:callable`` (the file relative to the config) or ``package.module:callable``.
+        objectives: two or more metrics; ``accuracy`` and ``quality`` mean the task's own, whatever it is called.
+        budget: constraints such as ``"latency <= 0.5x"``.
+        compress: options by compressor name; each compressor checks its own.
+        device: where latency is measured.
+        devices: or several such, by name; then ``latency@name`` is the latency on one of them, and ``latency`` that
+            on the first, which candidates are built for.
+        latency: for how long.
+        search: which candidates to try, and how many.
+    """
+
+    task: str
+    objectives: list[str] = ["accuracy", "latency"]
+    budget: Texts = []
+    compress: Compressors = {name: {} for name in DEFAULT_COMPRESSORS}
+    device: DeviceConfig = DeviceConfig()
+    devices: dict[DeviceName, DeviceConfig] = {}
+    latency: LatencyConfig = LatencyConfig()
+    search: SearchConfig = SearchConfig()
+
+    def places(self) -> dict[str, DeviceOptions]:
+        """The devices by name; the only one of a config that names none is called ``""``.
+
+        Raises:
+            ConfigError: where values do not fit together.
+        """
+        return {name: device.options() for name, device in self.devices.items()} or {"": self.device.options()}
+
+    def resolved(self) -> dict[str, Any]:
+        """Every setting, defaults included, as plain values for YAML."""
+        return self.model_dump(mode="json")
