@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 import traceback
 from collections import deque
@@ -29,9 +28,9 @@ from .probe_phase import Lookahead
 from .registry import make_sampler
 from .runs.baseline import check_baseline
 from .runs.events import Done, Event, Finished, Noted, OnEvent, Started
+from .runs.kept_artifacts import KeptArtifacts
 from .runs.record import Outcome, TrialRecord
 from .runs.run import Run, quality_in
-from .runs.settings import KEPT_BYTES
 from .runs.study import RunStudy
 from .samplers.context import SamplerContext
 
@@ -128,17 +127,15 @@ class _Session:
     emit: OnEvent
     raise_errors: bool
     records: dict[str, TrialRecord] = field(init=False)
-    kept: set[str] = field(init=False)
+    numbers: set[int] = field(init=False)
+    kept: KeptArtifacts = field(init=False)
+    front: Front = field(init=False)
     failed_in_a_row: int | None = 0
 
     def __post_init__(self) -> None:
         self.records = {record.policy.digest: record for record in self.run.trials}
-        self.kept = {path.stem for path in (self.run.path / "artifacts").glob("*.onnx")}
-
-    @property
-    def numbers(self) -> set[int]:
-        """Of the trials that have a record."""
-        return {record.number for record in self.records.values()}
+        self.numbers = {record.number for record in self.records.values()}
+        self.kept = KeptArtifacts(self.run, self.records)
 
     @property
     def done(self) -> int:
@@ -147,6 +144,7 @@ class _Session:
     def search(self) -> Front:
         baseline = self._baseline()
         settings = self.run.settings
+        self.front = self._front(baseline)
         ahead = Lookahead(self.run, self.evaluator, baseline, self.emit)
         context = SamplerContext(
             settings.seed,
@@ -162,20 +160,20 @@ class _Session:
         )
         sampler = make_sampler(settings.sampler, context)
         self.run.log(f"search: {self.done} of {settings.trials} trials done, sampler {settings.sampler}")
-        self.emit(Started(self.run.path, self.done, settings.trials, baseline, self._front(baseline)))
+        self.emit(Started(self.run.path, self.done, settings.trials, baseline, self.front))
         study = RunStudy(settings.objectives, settings.budgets, baseline, sampler)
         for note in study.keep_in(self.run.path, settings.storage, self.records):
             self._note(note)
         try:
-            message = self._evaluate_all(study, baseline, ahead)
+            message = self._evaluate_all(study, ahead)
         finally:
             study.close()
         if message:
             self.run.log(f"ended early: {message}")
         if not any(record.candidate for record in self.records.values()):
             raise EveryTrialFailed(self._why_all_failed())
-        front = finalise(self.run, self.evaluator, self._front(baseline), self.emit, self.raise_errors)
-        self._prune(front)
+        front = finalise(self.run, self.evaluator, self.front, self.emit, self.raise_errors)
+        self.kept.prune({candidate.policy.digest for candidate in front})
         self.emit(Done(self.run.path, front, message))
         return front
 
@@ -214,7 +212,7 @@ class _Session:
         self.run.log(message)
         self.emit(Noted(message))
 
-    def _evaluate_all(self, study: RunStudy, baseline: Candidate, ahead: Lookahead) -> str:
+    def _evaluate_all(self, study: RunStudy, ahead: Lookahead) -> str:
         """Ask for policies and tell how they fared, until there are enough trials; why it ended early, or nothing."""
         waiting: deque[_Asked] = deque()
         message = ""
@@ -223,17 +221,17 @@ class _Session:
             room = min(self.executor.workers, self.run.settings.trials - self.done) - under_way
             if room > 0 and not message:
                 try:
-                    asked = self._ask(study, baseline, ahead, {asked.policy.digest for asked in waiting})
+                    asked = self._ask(study, ahead, {asked.policy.digest for asked in waiting})
                 except SpaceExhausted as end:
                     message = str(end)
                     continue
                 waiting.extend([asked] if asked is not None else [])
                 if asked is None or (asked.result is not None and room > 1):
                     continue
-            self._take(study, baseline, waiting.popleft())
+            self._take(study, waiting.popleft())
         return message
 
-    def _ask(self, study: RunStudy, baseline: Candidate, ahead: Lookahead, under_way: Collection[str]) -> _Asked | None:
+    def _ask(self, study: RunStudy, ahead: Lookahead, under_way: Collection[str]) -> _Asked | None:
         """Ask for a policy, and let it be evaluated unless it has been, or is being; None where the number is taken."""
         started, probed = time.perf_counter(), ahead.seconds
         trial = study.ask()
@@ -247,11 +245,10 @@ class _Session:
         study.claim(trial, policy)
         seconds, result = time.perf_counter() - started, None
         if is_new:
-            self.kept.add(policy.digest)
-            result = self.executor.submit(policy, self.run.artifact(policy.digest), self._front(baseline))
+            result = self.executor.submit(policy, self.run.artifact(policy.digest), self.front)
         return _Asked(trial, policy, started, seconds, result)
 
-    def _take(self, study: RunStudy, baseline: Candidate, asked: _Asked) -> None:
+    def _take(self, study: RunStudy, asked: _Asked) -> None:
         """Wait for an evaluation, record it and tell it."""
         if asked.result is None:
             self._tell(study, asked.trial, asked.policy, self.records[asked.policy.digest])
@@ -260,13 +257,16 @@ class _Session:
         self.run.reopen()
         self.run.write_record(record)
         self.records[asked.policy.digest] = record
+        self.numbers.add(record.number)
         self._tell(study, asked.trial, asked.policy, record)
-        front = self._front(baseline)
-        self._prune(front)
+        if record.candidate is not None:
+            self.front = self.front.adding(record.candidate)
+        self.kept.add(asked.policy.digest)
+        self.kept.prune({candidate.policy.digest for candidate in self.front})
         best = None
         with suppress(NoCandidate):
-            best = front.select()
-        self.emit(Finished(record, self.done, self.run.settings.trials, front, best))
+            best = self.front.select()
+        self.emit(Finished(record, self.done, self.run.settings.trials, self.front, best))
         self._give_up_if_nothing_works(record)
 
     def _tell(self, study: RunStudy, trial: Trial, policy: Policy, record: TrialRecord) -> None:
@@ -314,17 +314,6 @@ class _Session:
         candidates = [record.candidate for record in self.records.values() if record.candidate is not None]
         settings = self.run.settings
         return Front.of(candidates, settings.objectives, baseline, settings.budgets, self.run.path, settings.quality)
-
-    def _prune(self, front: Front) -> None:
-        """Delete the artefacts of candidates that are not, or no longer, on the front, as far as these are too many."""
-        room = {"all": math.inf, "auto": KEPT_BYTES, "front": 0.0}[self.run.settings.keep_artifacts]
-        others = self.kept - {candidate.policy.digest for candidate in front}
-        for digest in [digest for digest in reversed(self.records) if digest in others]:
-            artifact = self.run.artifact(digest)
-            room -= artifact.stat().st_size if artifact.is_file() else 0
-            if room < 0:
-                artifact.unlink(missing_ok=True)
-                self.kept.remove(digest)
 
 
 def _ignore(event: Event) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import bisect
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from .errors import NoCandidate
 from .hypervolume import hypervolume
 from .metric import ACCURACY, Metric
 from .metrics import Named, costs_of, metric_of, useful_losses, value_of
+from .non_dominated import non_dominated
 
 
 @dataclass(frozen=True)
@@ -59,11 +62,45 @@ class Front:
     ) -> Front:
         """Keep the non-dominated ones; of candidates equal in every objective, the first."""
         given, metrics = list(candidates), tuple(metric_of(name, quality) for name in objectives)
-        fitting = [c for c in given if all(b.met(c, baseline) for b in budgets)] if budgets else []
-        members = _non_dominated(given, metrics)
-        members += [c for c in _non_dominated(fitting, metrics) if not any(c is m for m in members)]
-        members.sort(key=lambda candidate: costs_of(candidate, metrics))
-        return cls(tuple(members), metrics, baseline, tuple(budgets), folder, quality)
+        costs = _costs(given, metrics)
+        members = list(np.flatnonzero(non_dominated(costs)))
+        if budgets:
+            fitting = np.array([i for i, c in enumerate(given) if all(b.met(c, baseline) for b in budgets)], dtype=int)
+            members += sorted(set(fitting[non_dominated(costs[fitting])]) - set(members))
+        members.sort(key=lambda index: tuple(costs[index]))
+        return cls(tuple(given[index] for index in members), metrics, baseline, tuple(budgets), folder, quality)
+
+    def adding(self, candidate: Candidate) -> Front:
+        """The front of what this one was made of and one more candidate, as :meth:`of` gives it for all of them.
+
+        It compares with the members alone, so that it does not matter how many candidates there have been.
+
+        Returns:
+            Itself where the candidate is no member.
+        """
+        cost = costs_of(candidate, self.objectives)
+        fits = all(budget.met(candidate, self.baseline) for budget in self.budgets)
+        no_worse = (self._costs <= cost).all(axis=1)
+        if no_worse.any() and not (fits and not (no_worse & self._fits).any()):
+            return self
+        beaten = (self._costs >= cost).all(axis=1) & (self._costs > cost).any(axis=1)
+        kept = np.flatnonzero(~beaten | (self._fits & (not fits)))
+        at = bisect.bisect_right([tuple(row) for row in self._costs[kept]], cost)
+        members = [self.candidates[index] for index in kept]
+        front = replace(self, candidates=(*members[:at], candidate, *members[at:]))
+        vars(front)["_costs"] = np.insert(self._costs[kept], at, cost, axis=0)
+        vars(front)["_fits"] = np.insert(self._fits[kept], at, fits)
+        return front
+
+    @cached_property
+    def _costs(self) -> NDArray[np.float64]:
+        """Objective values of the members, shape ``(members, objectives)``, all minimised."""
+        return _costs(self.candidates, self.objectives)
+
+    @cached_property
+    def _fits(self) -> NDArray[np.bool_]:
+        """Which members meet all budgets, shape ``(members,)``."""
+        return np.array([all(b.met(c, self.baseline) for b in self.budgets) for c in self.candidates], dtype=bool)
 
     def __len__(self) -> int:
         return len(self.candidates)
@@ -131,7 +168,7 @@ class Front:
         """
         if not self.candidates:
             raise NoCandidate("the front is empty: it has no knee")
-        costs = _costs(self.candidates, self.objectives)
+        costs = self._costs
         span = np.ptp(costs, axis=0)
         scaled = (costs - costs.min(axis=0)) / np.where(span > 0, span, 1.0)
         return self.candidates[int(np.argmin(scaled.sum(axis=1)))]
@@ -161,7 +198,7 @@ class Front:
             sides = zip(self.objectives, np.where(signs < 0, "<", ">"), ideal, strict=True)
             wanted = ", ".join(f"{metric.name} {side} {value:g}" for metric, side, value in sides)
             raise ConfigError(f"hypervolume: expected a reference with {wanted}; got {reference}")
-        costs = _costs(self.candidates, self.objectives) - signs * ideal
+        costs = self._costs - signs * ideal
         return hypervolume(costs / (signs * (corner - ideal)), np.ones(len(ideal)))
 
     def to_dicts(self) -> list[dict[str, Any]]:
@@ -219,14 +256,3 @@ def _costs(candidates: Sequence[Candidate], objectives: Sequence[Metric]) -> NDA
     """Objective values of shape ``(candidates, objectives)``, all minimised."""
     rows = [costs_of(candidate, objectives) for candidate in candidates]
     return np.array(rows, dtype=float).reshape(len(candidates), len(objectives))
-
-
-def _non_dominated(candidates: Sequence[Candidate], objectives: Sequence[Metric]) -> list[Candidate]:
-    costs = _costs(candidates, objectives)
-    members = []
-    for index, cost in enumerate(costs):
-        beaten = (costs <= cost).all(axis=1) & (costs < cost).any(axis=1)
-        repeats = (costs[:index] == cost).all(axis=1)
-        if not (beaten.any() or repeats.any()):
-            members.append(candidates[index])
-    return members

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from weakref import WeakKeyDictionary
 
 from optuna import Study
 from optuna.study import StudyDirection
@@ -57,15 +59,57 @@ class History:
 
     @classmethod
     def of(cls, study: Study) -> History:
-        complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        tried = (Tried.of(study, trial) for trial in complete if REPEATS not in trial.user_attrs)
-        return cls(tuple(tried), tried_digests(study))
+        seen, others = _Seen.of(study)
+        tried = (*seen.tried, *(Tried.of(study, trial) for trial in others if _teaches(trial)))
+        return cls(tried, seen.digests.union(_digests(others)))
 
     def by_digest(self, digest: str) -> Tried | None:
         """The complete trial of a policy, where there is one."""
-        return next((tried for tried in self.tried if tried.digest == digest), None)
+        return self._by_digest.get(digest)
+
+    @cached_property
+    def _by_digest(self) -> dict[str, Tried]:
+        return {tried.digest: tried for tried in reversed(self.tried)}
 
 
 def tried_digests(study: Study) -> frozenset[str]:
-    """Digests of the policies of all finished trials, however they ended."""
-    return frozenset(t.user_attrs[DIGEST] for t in study.get_trials(deepcopy=False) if DIGEST in t.user_attrs)
+    """Digests of the policies of all finished trials, however they ended, and of those that are being evaluated."""
+    seen, others = _Seen.of(study)
+    return frozenset(seen.digests.union(_digests(others)))
+
+
+@dataclass
+class _Seen:
+    """What has been read of the first trials of a study, up to one that is not finished: it does not change any more.
+
+    Attributes:
+        count: of those trials.
+        tried: as :attr:`History.tried`, of them.
+        digests: of their policies.
+    """
+
+    count: int = 0
+    tried: list[Tried] = field(default_factory=list)
+    digests: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, study: Study) -> tuple[_Seen, list[FrozenTrial]]:
+        """What is known of a study's first trials, and the others."""
+        seen, trials = _SEEN.setdefault(study, cls()), study.get_trials(deepcopy=False)
+        first = seen.count
+        while seen.count < len(trials) and trials[seen.count].state.is_finished():
+            seen.count += 1
+        seen.tried += [Tried.of(study, trial) for trial in trials[first : seen.count] if _teaches(trial)]
+        seen.digests = seen.digests.union(_digests(trials[first : seen.count]))
+        return seen, trials[seen.count :]
+
+
+_SEEN: WeakKeyDictionary[Study, _Seen] = WeakKeyDictionary()
+
+
+def _teaches(trial: FrozenTrial) -> bool:
+    return trial.state == TrialState.COMPLETE and REPEATS not in trial.user_attrs
+
+
+def _digests(trials: Iterable[FrozenTrial]) -> Iterator[str]:
+    return (trial.user_attrs[DIGEST] for trial in trials if DIGEST in trial.user_attrs)

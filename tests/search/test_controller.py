@@ -17,8 +17,8 @@ from parefront.evaluators.results.candidate import STOPPED, Candidate
 from parefront.evaluators.results.errors import EveryTrialFailed, HostFailed
 from parefront.evaluators.results.front import Front
 from parefront.evaluators.results.measurement import Measurement
-from parefront.search import controller
 from parefront.search.controller import search
+from parefront.search.runs import kept_artifacts
 from parefront.search.runs.events import Done, Event, Finalising, Finished, Started
 from parefront.search.runs.record import Outcome
 from parefront.search.runs.run import Run
@@ -388,7 +388,7 @@ def test_artefacts_off_the_front_are_kept_while_they_fit_and_the_latest_first(
     others = [digest for digest in complete if digest not in members]
     size = everything.artifact(others[0]).stat().st_size
 
-    monkeypatch.setattr(controller, "KEPT_BYTES", 2.5 * size)
+    monkeypatch.setattr(kept_artifacts, "KEPT_BYTES", 2.5 * size)
     some, _ = search_in(SyntheticEvaluator(blocks=3), "some", trials=15)
     kept = {p.stem for p in (some.path / "artifacts").iterdir()}
     assert kept == {*members, "baseline", *others[-2:]}

@@ -65,6 +65,29 @@ def test_members_equal_moocores(
     assert {c.trial for c in Front.of(candidates, objectives, baseline)} == expected
 
 
+@pytest.mark.parametrize("objectives", [("accuracy", "latency"), ("accuracy", "latency", "size")])
+@pytest.mark.parametrize("budgets", [(), ("size <= 0.5x",), ("latency <= 0.6x", "accuracy >= 0.3")])
+def test_a_front_that_grows_equals_the_one_of_all(
+    make_candidate: MakeCandidate, objectives: tuple[str, ...], budgets: tuple[str, ...]
+) -> None:
+    baseline = make_candidate(accuracy=0.93, latency_ratio=1.0, size_bytes=10)
+    bounds = [Budget.parse(text) for text in budgets]
+    for seed in range(20):
+        numbers = np.random.default_rng(seed).integers(0, 8, (60, 3)) / 8  # so coarse that many are equal
+        candidates = [
+            make_candidate(i, accuracy=a, latency_ratio=t, size_bytes=10 * s)
+            for i, (a, t, s) in enumerate(numbers.tolist())
+        ]
+        growing = Front.of([], objectives, baseline, bounds)
+        for count, candidate in enumerate(candidates, start=1):
+            growing = growing.adding(candidate)
+            assert growing == Front.of(candidates[:count], objectives, baseline, bounds)
+
+
+def test_a_front_stays_itself_where_nothing_joins_it(front: Front, make_candidate: MakeCandidate) -> None:
+    assert front.adding(make_candidate(8, accuracy=0.9, latency_ratio=0.6)) is front
+
+
 def test_what_a_budget_on_another_metric_lets_through_stays(make_candidate: MakeCandidate, baseline: Candidate) -> None:
     large = make_candidate(1, accuracy=0.92, latency_ratio=0.5, size_bytes=500)
     small = make_candidate(2, accuracy=0.91, latency_ratio=0.6, size_bytes=200)
