@@ -157,6 +157,7 @@ class _Session:
             layers=self.evaluator.layers,
             probe=ahead.sensitivity,
             options=settings.sampler_options,
+            root=self.run.root,
         )
         sampler = make_sampler(settings.sampler, context)
         self.run.log(f"search: {self.done} of {settings.trials} trials done, sampler {settings.sampler}")

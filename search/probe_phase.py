@@ -99,7 +99,7 @@ class Lookahead:
         self._run.log(f"the probe of {dict(policy)} failed: {error}")
 
     def _take_over(self, store: ProbeStore, name: str) -> None:
-        other = Run.open(name, self._run.path.parent)
+        other = Run.open(name, self._run.root)
         here, there = self._run.environment, other.environment
         for what, mine, its in (
             ("another model", here.get("model_sha256"), there.get("model_sha256")),

@@ -27,7 +27,7 @@ from .fingerprint import Fingerprint
 from .identity import config_differences, device_differences, flat
 from .probe_store import PROBES
 from .record import Outcome, TrialRecord, candidate_to_json, read_candidate
-from .run_folder import FOLDERS, check_folders, clear_unfinished_run, locate, locked
+from .run_folder import FOLDERS, RUNS, check_folders, clear_unfinished_run, locate, locked
 from .settings import SearchSettings
 
 TASK = "task.json"
@@ -42,23 +42,25 @@ class Run:
     Attributes:
         path: the folder, absolute.
         config: the resolved config; its secrets are masked where it was read from disk.
+        root: where its config's plain names of other runs are looked up; by default the folder that it lies in.
     """
 
-    def __init__(self, path: Path, config: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, config: Mapping[str, Any], root: str | Path | None = None) -> None:
         self.path = path
         self.config = config
+        self.root = Path(root) if root is not None else path.parent
         self._quality = self.quality
         self._settings = SearchSettings.from_config(config, self._quality)
 
     @classmethod
-    def create(cls, name: str | Path, config: Mapping[str, Any], root: str | Path = "runs") -> Run:
+    def create(cls, name: str | Path, config: Mapping[str, Any], root: str | Path | None = None) -> Run:
         """Make the folder and write the config; ``name`` as in :meth:`open`.
 
         Raises:
             ConfigError: where there is a run of that name, or a folder with something else in it.
         """
-        path = locate(name, root)
-        run = cls(path, _plain(config))
+        path = locate(name, root or RUNS)
+        run = cls(path, _plain(config), root)
         if (path / "config.yaml").exists():
             raise ConfigError(f"there is a run {path} already; go on with it, or choose another name")
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
@@ -69,16 +71,16 @@ class Run:
         return run
 
     @classmethod
-    def open(cls, name: str | Path, root: str | Path = "runs") -> Run:
-        """A run by its path, or by its name under ``root``.
+    def open(cls, name: str | Path, root: str | Path | None = None) -> Run:
+        """A run by its path, or by its name under ``root``, by default ``runs``.
 
         Raises:
             RunNotFound: naming the runs that there are.
         """
-        path = locate(name, root)
+        path = locate(name, root or RUNS)
         file = path / "config.yaml"
         if not file.is_file():
-            raise _not_found(name, path, Path(root))
+            raise _not_found(name, path, Path(root or RUNS))
         check_folders(path)
         try:
             config = yaml.safe_load(read_bytes(file))
@@ -87,12 +89,12 @@ class Run:
         if not isinstance(config, dict):
             raise UnreadableFile(f"{file}: expected a mapping, got {type(config).__name__}")
         try:
-            return cls(path, config)
+            return cls(path, config, root)
         except ConfigError as error:
             raise UnreadableFile(f"{file}: {error}") from error
 
     @classmethod
-    def resume_or_create(cls, name: str | Path, config: Mapping[str, Any], root: str | Path = "runs") -> Run:
+    def resume_or_create(cls, name: str | Path, config: Mapping[str, Any], root: str | Path | None = None) -> Run:
         """Open the run of that name where there is one, else create it. A changed number of trials is taken over.
 
         Passwords and tokens are written masked, and any equals any other: those that are used come from ``config``.
@@ -100,11 +102,11 @@ class Run:
         Raises:
             ConfigError: where the run was made with another config, naming the first key that differs.
         """
-        path = locate(name, root)
+        path = locate(name, root or RUNS)
         if not (path / "config.yaml").is_file():
             clear_unfinished_run(path)
             return cls.create(name, config, root)
-        run, wanted = cls.open(name, root), cls(path, _plain(config))
+        run, wanted = cls.open(name, root), cls(path, _plain(config), root)
         run.check_config(config)
         if flat(masked(run.config)) != flat(masked(wanted.config)) or masked(run.config) != run.config:
             with wanted.lock():

@@ -11,11 +11,13 @@ from pathlib import Path
 from ...evaluators.results.errors import RunBusy
 from ...spaces.files import UnreadableFile, clear_unfinished, open_regular
 
+RUNS = "runs"
+"""Where runs that are named by a plain name are, unless another root is given."""
 FOLDERS = ("trials", "artifacts", "final")
 """Inside of a run's folder."""
 
 
-def locate(name: str | Path, root: str | Path = "runs") -> Path:
+def locate(name: str | Path, root: str | Path = RUNS) -> Path:
     """The folder that a name or a path of a run means: a path where it has more than one part or is a run's folder."""
     path = Path(name)
     is_path = len(path.parts) != 1 or path.is_absolute() or (path / "config.yaml").is_file()
@@ -51,6 +53,22 @@ def is_free(path: Path) -> bool:
         (entry.name in FOLDERS and entry.is_dir() and not any(entry.iterdir())) or entry.match(".config.yaml.*.tmp")
         for entry in path.iterdir()
     )
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process is searching in the run at ``path``; nothing is written."""
+    import fcntl
+
+    if not os.path.lexists(path / ".lock"):
+        return False
+    descriptor = open_regular(path / ".lock", os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 @contextmanager

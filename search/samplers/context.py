@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ...evaluators.results.budget import Budget
@@ -11,6 +12,7 @@ from ...evaluators.results.candidate import Candidate
 from ...evaluators.results.metrics import Named
 from ...spaces.network.graph import Layer
 from ...spaces.space import SearchSpace
+from ..runs.run_folder import RUNS
 from ..surrogate.sensitivity import Sensitivity
 
 
@@ -32,6 +34,7 @@ class SamplerContext:
         memory: what a sampler keeps between trials. It dies with the process, so only what can be made again from the
             seed and the study's history belongs there.
         options: of the sampler itself, by name; see :mod:`.options`.
+        root: where plain names of other runs are looked up.
     """
 
     seed: int
@@ -45,3 +48,4 @@ class SamplerContext:
     probe: Callable[[], Sensitivity] | None = None
     memory: dict[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+    root: Path = Path(RUNS)

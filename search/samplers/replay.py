@@ -53,7 +53,7 @@ class ReplaySampler(TogetherSampler):
         self._space = context.space
         options = read_options(ReplayOptions, context.options, "replay")
         if _POLICIES not in context.memory:
-            context.memory[_POLICIES] = replayed(Run.open(options.run), options.promising)
+            context.memory[_POLICIES] = replayed(Run.open(options.run, context.root), options.promising)
         self._policies: list[Policy] = context.memory[_POLICIES]
 
     def sample_relative(

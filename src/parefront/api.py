@@ -10,6 +10,7 @@ from rich.console import Console
 
 from .config.schema import parse_config
 from .search.runs.run import Run
+from .search.runs.run_folder import RUNS
 from .session import IN_PYTHON, Job, interrupted, run_folder
 from .signals import interruptible
 from .spaces.task import Task
@@ -28,6 +29,7 @@ def compress(
     search: Mapping[str, Any] | None = None,
     latency: Mapping[str, Any] | None = None,
     run: str | Path | None = None,
+    root: str | Path = RUNS,
     progress: bool = True,
 ) -> Run:
     """Search compressed versions of a model; what ``parefront search`` does with a config file.
@@ -46,8 +48,9 @@ def compress(
         search: further settings of the section of that name: ``sampler``, ``seed``, ``images``, ``racing``,
             ``keep_artifacts``.
         latency: for how long it is measured, e.g. ``{"min_seconds": 1.0}``.
-        run: name under ``runs/``, or a path; by default the name of the model's class, with a number where there is
+        run: name under ``root``, or a path; by default the name of the model's class, with a number where there is
             a run of another task or with other settings: ``resnet-2``.
+        root: folder of the runs; also where other runs that the settings name are looked up.
         progress: whether to show what is going on.
 
     Raises:
@@ -66,8 +69,8 @@ def compress(
         **{name: _plain(section) for name, section in sections.items() if section is not None},
     }
     config = parse_config(mapping, "parefront.compress")
-    folder = run_folder(run if run is not None else type(task.model).__name__.lower(), Path("runs"))
-    job = Job(config, lambda: task, folder, config.resolved())
+    folder = run_folder(run if run is not None else type(task.model).__name__.lower(), Path(root))
+    job = Job(config, lambda: task, folder, config.resolved(), Path(root))
     try:
         with interruptible():
             if run is None:

@@ -15,6 +15,7 @@ from .config.schema import parse_config
 from .evaluators.results.quality import quality_metric
 from .search.runs.reused_run import ReusedRun
 from .search.runs.run import Run
+from .search.runs.run_folder import RUNS
 from .search.runs.settings import SearchSettings
 from .spaces.task import Task
 from .task_check.validate import check_task
@@ -33,10 +34,12 @@ class EvaluatorSpec:
     Attributes:
         settings: the config, in which ``task`` names a function (``file.py:callable``).
         base: the folder that files in the config are relative to.
+        root: where plain names of runs in the config are looked up.
     """
 
     settings: Mapping[str, Any]
     base: Path
+    root: Path = Path(RUNS)
 
     def make(self, on_phase: Callable[[str], None] = lambda _: None) -> AnyEvaluator:
         """Load the task, check it, and make the evaluator; the caller closes it.
@@ -47,10 +50,12 @@ class EvaluatorSpec:
         """
         config = parse_config(dict(self.settings), "the config")
         task = check_task(load_task(config.task, self.base), on_phase).task
-        return make_evaluator(config, task, on_phase)
+        return make_evaluator(config, task, on_phase, self.root)
 
 
-def make_evaluator(config: Config, task: Task, on_phase: Callable[[str], None]) -> AnyEvaluator:
+def make_evaluator(
+    config: Config, task: Task, on_phase: Callable[[str], None], root: Path = Path(RUNS)
+) -> AnyEvaluator:
     """What turns the policies of a checked task into measured candidates.
 
     Raises:
@@ -74,7 +79,7 @@ def make_evaluator(config: Config, task: Task, on_phase: Callable[[str], None]) 
     )
     if not scores:
         return make()
-    earlier = ReusedRun.of(Run.open(scores))
+    earlier = ReusedRun.of(Run.open(scores, root))
     with ExitStack() as on_error:
         evaluator = RetargetedEvaluator(lambda target: make(built_for=target), earlier.scores, on_phase)
         on_error.callback(evaluator.close)

@@ -22,7 +22,7 @@ from .search.runs.fingerprint import Fingerprint
 from .search.runs.identity import profiles
 from .search.runs.reused_run import ReusedRun
 from .search.runs.run import Run
-from .search.runs.run_folder import is_free
+from .search.runs.run_folder import RUNS, is_free
 from .search.runs.task_fingerprint import fingerprint_of
 from .spaces.errors import ConfigError, TaskError
 from .spaces.task import Task
@@ -47,15 +47,17 @@ class Job:
         task: makes the task; called only where there is something left to search.
         run: the folder of the run.
         settings: the config as it is written into the run.
+        root: where plain names of runs are looked up.
     """
 
     config: Config
     task: Callable[[], Task]
     run: Path
     settings: Mapping[str, Any]
+    root: Path = Path(RUNS)
 
     @classmethod
-    def from_file(cls, config: Config, path: Path, run: str | Path | None, root: Path = Path("runs")) -> Job:
+    def from_file(cls, config: Config, path: Path, run: str | Path | None, root: Path = Path(RUNS)) -> Job:
         """The job of a config file.
 
         Args:
@@ -66,7 +68,7 @@ class Job:
         """
         folder = run_folder(run, root) if run is not None else default_run(path, root)
         settings = {**config.resolved(), "task": _relocated(config.task, path.parent, folder)}
-        return cls(config, lambda: load_task(config.task, path.parent), folder, settings)
+        return cls(config, lambda: load_task(config.task, path.parent), folder, settings, root)
 
     def search(self, on_phase: OnPhase, on_event: OnEvent) -> Run:
         """Search, or go on with it; nothing is written before task and model are known to be sound.
@@ -87,7 +89,7 @@ class Job:
             self._check(run, fingerprint, on_event)
             if run.finished and len(run.trials) >= self.config.search.trials:
                 self._check_devices(run)
-                return Run.resume_or_create(self.run, self.settings)
+                return Run.resume_or_create(self.run, self.settings, self.root)
         on_phase("checking the task")
         checked = check_task(task, on_phase)
         fingerprint = fingerprint or fingerprint_of(task, checked.digests)
@@ -97,7 +99,7 @@ class Job:
         with self._evaluator_of(checked.task, on_phase) as evaluator:
             if run is not None:
                 self._check_evaluator(run, evaluator.environment)
-            run = Run.resume_or_create(self.run, self.settings)
+            run = Run.resume_or_create(self.run, self.settings, self.root)
             if run.fingerprint is None and not run.has_baseline:
                 with run.lock():
                     run.write_fingerprint(fingerprint)
@@ -121,7 +123,7 @@ class Job:
     def goes_on(self, fingerprint: Fingerprint) -> bool:
         """Whether the run there is one of this task and config, measured on these devices."""
         try:
-            run = Run.open(self.run)
+            run = Run.open(self.run, self.root)
             run.check_config(self.settings)
             run.check_task(fingerprint)
             self._check_devices(run)
@@ -146,13 +148,13 @@ class Job:
     @contextmanager
     def _evaluator_of(self, checked: Task, on_phase: OnPhase) -> Iterator[AnyEvaluator]:
         search_settings(self.config, checked)
-        with closing(make_evaluator(self.config, checked, on_phase)) as evaluator:
+        with closing(make_evaluator(self.config, checked, on_phase, self.root)) as evaluator:
             yield evaluator
 
     def _existing(self) -> Run | None:
         if not (self.run / "config.yaml").is_file():
             return None
-        run = Run.open(self.run)
+        run = Run.open(self.run, self.root)
         with self._naming_another():
             run.check_config(self.settings)
         return run
@@ -184,7 +186,7 @@ class Job:
     def _check_reused(self, fingerprint: Fingerprint) -> None:
         """Raise ``ConfigError`` where scores would be taken over from a run of another task."""
         if self.config.search.reuse_scores:
-            ReusedRun.of(Run.open(self.config.search.reuse_scores)).check_task(fingerprint)
+            ReusedRun.of(Run.open(self.config.search.reuse_scores, self.root)).check_task(fingerprint)
 
     @contextmanager
     def _naming_another(self) -> Iterator[None]:

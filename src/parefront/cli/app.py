@@ -27,6 +27,7 @@ ConfigFile = Annotated[
 ]
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL.onnx", show_default=False)]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, or a path.", show_default=False)]
+Root = Annotated[Path, typer.Option(metavar="DIR", help="The folder of the runs, where plain names are looked up.")]
 Where = Annotated[
     list[str] | None,
     typer.Option(metavar="BUDGET", help='Only candidates within it, e.g. "latency <= 0.5x"; may be repeated.'),
@@ -43,6 +44,9 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Put over the config, e.g. search.seed=1; may be repeated."),
 ]
+
+
+RUNS = Path("runs")
 
 
 @contextmanager
@@ -88,6 +92,7 @@ def search(
         int | None, typer.Option(min=1, help="Policies to try, those of earlier sessions included.")
     ] = None,
     set_: Set = None,
+    root: Root = RUNS,
 ) -> None:
     """Search compressed versions of the model that CONFIG.yaml names, into runs/NAME.
 
@@ -96,16 +101,24 @@ def search(
     with _starting():
         from .search import run_search
     overrides = [*(set_ or ()), *([f"search.trials={trials}"] if trials is not None else ())]
-    code = run_search(config, run, overrides)
+    code = run_search(config, run, overrides, root)
     raise typer.Exit(code)
 
 
 @app.command(short_help="Show the front of a run.")
-def front(run: RunName, where: Where = None, json: Json = False) -> None:
+def front(run: RunName, where: Where = None, json: Json = False, root: Root = RUNS) -> None:
     """Show the front of a run, finished or not, as a table and a plot or as JSON."""
     from .front import show_front
 
-    show_front(run, tuple(where or ()), json)
+    show_front(run, tuple(where or ()), json, root)
+
+
+@app.command("list", short_help="List the runs.")
+def list_(json: Json = False, root: Root = RUNS) -> None:
+    """List the runs: state, trials, the best within the budget, date and size."""
+    from .list import show_list
+
+    show_list(root, json)
 
 
 @app.command(short_help="Copy one model out of a run.")
@@ -122,6 +135,7 @@ def export(
             show_default=False,
         ),
     ] = None,
+    root: Root = RUNS,
 ) -> None:
     """Copy one candidate's ONNX file to FILE and write its policy beside it.
 
@@ -132,7 +146,7 @@ def export(
 
     if trial is not None and where:
         raise typer.BadParameter("give either --trial or --where, not both")
-    export_model(run, output, tuple(where or ()), trial, by)
+    export_model(run, output, tuple(where or ()), trial, by, root)
 
 
 @app.command(short_help="Measure a run's candidates on another device.")
@@ -145,11 +159,12 @@ def retarget(
     promising: Annotated[
         bool, typer.Option("--promising", help="Only those that a quarter less of their time would put on the front.")
     ] = False,
+    root: Root = RUNS,
 ) -> None:
     """Measure the candidates of a run on another device; their accuracies are taken over, not measured again."""
     with _starting():
         from .retarget import run_retarget
-    code = run_retarget(run, list(device or ()), name, promising)
+    code = run_retarget(run, list(device or ()), name, promising, root)
     raise typer.Exit(code)
 
 

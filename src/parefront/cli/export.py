@@ -9,13 +9,16 @@ from rich.text import Text
 
 from ..evaluators.results.candidate import Candidate
 from ..search.runs.run import Run
+from ..search.runs.run_folder import RUNS
 from ..spaces.errors import ConfigError
 from ..terminal.tables import describe
 
 
-def export_model(name: str, output: Path, where: tuple[str, ...], trial: int | None, by: str | None) -> None:
+def export_model(
+    name: str, output: Path, where: tuple[str, ...], trial: int | None, by: str | None, root: Path = Path(RUNS)
+) -> None:
     """Copy a candidate's artefact out of a run."""
-    run = Run.open(name)
+    run = Run.open(name, root)
     candidate = run.front.select(*where, by=by) if trial is None else _of_trial(run, trial)
     path = candidate.export(output)
     console = Console(highlight=False)

@@ -12,14 +12,15 @@ from rich.text import Text
 from ..evaluators.results.errors import NoCandidate
 from ..evaluators.results.front import Front
 from ..search.runs.run import Run
+from ..search.runs.run_folder import RUNS
 from ..terminal.progress import ascii_only
 from ..terminal.tables import describe, front_plot, front_table
 from ..units import duration
 
 
-def show_front(name: str, where: tuple[str, ...], as_json: bool) -> None:
+def show_front(name: str, where: tuple[str, ...], as_json: bool, root: Path = Path(RUNS)) -> None:
     """Print the front of a run, as JSON or as a table and a plot."""
-    run = Run.open(name)
+    run = Run.open(name, root)
     front = run.front.within(*where)
     if as_json:
         members = {candidate.trial for candidate in front}
@@ -75,4 +76,4 @@ def _options(name: str, values: tuple[str, ...]) -> list[str]:
 
 def _argument(run: Run) -> str:
     """How the run is named on the command line."""
-    return run.name if run.path == (Path("runs") / run.name).resolve() else str(_short(run.path))
+    return run.name if run.path == (Path(RUNS) / run.name).resolve() else str(_short(run.path))

@@ -18,7 +18,7 @@ from .measure import read_device
 from .search import drive
 
 
-def run_retarget(name: str, device: Sequence[str], new: str | None, promising: bool) -> int:
+def run_retarget(name: str, device: Sequence[str], new: str | None, promising: bool, root: Path) -> int:
     """Measure, show the front there and where it was written; return the exit code.
 
     The new run is an ordinary one: killed, the same command goes on with it, and ``front`` and ``export`` read it.
@@ -27,7 +27,7 @@ def run_retarget(name: str, device: Sequence[str], new: str | None, promising: b
         ConfigError: where nothing can be taken from the run.
         NoCandidate: where the front is shown, but nobody on it meets the budget.
     """
-    source = Run.open(name)
+    source = Run.open(name, root)
     if source.config["task"] == IN_PYTHON:
         reuse = f"{{'sampler': 'replay', 'sampler_options': {{'run': {name!r}}}, 'reuse_scores': {name!r}}}"
         raise ConfigError(
@@ -47,8 +47,8 @@ def run_retarget(name: str, device: Sequence[str], new: str | None, promising: b
                 f"--device: expected another device than that of run {source.name}, e.g. --device threads=2"
             )
     config = parse_config(retargeted(source, place, len(policies), promising), source.name)
-    folder = run_folder(new, Path("runs")) if new else source.path.with_name(f"{source.name}-on-{slug}")
-    return drive(Job.from_file(config, source.path / "config.yaml", folder))
+    folder = run_folder(new, root) if new else source.path.with_name(f"{source.name}-on-{slug}")
+    return drive(Job.from_file(config, source.path / "config.yaml", folder, root))
 
 
 def retargeted(source: Run, device: dict[str, Any], trials: int, promising: bool) -> dict[str, Any]:

@@ -18,9 +18,9 @@ from .front import show_run
 from .quiet import quiet
 
 
-def run_search(path: Path, name: str | None, overrides: list[str]) -> int:
+def run_search(path: Path, name: str | None, overrides: list[str], root: Path) -> int:
     """Search as a config says; see :func:`drive`."""
-    return drive(Job.from_file(load_config(path, overrides), path, name))
+    return drive(Job.from_file(load_config(path, overrides), path, name, root))
 
 
 def drive(job: Job) -> int:
