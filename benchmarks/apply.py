@@ -18,7 +18,8 @@ import torch
 from cifar10 import task
 from zoo import network
 
-from parefront.compressors.pipeline import compress, space_of
+from parefront.compressors.context import Context
+from parefront.compressors.pipeline import Pipeline
 from parefront.compressors.registry import create
 from parefront.compressors.statistics.calibration import Calibration
 from parefront.evaluators.quality.parity import prove
@@ -51,11 +52,12 @@ POLICIES: dict[str, tuple[Options, dict[str, Choice]]] = {
 def times(traced: Traced, calibration: Calibration, options: Options, choices: dict[str, Choice]) -> dict[str, float]:
     """Seconds of the first policy, and of those after it: in all, and of that in forward passes."""
     compressors = [create(name, of) for name, of in options.items()]
-    policy = space_of(compressors, traced.graph).uniform(choices)
+    pipeline, context = Pipeline.of(compressors, traced.graph), Context(traced.graph, calibration)
+    policy = pipeline.space.uniform(choices)
     taken, forward = [], []
     for _ in range(REPEATS + 1):
         before, started = calibration.forward_seconds, time.perf_counter()
-        compress(traced.net, policy, compressors, calibration)
+        pipeline.apply(traced.net, policy, context)
         taken.append(time.perf_counter() - started)
         forward.append(calibration.forward_seconds - before)
     return {

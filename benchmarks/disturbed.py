@@ -22,10 +22,11 @@ from pathlib import Path
 import torch
 from example import quickstart
 
-from parefront.compressors.base import Target
-from parefront.compressors.pipeline import compress, space_of
+from parefront.compressors.context import Context
+from parefront.compressors.pipeline import Pipeline
 from parefront.compressors.registry import create
 from parefront.compressors.statistics.calibration import Calibration
+from parefront.compressors.target import Target
 from parefront.evaluators.device.device import Device
 from parefront.evaluators.device.latency import LatencyProtocol, measure
 from parefront.evaluators.quality.accuracy import split_inputs
@@ -96,10 +97,11 @@ def models(folder: Path) -> tuple[Path, Path, Path]:
     images = torch.from_numpy(split_inputs(task.calibration, 64)[0]).float()  # type: ignore[arg-type]
     traced = trace(task.model, images[:2], prove)
     methods = [create(name, {}, Target(16, False, True)) for name in ("prune_channels", "quantize")]
-    space, calibration = space_of(methods, traced.graph), Calibration(traced.net, images)
+    pipeline = Pipeline.of(methods, traced.graph)
+    context = Context(traced.graph, Calibration(traced.net, images))
 
     def file(name: str, **choices: Choice) -> Path:
-        net = compress(traced.net, space.uniform(choices), methods, calibration)
+        net = pipeline.apply(traced.net, pipeline.space.uniform(choices), context)
         return emit(net, folder / name, images[:2]).path
 
     return file("whole.onnx"), file("int8.onnx", quantize=8), file("half.onnx", prune_channels=0.5, quantize=8)

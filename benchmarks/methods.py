@@ -23,7 +23,8 @@ from machine import describe
 from methods_pictures import draw
 
 from parefront.compressors.base import Compressor
-from parefront.compressors.pipeline import compress, space_of
+from parefront.compressors.context import Context
+from parefront.compressors.pipeline import Pipeline
 from parefront.compressors.registry import create
 from parefront.compressors.statistics.calibration import Calibration
 from parefront.evaluators.device.device import Device
@@ -95,8 +96,12 @@ class Bench:
         session = open_session(self.base.path)
         self.whole = {name: m.to_json() for name, m in self.test.score_reference(session).items()}
 
+    def compressed(self, policy: Policy, compressors: list[Compressor]) -> torch.fx.GraphModule:
+        context = Context(self.traced.graph, self.calibration)
+        return Pipeline.of(compressors, self.traced.graph).apply(self.traced.net, policy, context)
+
     def point(self, policy: Policy, compressors: list[Compressor]) -> dict[str, Any]:
-        net = compress(self.traced.net, policy, compressors, self.calibration)
+        net = self.compressed(policy, compressors)
         artifact = emit(net, self.folder / "candidate.onnx", self.calibration.example)
         scores = self.test.score(open_session(artifact.path))
         ratio = measure(self.device, artifact.path, self.base.path, PROTOCOL).ratio
@@ -105,7 +110,7 @@ class Bench:
 
     def harm(self, policy: Policy, compressors: list[Compressor]) -> float:
         """Squared change of the outputs on calibration images."""
-        net = compress(self.traced.net, policy, compressors, self.calibration)
+        net = self.compressed(policy, compressors)
         images = self.calibration.inputs[:128]
         with torch.no_grad():
             return float((net(images) - self.traced.net(images)).square().mean())
@@ -130,11 +135,11 @@ def ladder(bench: Bench, space: SearchSpace, compressors: list[Compressor]) -> I
 
 def curve(bench: Bench, variant: Variant, int8: bool) -> list[dict[str, Any]]:
     method = create(variant.method, variant.options)
-    alone = space_of([method], bench.traced.graph)
+    alone = Pipeline.of([method], bench.traced.graph).space
     points = []
     for label, policy in ladder(bench, alone, [method]):
         compressors = [method, create("quantize")] if int8 else [method]
-        whole = space_of(compressors, bench.traced.graph)
+        whole = Pipeline.of(compressors, bench.traced.graph).space
         if int8:
             policy = whole.canonical(Policy({**whole.uniform({"quantize": 8}), **policy}))
         try:
@@ -156,7 +161,7 @@ def main() -> None:
         bench = Bench(Path(name), device)
         results |= {"machine": describe(device.profile), "whole": bench.whole, "bytes": bench.base.size_bytes}
         results["int8"] = bench.point(
-            space_of([create("quantize")], bench.traced.graph).uniform({"quantize": 8}), [create("quantize")]
+            Pipeline.of([create("quantize")], bench.traced.graph).space.uniform({"quantize": 8}), [create("quantize")]
         )
         for variant in VARIANTS:
             for int8 in (False, True) if variant.with_int8 else (False,):

@@ -19,7 +19,8 @@ import torch
 import torchvision
 from torch import nn
 
-from parefront.compressors.pipeline import compress, space_of
+from parefront.compressors.context import Context
+from parefront.compressors.pipeline import Pipeline
 from parefront.compressors.registry import create
 from parefront.compressors.statistics.calibration import Calibration
 from parefront.evaluators.quality.accuracy import open_session
@@ -60,12 +61,13 @@ def build(name: str, folder: Path) -> dict[str, Any]:
     started = time.perf_counter()
     traced = trace(model, images[:2], prove)
     compressors = [create("prune_channels", {"ratios": [0, 0.25, 0.5]}), create("drop_blocks"), create("quantize")]
-    space = space_of(compressors, traced.graph)
+    pipeline = Pipeline.of(compressors, traced.graph)
+    space = pipeline.space
     spent = time.perf_counter() - started
     choices = dict(space.sample(np.random.default_rng(0)))
     choices |= {k.name: 8 for k in space if k.compressor == "quantize"}
-    calibration = Calibration(traced.net, images)
-    net = compress(traced.net, space.decode(choices), compressors, calibration)
+    context = Context(traced.graph, Calibration(traced.net, images))
+    net = pipeline.apply(traced.net, space.decode(choices), context)
     artifact = emit(net, folder / f"{name}.onnx", images)
     difference = check_parity(open_session(artifact.path), net, images[:4])
     reasons: dict[str, int] = {}

@@ -1,17 +1,23 @@
-from .base import Compressor, CompressorOptions, Stage, Target
-from .pipeline import compress, space_of
+from .base import Compressor
+from .context import Context
+from .options import CompressorOptions
+from .pipeline import Pipeline
+from .plan import Plan
 from .registry import create, find, known
+from .stage import Stage
 from .statistics.calibration import Calibration
+from .target import Target
 
 __all__ = [
     "Calibration",
     "Compressor",
     "CompressorOptions",
+    "Context",
+    "Pipeline",
+    "Plan",
     "Stage",
     "Target",
-    "compress",
     "create",
     "find",
     "known",
-    "space_of",
 ]

@@ -1,8 +1,10 @@
-"""A policy carried out: every method in its stage, then one repair of what the structural ones left."""
+"""A policy carried out: every method in its stage, and one repair of what the structural ones left."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from torch import fx
 
@@ -11,55 +13,86 @@ from ..spaces.network.graph import ModelGraph
 from ..spaces.network.rebuild import duplicate
 from ..spaces.policy import Policy
 from ..spaces.space import SearchSpace
-from .base import Compressor, Stage, in_stages
+from .base import Compressor
+from .context import Context
+from .plan import Plan
 from .repair.compensate import METHODS, compensate
-from .statistics.calibration import Calibration
+from .stage import Stage
 
 
-def space_of(compressors: Sequence[Compressor], graph: ModelGraph) -> SearchSpace:
-    """All knobs that these methods offer on a network."""
-    knobs = [(c, knob) for c in in_stages(compressors) for knob in c.knobs(graph)]
-    removes = {knob.name: c.removes(knob.target, graph) for c, knob in knobs}
-    return SearchSpace.of(
-        [knob for _, knob in knobs], {name: layers for name, layers in removes.items() if layers}, _overrules(knobs)
-    )
+@dataclass(frozen=True, eq=False)
+class Pipeline:
+    """The plans of several methods for one network.
 
-
-def _overrules(knobs: Sequence[tuple[Compressor, Knob]]) -> dict[str, frozenset[str]]:
-    """A layer is factorised by one method: the first that wants to."""
-    found: dict[str, frozenset[str]] = {}
-    ways = [(c.name, knob) for c, knob in knobs if c.stage == Stage.FACTORISE]
-    for index, (method, knob) in enumerate(ways):
-        later = {o.name for name, o in ways[index + 1 :] if name != method and o.target == knob.target}
-        if later:
-            found[knob.name] = frozenset(later)
-    return found
-
-
-def compress(
-    net: fx.GraphModule, policy: Policy, compressors: Sequence[Compressor], calibration: Calibration
-) -> fx.GraphModule:
-    """A copy of ``net`` with ``policy`` carried out; ``net`` itself is untouched.
-
-    Structure first (merge, prune, factorise), then one compensation pass over all of it, then sparsity and
-    quantisation, which see the weights that stay. What is factorised is compensated before it, too.
-
-    Raises:
-        Infeasible: where the policy leaves no working network.
+    Attributes:
+        plans: in the order they are applied.
     """
-    result, pending = duplicate(net), "none"
-    for compressor in in_stages(compressors):
-        choices = policy.of(compressor.name)
-        begins = compressor.stage > Stage.FACTORISE or (compressor.stage == Stage.FACTORISE and choices)
-        if begins and pending != "none":
-            compensate(pending, result, calibration)
-            pending = "none"
-        result = compressor.carry_out(result, choices, calibration)
-        if choices and order(compressor.compensation) > order(pending):
-            pending = compressor.compensation
-    if pending != "none":
-        compensate(pending, result, calibration)
-    return result
+
+    plans: tuple[Plan, ...]
+
+    @classmethod
+    def of(cls, compressors: Sequence[Compressor], graph: ModelGraph) -> Pipeline:
+        """The plans of ``compressors`` in order of stage; those of one stage stay in the order given."""
+        return cls(tuple(sorted((c.plan(graph) for c in compressors), key=lambda plan: plan.stage)))
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        """All knobs that these methods offer on the network."""
+        removes = {
+            knob.name: plan.removes[knob.target]
+            for plan in self.plans
+            for knob in plan.knobs
+            if plan.removes.get(knob.target)
+        }
+        return SearchSpace.of([knob for plan in self.plans for knob in plan.knobs], removes, self._overrules())
+
+    def _overrules(self) -> dict[str, frozenset[str]]:
+        """A layer is factorised by one method: the first that wants to."""
+        found: dict[str, frozenset[str]] = {}
+        ways: list[Knob] = [knob for plan in self.plans if plan.stage == Stage.FACTORISE for knob in plan.knobs]
+        for index, knob in enumerate(ways):
+            others = [o for o in ways[index + 1 :] if o.compressor != knob.compressor and o.target == knob.target]
+            if others:
+                found[knob.name] = frozenset(other.name for other in others)
+        return found
+
+    def apply(self, net: fx.GraphModule, policy: Policy, context: Context) -> fx.GraphModule:
+        """A copy of ``net`` with ``policy`` carried out; ``net`` itself is untouched.
+
+        Structure first (merge, prune, factorise), then one compensation pass over all of it, then sparsity and
+        quantisation, which see the weights that stay. What is factorised is compensated before it, too.
+
+        Args:
+            net: the uncompressed network that the plans were made for.
+            policy: choices of the knobs in :attr:`space`.
+            context: of the run.
+
+        Raises:
+            Infeasible: where the policy leaves no working network.
+        """
+        result, pending = duplicate(net), "none"
+        for plan in self.plans:
+            choices = policy.of(plan.method)
+            begins = plan.stage > Stage.FACTORISE or (plan.stage == Stage.FACTORISE and choices)
+            if begins and pending != "none":
+                compensate(pending, result, context.calibration)
+                pending = "none"
+            result = plan.apply(result, choices, context)
+            if choices and order(plan.repair) > order(pending):
+                pending = plan.repair
+        if pending != "none":
+            compensate(pending, result, context.calibration)
+        return result
+
+    def repaired_by(self, choose: Callable[[Plan], str]) -> Pipeline:
+        """The same methods, where what they leave is repaired in another way; what is not repaired stays so.
+
+        Args:
+            choose: the name of the repair for a plan.
+        """
+        return Pipeline(
+            tuple(plan if plan.repair == "none" else replace(plan, repair=choose(plan)) for plan in self.plans)
+        )
 
 
 def order(method: str) -> int:

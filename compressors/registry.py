@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from ..spaces.errors import ConfigError
 from ..spaces.messages import did_you_mean
-from .base import Compressor, Target
+from .base import Compressor
+from .target import Target
 
 GROUP = "parefront.compressors"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from .base import Compressor, CompressorOptions, one_of
+from .options import CompressorOptions, one_of
 from .repair.compensate import METHODS
 
 
@@ -16,13 +16,3 @@ class CompensatedOptions(CompressorOptions):
     """
 
     compensate: Annotated[str, one_of(METHODS)] = "least_squares"
-
-
-class Repaired(Compressor):
-    """A method whose options say how what it leaves behind is repaired."""
-
-    options: CompensatedOptions
-
-    @property
-    def compensation(self) -> str:
-        return self.options.compensate

@@ -14,12 +14,17 @@ from ...spaces.network.graph import Layer, ModelGraph
 from ...spaces.network.joined import reads_as
 from ...spaces.network.layers import input_origin_of, origin_of
 from ...spaces.network.parts import replace_layer
-from ..base import CompressorOptions, RoundTo, Stage, one_of, step_of
-from ..repaired import CompensatedOptions, Repaired
+from ..base import Compressor
+from ..context import Context
+from ..options import CompressorOptions, RoundTo, one_of
+from ..plan import Plan
+from ..repaired import CompensatedOptions
+from ..stage import Stage
 from ..statistics.calibration import Calibration
 from ..statistics.input_moments import InputMoments
 from ..statistics.sampling import is_dense
 from ..statistics.spectrum import Spectrum, moments_of
+from ..target import step_of
 from .chains import SCHEMES, Chain, Dense, Ranks, Scheme, scheme_for, weights_of
 
 FULL = 1.0
@@ -60,7 +65,7 @@ class LowRankOptions(CompensatedOptions):
         return self
 
 
-class LowRank(Repaired):
+class LowRank(Compressor):
     """Factorises convolutions and linear layers. A knob per layer: the share of the full rank (or of the energy) kept.
 
     With more than one scheme a choice also names it, as in ``"tucker2 0.5"``. Ranks that would not reduce the layer's
@@ -77,35 +82,43 @@ class LowRank(Repaired):
     stage = Stage.FACTORISE
     Options: ClassVar[type[CompressorOptions]] = LowRankOptions
     options: LowRankOptions
-    _layers: dict[str, Layer]
 
-    def knobs(self, graph: ModelGraph) -> list[Knob]:
-        self._layers = {layer.name: layer for layer in graph.layers if _is_dense(layer)}
-        knobs = []
-        for layer in self._layers.values():
-            choices = self._choices(layer)
-            if len(choices) > 1:
-                knobs.append(Knob(self.name, layer.name, choices, FULL, frozenset({layer.name}), layer.position))
-        return knobs
+    def plan(self, graph: ModelGraph) -> Plan:
+        layers = {layer.name: layer for layer in graph.layers if _is_dense(layer)}
 
-    def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
-        calls: dict[str, list[str]] = {}
-        for node in net.graph.nodes:
-            calls.setdefault(str(node.target), []).append(node.name)
-        for name, choice in choices.items():
-            layer = net.get_submodule(name) if name in calls else None
-            if isinstance(layer, nn.Conv2d | nn.Linear) and is_dense(layer):
-                seen = calibration.input_moments[reads_as(net, name)].of(input_origin_of(layer))
-                chain = self._chain(name, layer, choice, seen, _outputs(layer, calibration, calls[name]))
-                if chain is not None:
-                    replace_layer(net, name, chain)
-        net.recompile()
-        return net
+        def change(net: fx.GraphModule, choices: Mapping[str, Choice], context: Context) -> fx.GraphModule:
+            calibration = context.calibration
+            calls: dict[str, list[str]] = {}
+            for node in net.graph.nodes:
+                calls.setdefault(str(node.target), []).append(node.name)
+            for name, choice in choices.items():
+                layer = net.get_submodule(name) if name in calls else None
+                if isinstance(layer, nn.Conv2d | nn.Linear) and is_dense(layer):
+                    seen = calibration.input_moments[reads_as(net, name)].of(input_origin_of(layer))
+                    outputs = _outputs(layer, calibration, calls[name])
+                    chain = self._chain(layers[name], layer, choice, seen, outputs)
+                    if chain is not None:
+                        replace_layer(net, name, chain)
+            net.recompile()
+            return net
+
+        offered = [(layer, self._choices(layer)) for layer in layers.values()]
+        knobs = [
+            Knob(self.name, layer.name, choices, FULL, frozenset({layer.name}), layer.position)
+            for layer, choices in offered
+            if len(choices) > 1
+        ]
+        return Plan(self.name, self.stage, knobs, change, repair=self.options.compensate)
 
     def _chain(
-        self, name: str, layer: nn.Conv2d | nn.Linear, choice: Choice, moments: InputMoments, outputs: Spectrum | None
+        self,
+        before: Layer,
+        layer: nn.Conv2d | nn.Linear,
+        choice: Choice,
+        moments: InputMoments,
+        outputs: Spectrum | None,
     ) -> Chain | None:
-        """The parts, or None where they would not be smaller."""
+        """The parts, or None where they would not be smaller than the layer ``before`` compression."""
         scheme_name, share = self._read(choice)
         dense = Dense(layer, Spectrum(torch.eye(len(moments.mean))))
         if self.options.data_aware:
@@ -117,7 +130,7 @@ class LowRank(Repaired):
             ranks = scheme.energy(dense, share, step)
         else:
             ranks = scheme.ranks(shape, share, step)
-        if not _saves(scheme, shape, ranks, self._layers[name]):
+        if not _saves(scheme, shape, ranks, before):
             return None
         chain = scheme.build(dense, ranks)
         if weights_of(chain) > weights_of([layer]):

@@ -12,9 +12,12 @@ from torch import fx, nn
 from ...spaces.knob import Choice, Knob
 from ...spaces.network.graph import ModelGraph
 from ...spaces.network.parts import replace_layer
-from ..base import CompressorOptions, Stage
-from ..repaired import CompensatedOptions, Repaired
-from ..statistics.calibration import Calibration
+from ..base import Compressor
+from ..context import Context
+from ..options import CompressorOptions
+from ..plan import Plan
+from ..repaired import CompensatedOptions
+from ..stage import Stage
 from ..statistics.moments import Moments
 from ..statistics.sampling import module_of, reads_of
 from .grouping import grouped, shuffle
@@ -40,7 +43,7 @@ class SeparableOptions(CompensatedOptions):
         return value
 
 
-class Separable(Repaired):
+class Separable(Compressor):
     """Replaces dense k × k convolutions, k > 1. A knob per layer; choices by falling multiply-accumulates.
 
     ``depthwise``: k × k within each channel, then 1 × 1 across channels; see :func:`depthwise_separable`.
@@ -54,7 +57,10 @@ class Separable(Repaired):
     Options: ClassVar[type[CompressorOptions]] = SeparableOptions
     options: SeparableOptions
 
-    def knobs(self, graph: ModelGraph) -> list[Knob]:
+    def plan(self, graph: ModelGraph) -> Plan:
+        return Plan(self.name, self.stage, self._knobs(graph), _replace, repair=self.options.compensate)
+
+    def _knobs(self, graph: ModelGraph) -> list[Knob]:
         knobs = []
         for layer in graph.layers:
             taps = math.prod(layer.kernel)
@@ -67,33 +73,34 @@ class Separable(Repaired):
                 knobs.append(Knob(self.name, layer.name, choices, DENSE, frozenset({layer.name}), layer.position))
         return knobs
 
-    def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
-        calls: dict[str, list[fx.Node]] = {}
-        for node in net.graph.nodes:
-            calls.setdefault(str(node.target), []).append(node)
-        ways: dict[str, str] = {}
-        for name in (name for name in calls if name in choices):
-            conv = module_of(net, calls[name][0])
-            if isinstance(conv, nn.Conv2d) and conv.groups == 1:
-                way = _feasible(str(choices[name]), conv)
-                if way != DENSE:
-                    ways[name] = way
-        if not ways:
-            return net
-        inputs, targets = calibration.compensation_inputs, calibration.targets
-        with calibration.forward():
-            moments = reads_of(net, inputs, targets, lambda _, read: Moments.of(read), ways)
-        for name, way in ways.items():
-            conv = net.get_submodule(name)
-            assert isinstance(conv, nn.Conv2d)
-            seen = moments.get(name) or Moments.unknown(conv)
-            if way == DEPTHWISE:
-                replace_layer(net, name, depthwise_separable(conv, seen))
-            else:
-                made, order = grouped(conv, _groups(way), seen)
-                replace_layer(net, name, [*shuffle(net, calls[name], order), made])
-        net.recompile()
+
+def _replace(net: fx.GraphModule, choices: Mapping[str, Choice], context: Context) -> fx.GraphModule:
+    calls: dict[str, list[fx.Node]] = {}
+    for node in net.graph.nodes:
+        calls.setdefault(str(node.target), []).append(node)
+    ways: dict[str, str] = {}
+    for name in (name for name in calls if name in choices):
+        conv = module_of(net, calls[name][0])
+        if isinstance(conv, nn.Conv2d) and conv.groups == 1:
+            way = _feasible(str(choices[name]), conv)
+            if way != DENSE:
+                ways[name] = way
+    if not ways:
         return net
+    inputs, targets = context.calibration.compensation_inputs, context.calibration.targets
+    with context.calibration.forward():
+        moments = reads_of(net, inputs, targets, lambda _, read: Moments.of(read), ways)
+    for name, way in ways.items():
+        conv = net.get_submodule(name)
+        assert isinstance(conv, nn.Conv2d)
+        seen = moments.get(name) or Moments.unknown(conv)
+        if way == DEPTHWISE:
+            replace_layer(net, name, depthwise_separable(conv, seen))
+        else:
+            made, order = grouped(conv, _groups(way), seen)
+            replace_layer(net, name, [*shuffle(net, calls[name], order), made])
+    net.recompile()
+    return net
 
 
 def _groups(way: str) -> int:

@@ -15,10 +15,15 @@ from ...spaces.network.layers import WEIGHTED, SequenceLinear
 from ...spaces.network.ops import Op
 from ...spaces.network.parts import layer_of
 from ...spaces.network.rebuild import tidy
-from ..base import Compressor, CompressorOptions, Stage, one_of
+from ..base import Compressor
+from ..context import Context
+from ..options import CompressorOptions, one_of
+from ..plan import Plan
 from ..repair.bias_correction import mean_error, mean_of
+from ..stage import Stage
 from ..statistics.calibration import Calibration
 from ..statistics.sampling import module_of
+from ..target import Target
 from .codes import LARGEST, dequantize, quantize_weight
 from .equalize import equalize
 from .placement import CLAMPS, MOVERS, Placement, place
@@ -81,20 +86,21 @@ class Quantize(Compressor):
     Options: ClassVar[type[CompressorOptions]] = QuantizeOptions
     options: QuantizeOptions
 
-    def knobs(self, graph: ModelGraph) -> list[Knob]:
-        if len(self.options.bits) < 2:
-            return []
-        return [
+    def plan(self, graph: ModelGraph) -> Plan:
+        knobs = [
             Knob(self.name, layer.name, self.options.bits, FLOAT, frozenset({layer.name}), layer.position)
             for layer in graph.layers
+            if len(self.options.bits) > 1
         ]
+        return Plan(self.name, self.stage, knobs, self._quantize, runs_as=self._runs_as)
 
-    def runs_as(self, choice: Choice) -> Choice:
+    def _runs_as(self, choice: Choice) -> Choice:
         """Integers run as the widest of them does; a layer of which only the weights are integers runs in float."""
         integers = [bits for bits in self.options.bits if isinstance(bits, int) and bits != FLOAT]
         return integers[0] if choice in integers else FLOAT
 
-    def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
+    def _quantize(self, net: fx.GraphModule, choices: Mapping[str, Choice], context: Context) -> fx.GraphModule:
+        calibration, target = context.calibration, context.target
         bits = _bits_of(net, choices)
         if self.options.equalize:
             equalize(net, bits)
@@ -103,10 +109,10 @@ class Quantize(Compressor):
         with calibration.forward():
             observed = Observer(net, placement.points).observe(self._images(calibration))
             moments = self._moments(net, layers, calibration)
-        scales = self._insert(net, placement, observed)
+        scales = self._insert(net, placement, observed, target.signed_activations)
         for name, width in layers.items():
             reads = [scales[n.all_input_nodes[0]] for n in net.graph.nodes if n.target == name]
-            self._quantize_layer(net, name, reads, width, moments.get(name))
+            self._quantize_layer(net, name, reads, width, moments.get(name), target)
         _keep_float(net, scales.keys())
         for name in bits.keys() - layers.keys():
             layer, width = net.get_submodule(name), int(str(bits[name])[1:])
@@ -124,7 +130,7 @@ class Quantize(Compressor):
         return calibration.inputs[: self.options.images]
 
     def _insert(
-        self, net: fx.GraphModule, placement: Placement, observed: Mapping[fx.Node, Observed]
+        self, net: fx.GraphModule, placement: Placement, observed: Mapping[fx.Node, Observed], signed: bool
     ) -> dict[fx.Node, tuple[FakeQuantize, Observed]]:
         """Add the quantisation points; returns, by the node of each point, the point and what it saw."""
         inserted: dict[fx.Node, tuple[FakeQuantize, Observed]] = {}
@@ -135,7 +141,7 @@ class Quantize(Compressor):
                 point = inserted[source][0]
             else:
                 low, high = RANGES[self.options.ranges](seen)
-                point = FakeQuantize(*affine(low, high, self.target.signed_activations), self.target.signed_activations)
+                point = FakeQuantize(*affine(low, high, signed), signed)
             name = f"{node.name}_quantized"
             net.add_submodule(name, point)
             with net.graph.inserting_after(node):
@@ -168,6 +174,7 @@ class Quantize(Compressor):
         reads: Sequence[tuple[FakeQuantize, Observed]],
         bits: int,
         moments: Tensor | None,
+        target: Target,
     ) -> None:
         """Put integers in the place of a layer's weight.
 
@@ -183,7 +190,7 @@ class Quantize(Compressor):
             weight,
             bits,
             per_channel=self.options.granularity == "channel",
-            full_range=self.target.full_range_weights,
+            full_range=target.full_range_weights,
             least=bias.abs() / (step * BIAS_LIMIT),
         )
         if moments is not None:

@@ -12,11 +12,14 @@ from ...spaces.network.flow import labels_of
 from ...spaces.network.graph import ModelGraph
 from ...spaces.network.ops import Op
 from ...spaces.network.rebuild import tidy
-from ..base import CompressorOptions, Stage
-from ..repaired import CompensatedOptions, Repaired
-from ..statistics.calibration import Calibration
+from ..base import Compressor
+from ..context import Context
+from ..options import CompressorOptions
+from ..plan import Plan
+from ..repaired import CompensatedOptions
+from ..stage import Stage
 from ..statistics.sampling import module_of
-from .blocks import Block, find_blocks
+from .blocks import find_blocks
 
 IDEMPOTENT = frozenset({"Relu", "Clip"})
 """Activations that change nothing when applied twice."""
@@ -26,36 +29,30 @@ class DropOptions(CompensatedOptions):
     """Options of ``drop_blocks``."""
 
 
-class DropBlocks(Repaired):
+class DropBlocks(Compressor):
     """Drops whole residual branches. A knob per block: False keeps it, True leaves only the identity."""
 
     name = "drop_blocks"
     stage = Stage.MERGE
     Options: ClassVar[type[CompressorOptions]] = DropOptions
     options: DropOptions
-    _blocks: dict[str, Block]
 
-    def knobs(self, graph: ModelGraph) -> list[Knob]:
-        self._blocks = {block.name: block for block in find_blocks(graph)}
-        return [
-            Knob(
-                self.name, name, (False, True), False, frozenset(block.layers), graph.by_name[block.layers[0]].position
-            )
-            for name, block in self._blocks.items()
-        ]
+    def plan(self, graph: ModelGraph) -> Plan:
+        blocks = {block.name: block for block in find_blocks(graph)}
 
-    def removes(self, target: str, graph: ModelGraph) -> frozenset[str]:
-        return frozenset(self._blocks[target].layers)
+        def change(net: fx.GraphModule, choices: Mapping[str, Choice], context: Context) -> fx.GraphModule:
+            nodes = {label: node for node, label in labels_of(net).items()}
+            for name, dropped in choices.items():
+                if dropped:
+                    for addition in (blocks[name].addition, *blocks[name].again):
+                        _bypass(net, nodes[addition])
+            tidy(net)
+            return net
 
-    def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
-        nodes = {label: node for node, label in labels_of(net).items()}
-        for name, dropped in choices.items():
-            if dropped:
-                block = self._blocks[name]
-                for addition in (block.addition, *block.again):
-                    _bypass(net, nodes[addition])
-        tidy(net)
-        return net
+        removes = {name: frozenset(block.layers) for name, block in blocks.items()}
+        first = {name: graph.by_name[block.layers[0]].position for name, block in blocks.items()}
+        knobs = [Knob(self.name, name, (False, True), False, removes[name], first[name]) for name in blocks]
+        return Plan(self.name, self.stage, knobs, change, removes, repair=self.options.compensate)
 
 
 def _bypass(net: fx.GraphModule, addition: fx.Node) -> None:

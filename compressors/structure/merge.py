@@ -15,9 +15,12 @@ from ...spaces.network.graph import ModelGraph
 from ...spaces.network.joined import join_layers
 from ...spaces.network.ops import Op
 from ...spaces.network.rebuild import tidy
-from ..base import CompressorOptions, Stage
-from ..repaired import CompensatedOptions, Repaired
-from ..statistics.calibration import Calibration
+from ..base import Compressor
+from ..context import Context
+from ..options import CompressorOptions
+from ..plan import Plan
+from ..repaired import CompensatedOptions
+from ..stage import Stage
 from ..statistics.neighbours import layer_before, pools_behind
 from ..statistics.sampling import aim
 from .fuse import fuse, fused_size
@@ -27,7 +30,7 @@ class MergeOptions(CompensatedOptions):
     """Options of ``merge``."""
 
 
-class Merge(Repaired):
+class Merge(Compressor):
     """Fewer layers. A boolean knob for each layer that can be one with the layer before, and for each pool.
 
     *Two layers in one.* Kim, El Halabi, Ji, Song 2024, "LayerMerge: Neural Network Depth Compression through Layer
@@ -50,36 +53,47 @@ class Merge(Repaired):
     stage = Stage.MERGE
     Options: ClassVar[type[CompressorOptions]] = MergeOptions
     options: MergeOptions
-    _first: dict[str, str]
-    """For each layer that can be one with the layer before, that layer; in execution order, so that chains fuse."""
-    _pooled: dict[str, str]
-    """For each pool that can go, the convolution before it."""
 
-    def knobs(self, graph: ModelGraph) -> list[Knob]:
-        once = [layer.name for layer in graph.layers if layer.name not in graph.shared]
-        before = {name: layer_before(graph, name) for name in once}
-        self._first = {b: a for b, a in before.items() if a in once and _saves(graph, a, b)}
-        pooled = {pool: conv for conv, pool in pools_behind(graph).items() if conv in once}
-        self._pooled = {pool: conv for pool, conv in pooled.items() if _fits(graph, conv, pool)}
-        about = {b: (a, b) for b, a in self._first.items()} | {pool: (conv,) for pool, conv in self._pooled.items()}
-        return [
+    def plan(self, graph: ModelGraph) -> Plan:
+        joined, pooled = _joined(graph), _pooled(graph)
+
+        def change(net: fx.GraphModule, choices: Mapping[str, Choice], context: Context) -> fx.GraphModule:
+            nodes = {label: node for node, label in labels_of(net).items()}
+            for target, source in joined.items():
+                if choices.get(target) and target in nodes and source in nodes:
+                    _join(net, nodes[source], nodes[target])
+            for target, source in pooled.items():
+                if choices.get(target) and target in nodes and source in nodes:
+                    _absorb(net, nodes[source], nodes[target])
+            tidy(net)
+            return net
+
+        about = {b: (a, b) for b, a in joined.items()} | {pool: (conv,) for pool, conv in pooled.items()}
+        knobs = [
             Knob(self.name, target, (False, True), False, frozenset(layers), graph.by_name[layers[0]].position)
             for target, layers in about.items()
         ]
+        removes = {b: frozenset({a}) for b, a in joined.items()}
+        return Plan(self.name, self.stage, knobs, change, removes, repair=self.options.compensate)
 
-    def removes(self, target: str, graph: ModelGraph) -> frozenset[str]:
-        return frozenset({self._first[target]} if target in self._first else ())
 
-    def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
-        nodes = {label: node for node, label in labels_of(net).items()}
-        for target, source in self._first.items():
-            if choices.get(target) and target in nodes and source in nodes:
-                _join(net, nodes[source], nodes[target])
-        for target, source in self._pooled.items():
-            if choices.get(target) and target in nodes and source in nodes:
-                _absorb(net, nodes[source], nodes[target])
-        tidy(net)
-        return net
+def _joined(graph: ModelGraph) -> dict[str, str]:
+    """For each layer that can be one with the layer before, that layer; in execution order, so that chains fuse."""
+    once = _once(graph)
+    before = {name: layer_before(graph, name) for name in once}
+    return {b: a for b, a in before.items() if a in once and _saves(graph, a, b)}
+
+
+def _pooled(graph: ModelGraph) -> dict[str, str]:
+    """For each pool that can go, the convolution before it."""
+    once = _once(graph)
+    found = {pool: conv for conv, pool in pools_behind(graph).items() if conv in once}
+    return {pool: conv for pool, conv in found.items() if _fits(graph, conv, pool)}
+
+
+def _once(graph: ModelGraph) -> list[str]:
+    """The layers that are called once."""
+    return [layer.name for layer in graph.layers if layer.name not in graph.shared]
 
 
 def _join(net: fx.GraphModule, first: fx.Node, second: fx.Node) -> None:

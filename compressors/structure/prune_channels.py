@@ -16,9 +16,14 @@ from ...spaces.knob import Choice, Knob
 from ...spaces.network.cut import cut
 from ...spaces.network.graph import ChannelGroup, ModelGraph
 from ...spaces.network.joined import slices_left
-from ..base import CompressorOptions, RoundTo, Stage, one_of, step_of
-from ..repaired import CompensatedOptions, Repaired
+from ..base import Compressor
+from ..context import Context
+from ..options import CompressorOptions, RoundTo, one_of
+from ..plan import Plan
+from ..repaired import CompensatedOptions
+from ..stage import Stage
 from ..statistics.calibration import Calibration
+from ..target import step_of
 from .criteria import CRITERIA, importance, most_important
 
 
@@ -44,17 +49,35 @@ class PruneOptions(CompensatedOptions):
         return tuple(sorted({0.0, *map(float, value)}))
 
 
-class PruneChannels(Repaired):
+class PruneChannels(Compressor):
     """Removes whole channels. A knob per group; a choice is the fraction removed, after rounding to ``round_to``."""
 
     name = "prune_channels"
     stage = Stage.PRUNE
     Options: ClassVar[type[CompressorOptions]] = PruneOptions
     options: PruneOptions
-    _groups: dict[str, ChannelGroup]
 
-    def knobs(self, graph: ModelGraph) -> list[Knob]:
-        self._groups = {group.name: group for group in graph.groups}
+    def plan(self, graph: ModelGraph) -> Plan:
+        groups = {group.name: group for group in graph.groups}
+
+        def change(net: fx.GraphModule, choices: Mapping[str, Choice], context: Context) -> fx.GraphModule:
+            kept: list[tuple[ChannelGroup, list[int]]] = []
+            for name, ratio in choices.items():
+                group = groups[name]
+                keep = self.kept(group, float(ratio))
+                if keep < group.unit:
+                    raise Infeasible(f"group {name} would keep no channel")
+                scores = self._scores(group, context.calibration)
+                left = replace(group, slices=slices_left(net, group.slices))
+                kept.append((left, most_important(scores, keep, group.unit)))
+            cut(net, kept)
+            return net
+
+        repair = self.options.compensate
+        quick = "covariance" if repair == "least_squares" else None
+        return Plan(self.name, self.stage, self._knobs(graph), change, repair=repair, quick_repair=quick)
+
+    def _knobs(self, graph: ModelGraph) -> list[Knob]:
         knobs = []
         for group in graph.groups:
             choices = self._choices(group)
@@ -65,23 +88,6 @@ class PruneChannels(Repaired):
                 )
                 knobs.append(Knob(self.name, group.name, choices, 0.0, layers, group.position, readers))
         return knobs
-
-    @property
-    def quick_compensation(self) -> str:
-        return "covariance" if self.compensation == "least_squares" else self.compensation
-
-    def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
-        kept: list[tuple[ChannelGroup, list[int]]] = []
-        for name, ratio in choices.items():
-            group = self._groups[name]
-            keep = self.kept(group, float(ratio))
-            if keep < group.unit:
-                raise Infeasible(f"group {name} would keep no channel")
-            scores = self._scores(group, calibration)
-            left = replace(group, slices=slices_left(net, group.slices))
-            kept.append((left, most_important(scores, keep, group.unit)))
-        cut(net, kept)
-        return net
 
     def _scores(self, group: ChannelGroup, calibration: Calibration) -> np.ndarray:
         """The same for every candidate, so computed once a run."""

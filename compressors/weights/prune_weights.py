@@ -13,9 +13,12 @@ from torch import Tensor, fx
 
 from ...spaces.knob import Choice, Knob
 from ...spaces.network.graph import ModelGraph
-from ..base import Compressor, CompressorOptions, Stage, one_of
+from ..base import Compressor
+from ..context import Context
+from ..options import CompressorOptions, one_of
+from ..plan import Plan
 from ..repair.renormalize import output_statistics, renormalize
-from ..statistics.calibration import Calibration
+from ..stage import Stage
 from .stored_weights import IMAGES, UNPACKING, parts_of, store, worthwhile
 
 UNSTRUCTURED = "unstructured"
@@ -94,7 +97,10 @@ class PruneWeights(Compressor):
     Options: ClassVar[type[CompressorOptions]] = PruneWeightsOptions
     options: PruneWeightsOptions
 
-    def knobs(self, graph: ModelGraph) -> list[Knob]:
+    def plan(self, graph: ModelGraph) -> Plan:
+        return Plan(self.name, self.stage, self._knobs(graph), self._prune)
+
+    def _knobs(self, graph: ModelGraph) -> list[Knob]:
         knobs = []
         for layer, count in worthwhile(graph):
             choices = (0.0, *(s for s in self._sparsities() if 4 * s * count > count / 8 + UNPACKING))
@@ -106,7 +112,7 @@ class PruneWeights(Compressor):
         pattern = self.options.kept_of
         return (1 - pattern[0] / pattern[1],) if pattern else self.options.sparsities
 
-    def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
+    def _prune(self, net: fx.GraphModule, choices: Mapping[str, Choice], context: Context) -> fx.GraphModule:
         weights: dict[fx.Node, Tensor] = {}
         sparsities: dict[fx.Node, float] = {}
         for name, sparsity in choices.items():
@@ -117,8 +123,8 @@ class PruneWeights(Compressor):
         if not self.options.renormalize:
             store(net, pruned)
             return net
-        inputs = calibration.compensation_inputs[:IMAGES]
-        with calibration.forward():
+        inputs = context.calibration.compensation_inputs[:IMAGES]
+        with context.calibration.forward():
             wanted = output_statistics(net, pruned, inputs)
             store(net, pruned)
             renormalize(net, wanted, inputs)

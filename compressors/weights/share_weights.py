@@ -11,9 +11,12 @@ from torch import Tensor, fx
 
 from ...spaces.knob import Choice, Knob
 from ...spaces.network.graph import ModelGraph
-from ..base import Compressor, CompressorOptions, Stage
+from ..base import Compressor
+from ..context import Context
+from ..options import CompressorOptions
+from ..plan import Plan
 from ..repair.bias_correction import correct_biases
-from ..statistics.calibration import Calibration
+from ..stage import Stage
 from .kmeans import centroids_of, nearest
 from .stored_weights import IMAGES, UNPACKING, parts_of, store, worthwhile
 
@@ -60,7 +63,10 @@ class ShareWeights(Compressor):
     Options: ClassVar[type[CompressorOptions]] = ShareOptions
     options: ShareOptions
 
-    def knobs(self, graph: ModelGraph) -> list[Knob]:
+    def plan(self, graph: ModelGraph) -> Plan:
+        return Plan(self.name, self.stage, self._knobs(graph), self._share)
+
+    def _knobs(self, graph: ModelGraph) -> list[Knob]:
         knobs = []
         for layer, count in worthwhile(graph):
             choices = (0, *(c for c in self.options.clusters if c and _bytes(count, c) < 4 * count))
@@ -68,15 +74,15 @@ class ShareWeights(Compressor):
                 knobs.append(Knob(self.name, layer.name, choices, 0, frozenset({layer.name}), layer.position))
         return knobs
 
-    def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
+    def _share(self, net: fx.GraphModule, choices: Mapping[str, Choice], context: Context) -> fx.GraphModule:
         weights = {
             node: share(weight, int(clusters))
             for name, clusters in choices.items()
             for node, weight in parts_of(net, name).items()
         }
         if weights and self.options.bias_correction:
-            with calibration.forward():
-                correct_biases(net, weights, calibration.compensation_inputs[:IMAGES])
+            with context.calibration.forward():
+                correct_biases(net, weights, context.calibration.compensation_inputs[:IMAGES])
         store(net, weights)
         return net
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +12,12 @@ from typing import Any
 import onnxruntime as ort
 import torch
 
-from ...compressors.base import Compressor, Stage, Target
-from ...compressors.pipeline import compress, space_of
+from ...compressors.context import Context
+from ...compressors.pipeline import Pipeline
 from ...compressors.registry import create
+from ...compressors.stage import Stage
 from ...compressors.statistics.calibration import Calibration
+from ...compressors.target import Target
 from ...spaces.errors import TaskError
 from ...spaces.network.emit import EXPORTED, Artifact, emit
 from ...spaces.network.trace import trace
@@ -31,7 +33,6 @@ from ..results.candidate import Candidate
 from ..results.front import Front
 from ..results.measurement import Measurement
 from .dominance import refuse_beyond_budget
-from .proxy_divergence import repaired_by
 from .stopwatch import Stopwatch
 
 CALIBRATION_LIMIT = 512
@@ -76,20 +77,21 @@ class Builder:
         least_squares: bool = True,
         on_phase: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self.methods, self.target = methods, target
-        self.compressors = [create(name, options, target) for name, options in methods.items()]
+        compressors = [create(name, options, target) for name, options in methods.items()]
         on_phase("tracing the model and proving its channel groups")
         inputs, labels = split_inputs(task.calibration, CALIBRATION_LIMIT, seed)  # type: ignore[arg-type]
         calibration = torch.from_numpy(inputs).float()
         self.traced = trace(task.model, _pair(calibration), prove, on_phase)
-        self.space: SearchSpace = space_of(self.compressors, self.traced.graph)
+        self.pipeline = Pipeline.of(compressors, self.traced.graph)
+        self.space: SearchSpace = self.pipeline.space
         if not len(self.space):
             reasons = "; ".join(f"{e.name}: {e.reason}" for e in self.traced.graph.excluded[:3])
             raise TaskError(f"the model has nothing to compress with {', '.join(methods)} ({reasons or 'no layers'})")
         on_phase("collecting calibration statistics")
         classes = torch.from_numpy(labels).long() if labels.dtype.kind in "iu" and labels.ndim == 1 else None
         self.calibration = Calibration(self.traced.net, calibration, classes)
-        if least_squares and any(c.compensation == "least_squares" for c in self.compressors):
+        self.context = Context(self.traced.graph, self.calibration, target, task.train, seed)
+        if least_squares and any(plan.repair == "least_squares" for plan in self.pipeline.plans):
             _ = self.calibration.targets
 
     def build(
@@ -116,8 +118,8 @@ class Builder:
         watch = watch or Stopwatch()
         before = self.calibration.forward_seconds
         with watch.step("apply"), shared(THIS_MACHINE):
-            compressors = self.compressors if repaired else self._unrepaired
-            net = compress(self.traced.net, policy, compressors, self.calibration)
+            pipeline = self.pipeline if repaired else self._unrepaired
+            net = pipeline.apply(self.traced.net, policy, self.context)
         watch.seconds["apply_forward"] = self.calibration.forward_seconds - before
         watch.seconds["apply"] -= watch.seconds["apply_forward"]
         with watch.step("emit"):
@@ -136,7 +138,7 @@ class Builder:
 
     def emit_again(self, policy: Policy, path: Path) -> None:
         """Write the policy's artefact without checking it: equal policies give equal bytes."""
-        emit(compress(self.traced.net, policy, self.compressors, self.calibration), path, self._example)
+        emit(self.pipeline.apply(self.traced.net, policy, self.context), path, self._example)
 
     @cached_property
     def model_sha256(self) -> str:
@@ -150,26 +152,26 @@ class Builder:
         """For every method that changes the arithmetic, its middle choice everywhere."""
         ladders = self.space.ladders()
         policies = []
-        for compressor in self.compressors:
-            ladder = ladders.get(compressor.name, [])
-            kinds = [kind for kind in dict.fromkeys(map(compressor.runs_as, ladder)) if kind != ladder[0]]
-            if compressor.stage is Stage.QUANTISE and kinds:
-                policies.append(self.space.uniform({compressor.name: kinds[len(kinds) // 2]}))
+        for plan in self.pipeline.plans:
+            ladder = ladders.get(plan.method, [])
+            kinds = [kind for kind in dict.fromkeys(map(plan.runs_as, ladder)) if kind != ladder[0]]
+            if plan.stage == Stage.QUANTISE and kinds:
+                policies.append(self.space.uniform({plan.method: kinds[len(kinds) // 2]}))
         return policies
 
     def runs_quantised(self, policy: Policy) -> bool:
         """Whether any layer runs in another arithmetic than the uncompressed model's."""
         return any(
-            compressor.runs_as(policy[name]) != self.space[name].neutral
-            for compressor in self.compressors
-            if compressor.stage is Stage.QUANTISE
+            plan.runs_as(policy[name]) != self.space[name].neutral
+            for plan in self.pipeline.plans
+            if plan.stage == Stage.QUANTISE
             for name in policy
-            if self.space[name].compressor == compressor.name
+            if self.space[name].compressor == plan.method
         )
 
     def plainest_alike(self, policy: Policy) -> Policy:
         """The policy whose choices are the plainest that run in the same arithmetic."""
-        by_name = {c.name: c for c in self.compressors}
+        by_name = {plan.method: plan for plan in self.pipeline.plans}
         knobs = {name: self.space[name] for name in policy}
         plain = {name: by_name[knob.compressor].runs_as(policy[name]) for name, knob in knobs.items()}
         return Policy({name: choice for name, choice in plain.items() if choice != knobs[name].neutral})
@@ -180,11 +182,9 @@ class Builder:
         return self.calibration.inputs[:PARITY_IMAGES]
 
     @cached_property
-    def _unrepaired(self) -> Sequence[Compressor]:
-        """The compressors, without the repair of what they leave."""
-        found = [repaired_by("none", c, self.methods[c.name], self.target) for c in self.compressors]
-        space_of(found, self.traced.graph)
-        return found
+    def _unrepaired(self) -> Pipeline:
+        """The same without the repair of what methods leave."""
+        return self.pipeline.repaired_by(lambda _: "none")
 
 
 def target_of(profile: DeviceProfile) -> Target:

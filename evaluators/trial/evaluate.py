@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ...compressors.base import Target
+from ...compressors.target import Target
 from ...spaces.errors import Infeasible
 from ...spaces.network.graph import Layer
 from ...spaces.network.trace import Traced
@@ -195,9 +195,7 @@ class TaskEvaluator:
     def probe_divergence(self, policy: Policy) -> float:
         if self._quick is None:
             builder, inputs = self.builder, self.scorer.inputs(PROBED_IMAGES)
-            self._quick = QuickLook(
-                self.traced, builder.methods, builder.target, builder.calibration, inputs, self.scorer.search.is_top1
-            )
+            self._quick = QuickLook(builder.pipeline, builder.context, inputs, self.scorer.search.is_top1)
         with shared(THIS_MACHINE):
             return self._quick.divergence(policy)
 

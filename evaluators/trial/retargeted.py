@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...compressors.base import Target
+from ...compressors.target import Target
 from ...spaces.network.graph import Layer
 from ...spaces.network.trace import Traced
 from ...spaces.policy import Policy

@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 from torch import Tensor, fx, nn
 
-from parefront.compressors import Calibration, Compressor, Stage
+from parefront.compressors import Compressor, Context, Plan, Stage
 from parefront.spaces import Builder, Choice, Emittable, Knob, ModelGraph, conv_attributes
 
 
@@ -34,13 +34,15 @@ class Half(Compressor):
     name = "half"
     stage = Stage.SPARSIFY
 
-    def knobs(self, graph: ModelGraph) -> list[Knob]:
+    def plan(self, graph: ModelGraph) -> Plan:
         convolutions = [layer for layer in graph if len(layer.kernel) == 2]
-        return [Knob(self.name, c.name, (32, 16), 32, frozenset({c.name}), c.position) for c in convolutions]
+        knobs = [Knob(self.name, c.name, (32, 16), 32, frozenset({c.name}), c.position) for c in convolutions]
+        return Plan(self.name, self.stage, knobs, halve)
 
-    def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
-        for name in choices:
-            layer = dict(net.named_modules()).get(name)
-            if isinstance(layer, nn.Conv2d):
-                net.set_submodule(name, HalfConv(layer))
-        return net
+
+def halve(net: fx.GraphModule, choices: Mapping[str, Choice], context: Context) -> fx.GraphModule:
+    for name in choices:
+        layer = dict(net.named_modules()).get(name)
+        if isinstance(layer, nn.Conv2d):
+            net.set_submodule(name, HalfConv(layer))
+    return net

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -11,9 +11,11 @@ import torch
 from torch import Tensor, fx
 
 from parefront.compressors.base import Compressor
-from parefront.compressors.pipeline import compress, space_of
+from parefront.compressors.context import Context
+from parefront.compressors.pipeline import Pipeline
 from parefront.compressors.registry import create
 from parefront.compressors.statistics.calibration import Calibration
+from parefront.compressors.target import Target
 from parefront.spaces.knob import Choice
 from parefront.spaces.network.graph import ModelGraph
 from parefront.spaces.network.groups import find_groups
@@ -30,14 +32,23 @@ class Bench:
     graph: ModelGraph
     calibration: Calibration
     compressors: list[Compressor]
+    target: Target = field(default_factory=Target)
+
+    @property
+    def pipeline(self) -> Pipeline:
+        return Pipeline.of(self.compressors, self.graph)
+
+    @property
+    def context(self) -> Context:
+        return Context(self.graph, self.calibration, self.target)
 
     def apply(self, choices: Mapping[str, Choice] | Policy) -> fx.GraphModule:
         """The network with a policy carried out; whatever its knobs offer, so that any ratio can be asked for."""
-        return compress(self.net, Policy(choices), self.compressors, self.calibration)
+        return self.pipeline.apply(self.net, Policy(choices), self.context)
 
     def uniform(self, **choices: Choice) -> fx.GraphModule:
         """The network with all knobs of each method at one choice."""
-        return self.apply(space_of(self.compressors, self.graph).uniform(choices))
+        return self.apply(self.pipeline.space.uniform(choices))
 
     def outputs(self, net: fx.GraphModule, inputs: Tensor | None = None) -> Tensor:
         with torch.no_grad():
@@ -60,8 +71,6 @@ def bench() -> MakeBench:
     def make(net: str | fx.GraphModule, inputs: Tensor | None = None, **options: Mapping[str, Any]) -> Bench:
         subject = specimen(net) if isinstance(net, str) else _described(net, inputs)
         compressors = [create(name, given) for name, given in options.items()]
-        for compressor in compressors:
-            compressor.knobs(subject.graph)
         return Bench(subject.net, subject.graph, subject.calibration, compressors)
 
     return make

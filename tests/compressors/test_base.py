@@ -1,4 +1,4 @@
-"""What the base class sees to, whatever the method does: the input untouched, shapes kept, nothing grown."""
+"""What a plan sees to, whatever the method does: shapes kept, nothing grown, and no choices, no change."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ import pytest
 import torch
 from torch import fx, nn
 
-from parefront.compressors.base import Compressor, Stage, Target, in_stages, weights
-from parefront.compressors.statistics.calibration import Calibration
+from parefront.compressors.base import Compressor
+from parefront.compressors.context import Context
+from parefront.compressors.pipeline import Pipeline
+from parefront.compressors.plan import Plan, weights
+from parefront.compressors.stage import Stage
+from parefront.compressors.target import Target
 from parefront.spaces.errors import Infeasible
 from parefront.spaces.knob import Choice, Knob
 from parefront.spaces.network.graph import ModelGraph
+from parefront.spaces.network.rebuild import duplicate
 from parefront.spaces.network.trace import output_shape
+from parefront.spaces.policy import Policy
 from parefront.testing.specimen import specimen
 
 Change = Callable[[fx.GraphModule], None]
@@ -30,26 +36,34 @@ class Changing(Compressor):
         super().__init__()
         self.change = change
 
-    def knobs(self, graph: ModelGraph) -> list[Knob]:
-        return [Knob(self.name, "9", (False, True), False, frozenset({"9"}), graph.by_name["9"].position)]
+    def plan(self, graph: ModelGraph) -> Plan:
+        knob = Knob(self.name, "9", (False, True), False, frozenset({"9"}), graph.by_name["9"].position)
+        return Plan(self.name, self.stage, [knob], self.carry_out)
 
-    def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
+    def carry_out(self, net: fx.GraphModule, choices: Mapping[str, Choice], context: Context) -> fx.GraphModule:
         self.change(net)
         return net
 
 
 def changed(change: Change) -> fx.GraphModule:
+    return carried_out(Changing(change), {"9": True})
+
+
+def carried_out(method: Compressor, choices: Mapping[str, Choice]) -> fx.GraphModule:
     subject = specimen("plain")
-    return Changing(change).compress(subject.net, {"9": True}, subject.calibration)
+    context = Context(subject.graph, subject.calibration)
+    return method.plan(subject.graph).apply(duplicate(subject.net), choices, context)
 
 
-def test_a_change_is_made_to_a_copy() -> None:
+def test_a_pipeline_changes_a_copy() -> None:
     before = specimen("plain").net.get_parameter("9.weight").clone()
 
     def negate(net: fx.GraphModule) -> None:
         net.get_parameter("9.weight").data.neg_()
 
-    after = changed(negate)
+    subject = specimen("plain")
+    pipeline = Pipeline.of([Changing(negate)], subject.graph)
+    after = pipeline.apply(subject.net, Policy({"changing/9": True}), Context(subject.graph, subject.calibration))
     assert torch.equal(after.get_parameter("9.weight"), -before)
     assert torch.equal(specimen("plain").net.get_parameter("9.weight"), before)
 
@@ -59,8 +73,7 @@ def test_without_choices_nothing_is_applied() -> None:
         raise AssertionError("there was nothing to apply")
 
     subject = specimen("plain")
-    same = Changing(fail).compress(subject.net, {}, subject.calibration)
-    assert same is not subject.net
+    same = carried_out(Changing(fail), {})
     assert torch.equal(same(subject.calibration.example), subject.net(subject.calibration.example))
 
 
@@ -91,23 +104,11 @@ def test_more_weights_than_before_are_infeasible() -> None:
 
 def test_a_network_made_anew_still_knows_its_output() -> None:
     class Remade(Changing):
-        def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
+        def carry_out(self, net: fx.GraphModule, choices: Mapping[str, Choice], context: Context) -> fx.GraphModule:
             return fx.GraphModule(dict(net.named_modules()), net.graph)
 
-    subject = specimen("plain")
-    remade = Remade(lambda net: None).compress(subject.net, {"9": True}, subject.calibration)
+    remade = carried_out(Remade(lambda net: None), {"9": True})
     assert output_shape(remade) == (10,)
-
-
-def test_stages_order_methods_and_equals_stay_as_given() -> None:
-    class Early(Changing):
-        stage: ClassVar[Stage] = Stage.MERGE
-
-    class Late(Changing):
-        stage: ClassVar[Stage] = Stage.QUANTISE
-
-    late, middle, early, other = (kind(lambda net: None) for kind in (Late, Changing, Early, Changing))
-    assert in_stages([late, middle, early, other]) == [early, middle, other, late]
 
 
 def test_an_unknown_device_is_taken_for_a_modern_x86() -> None:

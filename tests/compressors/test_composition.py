@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parefront.compressors.base import Compressor, weights
-from parefront.compressors.pipeline import compress, space_of
+from parefront.compressors.base import Compressor
+from parefront.compressors.context import Context
+from parefront.compressors.pipeline import Pipeline
+from parefront.compressors.plan import weights
 from parefront.compressors.registry import create, known
 from parefront.evaluators.quality.accuracy import open_session
 from parefront.evaluators.quality.parity import check_parity
@@ -52,9 +54,10 @@ def policy_of(space: SearchSpace, seed: int) -> Policy:
 def compose(network: str, compressors: list[Compressor], seed: int, folder: Path) -> Policy:
     """Carry a policy out, emit it and compare the file with torch."""
     subject = specimen(network)
-    policy = policy_of(space_of(compressors, subject.graph), seed)
+    pipeline = Pipeline.of(compressors, subject.graph)
+    policy = policy_of(pipeline.space, seed)
     try:
-        net = compress(subject.net, policy, compressors, subject.calibration)
+        net = pipeline.apply(subject.net, policy, Context(subject.graph, subject.calibration))
     except Infeasible as refusal:
         pytest.skip(f"infeasible: {refusal}")
     assert weights(net) <= weights(subject.net)

@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from parefront.compressors.base import Compressor, Target
+from parefront.compressors.base import Compressor
 from parefront.compressors.registry import create
+from parefront.compressors.target import Target
 from parefront.testing.compressors import CompressorConformance
 
 

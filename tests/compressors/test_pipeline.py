@@ -9,10 +9,13 @@ import pytest
 import torch
 from torch import fx
 
-from parefront.compressors.base import Compressor, Stage
-from parefront.compressors.pipeline import compress, order, space_of
+from parefront.compressors.base import Compressor
+from parefront.compressors.context import Context
+from parefront.compressors.pipeline import Pipeline, order
+from parefront.compressors.plan import Plan
 from parefront.compressors.registry import create
 from parefront.compressors.repair import compensate
+from parefront.compressors.stage import Stage
 from parefront.compressors.statistics.calibration import Calibration
 from parefront.spaces.knob import Choice, Knob
 from parefront.spaces.network.graph import ModelGraph
@@ -28,17 +31,15 @@ class Recorded(Compressor):
     """Writes down when it is applied."""
 
     name: ClassVar[str] = "recorded"
-    stage: ClassVar[Stage] = Stage.MERGE
+    stage: ClassVar[int] = Stage.MERGE
     repair = "none"
 
-    def knobs(self, graph: ModelGraph) -> list[Knob]:
-        return [Knob(self.name, "9", (0, 1), 0, frozenset({"9"}), 3)]
+    def plan(self, graph: ModelGraph) -> Plan:
+        knob = Knob(self.name, "9", (0, 1), 0, frozenset({"9"}), 3)
+        quick = "covariance" if self.repair == "least_squares" else None
+        return Plan(self.name, self.stage, [knob], self.carry_out, repair=self.repair, quick_repair=quick)
 
-    @property
-    def compensation(self) -> str:
-        return self.repair
-
-    def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
+    def carry_out(self, net: fx.GraphModule, choices: Mapping[str, Choice], context: Context) -> fx.GraphModule:
         log.append(self.name)
         return net
 
@@ -50,13 +51,18 @@ class Merge(Recorded):
 
 class Prune(Recorded):
     name: ClassVar[str] = "prune"
-    stage: ClassVar[Stage] = Stage.PRUNE
+    stage: ClassVar[int] = Stage.PRUNE
     repair = "least_squares"
+
+
+class BetweenStages(Recorded):
+    name: ClassVar[str] = "between"
+    stage: ClassVar[int] = Stage.PRUNE + 5
 
 
 class Sparsify(Recorded):
     name: ClassVar[str] = "sparsify"
-    stage: ClassVar[Stage] = Stage.SPARSIFY
+    stage: ClassVar[int] = Stage.SPARSIFY
 
 
 @pytest.fixture
@@ -72,15 +78,39 @@ def applied(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return log
 
 
-def carry_out(*choices: str) -> None:
+METHODS = [Sparsify(), BetweenStages(), Prune(), Merge()]
+
+
+def carry_out(*choices: str, pipeline: Pipeline | None = None) -> None:
     subject = specimen("plain")
     policy = Policy({f"{name}/9": 1 for name in choices})
-    compress(subject.net, policy, [Sparsify(), Prune(), Merge()], subject.calibration)
+    pipeline = pipeline or Pipeline.of(METHODS, subject.graph)
+    pipeline.apply(subject.net, policy, Context(subject.graph, subject.calibration))
 
 
 def test_methods_are_applied_by_stage_and_repaired_once(applied: list[str]) -> None:
     carry_out("merge", "prune", "sparsify")
     assert applied == ["merge", "prune", "<least_squares>", "sparsify"]
+
+
+def test_a_method_may_stand_between_two_stages(applied: list[str]) -> None:
+    carry_out("between", "merge", "prune")
+    assert applied == ["merge", "prune", "between", "<least_squares>"]
+
+
+def test_methods_of_one_stage_stay_in_the_order_given() -> None:
+    graph = specimen("plain").graph
+    for first, second in ((Merge(), Recorded()), (Recorded(), Merge())):
+        plans = Pipeline.of([Sparsify(), first, second], graph).plans
+        assert [plan.method for plan in plans] == [first.name, second.name, "sparsify"]
+
+
+def test_the_repair_of_a_pipeline_can_be_another(applied: list[str]) -> None:
+    thorough = Pipeline.of(METHODS, specimen("plain").graph)
+    carry_out("merge", "prune", pipeline=thorough.repaired_by(lambda plan: plan.quick_repair or plan.repair))
+    carry_out("merge", "prune", pipeline=thorough.repaired_by(lambda _: "none"))
+    carry_out("sparsify", pipeline=thorough.repaired_by(lambda _: "least_squares"))
+    assert applied == ["merge", "prune", "<covariance>", "merge", "prune", "sparsify"]
 
 
 def test_the_repair_is_that_of_the_methods_that_did_something(applied: list[str]) -> None:
@@ -105,7 +135,8 @@ def test_repairs_have_an_order() -> None:
 def test_the_empty_policy_gives_an_equal_copy() -> None:
     subject = specimen("residual")
     methods = [create(name) for name in ("quantize", "prune_channels", "drop_blocks")]
-    same = compress(subject.net, Policy(), methods, subject.calibration)
+    context = Context(subject.graph, subject.calibration)
+    same = Pipeline.of(methods, subject.graph).apply(subject.net, Policy(), context)
     assert same is not subject.net
     assert torch.equal(same(subject.calibration.example), subject.net(subject.calibration.example))
 
@@ -113,8 +144,8 @@ def test_the_empty_policy_gives_an_equal_copy() -> None:
 def test_a_space_holds_the_knobs_of_all_methods_in_execution_order() -> None:
     graph = specimen("residual").graph
     methods = [create(name) for name in ("quantize", "prune_channels", "drop_blocks")]
-    space = space_of(methods, graph)
-    assert len(space) == sum(len(method.knobs(graph)) for method in methods)
+    space = Pipeline.of(methods, graph).space
+    assert len(space) == sum(len(method.plan(graph).knobs) for method in methods)
     at_the_first_block = [knob.name for knob in space if knob.position == 1]
     assert at_the_first_block == ["drop_blocks/2", "prune_channels/2.conv1.0", "quantize/2.conv1.0"]
     assert space.removes == {f"drop_blocks/{b}": space[f"drop_blocks/{b}"].layers for b in ("2", "3", "5")}
@@ -124,7 +155,7 @@ def test_what_is_void_makes_no_difference_to_the_network(bench: MakeBench) -> No
     """Equal digests are owed equal networks: the choices that the canonical policy leaves out do nothing."""
     options = {"prune_channels": {"round_to": 8}, "drop_blocks": {}, "quantize": {}}
     subject = bench("residual", **options)
-    space = space_of(subject.compressors, subject.graph)
+    space = Pipeline.of(subject.compressors, subject.graph).space
     full = Policy({
         "drop_blocks/3": True, "prune_channels/3.conv1.0": 0.5, "quantize/3.conv2.0": 8, "quantize/0.0": 8,
     })  # fmt: skip

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from parefront.compressors.base import Target
 from parefront.compressors.registry import create, find, known
 from parefront.compressors.structure.prune_channels import PruneChannels, PruneOptions
+from parefront.compressors.target import Target
 from parefront.spaces.errors import ConfigError
 
 FOREIGN = """
-from parefront.compressors import Compressor, CompressorOptions, Stage
+from parefront.compressors import Compressor, CompressorOptions, Plan, Stage
 
 class Options(CompressorOptions):
     strength: int = 3
@@ -22,11 +22,8 @@ class Foreign(Compressor):
     stage = Stage.SPARSIFY
     Options = Options
 
-    def knobs(self, graph):
-        return []
-
-    def apply(self, net, choices, calibration):
-        return net
+    def plan(self, graph):
+        return Plan(self.name, self.stage, [], lambda net, choices, context: net)
 
 def not_a_class():
     return None

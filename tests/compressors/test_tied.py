@@ -15,7 +15,8 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, fx, nn
 
-from parefront.compressors.pipeline import compress, space_of
+from parefront.compressors.context import Context
+from parefront.compressors.pipeline import Pipeline
 from parefront.compressors.registry import create
 from parefront.compressors.statistics.calibration import Calibration
 from parefront.compressors.structure.drop_blocks import DropBlocks
@@ -45,7 +46,8 @@ def compressed(kind: Callable[[], nn.Module] = Siamese, /, **choices: Choice) ->
     _, found, calibration = traced(kind)
     options: dict[str, Mapping[str, Any]] = {"prune_channels": {"round_to": 4}, "quantize": {"bits": [32, 8, 4, "w8"]}}
     compressors = [create(name, options.get(name, {})) for name in choices]
-    return compress(found.net, space_of(compressors, found.graph).uniform(choices), compressors, calibration)
+    pipeline = Pipeline.of(compressors, found.graph)
+    return pipeline.apply(found.net, pipeline.space.uniform(choices), Context(found.graph, calibration))
 
 
 def size(net: fx.GraphModule, path: Path) -> int:
@@ -123,7 +125,7 @@ def test_a_block_whose_layers_are_called_elsewhere_is_not_offered() -> None:
             out: Tensor = self.fc(self.after(self.encoder[3].get_submodule("first")(self.encoder(x))).mean((2, 3)))
             return out
 
-    assert DropBlocks().knobs(trace(trained(Again()), X[:2]).graph) == []
+    assert DropBlocks().plan(trace(trained(Again()), X[:2]).graph).knobs == []
 
 
 @pytest.mark.parametrize("repair", ["least_squares", "covariance"])
@@ -137,8 +139,8 @@ def test_least_squares_sees_what_every_call_reads(repair: str) -> None:
     for order in (inputs, inputs.flip(-1)):
         calibration = Calibration(found.net, order)
         method = create("prune_channels", {"round_to": 4, "compensate": repair})
-        method.knobs(found.graph)
-        net = compress(found.net, Policy({"prune_channels:encoder.3.first": 0.5}), [method], calibration)
+        pipeline, policy = Pipeline.of([method], found.graph), Policy({"prune_channels:encoder.3.first": 0.5})
+        net = pipeline.apply(found.net, policy, Context(found.graph, calibration))
         with torch.no_grad():
             errors.append(float((net(order) - model(order)).std() / model(order).std()))
     assert max(errors) < 2 * min(errors)
@@ -152,6 +154,6 @@ def test_a_shared_layer_is_repaired_before_its_first_call() -> None:
 def _plain(ratio: float) -> fx.GraphModule:
     _, found, calibration = traced()
     method = create("prune_channels", {"round_to": 4, "compensate": "none"})
-    return compress(
-        found.net, space_of([method], found.graph).uniform({"prune_channels": ratio}), [method], calibration
-    )
+    pipeline = Pipeline.of([method], found.graph)
+    policy = pipeline.space.uniform({"prune_channels": ratio})
+    return pipeline.apply(found.net, policy, Context(found.graph, calibration))

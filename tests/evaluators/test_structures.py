@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from parefront.compressors.pipeline import compress, space_of
+from parefront.compressors.context import Context
+from parefront.compressors.pipeline import Pipeline
 from parefront.compressors.registry import create
 from parefront.compressors.statistics.calibration import Calibration
 from parefront.evaluators.quality.accuracy import open_session
@@ -51,9 +52,9 @@ def test_a_structure_is_traced_pruned_quantised_and_written_as_torch_computes_it
         np.testing.assert_allclose(session.run(None, {"input": inputs.numpy()})[0], expected, rtol=1e-3, atol=1e-5)
 
     methods = [create("prune_channels", {"ratios": [0, 0.5], "round_to": 1}), create("quantize")]
-    space = space_of(methods, traced.graph)
-    policy = space.decode({knob.name: 8 if knob.compressor == "quantize" else 0.5 for knob in space})
-    net = compress(traced.net, policy, methods, Calibration(traced.net, images(32, *shape)))
+    pipeline = Pipeline.of(methods, traced.graph)
+    policy = pipeline.space.decode({k.name: 8 if k.compressor == "quantize" else 0.5 for k in pipeline.space})
+    net = pipeline.apply(traced.net, policy, Context(traced.graph, Calibration(traced.net, images(32, *shape))))
     written = open_session(emit(net, tmp_path / "small.onnx", images(2, *shape)).path)
     for batch in (1, 5):
         check_parity(written, net, images(batch, *shape, seed=batch))

@@ -16,8 +16,10 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 from torch import Tensor, fx, nn
 
-from parefront.compressors.base import Compressor, Stage
-from parefront.compressors.statistics.calibration import Calibration
+from parefront.compressors.base import Compressor
+from parefront.compressors.context import Context
+from parefront.compressors.plan import Plan
+from parefront.compressors.stage import Stage
 from parefront.evaluators.quality.parity import ParityError
 from parefront.search.samplers.context import SamplerContext
 from parefront.spaces.errors import Infeasible
@@ -43,10 +45,11 @@ class Broken(Compressor):
         super().__init__()
         self.change, self.choices, self.position = change, choices, position
 
-    def knobs(self, graph: ModelGraph) -> list[Knob]:
-        return [Knob(self.name, "9", self.choices, self.choices[0], frozenset({"9"}), self.position)]
+    def plan(self, graph: ModelGraph) -> Plan:
+        knob = Knob(self.name, "9", self.choices, self.choices[0], frozenset({"9"}), self.position)
+        return Plan(self.name, self.stage, [knob], self.carry_out)
 
-    def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
+    def carry_out(self, net: fx.GraphModule, choices: Mapping[str, Choice], context: Context) -> fx.GraphModule:
         self.change(net)
         return net
 
@@ -56,9 +59,31 @@ def scale(net: fx.GraphModule, factor: float = 0.5) -> None:
 
 
 class InPlace(Broken):
-    def carry_out(self, net: fx.GraphModule, choices: Mapping[str, Choice], calibration: Calibration) -> fx.GraphModule:
-        scale(calibration.net, 2)
-        return super().carry_out(net, choices, calibration)
+    def carry_out(self, net: fx.GraphModule, choices: Mapping[str, Choice], context: Context) -> fx.GraphModule:
+        scale(context.teacher, 2)
+        return super().carry_out(net, choices, context)
+
+
+class Remembering(Broken):
+    """Keeps what it found out about a network on itself, as a method with two calls would."""
+
+    def plan(self, graph: ModelGraph) -> Plan:
+        self.heads = [layer.name for layer in graph.layers if layer.kind == "linear"]
+        return super().plan(graph)
+
+    def carry_out(self, net: fx.GraphModule, choices: Mapping[str, Choice], context: Context) -> fx.GraphModule:
+        scale(net, float(self.heads[0]))
+        return net
+
+
+class Counting(Broken):
+    """Keeps a list that makes no difference."""
+
+    seen: ClassVar[list[str]] = []
+
+    def carry_out(self, net: fx.GraphModule, choices: Mapping[str, Choice], context: Context) -> fx.GraphModule:
+        self.seen.append("once more")
+        return super().carry_out(net, choices, context)
 
 
 class Liar(Emittable):
@@ -81,6 +106,14 @@ def test_a_method_that_conforms_passes(tmp_path: Path) -> None:
     SUITE.test_the_network_that_is_given_is_untouched("plain", good)
     SUITE.test_each_knob_at_its_strongest_is_carried_out("plain", good, tmp_path)
     SUITE.test_equal_policies_give_equal_bytes("plain", good, tmp_path)
+
+
+def test_a_method_that_keeps_what_it_found_of_a_network_is_found_out(tmp_path: Path) -> None:
+    SUITE.test_nothing_is_kept_between_calls("plain", Broken(scale), tmp_path)
+    with pytest.raises(AssertionError, match="a plan depends on those made after it"):
+        SUITE.test_nothing_is_kept_between_calls("plain", Remembering(scale), tmp_path)
+    with pytest.raises(AssertionError, match="broken keeps seen between calls"):
+        SUITE.test_nothing_is_kept_between_calls("plain", Counting(scale), tmp_path)
 
 
 def test_a_knob_in_the_wrong_place_is_found_out() -> None:
@@ -132,8 +165,8 @@ def test_a_module_that_writes_something_else_is_found_out(tmp_path: Path) -> Non
 
 def test_nothing_to_do_is_skipped_on_one_network_and_found_out_on_all(tmp_path: Path) -> None:
     class Idle(Broken):
-        def knobs(self, graph: ModelGraph) -> list[Knob]:
-            return []
+        def plan(self, graph: ModelGraph) -> Plan:
+            return Plan(self.name, self.stage, [], self.carry_out)
 
     with pytest.raises(pytest.skip.Exception, match="broken has nothing to do on plain"):
         SUITE.test_random_policies_are_carried_out("plain", Idle(scale), tmp_path)

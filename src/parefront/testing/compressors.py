@@ -11,8 +11,10 @@ import numpy as np
 import torch
 from torch import fx
 
-from ..compressors.base import Compressor, weights
-from ..compressors.pipeline import compress, space_of
+from ..compressors.base import Compressor
+from ..compressors.context import Context
+from ..compressors.pipeline import Pipeline
+from ..compressors.plan import Plan, weights
 from ..evaluators.quality.accuracy import open_session
 from ..evaluators.quality.parity import check_parity
 from ..spaces.errors import Infeasible
@@ -47,11 +49,14 @@ class CompressorConformance:
             metafunc.parametrize("network", self.networks)
 
     def test_some_network_has_knobs(self, compressor: Compressor) -> None:
-        assert any(compressor.knobs(specimen(network).graph) for network in self.networks)
+        assert any(compressor.plan(specimen(network).graph).knobs for network in self.networks)
 
     def test_knobs_are_well_formed(self, network: str, compressor: Compressor) -> None:
         graph = specimen(network).graph
-        knobs = compressor.knobs(graph)
+        plan = compressor.plan(graph)
+        knobs = plan.knobs
+        assert isinstance(plan, Plan)
+        assert (plan.method, plan.stage) == (compressor.name, compressor.stage)
         assert len({knob.name for knob in knobs}) == len(knobs), "two knobs with one name"
         for knob in knobs:
             assert knob.compressor == compressor.name
@@ -61,8 +66,24 @@ class CompressorConformance:
             assert knob.layers <= graph.by_name.keys()
             if knob.layers:
                 assert knob.position == min(graph.by_name[layer].position for layer in knob.layers)
-        positions = [knob.position for knob in space_of([compressor], graph)]
+        positions = [knob.position for knob in Pipeline.of([compressor], graph).space]
         assert positions == sorted(positions)
+
+    def test_nothing_is_kept_between_calls(self, network: str, compressor: Compressor, tmp_path: Path) -> None:
+        """What is found out about a network is in its plan, not in the compressor: one can serve many networks."""
+        subject, space = specimen(network), _space(compressor, network)
+        example = subject.calibration.example
+        policy, held = _strongest(space), _state(compressor)
+        alone = emit(_feasible(compressor, subject, policy), tmp_path / "x.onnx", example)
+        plan = Pipeline.of([compressor], subject.graph)
+        for other in NETWORKS:
+            if other != network:
+                compressor.plan(specimen(other).graph)
+        net = plan.apply(subject.net, policy, _context(subject, compressor))
+        assert emit(net, tmp_path / "x.onnx", example).sha256 == alone.sha256, "a plan depends on those made after it"
+        left = _state(compressor)
+        kept = sorted(name for name in {*held, *left} if held.get(name) != left.get(name))
+        assert not kept, f"{compressor.name} keeps {', '.join(kept)} between calls"
 
     def test_the_network_that_is_given_is_untouched(self, network: str, compressor: Compressor) -> None:
         subject, space = specimen(network), _space(compressor, network)
@@ -77,8 +98,7 @@ class CompressorConformance:
 
     def test_no_choices_give_an_equal_network(self, network: str, compressor: Compressor, tmp_path: Path) -> None:
         subject = specimen(network)
-        compressor.knobs(subject.graph)
-        same = compressor.compress(subject.net, {}, subject.calibration)
+        same = _compressed(compressor, subject, Policy())
         images = subject.calibration.example
         with torch.no_grad():
             assert torch.equal(same(images), subject.net(images))
@@ -92,7 +112,7 @@ class CompressorConformance:
         unchanged = emit(subject.net, tmp_path / "unchanged.onnx", subject.calibration.example)
         for knob in space:
             policy = space.decode({knob.name: _strongest_choice(knob)})
-            net = compress(subject.net, policy, [compressor], subject.calibration)
+            net = _compressed(compressor, subject, policy)
             artifact = _check(subject, net, tmp_path)
             assert artifact.sha256 != unchanged.sha256, f"{knob.name} has no effect"
 
@@ -117,7 +137,7 @@ class CompressorConformance:
 
 
 def _space(compressor: Compressor, network: str) -> SearchSpace:
-    space = space_of([compressor], specimen(network).graph)
+    space = Pipeline.of([compressor], specimen(network).graph).space
     if not len(space):
         _skip(f"{compressor.name} has nothing to do on {network}")
     return space
@@ -132,10 +152,18 @@ def _strongest(space: SearchSpace) -> Policy:
     return space.decode({knob.name: _strongest_choice(knob) for knob in space})
 
 
+def _context(subject: Specimen, compressor: Compressor) -> Context:
+    return Context(subject.graph, subject.calibration, compressor.target)
+
+
+def _compressed(compressor: Compressor, subject: Specimen, policy: Policy) -> fx.GraphModule:
+    return Pipeline.of([compressor], subject.graph).apply(subject.net, policy, _context(subject, compressor))
+
+
 def _feasible(compressor: Compressor, subject: Specimen, policy: Policy) -> fx.GraphModule:
     """The compressed network; a method may refuse a policy of many choices, not one of a single choice."""
     try:
-        return compress(subject.net, policy, [compressor], subject.calibration)
+        return _compressed(compressor, subject, policy)
     except Infeasible as refusal:
         _skip(f"infeasible: {refusal}")
         raise
@@ -154,6 +182,31 @@ def _check(subject: Specimen, net: fx.GraphModule, folder: Path) -> Artifact:
     for batch in (1, 5):
         check_parity(session, net, images[:batch])
     return artifact
+
+
+def _state(compressor: Compressor) -> dict[str, Any]:
+    """The attributes of a compressor and of its class, as values that can be compared later."""
+    held = {
+        name: value
+        for kind in reversed(type(compressor).__mro__)
+        if kind not in (object, Compressor)
+        for name, value in vars(kind).items()
+        if not name.startswith("__") and not name.startswith("_abc_")
+    }
+    return {name: _value(value) for name, value in (held | vars(compressor)).items()}
+
+
+def _value(held: Any) -> Any:
+    """What an attribute holds, by value where it is data; functions and classes by themselves."""
+    if isinstance(held, torch.Tensor):
+        return "tensor", tuple(held.shape), held.detach().cpu().numpy().tobytes()
+    if isinstance(held, dict):
+        return "dict", [(repr(key), _value(value)) for key, value in held.items()]
+    if isinstance(held, list | tuple):
+        return type(held).__name__, [_value(value) for value in held]
+    if callable(held) or not hasattr(held, "__dict__"):
+        return held if callable(held) else repr(held)
+    return type(held).__name__, _value(vars(held))
 
 
 def _skip(reason: str) -> None:

@@ -10,7 +10,7 @@ from torch import nn
 
 from parefront.compressors.factors.chains import SCHEMES, Dense, spread, weights_of
 from parefront.compressors.integers.quantized import QuantizedLayer
-from parefront.compressors.pipeline import space_of
+from parefront.compressors.pipeline import Pipeline
 from parefront.compressors.registry import create
 from parefront.compressors.statistics.spectrum import Spectrum
 from parefront.evaluators.quality.accuracy import open_session
@@ -72,7 +72,7 @@ def test_every_choice_that_is_offered_saves_macs_and_weights(bench: MakeBench, s
     subject = bench("residual", low_rank={"schemes": [scheme], "ranks": [0.9, 0.6, 0.3], "round_to": 1})
     before = cost_of(subject.net, subject.calibration.example)
     last = before.macs
-    for knob in space_of(subject.compressors, subject.graph):
+    for knob in Pipeline.of(subject.compressors, subject.graph).space:
         last = before.macs
         for choice in knob.choices[1:]:
             cost = cost_of(subject.apply({knob.name: choice}), subject.calibration.example)
@@ -104,7 +104,7 @@ def test_more_energy_errs_less(bench: MakeBench) -> None:
 
 def test_several_schemes_are_named_in_the_choices(bench: MakeBench) -> None:
     compressor = create("low_rank", {"schemes": ["svd", "tucker2"], "ranks": [0.5], "round_to": 1})
-    choices = {choice for knob in compressor.knobs(specimen("plain").graph) for choice in knob.choices}
+    choices = {choice for knob in compressor.plan(specimen("plain").graph).knobs for choice in knob.choices}
     assert choices == {1.0, "svd 0.5", "tucker2 0.5"}
 
 

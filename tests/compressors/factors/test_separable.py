@@ -11,9 +11,10 @@ import pytest
 import torch
 from torch import Tensor, fx, nn
 
+from parefront.compressors.context import Context
 from parefront.compressors.factors.grouping import grouped
 from parefront.compressors.factors.rank_one import depthwise_separable
-from parefront.compressors.pipeline import space_of
+from parefront.compressors.pipeline import Pipeline
 from parefront.compressors.registry import create
 from parefront.compressors.statistics.calibration import Calibration
 from parefront.compressors.statistics.moments import Moments
@@ -25,6 +26,7 @@ from parefront.spaces.network.emit import emit
 from parefront.spaces.network.layers import PaddedConv2d, origin_of
 from parefront.spaces.network.ops import Op
 from parefront.spaces.network.trace import describe
+from parefront.spaces.policy import Policy
 from parefront.testing.specimen import specimen
 
 from ...flat import add, chain, conv, flat, images, relu
@@ -35,7 +37,7 @@ X = images(16, 8, 8, 8)
 
 
 def choices(net: fx.GraphModule, x: Tensor = X, **options: object) -> dict[str, tuple[object, ...]]:
-    return {k.target: k.choices for k in create("separable", options).knobs(describe(net, x[:2]))}
+    return {k.target: k.choices for k in create("separable", options).plan(describe(net, x[:2])).knobs}
 
 
 def alone(layer: nn.Conv2d, bench: MakeBench, x: Tensor = X, **options: object) -> Bench:
@@ -240,7 +242,7 @@ def test_a_layer_that_is_too_narrow_to_save_anything_is_left_alone(bench: MakeBe
 def test_every_layer_of_a_pruned_network_can_be_made_cheaper(bench: MakeBench) -> None:
     for way in WAYS:
         subject = bench("residual", drop_blocks={}, prune_channels={"round_to": 1}, separable={})
-        space = space_of(subject.compressors, subject.graph)
+        space = Pipeline.of(subject.compressors, subject.graph).space
         net = subject.apply({**space.uniform({"prune_channels": 0.375, "separable": way}), "drop_blocks/2": True})
         assert torch.isfinite(subject.outputs(net)).all()
         example = subject.calibration.example
@@ -269,8 +271,7 @@ def test_a_shuffle_and_the_parts_of_a_layer_are_int8_where_the_layer_is(bench: M
 def test_the_pass_for_the_inputs_is_counted_among_the_forward_passes(bench: MakeBench) -> None:
     subject = specimen("plain")
     data = Calibration(subject.net, subject.calibration.inputs)
-    method = create("separable")
-    method.knobs(subject.graph)
+    pipeline = Pipeline.of([create("separable")], subject.graph)
     assert data.targets
-    method.compress(subject.net, {"2.0": "depthwise"}, data)
+    pipeline.apply(subject.net, Policy({"separable/2.0": "depthwise"}), Context(subject.graph, data))
     assert data.forward_seconds > 0

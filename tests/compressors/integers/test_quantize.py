@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ import torch
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from torch import Tensor, fx, nn
 
-from parefront.compressors.base import Target
 from parefront.compressors.integers.quantize import Quantize, QuantizeOptions
 from parefront.compressors.integers.quantized import FakeQuantize, QuantizedLayer
+from parefront.compressors.target import Target
 from parefront.evaluators.quality.parity import check_parity
 from parefront.spaces.network.emit import emit, serialize
 from parefront.spaces.network.flow import op_of
 from parefront.testing.networks import NETWORKS
+from parefront.testing.specimen import specimen
 
 from ...flat import add, chain, conv, flat, flatten, images, op, pooled, relu
 from ..conftest import Bench, MakeBench
@@ -226,9 +228,7 @@ def points(net: fx.GraphModule) -> list[FakeQuantize]:
 
 
 def quantised_for(target: Target, bench: MakeBench, **options: Mapping[str, Any]) -> fx.GraphModule:
-    subject = bench("residual", **options)
-    made = Quantize(QuantizeOptions(), target)
-    return made.compress(subject.net, {layer.name: 8 for layer in subject.graph}, subject.calibration)
+    return int8(replace(bench("residual", quantize={}, **options), target=target))
 
 
 @pytest.mark.parametrize("signed", [False, True])
@@ -275,7 +275,7 @@ def test_only_so_many_images_are_looked_at(bench: MakeBench) -> None:
 
 def test_without_a_choice_of_bits_there_are_no_knobs(bench: MakeBench) -> None:
     (made,) = bench("plain", quantize={"bits": [32]}).compressors
-    assert made.knobs(bench("plain").graph) == []
+    assert made.plan(bench("plain").graph).knobs == []
 
 
 def test_a_layer_that_is_gone_is_passed_over(bench: MakeBench) -> None:
@@ -288,4 +288,4 @@ def test_a_layer_that_is_gone_is_passed_over(bench: MakeBench) -> None:
 @pytest.mark.parametrize(("choice", "alike"), [(8, 8), (4, 8), (2, 8), ("w4", 32), (32, 32)])
 def test_integers_run_as_int8_and_integer_weights_alone_as_floats(choice: int | str, alike: int) -> None:
     quantize = Quantize(QuantizeOptions(bits=(8, "w4", 4, 2)))
-    assert quantize.runs_as(choice) == alike
+    assert quantize.plan(specimen("plain").graph).runs_as(choice) == alike

@@ -10,12 +10,14 @@ import pytest
 import torch
 from torch import nn
 
+from parefront.compressors.context import Context
 from parefront.compressors.integers.weight_only import BlockedLinear, PackedLayer, weight_only
 from parefront.compressors.registry import create
 from parefront.compressors.statistics.calibration import Calibration
 from parefront.evaluators.quality.accuracy import open_session
 from parefront.evaluators.quality.parity import check_parity
 from parefront.spaces.network.emit import emit
+from parefront.spaces.network.rebuild import duplicate
 from parefront.spaces.network.trace import trace
 
 from ..conftest import MakeBench
@@ -68,8 +70,8 @@ def test_a_layer_takes_its_bits_on_disk(choice: int | str, bits: int, tmp_path: 
     sizes = []
     for given in ({layer.name: choice}, {layer.name: 8}):
         quantize = create("quantize", {"bits": [choice, 8], "bias_correction": False})
-        quantize.knobs(traced.graph)
-        net = quantize.compress(traced.net, given, calibration)
+        context = Context(traced.graph, calibration)
+        net = quantize.plan(traced.graph).apply(duplicate(traced.net), given, context)
         sizes.append(emit(net, tmp_path / "net.onnx", IMAGES).size_bytes)
     weights = 128 * 256 * 9
     saved, expected = sizes[1] - sizes[0], weights - weights * bits / 8

@@ -10,7 +10,7 @@ import torch
 import torch_pruning as tp
 from torch import Tensor, nn
 
-from parefront.compressors.base import weights
+from parefront.compressors.plan import weights
 from parefront.compressors.registry import create
 from parefront.compressors.statistics.calibration import Calibration
 from parefront.compressors.structure.criteria import BY_LAYER, CRITERIA, importance, most_important

@@ -91,12 +91,13 @@ def test_an_inner_block_can_be_dropped_alone_and_with_the_outer_one(bench: MakeB
 def test_a_knob_takes_the_layers_of_its_block_along(bench: MakeBench) -> None:
     (dropper,) = bench("residual", drop_blocks={}).compressors
     graph = specimen("residual").graph
-    knob = dropper.knobs(graph)[0]
+    plan = dropper.plan(graph)
+    knob = plan.knobs[0]
     assert (knob.choices, knob.neutral) == ((False, True), False)
-    assert dropper.removes(knob.target, graph) == knob.layers == {"2.conv1.0", "2.conv2.0"}
+    assert plan.removes[knob.target] == knob.layers == {"2.conv1.0", "2.conv2.0"}
     assert knob.position == graph.by_name["2.conv1.0"].position
 
 
 def test_the_method_of_repair_can_be_chosen(bench: MakeBench) -> None:
-    (dropper,) = bench("residual", drop_blocks={"compensate": "batch_norm"}).compressors
-    assert dropper.compensation == "batch_norm"
+    (plan,) = bench("residual", drop_blocks={"compensate": "batch_norm"}).pipeline.plans
+    assert plan.repair == "batch_norm"

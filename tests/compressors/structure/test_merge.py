@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import fx, nn
 
-from parefront.compressors.pipeline import space_of
+from parefront.compressors.pipeline import Pipeline
 from parefront.compressors.registry import create
 from parefront.compressors.repair import compensate as compensation
 from parefront.compressors.statistics.neighbours import POOLS
@@ -34,7 +34,7 @@ def pool(kind: str, kernel: int, stride: int, padding: int = 0) -> nn.Module:
 
 
 def targets(net: fx.GraphModule, size: tuple[int, ...] = (3, 12, 12)) -> list[str]:
-    return [knob.target for knob in create("merge").knobs(describe(net, images(2, *size)))]
+    return [knob.target for knob in create("merge").plan(describe(net, images(2, *size))).knobs]
 
 
 def pair(one: nn.Module, two: nn.Module) -> fx.GraphModule:
@@ -134,11 +134,12 @@ def test_pools_whose_pixels_a_stride_gives_have_a_knob(
 
 
 def test_knobs_tell_what_they_are_about() -> None:
-    merger, graph = create("merge"), describe(residual(), X[:2])
-    fused, absorbed = merger.knobs(graph)[0], create("merge").knobs(describe(concat(), X[:2]))[-1]
+    graph = describe(residual(), X[:2])
+    plan = create("merge").plan(graph)
+    fused, absorbed = plan.knobs[0], create("merge").plan(describe(concat(), X[:2])).knobs[-1]
     assert (fused.name, fused.choices, fused.neutral) == ("merge/one.b", (False, True), False)
     assert fused.layers == {"one.a", "one.b"}
-    assert merger.removes("one.b", graph) == {"one.a"}
+    assert plan.removes["one.b"] == {"one.a"}
     assert fused.position == graph.by_name["one.a"].position
     assert absorbed.name == "merge/pool"
     assert absorbed.layers == {"after"}
@@ -229,7 +230,7 @@ def test_merged_layers_are_pruned_and_quantised_and_run_as_they_ship(
     network: Callable[[], fx.GraphModule], bench: MakeBench, tmp_path: Path
 ) -> None:
     subject = bench(network(), X, merge={}, prune_channels={"round_to": 4}, quantize={})
-    space = space_of(subject.compressors, subject.graph)
+    space = Pipeline.of(subject.compressors, subject.graph).space
     policy = space.uniform({"merge": True, "prune_channels": 0.5, "quantize": 8})
     net = subject.apply(policy)
     artifact = emit(net, tmp_path / "candidate.onnx", X[:5])
@@ -259,7 +260,7 @@ def test_what_the_first_layer_read_is_cut_from_the_merged_one(bench: MakeBench) 
 
 def test_channels_between_merged_layers_are_no_more(bench: MakeBench) -> None:
     subject = pruned_pair(bench)
-    space = space_of(subject.compressors, subject.graph)
+    space = Pipeline.of(subject.compressors, subject.graph).space
     full = Policy({"merge/b": True, "merge/c": True, "prune_channels/a": 0.5, "prune_channels/b": 0.75})
     short = space.canonical(full)
     assert short == Policy({"merge/b": True, "merge/c": True})
@@ -271,7 +272,7 @@ def test_channels_between_merged_layers_are_no_more(bench: MakeBench) -> None:
 @pytest.mark.parametrize("methods", [["merge", "drop_blocks"], ["drop_blocks", "merge"]])
 def test_a_dropped_block_takes_its_merges_along(methods: list[str], bench: MakeBench) -> None:
     subject = bench(residual(), X, **{method: {} for method in methods})
-    space = space_of(subject.compressors, subject.graph)
+    space = Pipeline.of(subject.compressors, subject.graph).space
     full, short = Policy({"drop_blocks/one": True, "merge/one.b": True}), Policy({"drop_blocks/one": True})
     assert space.canonical(full) == short
     first, second = (subject.apply(policy) for policy in (full, short))
@@ -280,5 +281,6 @@ def test_a_dropped_block_takes_its_merges_along(methods: list[str], bench: MakeB
 
 
 def test_the_method_of_repair_can_be_chosen() -> None:
-    assert create("merge").compensation == "least_squares"
-    assert create("merge", {"compensate": "batch_norm"}).compensation == "batch_norm"
+    graph = describe(residual(), X[:2])
+    assert create("merge").plan(graph).repair == "least_squares"
+    assert create("merge", {"compensate": "batch_norm"}).plan(graph).repair == "batch_norm"

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import fx
 
-from parefront.compressors.base import Target
 from parefront.compressors.registry import create
 from parefront.compressors.statistics.calibration import Calibration
 from parefront.compressors.structure.criteria import CRITERIA, importance
 from parefront.compressors.structure.prune_channels import PruneChannels, PruneOptions
+from parefront.compressors.target import Target
 from parefront.spaces.network.graph import ChannelGroup
 from parefront.spaces.network.layers import origin_of
 from parefront.testing.specimen import specimen
@@ -21,9 +21,7 @@ from ..conftest import MakeBench
 
 
 def pruner(round_to: int | str = "auto", vector_width: int = 16, **options: object) -> PruneChannels:
-    made = PruneChannels(PruneOptions.model_validate({"round_to": round_to, **options}), Target(vector_width))
-    made.knobs(specimen("plain").graph)
-    return made
+    return PruneChannels(PruneOptions.model_validate({"round_to": round_to, **options}), Target(vector_width))
 
 
 def group(channels: int, unit: int = 1) -> ChannelGroup:
@@ -71,16 +69,16 @@ def test_every_choice_is_a_width_of_its_own_and_the_mildest_ratio_for_it() -> No
 
 
 def test_a_group_without_a_choice_has_no_knob() -> None:
-    assert pruner(32).knobs(specimen("plain").graph) == []
+    assert pruner(32).plan(specimen("plain").graph).knobs == []
 
 
 def test_a_knob_is_about_the_layers_that_write_its_group() -> None:
-    knobs = {knob.target: knob for knob in create("prune_channels").knobs(specimen("depthwise").graph)}
+    knobs = {knob.target: knob for knob in create("prune_channels").plan(specimen("depthwise").graph).knobs}
     assert knobs["2.expand.0"].layers == {"2.expand.0", "2.depthwise.0", "2.squeeze.3"}
 
 
 def test_a_knob_tells_which_layers_have_less_to_read() -> None:
-    knobs = {knob.target: knob for knob in create("prune_channels").knobs(specimen("depthwise").graph)}
+    knobs = {knob.target: knob for knob in create("prune_channels").plan(specimen("depthwise").graph).knobs}
     assert knobs["2.expand.0"].readers == {"2.depthwise.0", "2.project.0", "2.squeeze.1"}
     assert knobs["4.0"].readers == {"8"}
 

@@ -81,7 +81,7 @@ def test_a_pattern_keeps_the_greatest_of_every_few_weights_of_an_output(kept: in
 def test_a_pattern_has_one_choice_besides_leaving_things_as_they_are(bench: MakeBench) -> None:
     subject = bench("plain", prune_weights={"pattern": "1:4"})
     (pruner,) = subject.compressors
-    assert {knob.choices for knob in pruner.knobs(subject.graph)} == {(0.0, 0.75)}
+    assert {knob.choices for knob in pruner.plan(subject.graph).knobs} == {(0.0, 0.75)}
     assert sparsity(weight_of(subject.apply({"prune_weights/2.0": 0.75}), "2.0")) == 0.75
 
 
@@ -95,7 +95,7 @@ def test_the_file_holds_a_bit_for_each_weight_and_those_that_are_left(fraction: 
 
 
 def test_fractions_that_cost_more_bytes_than_they_save_are_not_offered() -> None:
-    (first, *_) = create("prune_weights", {"sparsities": [0.01, 0.05, 0.5]}).knobs(specimen("plain").graph)
+    (first, *_) = create("prune_weights", {"sparsities": [0.01, 0.05, 0.5]}).plan(specimen("plain").graph).knobs
     assert (first.target, first.choices) == ("2.0", (0.0, 0.5))
 
 

@@ -90,7 +90,7 @@ def test_pruned_before_indices_are_as_short_and_zeros_take_a_bit(bench: MakeBenc
 
 def test_choices_are_mildest_first_and_those_that_save_nothing_are_left_out() -> None:
     assert ShareOptions(clusters=(4, 256, 16)).clusters == (0, 256, 16, 4)
-    knobs = create("share_weights").knobs(specimen("residual").graph)
+    knobs = create("share_weights").plan(specimen("residual").graph).knobs
     assert {knob.choices for knob in knobs} == {(0, 256, 64, 16, 4)}
     assert {knob.neutral for knob in knobs} == {0}
 

@@ -42,7 +42,7 @@ def test_the_smallest_layer_that_has_a_knob_saves_bytes_even_alone(
     x = images(4, 32)
     net = chain(x, a=nn.Linear(32, SMALLEST // 32))
     subject = bench(net, x, **{method: {}})
-    (knob,) = subject.compressors[0].knobs(subject.graph)
+    (knob,) = subject.compressors[0].plan(subject.graph).knobs
     mildest = subject.apply({knob.name: knob.choices[1]})
     assert len(serialize(mildest, x)) < len(serialize(net, x))
 
@@ -54,8 +54,8 @@ def test_all_large_parts_of_a_factorised_layer_are_changed(method: str, choice: 
     subject = bench(net, x, **{method: {}})
     replace_layer(net, "a", [nn.Conv2d(64, 32, 1, bias=False), conv(32, 8), nn.Conv2d(8, 64, 1)])
     net.recompile()
-    (compressor,) = subject.compressors
-    chained = compressor.apply(net, {"a": choice}, subject.calibration)
+    (plan,) = subject.pipeline.plans
+    chained = plan.apply(net, {"a": choice}, subject.context)
     packed = {name: is_packed(chained.get_submodule(name)) for name in ("a_part1", "a_part2", "a", "b")}
     assert packed == {"a_part1": True, "a_part2": True, "a": False, "b": False}
     assert values(chained.get_submodule("a_part1").get_parameter("weight")) < 32 * 64

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from parefront.compressors.pipeline import compress, space_of
+from parefront.compressors.context import Context
+from parefront.compressors.pipeline import Pipeline
 from parefront.compressors.registry import create
 from parefront.evaluators.quality.cost import cost_of
 from parefront.spaces.network.layers import SequenceLinear
@@ -29,8 +30,9 @@ def test_costs_are_those_of_the_graph(network: str) -> None:
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_pruned_network_costs_what_torchs_flop_counter_counts(network: str) -> None:
     subject, pruner = specimen(network), create("prune_channels", {"round_to": 1, "compensate": "none"})
-    policy = space_of([pruner], subject.graph).sample(np.random.default_rng(0))
-    net = compress(subject.net, policy, [pruner], subject.calibration)
+    pipeline = Pipeline.of([pruner], subject.graph)
+    policy = pipeline.space.sample(np.random.default_rng(0))
+    net = pipeline.apply(subject.net, policy, Context(subject.graph, subject.calibration))
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         net(subject.calibration.inputs[:1])
     cost = cost_of(net, subject.calibration.inputs)
@@ -40,9 +42,9 @@ def test_a_pruned_network_costs_what_torchs_flop_counter_counts(network: str) ->
 
 def test_integers_cost_as_many_operations_as_floats() -> None:
     subject, quantiser = specimen("plain"), create("quantize")
-    quantiser.knobs(subject.graph)
     policy = Policy({f"quantize/{layer.name}": 8 for layer in subject.graph})
-    net = compress(subject.net, policy, [quantiser], subject.calibration)
+    pipeline = Pipeline.of([quantiser], subject.graph)
+    net = pipeline.apply(subject.net, policy, Context(subject.graph, subject.calibration))
     assert cost_of(net, subject.calibration.example) == cost_of(subject.net, subject.calibration.example)
 
 

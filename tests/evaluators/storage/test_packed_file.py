@@ -11,7 +11,8 @@ import onnxruntime as ort
 import pytest
 import torch
 
-from parefront.compressors.pipeline import compress, space_of
+from parefront.compressors.context import Context
+from parefront.compressors.pipeline import Pipeline
 from parefront.compressors.registry import create
 from parefront.evaluators.storage.packed_file import PfzError, decode, encode, load_packed
 from parefront.spaces.knob import Choice
@@ -25,8 +26,10 @@ ConvNet = Callable[..., Path]
 def artefact(network: str, policy: Mapping[str, Choice]) -> bytes:
     """The file of a network with all knobs of each method at one choice."""
     subject, methods = specimen(network), [create(name) for name in policy]
-    chosen = space_of(methods, subject.graph).uniform(policy)
-    return serialize(compress(subject.net, chosen, methods, subject.calibration), subject.calibration.example)
+    pipeline = Pipeline.of(methods, subject.graph)
+    context = Context(subject.graph, subject.calibration)
+    net = pipeline.apply(subject.net, pipeline.space.uniform(policy), context)
+    return serialize(net, subject.calibration.example)
 
 
 @pytest.mark.parametrize("network", NETWORKS)

@@ -57,7 +57,7 @@ def phases() -> list[str]:
 
 SCALED = '''
 from torch import nn
-from parefront.compressors import Compressor, Stage
+from parefront.compressors import Compressor, Plan, Stage
 from parefront.spaces import Knob
 
 class Doubled(nn.Module):
@@ -74,12 +74,13 @@ class Scaled(Compressor):
     name = "scaled"
     stage = Stage.FACTORISE
 
-    def knobs(self, graph):
-        return [Knob(self.name, "9", (False, True), False, frozenset({"9"}), 3)]
+    def plan(self, graph):
+        knobs = [Knob(self.name, "9", (False, True), False, frozenset({"9"}), 3)]
+        return Plan(self.name, self.stage, knobs, double)
 
-    def apply(self, net, choices, calibration):
-        net.set_submodule("9", Doubled(net.get_submodule("9")))
-        return net
+def double(net, choices, context):
+    net.set_submodule("9", Doubled(net.get_submodule("9")))
+    return net
 '''
 
 

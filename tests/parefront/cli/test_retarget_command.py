@@ -12,7 +12,7 @@ import yaml
 
 from parefront.cli import main as cli
 from parefront.cli import retarget as retargeting
-from parefront.compressors.pipeline import compress
+from parefront.compressors.pipeline import Pipeline
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.trial import split
 from parefront.evaluators.trial.retargeted import RetargetedEvaluator
@@ -95,12 +95,13 @@ def test_no_file_that_was_kept_is_made_anew(source: Run, run: Command, monkeypat
     lost.unlink()
     changed.write_bytes(b"another model")
     compressed: list[str] = []
+    apply = Pipeline.apply
 
-    def count(net: Any, policy: Policy, *arguments: Any) -> Any:
+    def count(pipeline: Pipeline, net: Any, policy: Policy, *arguments: Any) -> Any:
         compressed.append(policy.digest)
-        return compress(net, policy, *arguments)
+        return apply(pipeline, net, policy, *arguments)
 
-    monkeypatch.setattr("parefront.evaluators.trial.builder.compress", count)
+    monkeypatch.setattr(Pipeline, "apply", count)
     assert run("retarget", "demo", "--device", "threads=2").code == 0
 
     there = {record.policy.digest: record.candidate for record in Run.open("demo-on-threads-2").trials}

@@ -1,0 +1,81 @@
+"""What a method offers on one network: its knobs, and the function that carries out their choices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import fx
+
+from ..spaces.errors import Infeasible
+from ..spaces.knob import Choice, Knob
+from ..spaces.network.trace import output_shape
+from .context import Context
+
+Change = Callable[[fx.GraphModule, Mapping[str, Choice], Context], fx.GraphModule]
+"""Carries out choices (by the target of the knob, none of them neutral) on a network, which it may change in place."""
+
+
+def _itself(choice: Choice) -> Choice:
+    return choice
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A method on one network. Whatever :attr:`change` needs to know of the network it holds itself.
+
+    Attributes:
+        method: the name of the compressor.
+        stage: when it is applied, see :class:`~parefront.compressors.Stage`.
+        knobs: the decisions it offers.
+        change: carries out choices; called through :meth:`apply` only.
+        removes: by the target of a knob, the layers that vanish when it leaves its neutral choice.
+        runs_as: the plainest choice that runs in the same arithmetic: what runs alike is timed against each other.
+        repair: how layers behind a change are repaired once all structure is decided: the name of a repair.
+        quick_repair: one nearly as good that needs no forward pass, for probes; None where there is none.
+    """
+
+    method: str
+    stage: int
+    knobs: Sequence[Knob]
+    change: Change
+    removes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    runs_as: Callable[[Choice], Choice] = _itself
+    repair: str = "none"
+    quick_repair: str | None = None
+
+    def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], context: Context) -> fx.GraphModule:
+        """``net`` compressed, perhaps in place, with what every method owes checked.
+
+        The output's shape is equal and its values are finite, no choices leave the network alone, and the number of
+        weights does not grow.
+
+        Args:
+            net: a copy of the uncompressed network, to which earlier stages may have been applied.
+            choices: by the target of the knob, none of them neutral.
+            context: of the run.
+
+        Raises:
+            Infeasible: where the choices leave no working network.
+        """
+        if not choices:
+            return net
+        before = weights(net)
+        changed = self.change(net, choices, context)
+        expected = output_shape(net)
+        with torch.no_grad(), context.calibration.forward():
+            got = changed(context.calibration.example[:1])
+        if tuple(got.shape[1:]) != expected:
+            raise Infeasible(f"{self.method} changed the output's shape from {expected} to {tuple(got.shape[1:])}")
+        if not bool(torch.isfinite(got).all()):
+            raise Infeasible(f"{self.method} left non-finite outputs")
+        if weights(changed) > before:
+            raise Infeasible(f"{self.method} grew the network from {before} to {weights(changed)} weights")
+        changed.meta = {**net.meta, **changed.meta}
+        return changed
+
+
+def weights(net: fx.GraphModule) -> int:
+    """Number of weights and biases in a network."""
+    return sum(p.numel() for p in net.parameters())
