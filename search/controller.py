@@ -18,7 +18,7 @@ from ..evaluators.results.errors import EveryTrialFailed, HostFailed, NoCandidat
 from ..evaluators.results.front import Front
 from ..evaluators.results.metrics import value_of
 from ..evaluators.trial.evaluator import Evaluator
-from ..spaces.errors import ConfigError, Infeasible, ParefrontError, is_of_the_host
+from ..spaces.errors import Infeasible, ParefrontError, is_of_the_host
 from ..spaces.messages import one_line
 from ..spaces.policy import Policy
 from .executors.executor import Executor
@@ -26,16 +26,14 @@ from .executors.local import LocalExecutor
 from .finalise import finalise, make_sure_of_device
 from .probe_phase import Lookahead
 from .registry import make_sampler
-from .runs.baseline import check_baseline
 from .runs.events import Done, Event, Finished, Noted, OnEvent, Started
 from .runs.kept_artifacts import KeptArtifacts
 from .runs.record import Outcome, TrialRecord
-from .runs.run import Run, quality_in
+from .runs.run import Run
 from .runs.study import RunStudy
 from .samplers.context import SamplerContext
-
-GIVE_UP_AFTER = 10
-"""Evaluations that fail one after the other at the start of a session, before the search is given up."""
+from .stopping import EndedBy, Ending, Stopping, has_ended, spent_in, write_spent
+from .uncompressed import measure_baseline
 
 
 def search(
@@ -45,11 +43,13 @@ def search(
     raise_errors: bool = False,
     executor: Executor | None = None,
 ) -> Front:
-    """Search in ``run`` until its number of trials is reached, going on where an earlier process has stopped.
+    """Search in ``run`` until it has reached a limit, going on where an earlier process has stopped.
 
     A trial is recorded in the run's folder before the sampler is told, a policy that has been tried is told from its
     record, and what a sampler suggests depends on the seed, the trial's number and the history alone. So a search may
     be killed at any moment: called again, it evaluates what it would have evaluated anyway.
+
+    Whichever of its limits (trials, minutes, patience) is reached first ends it, see :class:`.stopping.Stopping`.
 
     Args:
         run: where to record; its settings say what to search.
@@ -87,7 +87,7 @@ def search(
 def _search_alone(run: Run, evaluator: Evaluator, executor: Executor, on_event: OnEvent, raise_errors: bool) -> Front:
     """The search of the only process that writes into the run."""
     session = _Session(run, evaluator, executor, on_event, raise_errors)
-    if run.finished and session.done >= run.settings.trials:
+    if has_ended(run):
         front = run.front
         session.emit(Done(run.path, front))
         return front
@@ -130,9 +130,11 @@ class _Session:
     numbers: set[int] = field(init=False)
     kept: KeptArtifacts = field(init=False)
     front: Front = field(init=False)
-    failed_in_a_row: int | None = 0
+    stopping: Stopping = field(init=False)
+    started: float = field(init=False)
 
     def __post_init__(self) -> None:
+        self.started = time.perf_counter()
         self.records = {record.policy.digest: record for record in self.run.trials}
         self.numbers = {record.number for record in self.records.values()}
         self.kept = KeptArtifacts(self.run, self.records)
@@ -142,9 +144,11 @@ class _Session:
         return len(self.records)
 
     def search(self) -> Front:
-        baseline = self._baseline()
+        spent = spent_in(self.run)
+        baseline = measure_baseline(self.run, self.evaluator)
         settings = self.run.settings
         self.front = self._front(baseline)
+        self.stopping = Stopping(settings, baseline, self.records.values(), spent, self.started)
         ahead = Lookahead(self.run, self.evaluator, baseline, self.emit)
         context = SamplerContext(
             settings.seed,
@@ -161,76 +165,46 @@ class _Session:
         )
         sampler = make_sampler(settings.sampler, context)
         self.run.log(f"search: {self.done} of {settings.trials} trials done, sampler {settings.sampler}")
-        self.emit(Started(self.run.path, self.done, settings.trials, baseline, self.front))
+        self.emit(Started(self.run.path, self.done, settings.trials, baseline, self.front, self.stopping.seconds_left))
         study = RunStudy(settings.objectives, settings.budgets, baseline, sampler)
         for note in study.keep_in(self.run.path, settings.storage, self.records):
             self._note(note)
         try:
-            message = self._evaluate_all(study, ahead)
+            ending = self._evaluate_all(study, ahead)
         finally:
             study.close()
-        if message:
-            self.run.log(f"ended early: {message}")
+            write_spent(self.run, self.stopping.spent)
+        self.run.log(f"search ended by its {ending.by}: {ending.text}")
         if not any(record.candidate for record in self.records.values()):
-            raise EveryTrialFailed(self._why_all_failed())
+            raise EveryTrialFailed(self._why_all_failed() if self.done else f"{ending.text} before the first trial")
         front = finalise(self.run, self.evaluator, self.front, self.emit, self.raise_errors)
         self.kept.prune({candidate.policy.digest for candidate in front})
-        self.emit(Done(self.run.path, front, message))
+        self.emit(Done(self.run.path, front, self.stopping.message(ending)))
         return front
-
-    def _baseline(self) -> Candidate:
-        """Measured anew in every session, since the evaluator needs it; judged by the first measurement.
-
-        Raises:
-            ConfigError: where it is not what the first session has measured, on the same device.
-        """
-        if self.run.has_baseline:
-            self.run.check_devices(self.evaluator.environment)
-        started = time.perf_counter()
-        measured = self.evaluator.baseline(self.run.path / "artifacts")
-        if not self.run.has_baseline:
-            self.run.write_environment(self.evaluator.environment)
-            self.run.write_baseline(measured, time.perf_counter() - started)
-        self._check_same_metric()
-        baseline = self.run.search_baseline
-        check_baseline(self.run.name, baseline, measured)
-        for objective in self.run.settings.objectives:
-            value_of(baseline, objective)
-        for budget in self.run.settings.budgets:
-            budget.measured(baseline, baseline)
-        return baseline
-
-    def _check_same_metric(self) -> None:
-        """Scores by two metrics cannot stand in one front."""
-        there, here = self.run.quality, quality_in(self.evaluator.environment)
-        if there != here and there is not None:
-            raise ConfigError(
-                f"run {self.run.name} was scored by {there.worded}, and the task's metric is {here.worded}; "
-                "choose another name for the run"
-            )
 
     def _note(self, message: str) -> None:
         self.run.log(message)
         self.emit(Noted(message))
 
-    def _evaluate_all(self, study: RunStudy, ahead: Lookahead) -> str:
-        """Ask for policies and tell how they fared, until there are enough trials; why it ended early, or nothing."""
+    def _evaluate_all(self, study: RunStudy, ahead: Lookahead) -> Ending:
+        """Ask for policies and tell how they fared, until the search has reached one of its limits."""
         waiting: deque[_Asked] = deque()
-        message = ""
-        while waiting or (self.done < self.run.settings.trials and not message):
+        ending = self.stopping.reached()
+        while waiting or ending is None:
             under_way = sum(asked.result is not None for asked in waiting)
             room = min(self.executor.workers, self.run.settings.trials - self.done) - under_way
-            if room > 0 and not message:
+            if room > 0 and ending is None:
                 try:
                     asked = self._ask(study, ahead, {asked.policy.digest for asked in waiting})
                 except SpaceExhausted as end:
-                    message = str(end)
+                    ending = Ending(EndedBy.SPACE, str(end))
                     continue
                 waiting.extend([asked] if asked is not None else [])
                 if asked is None or (asked.result is not None and room > 1):
                     continue
             self._take(study, waiting.popleft())
-        return message
+            ending = ending or self.stopping.reached()
+        return ending
 
     def _ask(self, study: RunStudy, ahead: Lookahead, under_way: Collection[str]) -> _Asked | None:
         """Ask for a policy, and let it be evaluated unless it has been, or is being; None where the number is taken."""
@@ -268,7 +242,7 @@ class _Session:
         with suppress(NoCandidate):
             best = self.front.select()
         self.emit(Finished(record, self.done, self.run.settings.trials, self.front, best))
-        self._give_up_if_nothing_works(record)
+        self._count(record)
 
     def _tell(self, study: RunStudy, trial: Trial, policy: Policy, record: TrialRecord) -> None:
         for note in study.tell(trial, policy, record):
@@ -298,13 +272,16 @@ class _Session:
             self.run.artifact(policy.digest).unlink(missing_ok=True)
         return TrialRecord(trial.number, policy, outcome, candidate, reason, time.perf_counter() - asked.started)
 
-    def _give_up_if_nothing_works(self, record: TrialRecord) -> None:
-        if record.outcome is not Outcome.FAILED:
-            self.failed_in_a_row = None
-        elif self.failed_in_a_row is not None:
-            self.failed_in_a_row += 1
-            if self.failed_in_a_row >= GIVE_UP_AFTER:
-                raise EveryTrialFailed(f"the first {GIVE_UP_AFTER} trials failed; {self._why_all_failed()}")
+    def _count(self, record: TrialRecord) -> None:
+        """Let the limits know of a trial.
+
+        Raises:
+            EveryTrialFailed: where nothing works in this session.
+        """
+        try:
+            self.stopping.add(record)
+        except EveryTrialFailed as error:
+            raise EveryTrialFailed(f"{error}; {self._why_all_failed()}") from None
 
     def _why_all_failed(self) -> str:
         reasons = [f"{record.outcome}: {record.reason}" for record in self.records.values() if record.candidate is None]

@@ -28,6 +28,7 @@ class Started:
         total: trials to reach.
         baseline: the uncompressed model.
         front: of the trials done so far.
+        seconds_left: until the search's minutes are over; None where these are not limited.
     """
 
     run: Path
@@ -35,6 +36,7 @@ class Started:
     total: int
     baseline: Candidate
     front: Front
+    seconds_left: float | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class Done:
     Attributes:
         run: folder of the run.
         front: as measured again.
-        message: why the search ended before its number of trials; empty where it did not.
+        message: which limit has ended the search; empty where the number of trials was the only one, and was reached.
     """
 
     run: Path

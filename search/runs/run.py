@@ -240,13 +240,14 @@ class Run:
     @property
     def seconds(self) -> float:
         """Wall-clock time of all that is recorded, over all sessions; what a kill has undone is not counted."""
-        paths = [
-            self.path / "baseline.json",
-            self.path / PROBES,
-            *self.path.glob("trials/[0-9]*.json"),
-            *self.path.glob("final/*.json"),
-        ]
-        return round(math.fsum(Fields.read(path).number("seconds") for path in paths if os.path.lexists(path)), 3)
+        final = math.fsum(Fields.read(path).number("seconds") for path in self.path.glob("final/*.json"))
+        return round(self.search_seconds + final, 3)
+
+    @property
+    def search_seconds(self) -> float:
+        """The same without the final step."""
+        paths = [self.path / "baseline.json", self.path / PROBES, *self.path.glob("trials/[0-9]*.json")]
+        return math.fsum(Fields.read(path).number("seconds") for path in paths if os.path.lexists(path))
 
     def to_json(self) -> dict[str, Any]:
         """What ``parefront front --json`` prints."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,8 @@ class SearchSettings:
         budgets: constraints for the sampler, and what ``Front.select`` goes by when it is given nothing else.
         sampler: a name in ``SAMPLERS``, of the entry-point group, or an import path of an Optuna sampler.
         trials: number of different policies to evaluate, infeasible and failed ones included.
+        minutes: after which no further trial begins; None for no such limit. See :class:`..stopping.Stopping`.
+        patience: trials without growth of the front's hypervolume after which the search ends; None for no such limit.
         sampler_options: of the sampler itself; each sampler knows its own.
         seed: of the sampler.
         keep_artifacts: ``"front"``, ``"all"`` for every candidate's, or ``"auto"`` for as many of the others', the
@@ -45,6 +48,8 @@ class SearchSettings:
     storage: str | None = None
     sampler_options: Mapping[str, Any] = field(default_factory=dict)
     quality: Metric = ACCURACY
+    minutes: float | None = None
+    patience: int | None = None
 
     def __post_init__(self) -> None:
         keys = {metric.key for metric in self.objectives}
@@ -53,6 +58,10 @@ class SearchSettings:
             raise ConfigError(f"objectives: expected two or more different metrics, got {names}")
         if self.trials < 1:
             raise ConfigError(f"search.trials: expected 1 or more, got {self.trials}")
+        if self.minutes is not None and not 0 < self.minutes < math.inf:
+            raise ConfigError(f"search.minutes: expected a number above 0, got {self.minutes}")
+        if self.patience is not None and self.patience < 1:
+            raise ConfigError(f"search.patience: expected 1 or more, got {self.patience}")
         if self.seed < 0:
             raise ConfigError(f"search.seed: expected 0 or more, got {self.seed}")
         if self.keep_artifacts not in KEEP:
@@ -78,7 +87,7 @@ class SearchSettings:
         given = {key: search[key] for key in _KINDS if search.get(key) is not None}
         for key, value in given.items():
             expected = _KINDS[key]
-            if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
+            if not isinstance(value, expected) or (expected in (int, int | float) and isinstance(value, bool)):
                 raise ConfigError(f"search.{key}: expected {_NAMES[expected]}, got {value!r}")
         names = _texts("objectives", config.get("objectives") or [metric.name for metric in cls.objectives])
         objectives = tuple(metric_of(name, quality) for name in names)
@@ -86,11 +95,11 @@ class SearchSettings:
         return cls(objectives=objectives, budgets=budgets, quality=quality or ACCURACY, **given)
 
 
-_KINDS: dict[str, type] = {
+_KINDS: dict[str, Any] = {
     "sampler": str, "sampler_options": Mapping, "trials": int, "seed": int, "keep_artifacts": str, "warm_start": str,
-    "storage": str,
+    "storage": str, "minutes": int | float, "patience": int,
 }  # fmt: skip
-_NAMES: dict[type, str] = {str: "text", int: "a whole number", Mapping: "a mapping"}
+_NAMES: dict[Any, str] = {str: "text", int: "a whole number", Mapping: "a mapping", int | float: "a number"}
 
 
 def _texts(key: str, value: Any) -> tuple[str, ...]:

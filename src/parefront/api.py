@@ -26,6 +26,8 @@ def compress(
     compress: Mapping[str, Mapping[str, Any]] | None = None,
     device: Mapping[str, Any] | None = None,
     devices: Mapping[str, Mapping[str, Any]] | None = None,
+    minutes: float | None = None,
+    patience: int | None = None,
     search: Mapping[str, Any] | None = None,
     latency: Mapping[str, Any] | None = None,
     run: str | Path | None = None,
@@ -45,6 +47,8 @@ def compress(
         compress: options by compressor name; by default all three methods with their defaults.
         device: where latency is measured, e.g. ``{"threads": 4}``; by default this machine, one thread.
         devices: or several such, by name, for objectives and budgets on ``latency@name``.
+        minutes: of searching, in all sessions, after which no further trial begins; by default no such limit.
+        patience: trials without growth of the front's hypervolume after which the search ends; by default no limit.
         search: further settings of the section of that name: ``sampler``, ``seed``, ``images``, ``racing``,
             ``keep_artifacts``.
         latency: for how long it is measured, e.g. ``{"min_seconds": 1.0}``.
@@ -61,11 +65,12 @@ def compress(
         KeyboardInterrupt: at Ctrl-C, SIGTERM or SIGHUP; all trials that are done are kept.
     """
     sections = {"compress": compress, "device": device, "devices": devices, "latency": latency}
+    limits = {"minutes": minutes, "patience": patience}
     mapping: dict[str, Any] = {
         "task": IN_PYTHON,
         "objectives": list(objectives),
         "budget": [budget] if isinstance(budget, str) else list(budget),
-        "search": {**(search or {}), "trials": trials},
+        "search": {**(search or {}), "trials": trials, **{key: v for key, v in limits.items() if v is not None}},
         **{name: _plain(section) for name, section in sections.items() if section is not None},
     }
     config = parse_config(mapping, "parefront.compress")

@@ -24,6 +24,7 @@ from .search.runs.reused_run import ReusedRun
 from .search.runs.run import Run
 from .search.runs.run_folder import RUNS, is_free
 from .search.runs.task_fingerprint import fingerprint_of
+from .search.stopping import has_ended
 from .spaces.errors import ConfigError, TaskError
 from .spaces.task import Task
 from .task_check.validate import check_task
@@ -87,7 +88,7 @@ class Job:
         if run is not None:
             fingerprint = fingerprint_of(task)
             self._check(run, fingerprint, on_event)
-            if run.finished and len(run.trials) >= self.config.search.trials:
+            if has_ended(Run(self.run, self.settings, self.root)):
                 self._check_devices(run)
                 return Run.resume_or_create(self.run, self.settings, self.root)
         on_phase("checking the task")

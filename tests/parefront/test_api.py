@@ -42,6 +42,13 @@ def test_compress_goes_on_with_a_run(project: Path, formula: FormulaEvaluator, s
     assert sum(run.counts.values()) == formula.evaluations == 5
 
 
+def test_compress_takes_limits(project: Path, formula: FormulaEvaluator, small_task: pf.Task) -> None:
+    run = pf.compress(small_task, trials=60, patience=3, minutes=10, search={"sampler": "random"}, progress=False)
+
+    assert sum(run.counts.values()) < 60
+    assert (run.config["search"]["patience"], run.config["search"]["minutes"]) == (3, 10)
+
+
 def test_compress_checks_settings_and_task(project: Path, formula: FormulaEvaluator, small_task: pf.Task) -> None:
     with pytest.raises(pf.ConfigError, match=r"parefront\.compress: unknown key 'search\.smapler'; did you mean"):
         pf.compress(small_task, search={"smapler": "random"})

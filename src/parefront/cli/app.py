@@ -91,6 +91,12 @@ def search(
     trials: Annotated[
         int | None, typer.Option(min=1, help="Policies to try, those of earlier sessions included.")
     ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Of searching, in all sessions, after which no further trial begins.")
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option(min=1, help="Trials without growth of the front after which the search ends.")
+    ] = None,
     set_: Set = None,
     root: Root = RUNS,
 ) -> None:
@@ -100,8 +106,9 @@ def search(
     """
     with _starting():
         from .search import run_search
-    overrides = [*(set_ or ()), *([f"search.trials={trials}"] if trials is not None else ())]
-    code = run_search(config, run, overrides, root)
+    limits = {"trials": trials, "minutes": None if minutes is None else f"{minutes:f}", "patience": patience}
+    given = [f"search.{name}={value}" for name, value in limits.items() if value is not None]
+    code = run_search(config, run, [*(set_ or ()), *given], root)
     raise typer.Exit(code)
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ..config.schema import load_config
+from ..search.stopping import EndedBy, Stopping
 from ..session import Job, interrupted
 from ..terminal.progress import view_for
 from ..units import plural
@@ -40,8 +41,11 @@ def drive(job: Job) -> int:
             print(interrupted(job.run, "command"), file=sys.stderr)
         return INTERRUPTED
     done = sum(run.counts.values())
-    if done == before and done >= run.settings.trials:
-        console.print(Text(f"run {run.name} is finished: {plural(done, 'trial')}; --trials N goes on to more"))
+    ending = Stopping.of(run).reached() if done == before else None
+    if ending is not None:
+        why = "" if ending.by is EndedBy.TRIALS else f" ({ending.text})"
+        more = f"--{ending.by} N goes on to more"
+        console.print(Text(f"run {run.name} is finished: {plural(done, 'trial')}{why}; {more}"))
     show_run(console, run, run.front, ())
     if run.settings.budgets:
         run.front.select()

@@ -126,6 +126,9 @@ class SearchConfig(Section):
         sampler: a name that ``parefront doctor`` lists, or ``package.module:Class`` of an Optuna sampler.
         sampler_options: of the sampler, e.g. ``{reward: error_log_cost}`` for ``amc``; arguments of an Optuna sampler.
         trials: different policies to evaluate, infeasible and failed ones included.
+        minutes: of searching (measuring the uncompressed model, probes, trials; in all sessions) after which no
+            further trial begins; by default no such limit. To measure the front again at the end comes on top.
+        patience: trials without growth of the front's hypervolume after which the search ends; by default no limit.
         seed: of all that is drawn at random.
         images: at most this many of the search split score a candidate; by default all.
         racing: whether a candidate is measured only until it is clear that another one dominates it.
@@ -140,6 +143,8 @@ class SearchConfig(Section):
     sampler: str = "auto"
     sampler_options: dict[str, Any] = {}
     trials: Positive = 150
+    minutes: PositiveFloat | None = None
+    patience: Positive | None = None
     seed: Natural = 0
     images: Positive | None = None
     racing: bool = True

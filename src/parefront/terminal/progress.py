@@ -61,6 +61,7 @@ class Progress:
     def __init__(self) -> None:
         self.started = time.monotonic()
         self.searching_since: float | None = None
+        self.seconds_left: float | None = None
         self.done = self.done_before = self.total = 0
         self.last: TrialRecord | None = None
         self.best: Candidate | None = None
@@ -77,7 +78,7 @@ class Progress:
             case Started():
                 self.searching_since = time.monotonic()
                 self.done = self.done_before = event.done
-                self.total, self.front = event.total, event.front
+                self.total, self.front, self.seconds_left = event.total, event.front, event.seconds_left
             case Probing():
                 self.searching_since = time.monotonic()
                 self.probing = event if event.done < event.total else None
@@ -95,11 +96,13 @@ class Progress:
 
     @property
     def left(self) -> float | None:
-        """Seconds until the last trial at the pace of this session; ``None`` before its first one."""
+        """Seconds until the last trial at the pace of this session, or until its time is over; ``None`` at first."""
         fresh = self.done - self.done_before
         if self.searching_since is None or fresh == 0:
             return None
-        return (time.monotonic() - self.searching_since) / fresh * (self.total - self.done)
+        passed = time.monotonic() - self.searching_since
+        left = passed / fresh * (self.total - self.done)
+        return left if self.seconds_left is None else min(left, max(0.0, self.seconds_left - passed))
 
     def timing(self) -> str:
         left = self.left

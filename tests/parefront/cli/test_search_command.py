@@ -56,6 +56,26 @@ def test_the_same_command_shows_a_finished_run_without_measuring(
     assert again.out.splitlines()[-12:] == first.out.splitlines()[-12:]
 
 
+def test_the_limit_that_ends_a_search_is_said(project: Path, formula: FormulaEvaluator, run: Command) -> None:
+    ended = run(*SEARCH, "--trials", "60", "--patience", "3")
+    again = run(*SEARCH, "--trials", "60", "--patience", "3")
+
+    said = "search.patience has ended the search: the front has not grown for 3 trials"
+    assert ended.code == 0, ended.err
+    assert said in ended.out
+    assert "(the front has not grown for 3 trials); --patience N goes on to more" in " ".join(again.out.split())
+    assert formula.evaluations == len(trial_files(project)) < 60
+
+
+def test_minutes_are_a_limit_too(project: Path, formula: FormulaEvaluator, run: Command) -> None:
+    outcome = run(*SEARCH, "--minutes", "0.00001")
+
+    assert outcome.code == 3, "not one trial was begun"
+    assert outcome.err == "error: 1e-05 minutes of searching are over before the first trial\n"
+    assert run(*SEARCH, "--minutes", "10").code == 0
+    assert run("search", "demo/search.yaml", "--minutes", "0").code == 2
+
+
 def test_more_trials_go_on_where_the_search_ended(project: Path, formula: FormulaEvaluator, run: Command) -> None:
     run(*SEARCH)
     done = set(trial_files(project))
