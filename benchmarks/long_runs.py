@@ -43,7 +43,7 @@ class Formula:
     def __init__(self) -> None:
         self.space: SearchSpace = formula_space()
         self.layers: Mapping[str, Layer] = formula_layers()
-        self._told = probed(["latency", "size"])
+        self._told = probed(["latency", "size", "macs"])
 
     def baseline(self, artifacts: Path) -> Candidate:
         return self.evaluate(Policy(), artifacts / "baseline.onnx")

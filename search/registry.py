@@ -21,7 +21,7 @@ from .samplers.auto import KnapsackSampler
 from .samplers.bisect import BisectSampler
 from .samplers.cmaes import CmaSampler
 from .samplers.context import SamplerContext
-from .samplers.gaussian_process import GroupedSampler
+from .samplers.gaussian_process import GaussianProcessSampler
 from .samplers.options import read_options, refuse_unknown
 from .samplers.repeatable import RepeatableSampler
 from .samplers.replay import ReplayOptions, ReplaySampler
@@ -58,7 +58,7 @@ SAMPLERS: dict[str, SamplerFactory] = {
     "auto": KnapsackSampler,
     "bisect": BisectSampler,
     "cmaes": CmaSampler,
-    "gp": GroupedSampler,
+    "gp": GaussianProcessSampler,
     "knapsack": KnapsackSampler,
     "nsga2": nsga2,
     "nsga3": nsga3,

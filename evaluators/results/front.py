@@ -174,7 +174,7 @@ class Front:
         return self.candidates[int(np.argmin(scaled.sum(axis=1)))]
 
     def hypervolume(self, reference: Sequence[float] | None = None) -> float:
-        """The dominated share of the box between reference and ideal: two or three objectives, higher is better.
+        """The dominated share of the box between reference and ideal, higher is better.
 
         The ideal is the uncompressed model's quality at no cost at all. Each objective is divided by the box's side,
         so the number has no unit, does not depend on the network's size, and lies in [0, 1] (above it only where

@@ -1,4 +1,4 @@
-"""Exact hypervolume in two and three objectives: the measure of what a front dominates, up to a reference point.
+"""Exact hypervolume in any number of objectives: the measure of what a front dominates, up to a reference point.
 
 Everything here is minimised: a point dominates the box between itself and the reference point.
 """
@@ -10,6 +10,8 @@ import bisect
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .boxes import Boxes
+
 
 def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
     """The area (volume) dominated by ``points`` and bounded by ``reference``, all objectives minimised.
@@ -18,19 +20,22 @@ def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
     duplicates.
 
     Args:
-        points: shape ``(n, m)`` with ``m`` 2 or 3; ``n`` may be zero.
+        points: shape ``(n, m)`` with ``m`` 2 or more; ``n`` may be zero. From four objectives on the time grows fast
+            with ``n`` (see :class:`Boxes`): a tenth of a second for 300 points in four.
         reference: shape ``(m,)``.
 
     Raises:
-        ValueError: for other shapes, more than three objectives, or numbers that are not finite.
+        ValueError: for other shapes, or numbers that are not finite.
     """
     corner = np.asarray(reference, dtype=float)
     front = np.asarray(points, dtype=float).reshape(-1, len(corner))
-    if len(corner) not in (2, 3):
-        raise ValueError(f"hypervolume: expected 2 or 3 objectives, got {len(corner)}")
+    if len(corner) < 2:
+        raise ValueError(f"hypervolume: expected 2 or more objectives, got {len(corner)}")
     if not (np.isfinite(front).all() and np.isfinite(corner).all()):
         raise ValueError("hypervolume: expected finite points and reference")
     front = front[(front < corner).all(axis=1)]
+    if len(corner) > 3:
+        return Boxes.dominated_by(front, corner).volume
     return _area(front, corner) if len(corner) == 2 else _volume(front, corner)
 
 

@@ -23,7 +23,7 @@ class SearchSettings:
     """How to search.
 
     Attributes:
-        objectives: two or more metrics; hypervolumes are for two or three of them.
+        objectives: two or more metrics.
         budgets: constraints for the sampler, and what ``Front.select`` goes by when it is given nothing else.
         sampler: a name in ``SAMPLERS``, of the entry-point group, or an import path of an Optuna sampler.
         trials: number of different policies to evaluate, infeasible and failed ones included.

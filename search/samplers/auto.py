@@ -54,7 +54,7 @@ class KnapsackSampler(TogetherSampler):
        knapsack's optima for prices and corrections drawn at random, and children of the best; the one that is expected
        to add most to the hypervolume is tried; in turn above a loss of ten points, of two, of ten and of thirty. What
        misses a budget adds nothing; budgets on other metrics than the objectives are kept with the probability that
-       the same model gives (see ``Watched``). With three objectives expectations alone count, with more chance does.
+       the same model gives (see ``Watched``). With three objectives expectations alone count.
 
     It keeps nothing but the probes, which are on disk: each step is worked out from the study's history.
     """

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from ...spaces.knob import Choice, Knob
 
 
@@ -16,8 +14,3 @@ def nearest(knob: Knob, number: float) -> Choice:
     """The choice whose position is nearest to ``number``."""
     last = len(knob.choices) - 1
     return knob.choices[min(last, max(0, round(number * last)))]
-
-
-def mean_position(knobs: tuple[Knob, ...], params: Mapping[str, Choice]) -> float:
-    """The mean of the positions of these knobs' choices."""
-    return sum(position(knob, params[knob.name]) for knob in knobs) / len(knobs)

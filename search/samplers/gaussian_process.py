@@ -1,8 +1,9 @@
-"""The Gaussian-process sampler, on knobs in groups: few enough numbers for a model of the objectives."""
+"""The Gaussian-process sampler: every knob a number between 0 and 1, each objective a process that expects little."""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna import Study
@@ -10,75 +11,60 @@ from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.samplers import GPSampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from ...spaces.errors import ConfigError
-from ...spaces.knob import Knob
-from ...spaces.space import SearchSpace
-from ...spaces.stretches import stretches
-from .choice_scale import mean_position, nearest
+from .choice_scale import nearest, position
 from .context import SamplerContext
 from .joint_sampler import TogetherSampler
 
-MOST_GROUPS = 15
-"""A Gaussian process takes seconds a trial, and more with every dimension."""
+if TYPE_CHECKING:
+    import torch
+    from optuna._gp.gp import GPRegressor
+
+LENGTH_MEAN, LENGTH_VARIANCE = math.sqrt(2), 3.0
+"""Of the logarithm of a length scale in one dimension; with d of them the mean is greater by half of log d."""
 
 
-class GroupedSampler(TogetherSampler):
-    """Optuna's Gaussian processes (expected hypervolume improvement) on at most fifteen numbers.
+class GaussianProcessSampler(TogetherSampler):
+    """Optuna's Gaussian processes (expected hypervolume improvement), in as many dimensions as there are knobs.
 
-    All knobs of one compressor in one stage of the network are one number between 0 and 1, for each of them the nearest
-    choice. Stages are stretches of equally many knobs in execution order, as many as fifteen numbers allow; with
-    fifteen knobs or fewer, each is a number of its own. Budgets are constraints.
-
-    Raises:
-        ConfigError: where there are more than fifteen compressors.
+    A number means the nearest of a knob's choices. Length scales have the prior of Hvarfner, Hellsten, Nardi 2024,
+    "Vanilla Bayesian optimization performs great in high dimensions", which grows with √d: the distance of two policies
+    does, too, and without it all of a hundred knobs would seem to have nothing to do with each other. Noise and the
+    scale of the outputs keep Optuna's priors. Budgets are constraints.
     """
 
     def __init__(self, context: SamplerContext) -> None:
         super().__init__(context)
-        self._groups = grouped(context.space)
-        self._space = {f"{knobs[0].name}…": FloatDistribution(0.0, 1.0) for knobs in self._groups}
+        self._space = {knob.name: FloatDistribution(0.0, 1.0) for knob in context.space}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         sampler = GPSampler(seed=self._context.seed)
+        sampler._log_prior = log_prior
         inner = optuna.create_study(directions=study.directions, sampler=sampler)
         for told in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-            inner.add_trial(self._grouped(told))
+            inner.add_trial(self._in_numbers(told))
         numbers = inner.ask(dict(self._space)).params
-        return {
-            knob.name: nearest(knob, number)
-            for knobs, number in zip(self._groups, (numbers[name] for name in self._space), strict=True)
-            for knob in knobs
-        }
+        return {knob.name: nearest(knob, numbers[knob.name]) for knob in self._context.space}
 
-    def _grouped(self, trial: FrozenTrial) -> FrozenTrial:
-        """A trial of the search in numbers for the groups."""
-        numbers = (mean_position(knobs, trial.params) for knobs in self._groups)
-        params = dict(zip(self._space, numbers, strict=True))
+    def _in_numbers(self, trial: FrozenTrial) -> FrozenTrial:
+        """A trial of the search with the positions of its choices."""
+        params = {knob.name: position(knob, trial.params[knob.name]) for knob in self._context.space}
         return create_trial(
             values=trial.values, params=params, distributions=dict(self._space), constraints=trial.constraints
         )
 
 
-def grouped(space: SearchSpace) -> list[tuple[Knob, ...]]:
-    """At most ``MOST_GROUPS`` groups of knobs, each of one compressor and of neighbours in execution order.
+def log_prior(process: GPRegressor) -> torch.Tensor:
+    """The logarithm of a process's prior density, but for a constant: log-normal length scales, else as Optuna's.
 
-    Raises:
-        ConfigError: where there are more compressors than that.
+    Of a length scale ℓ it is −log ℓ − (log ℓ − μ)² / 2σ² with μ = √2 + ½ log d and σ² = 3.
     """
-    if len(space) <= MOST_GROUPS:
-        return [(knob,) for knob in space]
-    compressors: dict[str, list[Knob]] = {}
-    for knob in space:
-        compressors.setdefault(knob.compressor, []).append(knob)
-    stages = MOST_GROUPS // len(compressors)
-    if not stages:
-        raise ConfigError(
-            f"search.sampler: 'gp' takes at most {MOST_GROUPS} groups of knobs, and there are {len(compressors)} "
-            "compressors; choose another sampler, or fewer compressors"
-        )
-    groups = []
-    for knobs in compressors.values():
-        groups += [tuple(together) for together in stretches(knobs, stages)]
-    return groups
+    from optuna._gp.prior import default_log_prior
+
+    inverse_squared = process.inverse_squared_lengthscales
+    log_length = -0.5 * inverse_squared.log()
+    mean = LENGTH_MEAN + 0.5 * math.log(len(inverse_squared))
+    theirs = -(0.1 / inverse_squared + 0.1 * inverse_squared).sum()
+    ours = -(log_length + (log_length - mean) ** 2 / (2 * LENGTH_VARIANCE)).sum()
+    return default_log_prior(process) - theirs + ours

@@ -1,12 +1,15 @@
-"""Thin samplers: the sensitivity threshold that trials bisect, covariance matrices, groups for Gaussian processes."""
+"""Thin samplers: the sensitivity threshold that trials bisect, covariance matrices, Gaussian processes."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
+import torch
 
 from parefront.evaluators.results.errors import SpaceExhausted
 from parefront.evaluators.results.front import Front
@@ -14,9 +17,9 @@ from parefront.search.registry import make_sampler
 from parefront.search.runs.record import Outcome, TrialRecord
 from parefront.search.runs.study import RunStudy
 from parefront.search.samplers.context import SamplerContext
-from parefront.search.samplers.gaussian_process import grouped
+from parefront.search.samplers.gaussian_process import log_prior
 from parefront.spaces.errors import ConfigError
-from parefront.spaces.knob import Choice, Knob
+from parefront.spaces.knob import Choice
 from parefront.spaces.policy import Policy
 from parefront.spaces.space import SearchSpace
 
@@ -96,30 +99,23 @@ def test_covariance_matrices_need_two_knobs_but_one_is_served(tmp_path: Path) ->
     assert len({c.policy for c in searched("cmaes", evaluator, context, tmp_path)}) == 5
 
 
-@pytest.mark.parametrize("blocks", [1, 3, 4, 25])
-def test_groups_are_fifteen_at_most_of_one_compressor_each_and_hold_every_knob_once(blocks: int) -> None:
-    space = SyntheticEvaluator(blocks=blocks).space
-    groups = grouped(space)
-    assert len(groups) <= 15
-    assert sorted(knob.name for group in groups for knob in group) == sorted(knob.name for knob in space)
-    for group in groups:
-        assert len({knob.compressor for knob in group}) == 1
-        places = [[k for k in space if k.compressor == group[0].compressor].index(knob) for knob in group]
-        assert places == list(range(places[0], places[0] + len(group))), "neighbours"
-
-
-def test_more_than_fifteen_compressors_are_too_many_for_groups() -> None:
-    space = SearchSpace.of([Knob(f"method{i}", "conv", (False, True), False) for i in range(16)])
-    with pytest.raises(ConfigError, match="'gp' takes at most 15 groups of knobs, and there are 16 compressors"):
-        grouped(space)
-
-
-def test_knobs_of_a_group_move_together(tmp_path: Path) -> None:
+def test_gaussian_processes_give_every_knob_a_choice_of_its_own(tmp_path: Path) -> None:
     evaluator = SyntheticEvaluator(blocks=8)
-    context = context_of(evaluator, tmp_path, trials=11)
+    context = context_of(evaluator, tmp_path, trials=12)
     last = searched("gp", evaluator, context, tmp_path)[-1].policy
     params = evaluator.space.encode(last)
-    dropped = [name for name, choice in params.items() if name.startswith("drop_blocks") and choice]
-    for group in grouped(evaluator.space):
-        alive = [k for k in group if not any(k.target.startswith(d.removeprefix("drop_blocks/")) for d in dropped)]
-        assert len({params[knob.name] for knob in alive}) <= 1
+    for compressor in ("prune_channels", "quantize"):
+        assert len({choice for name, choice in params.items() if name.startswith(compressor)}) > 1
+
+
+@pytest.mark.parametrize("dimensions", [1, 16, 100])
+def test_length_scales_are_log_normal_and_longer_the_more_knobs_there_are(dimensions: int) -> None:
+    def prior(lengths: torch.Tensor) -> float:
+        one = torch.ones(())
+        held = SimpleNamespace(inverse_squared_lengthscales=lengths**-2, kernel_scale=one, noise_var=one)
+        return float(log_prior(cast(Any, held)))
+
+    expected: Any = torch.distributions.LogNormal(2**0.5 + 0.5 * np.log(dimensions), 3**0.5)
+    short, long = torch.full((dimensions,), 0.5), torch.full((dimensions,), 5.0)
+    difference = expected.log_prob(long).sum() - expected.log_prob(short).sum()
+    assert prior(long) - prior(short) == pytest.approx(float(difference), rel=1e-5)

@@ -21,6 +21,7 @@ ERROR = score("mean_squared_error", higher_is_better=False)
 _LOSS = {"drop_blocks": 0.008, "prune_channels": 0.006, "quantize": 0.0003}
 _LATENCY = {"drop_blocks": 0.2, "prune_channels": 0.1, "quantize": 0.06}
 _SIZE = {"drop_blocks": 0.24, "prune_channels": 0.2, "quantize": 0.09}
+_MACS = {"drop_blocks": 0.22, "prune_channels": 0.18, "quantize": 0.0}
 
 
 def formula_space() -> SearchSpace:
@@ -53,18 +54,20 @@ def measured(policy: Policy, quality: Metric = ACCURACY) -> Candidate:
 
     ``quality`` is accuracy or :data:`ERROR`, which rises by what accuracy falls.
     """
-    accuracy, latency, size = 0.93, 1.0, 1.0
+    accuracy, latency, size, macs = 0.93, 1.0, 1.0, 1.0
     for name, choice in policy.items():
         accuracy -= _loss(name, choice)
         latency -= _share(name, choice) * _LATENCY[name.split("/")[0]]
         size -= _share(name, choice) * _SIZE[name.split("/")[0]]
-    ratio, size = max(latency, 0.05), max(size, 0.02)
+        macs -= _share(name, choice) * _MACS[name.split("/")[0]]
+    ratio, size, macs = max(latency, 0.05), max(size, 0.02), max(macs, 0.02)
     value = accuracy if quality.higher_is_better else 0.1 + (0.93 - accuracy)
     metrics = {
         quality.key: Measurement(value, value - 0.005, value + 0.005, 2000, quality.unit),
         "latency_ratio": Measurement(ratio, 0.99 * ratio, 1.01 * ratio, 64, "x"),
         "latency_ms": Measurement.exact(2 * ratio, "ms"),
         "size_bytes": Measurement.exact(1e6 * size, "bytes"),
+        "macs": Measurement.exact(1e7 * macs, "MACs"),
     }
     return Candidate(policy, metrics)
 
@@ -77,7 +80,8 @@ def probed(objectives: Collection[str | Metric]) -> Sensitivity:
         return {k.name: tuple(_share(k.name, c) * shares[k.compressor] for c in k.choices) for k in space}
 
     wanted = set(map(metric_key, objectives))
-    tables = {key: table for key, table in (("latency_ratio", _LATENCY), ("size_bytes", _SIZE)) if key in wanted}
+    known = {"latency_ratio": _LATENCY, "size_bytes": _SIZE, "macs": _MACS}
+    tables = {key: table for key, table in known.items() if key in wanted}
     return Sensitivity(
         space,
         base={knob.name: knob.neutral for knob in space},

@@ -75,6 +75,10 @@ class SamplerConformance:
         assert len(set(straight)) > 2
         assert self.suggestions(sampler, objectives=three, folder=tmp_path, restarts={self.trials - 2}) == straight
 
+    def test_four_objectives_are_served(self, sampler: SamplerFactory) -> None:
+        policies = self.suggestions(sampler, objectives=("accuracy", "latency", "size", "macs"))
+        assert len(set(policies)) > 2
+
     def test_objectives_without_accuracy_are_served(self, sampler: SamplerFactory) -> None:
         assert len(set(self.suggestions(sampler, objectives=("latency", "size")))) > 2
 
@@ -112,7 +116,7 @@ def suggestions(
         failing: one in this many policies fails, or is infeasible; none where 0.
         folder: where the study is kept; in memory only where None.
         restarts: numbers of the trials after which the study is read again, as by another process.
-        objectives: of accuracy, latency and size.
+        objectives: of accuracy, latency, size and MACs.
         budgets: as a config has them.
         trials: how many.
         quality: what ``accuracy`` means: itself or :data:`~parefront.testing.formula.ERROR`.
