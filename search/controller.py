@@ -6,29 +6,27 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Collection
-from concurrent.futures import Future
 from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from optuna.trial import Trial
 
-from ..evaluators.device.errors import DeviceUnreachable
 from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.errors import EveryTrialFailed, HostFailed, NoCandidate, SpaceExhausted
 from ..evaluators.results.front import Front
-from ..evaluators.results.metrics import value_of
 from ..evaluators.trial.evaluator import Evaluator
-from ..spaces.errors import Infeasible, ParefrontError, is_of_the_host
+from ..spaces.errors import is_of_the_host
 from ..spaces.messages import one_line
 from ..spaces.policy import Policy
+from .asked import Asked, record_of
 from .executors.executor import Executor
 from .executors.local import LocalExecutor
-from .finalise import finalise, make_sure_of_device
-from .probe_phase import Lookahead
+from .finalise import finalise
+from .probe_phase import ProbePhase
 from .registry import make_sampler
 from .runs.events import Done, Event, Finished, Noted, OnEvent, Started
 from .runs.kept_artifacts import KeptArtifacts
-from .runs.record import Outcome, TrialRecord
+from .runs.record import TrialRecord
 from .runs.run import Run
 from .runs.study import RunStudy
 from .samplers.context import SamplerContext
@@ -98,25 +96,6 @@ def _search_alone(run: Run, evaluator: Evaluator, executor: Executor, on_event: 
         raise
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """A trial whose policy is being evaluated.
-
-    Attributes:
-        trial: of the study.
-        policy: that was suggested.
-        started: on the clock of ``time.perf_counter``, when it was asked for.
-        seconds: that the sampler took.
-        result: None where another trial has, or will have, the outcome of the same policy.
-    """
-
-    trial: Trial
-    policy: Policy
-    started: float
-    seconds: float
-    result: Future[Candidate] | None
-
-
 @dataclass
 class _Session:
     """One process's part of a search."""
@@ -149,7 +128,7 @@ class _Session:
         settings = self.run.settings
         self.front = self._front(baseline)
         self.stopping = Stopping(settings, baseline, self.records.values(), spent, self.started)
-        ahead = Lookahead(self.run, self.evaluator, baseline, self.emit)
+        probes = ProbePhase(self.run, self.evaluator, baseline, self.emit)
         context = SamplerContext(
             settings.seed,
             self.evaluator.space,
@@ -159,7 +138,7 @@ class _Session:
             baseline,
             search_seed=settings.seed,
             layers=self.evaluator.layers,
-            probe=ahead.sensitivity,
+            probe=probes.sensitivity,
             options=settings.sampler_options,
             root=self.run.root,
         )
@@ -170,7 +149,7 @@ class _Session:
         for note in study.keep_in(self.run.path, settings.storage, self.records):
             self._note(note)
         try:
-            ending = self._evaluate_all(study, ahead)
+            ending = self._evaluate_all(study, probes)
         finally:
             study.close()
             write_spent(self.run, self.stopping.spent)
@@ -186,16 +165,16 @@ class _Session:
         self.run.log(message)
         self.emit(Noted(message))
 
-    def _evaluate_all(self, study: RunStudy, ahead: Lookahead) -> Ending:
+    def _evaluate_all(self, study: RunStudy, probes: ProbePhase) -> Ending:
         """Ask for policies and tell how they fared, until the search has reached one of its limits."""
-        waiting: deque[_Asked] = deque()
+        waiting: deque[Asked] = deque()
         ending = self.stopping.reached()
         while waiting or ending is None:
             under_way = sum(asked.result is not None for asked in waiting)
             room = min(self.executor.workers, self.run.settings.trials - self.done) - under_way
             if room > 0 and ending is None:
                 try:
-                    asked = self._ask(study, ahead, {asked.policy.digest for asked in waiting})
+                    asked = self._ask(study, probes, {asked.policy.digest for asked in waiting})
                 except SpaceExhausted as end:
                     ending = Ending(EndedBy.SPACE, str(end))
                     continue
@@ -206,12 +185,12 @@ class _Session:
             ending = ending or self.stopping.reached()
         return ending
 
-    def _ask(self, study: RunStudy, ahead: Lookahead, under_way: Collection[str]) -> _Asked | None:
+    def _ask(self, study: RunStudy, probes: ProbePhase, under_way: Collection[str]) -> Asked | None:
         """Ask for a policy, and let it be evaluated unless it has been, or is being; None where the number is taken."""
-        started, probed = time.perf_counter(), ahead.seconds
+        started, probed = time.perf_counter(), probes.seconds
         trial = study.ask()
         policy = self.evaluator.space.suggest(trial)
-        started += ahead.seconds - probed  # the first to ask waits for the probes, which are counted by themselves
+        started += probes.seconds - probed  # the first to ask waits for the probes, which are counted by themselves
         is_new = policy.digest not in self.records and policy.digest not in under_way
         if is_new and trial.number in self.numbers:
             for note in study.skip(trial):
@@ -221,14 +200,14 @@ class _Session:
         seconds, result = time.perf_counter() - started, None
         if is_new:
             result = self.executor.submit(policy, self.run.artifact(policy.digest), self.front)
-        return _Asked(trial, policy, started, seconds, result)
+        return Asked(trial, policy, started, seconds, result)
 
-    def _take(self, study: RunStudy, asked: _Asked) -> None:
+    def _take(self, study: RunStudy, asked: Asked) -> None:
         """Wait for an evaluation, record it and tell it."""
         if asked.result is None:
             self._tell(study, asked.trial, asked.policy, self.records[asked.policy.digest])
             return
-        record = self._record_of(asked, asked.result)
+        record = record_of(asked, self.run, self.evaluator, self.raise_errors)
         self.run.reopen()
         self.run.write_record(record)
         self.records[asked.policy.digest] = record
@@ -247,30 +226,6 @@ class _Session:
     def _tell(self, study: RunStudy, trial: Trial, policy: Policy, record: TrialRecord) -> None:
         for note in study.tell(trial, policy, record):
             self._note(note)
-
-    def _record_of(self, asked: _Asked, result: Future[Candidate]) -> TrialRecord:
-        trial, policy = asked.trial, asked.policy
-        outcome, candidate, reason = Outcome.COMPLETE, None, ""
-        try:
-            candidate = result.result()
-            candidate = replace(candidate, trial=trial.number, timings={"ask": asked.seconds, **candidate.timings})
-            for objective in self.run.settings.objectives:
-                value_of(candidate, objective)
-            for budget in self.run.settings.budgets:
-                budget.measured(candidate, candidate)
-        except Infeasible as error:
-            outcome, candidate, reason = Outcome.INFEASIBLE, None, str(error)
-        except (ParefrontError, DeviceUnreachable):
-            raise
-        except Exception as error:
-            if self.raise_errors or is_of_the_host(error):
-                raise
-            make_sure_of_device(self.run, self.evaluator, error)
-            self.run.log(f"trial {trial.number} failed\n{traceback.format_exc()}")
-            outcome, candidate, reason = Outcome.FAILED, None, one_line(error)
-        if candidate is None:
-            self.run.artifact(policy.digest).unlink(missing_ok=True)
-        return TrialRecord(trial.number, policy, outcome, candidate, reason, time.perf_counter() - asked.started)
 
     def _count(self, record: TrialRecord) -> None:
         """Let the limits know of a trial.

@@ -32,7 +32,7 @@ ATTEMPTS = 8
 """Policies that are tried, from the cheapest on, until one has a model."""
 
 
-class Lookahead:
+class ProbePhase:
     """Probes once a run, when a sampler first asks.
 
     Attributes:

@@ -33,7 +33,7 @@ from .builder import Builder, target_of
 from .clock import Clock
 from .dominance import Standing
 from .proxy_divergence import IMAGES as PROBED_IMAGES
-from .proxy_divergence import QuickLook
+from .proxy_divergence import ProxyDivergence
 from .race import Raced, race
 from .references import References
 from .scorer import TEST, Scorer
@@ -80,7 +80,7 @@ class TaskEvaluator:
         places = {"": devices} if isinstance(devices, DeviceOptions) else devices
         self._on_phase = on_phase
         self._memory = memory
-        self._quick: QuickLook | None = None
+        self._proxy: ProxyDivergence | None = None
         self.scorer = Scorer(task, images, seed)
         self.racing = racing and self.scorer.can_race
         self.clock = Clock(places, latency or LatencyProtocol())
@@ -183,7 +183,7 @@ class TaskEvaluator:
     def prepare(self) -> None:
         """Before a candidate: the reference files are what they were, and what probes keep is let go, which is much."""
         self._references.make_sure()
-        self._quick = None
+        self._proxy = None
 
     def peak(self, artifact: Path, watch: Stopwatch) -> dict[str, Measurement]:
         """``memory_bytes``, where it is measured of every candidate."""
@@ -193,11 +193,11 @@ class TaskEvaluator:
             return {MEMORY: self.clock.memory(artifact, repeats=1)}
 
     def probe_divergence(self, policy: Policy) -> float:
-        if self._quick is None:
+        if self._proxy is None:
             builder, inputs = self.builder, self.scorer.inputs(PROBED_IMAGES)
-            self._quick = QuickLook(builder.pipeline, builder.context, inputs, self.scorer.search.is_top1)
+            self._proxy = ProxyDivergence(builder.pipeline, builder.context, inputs, self.scorer.search.is_top1)
         with shared(THIS_MACHINE):
-            return self._quick.divergence(policy)
+            return self._proxy.divergence(policy)
 
     def probe_costs(self, policy: Policy, artifact: Path, keys: Collection[str]) -> dict[str, float]:
         """Of the network without a repair, which changes values of weights, and so no cost."""

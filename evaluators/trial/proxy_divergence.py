@@ -17,7 +17,7 @@ IMAGES = 128
 BATCH = 32
 
 
-class QuickLook:
+class ProxyDivergence:
     """Compresses in torch and compares the outputs with the uncompressed model's.
 
     Differs from a trial in three ways: the images are few, layers that read pruned channels are re-solved from

@@ -13,8 +13,8 @@ import pytest
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.errors import NoCandidate
 from parefront.evaluators.results.front import Front
-from parefront.search import controller, finalise
-from parefront.search import probe_phase as lookahead
+from parefront.search import asked as asking
+from parefront.search import controller, finalise, probe_phase, uncompressed
 from parefront.search.controller import search
 from parefront.search.probes import probing
 from parefront.search.runs.events import Probing
@@ -126,7 +126,7 @@ def test_probes_of_other_methods_are_refused(tmp_path: Path) -> None:
 
 def test_probe_seconds_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = HandClock()
-    for module in (controller, finalise, lookahead, probing):
+    for module in (asking, controller, finalise, probe_phase, probing, uncompressed):
         monkeypatch.setattr(module, "time", clock)
 
     class Slow(SyntheticEvaluator):
