@@ -10,7 +10,7 @@ from torch import fx
 
 from ..spaces.errors import Infeasible
 from ..spaces.knob import Choice, Knob
-from ..spaces.network.trace import output_shape
+from ..spaces.network.outputs import output_problem
 from .context import Context
 
 Change = Callable[[fx.GraphModule, Mapping[str, Choice], Context], fx.GraphModule]
@@ -63,13 +63,11 @@ class Plan:
             return net
         before = weights(net)
         changed = self.change(net, choices, context)
-        expected = output_shape(net)
         with torch.no_grad(), context.calibration.forward():
             got = changed(context.calibration.example[:1])
-        if tuple(got.shape[1:]) != expected:
-            raise Infeasible(f"{self.method} changed the output's shape from {expected} to {tuple(got.shape[1:])}")
-        if not bool(torch.isfinite(got).all()):
-            raise Infeasible(f"{self.method} left non-finite outputs")
+        problem = output_problem(net, got)
+        if problem is not None:
+            raise Infeasible(f"{self.method} {problem}")
         if weights(changed) > before:
             raise Infeasible(f"{self.method} grew the network from {before} to {weights(changed)} weights")
         changed.meta = {**net.meta, **changed.meta}

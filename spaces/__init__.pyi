@@ -23,18 +23,22 @@ from .network.layers import (
     weight_matrix,
 )
 from .network.ops import Op
+from .network.outputs import OutputSpec, output_specs
 from .network.packing import is_packed, mark_packed, packed
 from .network.parts import layer_of, replace_layer
 from .network.rebuild import duplicate, tidy
-from .network.trace import Traced, describe, output_shape, trace
+from .network.trace import Traced, describe, trace
 from .policy import Policy
 from .space import SearchSpace
 from .task import Dataset, Task
+from .tensors.batch import Batch, named
+from .tensors.signature import Signature
 
 __all__ = [
     "MASK",
     "WEIGHTED",
     "Artifact",
+    "Batch",
     "Builder",
     "ChannelGroup",
     "Choice",
@@ -48,11 +52,13 @@ __all__ = [
     "ModelGraph",
     "Node",
     "Op",
+    "OutputSpec",
     "PaddedConv2d",
     "ParefrontError",
     "Policy",
     "SearchSpace",
     "SequenceLinear",
+    "Signature",
     "Slice",
     "Task",
     "TaskError",
@@ -78,11 +84,12 @@ __all__ = [
     "masked",
     "masked_command",
     "masked_text",
+    "named",
     "norm_of",
     "onnx_pads",
     "op_of",
     "origin_of",
-    "output_shape",
+    "output_specs",
     "packed",
     "reads_as",
     "replace_layer",

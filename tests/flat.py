@@ -9,6 +9,7 @@ from torch import Tensor, fx, nn
 
 from parefront.spaces.network.layers import WEIGHTED, set_origin
 from parefront.spaces.network.ops import Op
+from parefront.spaces.network.outputs import remember_outputs
 
 Step = tuple[str, nn.Module, tuple[str, ...]]
 """Name, module, and the names of the steps it reads; ``"input"`` is the network's input."""
@@ -25,7 +26,7 @@ def flat(example: Tensor, *steps: Step) -> fx.GraphModule:
     graph.output(values[steps[-1][0]])
     net = fx.GraphModule({name: module for name, module, _ in steps}, graph).eval()
     with torch.no_grad():
-        net.meta["output_shape"] = tuple(net(example).shape[1:])
+        remember_outputs(net, net(example))
     return net
 
 

@@ -15,6 +15,7 @@ from ...spaces.network.layers import WEIGHTED, SequenceLinear
 from ...spaces.network.ops import Op
 from ...spaces.network.parts import layer_of
 from ...spaces.network.rebuild import tidy
+from ...spaces.tensors.batch import Tensors
 from ..base import Compressor
 from ..context import Context
 from ..options import CompressorOptions, one_of
@@ -126,7 +127,7 @@ class Quantize(Compressor):
             return {}
         return second_moments(net, [name for name, bits in layers.items() if bits > 1], self._images(calibration))
 
-    def _images(self, calibration: Calibration) -> Tensor:
+    def _images(self, calibration: Calibration) -> Tensors:
         return calibration.inputs[: self.options.images]
 
     def _insert(

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
+from ...spaces.tensors.batch import Tensors
 from ..statistics.sampling import module_of
 
 KEPT = 32768
@@ -44,7 +45,7 @@ class Observer(fx.Interpreter):
         self.nodes = set(nodes)
         self.observed: dict[fx.Node, Observed] = {}
 
-    def observe(self, inputs: Tensor) -> dict[fx.Node, Observed]:
+    def observe(self, inputs: Tensors) -> dict[fx.Node, Observed]:
         with torch.no_grad():
             self.run(inputs)
         return self.observed

@@ -7,6 +7,7 @@ from collections.abc import Collection
 import torch
 from torch import Tensor, fx, nn
 
+from ...spaces.tensors.batch import Tensors
 from ..statistics.sampling import reads_of
 
 DAMPING = 1e-2
@@ -15,7 +16,7 @@ LIMIT = 2400
 """Most weights to an output for which rounding is reconstructed; beyond it they are rounded to the nearest."""
 
 
-def second_moments(net: fx.GraphModule, names: Collection[str], inputs: Tensor) -> dict[str, Tensor]:
+def second_moments(net: fx.GraphModule, names: Collection[str], inputs: Tensors) -> dict[str, Tensor]:
     """``XᵀX / n`` of what dense layers read, shape ``(p, p)`` in the order of ``weight.flatten(1)``, by module name."""
 
     def moments(_: nn.Module, read: Tensor) -> Tensor:

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, fx, nn
 
 from ...spaces.network.hooks import watching
+from ...spaces.tensors.batch import Tensors
 from ..statistics.sampling import module_of
 
 
-def correct_biases(net: fx.GraphModule, weights: Mapping[fx.Node, Tensor], inputs: Tensor) -> None:
+def correct_biases(net: fx.GraphModule, weights: Mapping[fx.Node, Tensor], inputs: Tensors) -> None:
     """Take out of the biases, in place, the mean error that other weights will make; the weights are left alone.
 
     Args:
@@ -45,7 +46,7 @@ def mean_error(layer: nn.Module, error: Tensor, mean: Tensor) -> Tensor:
     return (taps * of_output).sum(1)
 
 
-def input_means(net: fx.GraphModule, nodes: Iterable[fx.Node], inputs: Tensor) -> dict[fx.Node, Tensor]:
+def input_means(net: fx.GraphModule, nodes: Iterable[fx.Node], inputs: Tensors) -> dict[fx.Node, Tensor]:
     """The mean of each input channel, shape ``(in,)``, of the layers that ``nodes`` run, by one pass of ``inputs``.
 
     Over all calls of a layer, each of which counts alike.

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from ...spaces.network.hooks import watching
+from ...spaces.tensors.batch import Tensors
 from ..statistics.sampling import module_of
 
 LARGEST_GAIN = 10.0
@@ -17,7 +18,7 @@ Statistics = tuple[Tensor, Tensor]
 """Mean and standard deviation of each output channel, both of shape ``(out,)``."""
 
 
-def output_statistics(net: fx.GraphModule, nodes: Iterable[fx.Node], inputs: Tensor) -> dict[fx.Node, Statistics]:
+def output_statistics(net: fx.GraphModule, nodes: Iterable[fx.Node], inputs: Tensors) -> dict[fx.Node, Statistics]:
     """The statistics of the layers that ``nodes`` run, on ``inputs``."""
     found: dict[fx.Node, Statistics] = {}
 
@@ -29,7 +30,7 @@ def output_statistics(net: fx.GraphModule, nodes: Iterable[fx.Node], inputs: Ten
     return found
 
 
-def renormalize(net: fx.GraphModule, wanted: Mapping[fx.Node, Statistics], inputs: Tensor) -> None:
+def renormalize(net: fx.GraphModule, wanted: Mapping[fx.Node, Statistics], inputs: Tensors) -> None:
     """Scale and shift the outputs of layers so that on ``inputs`` they have the statistics wanted, in place.
 
     Jordan et al. 2023, "REPAIR: REnormalizing Permuted Activations for Interpolation Repair", section 4: with the small
@@ -58,7 +59,7 @@ def renormalize(net: fx.GraphModule, wanted: Mapping[fx.Node, Statistics], input
 def _run(
     net: fx.GraphModule,
     nodes: Iterable[fx.Node],
-    inputs: Tensor,
+    inputs: Tensors,
     change: Callable[[fx.Node, nn.Module, Tensor], Tensor],
 ) -> None:
     """Run ``net``, the first output of each layer replaced by what ``change`` makes of it."""

@@ -16,6 +16,7 @@ from ...spaces.network.graph import ModelGraph
 from ...spaces.network.hooks import watching
 from ...spaces.network.layers import WEIGHTED
 from ...spaces.network.trace import describe
+from ...spaces.tensors.batch import Outputs, Tensors, channels_last, mapped
 from .input_moments import InputMoments, input_moments
 from .neighbours import pools_behind
 from .sampling import Target, module_of, targets_of
@@ -31,13 +32,14 @@ class Calibration:
 
     Args:
         net: the uncompressed network.
-        inputs: float32, shape ``(n, …)``; images are held channels last, so that a pixel's channels lie together.
+        inputs: shape ``(n, …)``, or several by name; images are held channels last, so that a pixel's channels lie
+            together.
         labels: class indices, shape ``(n,)``; only criteria of the loss read them.
     """
 
-    def __init__(self, net: fx.GraphModule, inputs: Tensor, labels: Tensor | None = None) -> None:
+    def __init__(self, net: fx.GraphModule, inputs: Tensors, labels: Tensor | None = None) -> None:
         self.net = net
-        self.inputs = inputs.contiguous(memory_format=torch.channels_last) if inputs.dim() == 4 else inputs
+        self.inputs = mapped(channels_last, inputs)
         self.labels = labels
         self.forward_seconds = 0.0
         self._held: dict[Hashable, Any] = {}
@@ -59,12 +61,12 @@ class Calibration:
         return held
 
     @property
-    def example(self) -> Tensor:
+    def example(self) -> Tensors:
         """A few inputs for checks, shape ``(min(n, 4), …)``."""
         return self.inputs[:4]
 
     @cached_property
-    def compensation_inputs(self) -> Tensor:
+    def compensation_inputs(self) -> Tensors:
         """The inputs that compensation runs on: as many as some 20 GMACs allow, 8 to 256."""
         count = int(COMPENSATION_MACS / max(1, self._description.macs))
         return self.inputs[: min(256, max(8, count))]
@@ -128,9 +130,15 @@ class Calibration:
                 scores[name] = scores.get(name, torch.zeros_like(score)) + score
         return scores
 
-    def loss(self, outputs: Tensor, part: slice) -> Tensor:
-        """Cross-entropy of outputs on a part of the inputs; missing labels are the network's own predictions."""
-        return F.cross_entropy(outputs, self.labels[part] if self.labels is not None else outputs.argmax(1))
+    def loss(self, outputs: Outputs, part: slice) -> Tensor:
+        """Cross-entropy of outputs on a part of the inputs; missing labels are the network's own predictions.
+
+        Labels belong to the only output. Of several the losses add up, each against its own predictions.
+        """
+        if isinstance(outputs, Tensor):
+            return F.cross_entropy(outputs, self.labels[part] if self.labels is not None else outputs.argmax(1))
+        losses = [_own_loss(output) for output in outputs.values() if output.requires_grad]
+        return torch.stack(losses).sum()
 
     def _mean_of(self, function: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
         """The mean of a function of each output channel of each layer with weights."""
@@ -154,3 +162,10 @@ class Calibration:
         ):
             for start in range(0, len(self.inputs), BATCH):
                 self.net(self.inputs[start : start + BATCH])
+
+
+def _own_loss(output: Tensor) -> Tensor:
+    """Cross-entropy against the network's own predictions; of one number a sample, or of a single class, its square."""
+    if output.dim() > 1 and output.shape[1] > 1:
+        return F.cross_entropy(output, output.argmax(1))
+    return output.square().mean()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from ...spaces.network.hooks import watching
+from ...spaces.tensors.batch import Tensors
 from .sampling import is_dense
 from .spectrum import Spectrum, moments_of
 
@@ -32,7 +33,7 @@ class InputMoments:
         return InputMoments(self.mean[channels], self.spectrum.of(channels))
 
 
-def input_moments(net: fx.GraphModule, inputs: Tensor) -> dict[str, InputMoments]:
+def input_moments(net: fx.GraphModule, inputs: Tensors) -> dict[str, InputMoments]:
     """By name of each dense layer; where a layer is called more than once, over all that its calls read."""
     found: dict[str, InputMoments] = {}
     read: dict[str, list[Tensor]] = {}

@@ -12,6 +12,7 @@ from torch import Tensor, fx, nn
 
 from ...spaces.network.flow import labels_of
 from ...spaces.network.layers import WEIGHTED, is_grouped, onnx_pads
+from ...spaces.tensors.batch import Tensors
 
 Kept = TypeVar("Kept")
 
@@ -64,7 +65,7 @@ def aim_of(node: fx.Node) -> str:
     return str(node.meta.get(_AIM, node.name))
 
 
-def targets_of(net: fx.GraphModule, inputs: Tensor, pools: Mapping[str, str] | None = None) -> dict[str, Target]:
+def targets_of(net: fx.GraphModule, inputs: Tensors, pools: Mapping[str, str] | None = None) -> dict[str, Target]:
     """The targets of every dense layer, by node name, from one pass over ``inputs``.
 
     Args:
@@ -75,7 +76,7 @@ def targets_of(net: fx.GraphModule, inputs: Tensor, pools: Mapping[str, str] | N
 
 
 class _Collect(fx.Interpreter):
-    def collect(self, inputs: Tensor, pools: Mapping[str, str]) -> dict[str, Target]:
+    def collect(self, inputs: Tensors, pools: Mapping[str, str]) -> dict[str, Target]:
         net = self.module
         assert isinstance(net, fx.GraphModule)
         nodes = {label: node for node, label in labels_of(net).items()}
@@ -114,7 +115,7 @@ def _sample(output: Tensor, layer: nn.Module, name: str) -> Target:
 
 def reads_of(
     net: fx.GraphModule,
-    inputs: Tensor,
+    inputs: Tensors,
     targets: Mapping[str, Target] | None,
     keep: Callable[[nn.Module, Tensor], Kept],
     names: Collection[str] | None = None,

@@ -8,6 +8,7 @@ from torch import Tensor, fx, nn
 
 from ...spaces.network.hooks import watching
 from ...spaces.network.layers import WEIGHTED
+from ...spaces.tensors.batch import Tensors
 from ..results.measurement import Measurement
 
 
@@ -22,7 +23,7 @@ class Cost:
         return {"params": Measurement.exact(self.params, "count"), "macs": Measurement.exact(self.macs, "count")}
 
 
-def cost_of(net: fx.GraphModule, example: Tensor) -> Cost:
+def cost_of(net: fx.GraphModule, example: Tensors) -> Cost:
     """Count a network's parameters and MACs, the latter by running one sample of ``example``."""
     macs = 0
 

@@ -9,7 +9,9 @@ from torch import Tensor, fx
 
 from ...spaces.network.emission import Emittable
 from ...spaces.network.emit import UnknownModule, serialize
-from .accuracy import output_batches
+from ...spaces.tensors.batch import Array, Outputs, Tensors, mapped, named, to_arrays
+from ...spaces.tensors.signature import OUTPUT
+from .inference import run_outputs
 
 FLOAT_TOLERANCE = 1e-3
 """Largest difference allowed in float, relative to the largest output."""
@@ -25,57 +27,74 @@ class ParityError(Exception):
     """An artefact that does not compute what its network computes."""
 
 
-def check_parity(session: ort.InferenceSession, net: fx.GraphModule, inputs: Tensor) -> float:
-    """Compare an artefact's outputs to its network's on ``inputs``.
+def check_parity(session: ort.InferenceSession, net: fx.GraphModule, inputs: Tensors) -> float:
+    """Compare all of an artefact's outputs to its network's on ``inputs``.
 
     Returns:
-        The difference, relative as the tolerance that applies.
+        The difference of the output that differs most, relative as the tolerance that applies.
 
     Raises:
         ParityError: where it is beyond the tolerance, or not finite.
     """
-    with torch.no_grad():
-        expected = net(inputs).numpy()
-    actual = np.concatenate(list(output_batches(session, inputs.numpy(), len(inputs))))
+    expected = _outputs(net, inputs)
+    actual = named(run_outputs(session, to_arrays(inputs), len(inputs)), OUTPUT)
+    if actual.keys() != expected.keys():
+        raise ParityError(f"the artefact gives {', '.join(actual)}, the network {', '.join(expected)}")
     integers = any(isinstance(m, Emittable) for m in net.modules())
     try:
-        return compare(expected, actual, integers)
+        return max(compare(expected[name], actual[name], integers, name=name) for name in expected)
     except ParityError:
-        if not integers or expected.shape != actual.shape:
+        if not integers or any(expected[name].shape != actual[name].shape for name in expected):
             raise
-        return compare(expected, actual, integers, 2 * _moved_by_jitter(net, inputs, expected))
+        moved = _outputs(net, mapped(_jittered, inputs))
+        allowed = {name: 2 * _deviation(expected[name], moved[name]) for name in expected}
+        return max(compare(expected[name], actual[name], integers, allowed[name], name) for name in expected)
 
 
-def _moved_by_jitter(net: fx.GraphModule, inputs: Tensor, outputs: np.ndarray) -> float:
-    """How far the outputs move, relative as for integers, when the inputs change by next to nothing."""
-    noise = torch.randn(inputs.shape, generator=torch.Generator().manual_seed(0))
+def _outputs(net: fx.GraphModule, inputs: Tensors) -> dict[str, Array]:
     with torch.no_grad():
-        moved = net(inputs * (1 + JITTER * noise)).numpy()
-    return _deviation(outputs, moved)
+        outputs: Outputs = net(inputs)
+    return {name: part.numpy() for name, part in named(outputs, OUTPUT).items()}
 
 
-def compare(expected: np.ndarray, actual: np.ndarray, integers: bool, tolerance: float = 0.0) -> float:
-    """The relative difference of two outputs; see :func:`check_parity`. A greater ``tolerance`` replaces the usual."""
+def _jittered(inputs: Tensor) -> Tensor:
+    """Inputs that have changed by next to nothing; whole numbers and truth values as they are."""
+    if not inputs.is_floating_point():
+        return inputs
+    noise = torch.randn(inputs.shape, generator=torch.Generator().manual_seed(0))
+    return inputs * (1 + JITTER * noise)
+
+
+def compare(expected: Array, actual: Array, integers: bool, tolerance: float = 0.0, name: str = OUTPUT) -> float:
+    """The relative difference of two outputs; see :func:`check_parity`. A greater ``tolerance`` replaces the usual.
+
+    Of whole numbers and truth values it is the share that differ.
+    """
+    which = "" if name == OUTPUT else f" {name}"
     if expected.shape != actual.shape:
-        raise ParityError(f"the artefact gives shape {actual.shape}, the network {expected.shape}")
-    if integers:
+        raise ParityError(f"the artefact gives{which} shape {actual.shape}, the network {expected.shape}")
+    if expected.dtype.kind != "f":
+        difference = float((expected != actual).mean())
+    elif integers:
         difference = _deviation(expected, actual)
     else:
         difference = float(np.abs(actual - expected).max()) / (float(np.abs(expected).max()) or 1.0)
     tolerance = max(tolerance, INTEGER_TOLERANCE if integers else FLOAT_TOLERANCE)
     if not difference <= tolerance:
         raise ParityError(
-            f"the artefact's outputs differ from the network's by {difference:.1e} (allowed {tolerance:g})"
+            f"the artefact's outputs{which} differ from the network's by {difference:.1e} (allowed {tolerance:g})"
         )
     return difference
 
 
-def _deviation(expected: np.ndarray, actual: np.ndarray) -> float:
-    """Root mean square difference, relative to the deviation of what is expected."""
+def _deviation(expected: Array, actual: Array) -> float:
+    """Root mean square difference, relative to the deviation of what is expected; of whole numbers the share."""
+    if expected.dtype.kind != "f":
+        return float((expected != actual).mean())
     return float(np.sqrt(((actual - expected) ** 2).mean())) / (float(expected.std()) or 1.0)
 
 
-def prove(net: fx.GraphModule, inputs: Tensor) -> None:
+def prove(net: fx.GraphModule, inputs: Tensors) -> None:
     """Show that a network can be emitted, loaded and run, with equal outputs.
 
     Raises:

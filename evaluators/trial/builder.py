@@ -24,6 +24,7 @@ from ...spaces.network.trace import trace
 from ...spaces.policy import Policy
 from ...spaces.space import SearchSpace
 from ...spaces.task import Task
+from ...spaces.tensors.batch import Tensors
 from ..device.device_profile import DeviceProfile
 from ..device.lock import THIS_MACHINE, shared
 from ..quality.accuracy import open_session, split_inputs
@@ -177,7 +178,7 @@ class Builder:
         return Policy({name: choice for name, choice in plain.items() if choice != knobs[name].neutral})
 
     @property
-    def _example(self) -> torch.Tensor:
+    def _example(self) -> Tensors:
         """The inputs that artefacts are checked on."""
         return self.calibration.inputs[:PARITY_IMAGES]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,27 +17,36 @@ from torch._subclasses import fake_tensor
 
 from ..errors import TraceError
 from ..messages import first_line, one_line
+from ..tensors.batch import Tensors, named
+from ..tensors.signature import INPUT, OUTPUT
 
 OPSET = 21
 """Loaded by ONNX Runtime 1.20 and later; the first with 4-bit integers."""
 
 
-def onnx_program(model: nn.Module, example: Tensor) -> torch.onnx.ONNXProgram:
-    """``model`` as ``torch.onnx.export`` gives it, not optimised: ``input``, ``output``, batch axis dynamic.
+def onnx_program(model: nn.Module, example: Tensors, outputs: Sequence[str] = (OUTPUT,)) -> torch.onnx.ONNXProgram:
+    """``model`` as ``torch.onnx.export`` gives it, not optimised, the batch axis of every tensor dynamic.
 
     Where the model takes its batch size as a plain number (``len(x)``, ``int(x.shape[0])``), ``torch.onnx`` fixes it
     without a word. The model is captured from its Python code then (``strict``), where that number stays a symbol.
 
+    Args:
+        model: takes the tensors of ``example`` one by one, and returns one tensor or a tuple of them.
+        example: the one tensor, called ``input``, or several with their names.
+        outputs: names of what the model returns.
+
     Raises:
         TraceError: where the model cannot be exported for any batch size: what stops it, where, and what to do.
     """
+    inputs = named(example, INPUT)
     try:
         with _constants_known():
-            program = _convert(model, example)
+            program = _convert(model, inputs, outputs)
             if not _fixed(program):
                 return program
-            strict = torch.export.export(model, (example,), dynamic_shapes=_shapes(model), strict=True)
-            program = _convert(strict, example)
+            arguments, shapes = tuple(inputs.values()), _shapes(model, len(inputs))
+            strict = torch.export.export(model, arguments, dynamic_shapes=shapes, strict=True)
+            program = _convert(strict, inputs, outputs)
     except Exception as error:
         raise TraceError(f"the model cannot be exported to ONNX: {_reason(error)}") from error
     if _fixed(program):
@@ -66,27 +75,29 @@ def _constants_known() -> Iterator[None]:
         fake_tensor.CONSTANT_NUMEL_LIMIT = before
 
 
-def _convert(model: nn.Module | torch.export.ExportedProgram, example: Tensor) -> torch.onnx.ONNXProgram:
-    shapes = _shapes(model) if isinstance(model, nn.Module) else None
+def _convert(
+    model: nn.Module | torch.export.ExportedProgram, inputs: Mapping[str, Tensor], outputs: Sequence[str]
+) -> torch.onnx.ONNXProgram:
+    shapes = _shapes(model, len(inputs)) if isinstance(model, nn.Module) else None
     program = torch.onnx.export(
-        model, (example,), dynamo=True, optimize=False, verbose=False, opset_version=OPSET,
-        input_names=["input"], output_names=["output"], dynamic_shapes=shapes,
+        model, tuple(inputs.values()), dynamo=True, optimize=False, verbose=False, opset_version=OPSET,
+        input_names=list(inputs), output_names=list(outputs), dynamic_shapes=shapes,
     )  # fmt: skip
     assert program is not None
     return program
 
 
-def _shapes(model: nn.Module) -> tuple[object, ...]:
-    """The dynamic axes of the one input, in the structure of the arguments of ``forward``."""
+def _shapes(model: nn.Module, count: int) -> tuple[object, ...]:
+    """The dynamic axes of ``count`` inputs, in the structure of the arguments of ``forward``."""
     axes: object = {0: torch.export.Dim("batch", min=1)}
     first = next(iter(inspect.signature(model.forward).parameters.values()), None)
-    return ((axes,),) if first is not None and first.kind is first.VAR_POSITIONAL else (axes,)
+    several = (axes,) * count
+    return (several,) if first is not None and first.kind is first.VAR_POSITIONAL else several
 
 
 def _fixed(program: torch.onnx.ONNXProgram) -> bool:
     """Whether the program works for the example's batch size only."""
-    inputs = program.model.graph.inputs
-    return len(inputs) == 1 and inputs[0].shape is not None and isinstance(inputs[0].shape[0], int)
+    return any(value.shape is not None and isinstance(value.shape[0], int) for value in program.model.graph.inputs)
 
 
 def _reason(error: BaseException) -> str:

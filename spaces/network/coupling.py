@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, fx, nn
 
+from ..tensors.batch import Tensors, mapped
 from .graph import ChannelGroup, ModelGraph
 from .ops import Op
 
@@ -38,7 +39,7 @@ class Traceable:
     ends: Ends
 
 
-def traceable(net: fx.GraphModule, labels: Mapping[fx.Node, str], example: Tensor, movers: bool = False) -> Traceable:
+def traceable(net: fx.GraphModule, labels: Mapping[fx.Node, str], example: Tensors, movers: bool = False) -> Traceable:
     """Cut a network where channels end.
 
     These are operators that turn channels into pixels, that reduce over them, or that no gradient flows through, and
@@ -56,7 +57,8 @@ def traceable(net: fx.GraphModule, labels: Mapping[fx.Node, str], example: Tenso
     loose: list[fx.Node] = []
     for node in net.graph.nodes:
         if node.op == "output":
-            graph.output((copies[node.all_input_nodes[0]], *loose))
+            followed = [source for source in node.all_input_nodes if values.of[source].requires_grad]
+            graph.output((*(copies[source] for source in followed or node.all_input_nodes[:1]), *loose))
             continue
         copies[node] = graph.node_copy(node, lambda source: copies[source])
         for source in node.all_input_nodes:
@@ -163,6 +165,11 @@ def _axes(op: Op, source: Tensor) -> list[int]:
     return list(range(source.dim())) if axes is None else [int(axis) % source.dim() for axis in axes.ravel()]
 
 
+def _with_gradient(tensor: Tensor) -> Tensor:
+    """A copy to be followed by gradients, which whole numbers and truth values have none of."""
+    return tensor.clone().requires_grad_(tensor.is_floating_point())
+
+
 class _Values(fx.Interpreter):
     """Keeps the (first) output of every node, with its gradient."""
 
@@ -170,9 +177,9 @@ class _Values(fx.Interpreter):
         super().__init__(net)
         self.of: dict[fx.Node, Tensor] = {}
 
-    def run(self, example: Tensor) -> object:  # type: ignore[override]
+    def run(self, example: Tensors) -> object:  # type: ignore[override]
         with torch.enable_grad():
-            return super().run(example.clone().requires_grad_())
+            return super().run(mapped(_with_gradient, example))
 
     def run_node(self, n: fx.Node) -> object:
         value = super().run_node(n)

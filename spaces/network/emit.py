@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,14 +14,22 @@ import torch
 from torch import Tensor, fx, nn
 
 from ..files import write_bytes
+from ..tensors.batch import Batch, Outputs, Tensors, joined, named
+from ..tensors.signature import INPUT
 from .capture import OPSET, onnx_program
 from .emission import Builder, Emittable, layer_node
 from .export import IR_VERSION, quiet
+from .flow import is_input
 from .layers import WEIGHTED, SequenceLinear
 from .ops import Op
+from .outputs import OutputSpec, output_nodes, output_specs
 from .packing import is_packed, packed
-from .trace import output_shape
 
+_TYPES = {
+    torch.float32: ir.DataType.FLOAT, torch.float64: ir.DataType.DOUBLE, torch.float16: ir.DataType.FLOAT16,
+    torch.bool: ir.DataType.BOOL, torch.uint8: ir.DataType.UINT8, torch.int8: ir.DataType.INT8,
+    torch.int16: ir.DataType.INT16, torch.int32: ir.DataType.INT32, torch.int64: ir.DataType.INT64,
+}  # fmt: skip
 EDITED, EXPORTED = "edited graph", "full export"
 
 
@@ -33,14 +41,14 @@ class Artifact:
         path: where it lies.
         sha256: of its bytes, 64 hexadecimal digits.
         size_bytes: on disk.
-        input_shape: of one sample.
+        input_shapes: of one sample, by the input's name.
         made_by: ``"edited graph"`` or, for a module without an emitter, ``"full export"``.
     """
 
     path: Path
     sha256: str
     size_bytes: int
-    input_shape: tuple[int, ...]
+    input_shapes: Mapping[str, tuple[int, ...]]
     made_by: str
 
 
@@ -48,8 +56,10 @@ class UnknownModule(Exception):
     """A module that no emitter is known for."""
 
 
-def emit(net: fx.GraphModule, path: Path, example: Tensor) -> Artifact:
+def emit(net: fx.GraphModule, path: Path, example: Tensors) -> Artifact:
     """Write ``net`` to ``path``, atomically. Input ``input`` and output ``output``, batch axis dynamic.
+
+    Several inputs and outputs have the names that ``example`` and the network give them.
 
     Equal networks give equal bytes. A module that is neither torch's own layer nor :class:`Emittable` makes the whole
     network go through ``torch.onnx.export`` instead, and the artefact says so.
@@ -59,10 +69,11 @@ def emit(net: fx.GraphModule, path: Path, example: Tensor) -> Artifact:
     except UnknownModule:
         data, made_by = _full_export(net, example), EXPORTED
     write_bytes(path, data)
-    return Artifact(path, hashlib.sha256(data).hexdigest(), len(data), tuple(example.shape[1:]), made_by)
+    shapes = {name: tuple(part.shape[1:]) for name, part in named(example, INPUT).items()}
+    return Artifact(path, hashlib.sha256(data).hexdigest(), len(data), shapes, made_by)
 
 
-def serialize(net: fx.GraphModule, example: Tensor) -> bytes:
+def serialize(net: fx.GraphModule, example: Tensors) -> bytes:
     """The artefact's bytes.
 
     Raises:
@@ -71,45 +82,62 @@ def serialize(net: fx.GraphModule, example: Tensor) -> bytes:
     return bytes(ir.to_proto(build(net, example)).SerializeToString(deterministic=True))
 
 
-def build(net: fx.GraphModule, example: Tensor) -> ir.Model:
+def build(net: fx.GraphModule, example: Tensors) -> ir.Model:
     """The network as an ONNX model."""
     builder = Builder()
-    source = ir.Value(
-        name="input", shape=ir.Shape(["batch", *example.shape[1:]]), type=ir.TensorType(ir.DataType.FLOAT)
-    )
+    sources = {name: _source(name, part) for name, part in named(example, INPUT).items()}
     values: dict[fx.Node, list[ir.Value]] = {}
-    result: ir.Value | None = None
     for node in net.graph.nodes:
-        if node.op == "placeholder":
-            values[node] = [source]
-        elif node.op == "output":
-            result = values[node.all_input_nodes[0]][0]
+        if node.op == "output":
+            continue
+        if is_input(node):
+            values[node] = [sources[INPUT if node.op == "placeholder" else node.args[1]]]
+        elif node.op == "placeholder":
+            continue
         elif node.target is operator.getitem:
             values[node] = [values[node.args[0]][node.args[1]]]
         else:
             builder.scope = node.name
             inputs = [values[argument][0] for argument in node.args]
             values[node] = _emit(builder, net.get_submodule(str(node.target)), inputs)
-    assert result is not None
-    if result is source or result.producer() is None:
-        builder.scope = "identity"
-        result = builder.node("Identity", [result])[0]
-    result.name, result.type = "output", ir.TensorType(ir.DataType.FLOAT)
-    result.shape = ir.Shape(["batch", *output_shape(net)])
+    results = _results(builder, net, values)
     functions = list(builder.functions.values())
     domains = {"": OPSET, "com.microsoft": 1} | {function.domain: 1 for function in functions}
     graph = ir.Graph(
-        [source], [result], nodes=_read(builder.nodes, result), initializers=list(builder.initializers.values()),
-        opset_imports=domains, name="parefront",
+        [*sources.values()], results, nodes=_read(builder.nodes, results), opset_imports=domains, name="parefront",
+        initializers=list(builder.initializers.values()),
     )  # fmt: skip
     return ir.Model(graph, ir_version=IR_VERSION, producer_name="parefront", functions=functions)
 
 
-def _read(nodes: Sequence[ir.Node], result: ir.Value) -> list[ir.Node]:
+def _source(name: str, example: Tensor) -> ir.Value:
+    return ir.Value(name=name, shape=ir.Shape(["batch", *example.shape[1:]]), type=ir.TensorType(_TYPES[example.dtype]))
+
+
+def _results(builder: Builder, net: fx.GraphModule, values: Mapping[fx.Node, Sequence[ir.Value]]) -> list[ir.Value]:
+    """The outputs, named; each is the output of a node of its own."""
+    results: list[ir.Value] = []
+    specs, nodes = output_specs(net), output_nodes(net)
+    for name, node in nodes.items():
+        result = values[node][0]
+        if result.producer() is None or result in results:
+            builder.scope = "identity" if len(nodes) == 1 else f"{name}.identity"
+            result = builder.node("Identity", [result])[0]
+        _describe(result, name, specs[name])
+        results.append(result)
+    return results
+
+
+def _describe(result: ir.Value, name: str, spec: OutputSpec) -> None:
+    result.name, result.type = name, ir.TensorType(_TYPES[spec.dtype])
+    result.shape = ir.Shape(["batch", *spec.shape])
+
+
+def _read(nodes: Sequence[ir.Node], results: Sequence[ir.Value]) -> list[ir.Node]:
     """The nodes that something reads: ONNX Runtime would run the others too."""
     read: list[ir.Node] = []
     for node in reversed(nodes):
-        if any(output is result or output.uses() for output in node.outputs):
+        if any(output in results or output.uses() for output in node.outputs):
             read.append(node)
         else:
             for index in range(len(node.inputs)):
@@ -164,9 +192,22 @@ def array(tensor: Tensor | None) -> np.ndarray:
     return np.asarray(tensor.detach().cpu().numpy())
 
 
-def _full_export(net: fx.GraphModule, example: Tensor) -> bytes:
-    pair = example if len(example) > 1 else torch.cat([example, example])
+def _full_export(net: fx.GraphModule, example: Tensors) -> bytes:
+    pair = example if len(example) > 1 else joined([example, example])
+    outputs = tuple(output_specs(net))
     with quiet():
-        program = onnx_program(net, pair)
+        program = onnx_program(_Flat(net, [*named(example, INPUT)]) if isinstance(pair, Batch) else net, pair, outputs)
         program.optimize()
     return program.model_proto.SerializeToString(deterministic=True)  # type: ignore[no-any-return]
+
+
+class _Flat(nn.Module):
+    """A network that takes its inputs one by one."""
+
+    def __init__(self, net: fx.GraphModule, names: Sequence[str]) -> None:
+        super().__init__()
+        self.net, self.names = net, names
+
+    def forward(self, *tensors: Tensor) -> Outputs:
+        outputs: Outputs = self.net(Batch(dict(zip(self.names, tensors, strict=True))))
+        return outputs

@@ -12,9 +12,11 @@ from functools import cached_property
 
 import numpy as np
 import onnx_ir as ir
-from torch import Tensor, nn
+from torch import nn
 
 from ..errors import TraceError
+from ..tensors.batch import Tensors, named
+from ..tensors.signature import INPUT, OUTPUT
 from .capture import onnx_program
 from .folding import fold_parameters, initializer
 from .owners import Owner, name_shared_modules, owners_of
@@ -47,11 +49,14 @@ class Exported:
         graph: static height and width, constants folded, batch norms folded, zero padding absorbed.
         norms: the folded batch norms by the convolution's weight name.
         owners: the user's modules that own parameters, and what became of these.
+        inputs, outputs: names of the graph's, in order.
     """
 
     graph: ir.Graph
     norms: dict[str, Norm]
     owners: tuple[Owner, ...] = ()
+    inputs: tuple[str, ...] = (INPUT,)
+    outputs: tuple[str, ...] = (OUTPUT,)
 
     @cached_property
     def tied(self) -> frozenset[str]:
@@ -59,14 +64,19 @@ class Exported:
         return frozenset(scope for owner in self.owners if owner.tied for scope in owner.scopes if scope)
 
 
-def export(model: nn.Module, example: Tensor) -> Exported:
+def export(model: nn.Module, example: Tensors, outputs: Sequence[str] = (OUTPUT,)) -> Exported:
     """Export ``model`` on ``example`` (shape ``(batch >= 2, …)``) with a dynamic batch axis and clean it losslessly.
+
+    Args:
+        model: takes the tensors of ``example`` one by one, and returns one tensor or a tuple of them.
+        example: the one tensor, or several with their names.
+        outputs: names of what the model returns.
 
     Raises:
         TraceError: where ``torch.onnx.export`` cannot follow the model, or only for one batch size.
     """
     with quiet():
-        program = onnx_program(model, example)
+        program = onnx_program(model, example, outputs)
         name_shared_modules(program.model.graph, model)
         owners = owners_of(program.model.graph, model)
         fold_parameters(program.model.graph)
@@ -74,15 +84,18 @@ def export(model: nn.Module, example: Tensor) -> Exported:
         program.optimize()
     graph = program.model.graph
     _fold_shared(graph, norms)
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
-        raise TraceError(f"expected one tensor in and one out, got {len(graph.inputs)} in and {len(graph.outputs)} out")
+    for what, values, names in (("input", graph.inputs, [*named(example, INPUT)]), ("output", graph.outputs, outputs)):
+        if len(values) != len(names):
+            raise TraceError(
+                f"expected {len(names)} {what}s ({', '.join(names)}), the exported graph has {len(values)}"
+            )
     for node in list(graph):
         _mean_to_pool(graph, node)
     for node in list(graph):
         _absorb_pad(graph, node)
     for node in list(graph):
         _free_uneven_pads(graph, node)
-    return Exported(graph, norms, owners)
+    return Exported(graph, norms, owners, tuple(named(example, INPUT)), tuple(outputs))
 
 
 def constant(value: ir.Value | None) -> np.ndarray | None:

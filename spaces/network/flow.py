@@ -13,7 +13,7 @@ from .ops import Op
 
 def op_of(net: fx.GraphModule, node: fx.Node) -> str:
     """The ONNX operator that a node stands for; ``"input"``, ``"output"``, ``"Part"`` for one of several outputs."""
-    if node.op == "placeholder":
+    if node.op == "placeholder" or is_input(node):
         return "input"
     if node.op == "output":
         return "output"
@@ -31,6 +31,14 @@ def op_of(net: fx.GraphModule, node: fx.Node) -> str:
         if isinstance(module, kind):
             return name
     return "Conv" if isinstance(module, WEIGHTED) else type(module).__name__
+
+
+def is_input(node: fx.Node) -> bool:
+    """Whether a node is one of the network's tensors: its only input, or one of several."""
+    taken = node.args[0] if node.target is operator.getitem else None
+    if isinstance(taken, fx.Node):
+        return taken.op == "placeholder"
+    return node.op == "placeholder" and not any(map(is_input, node.users))
 
 
 def labels_of(net: fx.GraphModule) -> dict[fx.Node, str]:

@@ -10,9 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 import torch_pruning as tp
-from torch import Tensor, fx, nn
+from torch import fx, nn
 
 from ..errors import is_of_the_host
+from ..tensors.batch import Tensors
 from .coupling import Ends, end_behind, mover_before, traceable
 from .cut import layer_channels
 from .flow import labels_of
@@ -24,7 +25,7 @@ from .proofs import Proof, Proofs
 def find_groups(
     net: fx.GraphModule,
     graph: ModelGraph,
-    example: Tensor,
+    example: Tensors,
     prove: Proof | None = None,
     on_phase: Callable[[str], None] = lambda _: None,
 ) -> tuple[tuple[ChannelGroup, ...], tuple[Exclusion, ...]]:
@@ -81,10 +82,10 @@ def find_groups(
     return tuple(groups), tuple(excluded)
 
 
-def _dependency_graph(net: fx.GraphModule, example: Tensor) -> tp.DependencyGraph:
+def _dependency_graph(net: fx.GraphModule, example: Tensors) -> tp.DependencyGraph:
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
-        return tp.DependencyGraph().build_dependency(net, example_inputs=example[:1], verbose=False)
+        return tp.DependencyGraph().build_dependency(net, example_inputs=[example[:1]], verbose=False)
 
 
 def _slices(dependencies: tp.DependencyGraph, module: nn.Module, names: dict[nn.Module, str]) -> tuple[Slice, ...]:

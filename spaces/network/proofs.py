@@ -12,15 +12,18 @@ import torch
 from torch import Tensor, fx, nn
 
 from ..errors import is_of_the_host
+from ..tensors.batch import Outputs, Tensors, named
+from ..tensors.signature import OUTPUT
 from .coupling import MOVING, mover_behind
 from .cut import cut, layer_width
 from .flow import Located, labels_of, op_of
 from .graph import ChannelGroup, ModelGraph
 from .layers import is_grouped
 from .ops import Op
+from .outputs import output_problem
 from .rebuild import duplicate
 
-Proof = Callable[[fx.GraphModule, Tensor], None]
+Proof = Callable[[fx.GraphModule, Tensors], None]
 """Shows that a pruned network can be emitted and run; raises where it cannot."""
 EQUAL, CLOSE = 1e-4, 1e-3
 """Largest differences, relative to the largest value: between what lies right behind a group's readers, and between
@@ -35,11 +38,11 @@ class Proofs:
     Args:
         net: left as it is.
         graph: that describes it.
-        example: the input that it is run on.
+        example: the input that it is run on, or several by name.
         prove: shows that a pruned network can be emitted; nothing is asked for where None.
     """
 
-    def __init__(self, net: fx.GraphModule, graph: ModelGraph, example: Tensor, prove: Proof | None) -> None:
+    def __init__(self, net: fx.GraphModule, graph: ModelGraph, example: Tensors, prove: Proof | None) -> None:
         self._net, self._graph, self._example, self._prove = net, graph, example, prove
         self._values = _Values(net)
         with torch.no_grad():
@@ -113,11 +116,10 @@ class Proofs:
         try:
             with torch.no_grad(), _ignoring(self._net, group, _kept(group)):
                 expected, got = self._net(self._example), run.run(self._example)
-            if got.shape != expected.shape:
-                return f"pruned alone, it changes the output's shape from {tuple(expected.shape)} to {tuple(got.shape)}"
-            if not torch.isfinite(got).all():
-                return "pruned alone, it gives non-finite outputs"
-            return elsewhere if elsewhere is not None and not _close(expected, got, CLOSE) else None
+            problem = output_problem(self._net, got)
+            if problem is not None:
+                return f"pruned alone, it {problem}"
+            return elsewhere if elsewhere is not None and not _all_close(expected, got) else None
         except Exception as error:
             if is_of_the_host(error):
                 raise
@@ -232,6 +234,11 @@ def _stuck(net: fx.GraphModule, node: fx.Node) -> str:
     if isinstance(module := net.get_submodule(str(node.target)), Op) and module.constants:
         return f"its channels pass through {where}, which holds a number for each of them"
     return f"its channels pass through {where}, which does not follow when they are pruned"
+
+
+def _all_close(expected: Outputs, got: Outputs) -> bool:
+    pairs = zip(named(expected, OUTPUT).values(), named(got, OUTPUT).values(), strict=True)
+    return all(_close(one, other, CLOSE) for one, other in pairs)
 
 
 def _parts(value: Any) -> list[Tensor]:

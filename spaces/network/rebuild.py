@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from ..errors import TraceError
+from ..tensors.signature import INPUT
 from .export import Exported, constant
 from .layers import ChannelNorm, PaddedConv2d, SequenceLinear, set_norm, set_origin
 from .ops import Op
@@ -22,6 +23,8 @@ from .owners import scope_of
 
 def rebuild(exported: Exported) -> fx.GraphModule:
     """The network that the artefact computes, as a flat graph of modules.
+
+    It takes one tensor, or a :class:`Batch` of several, and returns one tensor, or a dict of several.
 
     Every node is a ``call_module`` (or ``operator.getitem`` behind a node with several outputs). Convolutions, linear
     layers and norms are torch's own modules under the name the user gave them.
@@ -87,8 +90,7 @@ class _Builder:
         self.layers: dict[str, list[nn.Module]] = {}
 
     def build(self) -> fx.GraphModule:
-        source = self.exported.graph.inputs[0]
-        self.values[source] = self.graph.placeholder("input")
+        self._inputs()
         for node in self.exported.graph:
             if node in self.done:
                 continue
@@ -105,12 +107,23 @@ class _Builder:
                 else:
                     called = self.graph.call_module(known, (self._value(node.inputs[0]),))
                 self.values[last.outputs[0]] = called
-        self.graph.output(self._value(self.exported.graph.outputs[0]))
+        given = zip(self.exported.outputs, self.exported.graph.outputs, strict=True)
+        outputs = {name: self._value(value) for name, value in given}
+        self.graph.output(outputs if len(outputs) > 1 else next(iter(outputs.values())))
         net = fx.GraphModule(self.modules, self.graph, "Net").eval()
         tidy(net)
         for parameter in net.parameters():
             parameter.requires_grad_(True)
         return net
+
+    def _inputs(self) -> None:
+        """One placeholder; several inputs are taken out of it by name, each by a node called as the input."""
+        source, inputs = self.graph.placeholder(INPUT), self.exported.graph.inputs
+        if len(inputs) == 1:
+            self.values[inputs[0]] = source
+            return
+        for name, value in zip(self.exported.inputs, inputs, strict=True):
+            self.values[value] = self.graph.create_node("call_function", operator.getitem, (source, name), name=name)
 
     def _layer(self, node: ir.Node) -> tuple[str, nn.Module, list[ir.Node]] | None:
         """The torch layer a node (or a MatMul and the Add behind it) is, with its name; None for all else."""

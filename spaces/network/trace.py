@@ -13,18 +13,21 @@ from torch import Tensor, fx, nn
 
 from ..errors import TraceError
 from ..messages import first_line, one_line
+from ..tensors.batch import Outputs, Tensors, named
+from ..tensors.signature import OUTPUT, InputForm, OutputForm, Signature, flattened
+from ..tensors.structure import StructureError
 from .account import account
 from .export import export
-from .flow import Located, labels_of, op_of
+from .flow import Located, is_input, labels_of, op_of
 from .graph import Layer, ModelGraph, Node, Window
 from .groups import find_groups
 from .layers import WEIGHTED, conv_attributes
 from .ops import Op
+from .outputs import largest_difference, remember_outputs
 from .proofs import Proof
 from .rebuild import rebuild
 from .wrappers import evaluating
 
-OUTPUT_SHAPE = "output_shape"
 PARITY = 2e-3
 """Largest difference allowed between the user's model and the rebuilt one, relative to the largest output."""
 OTHER_BATCHES = (1, 3)
@@ -38,12 +41,14 @@ class Traced:
     Attributes:
         net: a flat ``GraphModule`` that computes what the user's model computes in eval mode, batch norms folded.
         graph: layers, data flow, channel groups, exclusions.
-        example: the input it was traced on, shape ``(batch, …)``.
+        example: the input it was traced on, shape ``(batch, …)``, or several by name.
+        signature: how the user's model takes its inputs and returns its outputs.
     """
 
     net: fx.GraphModule
     graph: ModelGraph
-    example: Tensor
+    example: Tensors
+    signature: Signature
 
     @property
     def modules(self) -> dict[str, str]:
@@ -53,13 +58,14 @@ class Traced:
 
 def trace(
     model: nn.Module,
-    example: Tensor,
+    example: Any,
     prove: Proof | None = None,
     on_phase: Callable[[str], None] = lambda _: None,
 ) -> Traced:
-    """Trace ``model`` on ``example`` (float32, shape ``(batch >= 2, …)``).
+    """Trace ``model`` on ``example``.
 
     Args:
+        example: a tensor of shape ``(batch >= 2, …)``, or several nested as the model takes them.
         prove: called with pruned networks to show that they can be emitted; raises where they cannot.
         on_phase: told what goes on, which takes a minute for networks of hundreds of layers.
 
@@ -68,22 +74,27 @@ def trace(
     """
     on_phase("exporting the model")
     with evaluating(model) as plain:
+        form, example = _given(plain, example)
         batches = [example, *(_batch_of(size, example) for size in OTHER_BATCHES)]
-        outputs = [_output(plain, batch) for batch in batches]
-        exported = export(plain, example)
+        returned = [_output(plain, form, batch) for batch in batches]
+        signature = Signature(form, _form_of(returned[0], form))
+        outputs = [signature.outputs.batch(value) for value in returned]
+        with flattened(plain, signature) as flat:
+            exported = export(flat, example, signature.outputs.names)
     net = rebuild(exported)
     for batch, expected in zip(batches, outputs, strict=True):
         with torch.no_grad():
             actual = _run(net, batch)
         _check_parity(expected, actual)
-    net.meta[OUTPUT_SHAPE] = tuple(actual.shape[1:])
+    remember_outputs(net, actual)
     graph = describe(net, example)
     groups, excluded = find_groups(net, graph, example[:2], prove, on_phase)
     layers, others = account(exported.owners, graph)
-    return Traced(net, replace(graph, layers=layers, groups=groups, excluded=(*excluded, *others)), example)
+    graph = replace(graph, layers=layers, groups=groups, excluded=(*excluded, *others))
+    return Traced(net, graph, example, signature)
 
 
-def describe(net: fx.GraphModule, example: Tensor) -> ModelGraph:
+def describe(net: fx.GraphModule, example: Tensors) -> ModelGraph:
     """Layers, shapes and data flow of a rebuilt network, by running it once on ``example``."""
     shapes = Shapes(net)
     with torch.no_grad():
@@ -92,7 +103,9 @@ def describe(net: fx.GraphModule, example: Tensor) -> ModelGraph:
     nodes: list[Node] = []
     labels = labels_of(net)
     for node in net.graph.nodes:
-        inputs = tuple(labels[source] for source in node.all_input_nodes)
+        if node.op == "placeholder" and not is_input(node):
+            continue
+        inputs = () if is_input(node) else tuple(labels[source] for source in node.all_input_nodes)
         shape = shapes.of.get(node.name, ())
         if node.op == "call_module":
             module = net.get_submodule(str(node.target))
@@ -105,11 +118,6 @@ def describe(net: fx.GraphModule, example: Tensor) -> ModelGraph:
         nodes.append(Node(labels[node], op_of(net, node), inputs, shape, _window(net, node), ran))
     graph = ModelGraph(tuple(layers.values()), tuple(nodes))
     return replace(graph, output_layers=_output_layers(graph))
-
-
-def output_shape(net: fx.GraphModule) -> tuple[int, ...]:
-    """The shape of a network's output for one sample; compression never changes it."""
-    return tuple(net.meta[OUTPUT_SHAPE])
 
 
 class Shapes(fx.Interpreter):
@@ -171,23 +179,39 @@ def _output_layers(graph: ModelGraph) -> frozenset[str]:
     return frozenset(found)
 
 
-def _output(model: nn.Module, batch: Tensor) -> Any:
+def _given(model: nn.Module, inputs: Any) -> tuple[InputForm, Tensors]:
+    try:
+        form = InputForm.of(model, inputs)
+        return form, form.batch(inputs)
+    except StructureError as error:
+        raise TraceError(f"inputs of the model: {error}") from error
+
+
+def _form_of(returned: Any, inputs: InputForm) -> OutputForm:
+    try:
+        return OutputForm.of(returned, inputs.names)
+    except StructureError as error:
+        raise TraceError(f"outputs of the model: {error}") from error
+
+
+def _output(model: nn.Module, form: InputForm, batch: Tensors) -> Any:
     try:
         with torch.no_grad():
-            return model(batch)
+            return form.run(model, batch)
     except Exception as error:
         raise TraceError(
             f"the model fails on a batch of {len(batch)}: {first_line(error)}; expected a model for any batch size"
         ) from error
 
 
-def _batch_of(size: int, example: Tensor) -> Tensor:
+def _batch_of(size: int, example: Tensors) -> Tensors:
     return example[torch.arange(size) % len(example)]
 
 
-def _run(net: fx.GraphModule, batch: Tensor) -> Any:
+def _run(net: fx.GraphModule, batch: Tensors) -> Outputs:
     try:
-        return net(batch)
+        returned: Outputs = net(batch)
+        return returned
     except Exception as error:
         located = Located(net)
         with contextlib.suppress(Exception):
@@ -198,15 +222,18 @@ def _run(net: fx.GraphModule, batch: Tensor) -> Any:
         ) from error
 
 
-def _check_parity(expected: object, actual: object) -> None:
-    if not isinstance(expected, Tensor):
-        raise TraceError(f"expected a model that returns one tensor, got {type(expected).__name__}")
-    assert isinstance(actual, Tensor)
-    if expected.shape != actual.shape:
-        raise TraceError(f"the exported model gives shape {tuple(actual.shape)}, the model {tuple(expected.shape)}")
-    scale = float(expected.abs().max()) or 1.0
-    worst = float((expected - actual).abs().max()) / scale
-    if not worst <= PARITY:
-        raise TraceError(
-            f"the exported model differs from the model by {worst:.1e} of its largest output at batch {len(expected)}"
-        )
+def _check_parity(expected: Tensors, actual: Outputs) -> None:
+    """Compare every output; their names are those of the model's."""
+    got = named(actual, OUTPUT)
+    for name, wanted in named(expected, OUTPUT).items():
+        what = f" {name}" if len(got) > 1 else ""
+        if wanted.shape != got[name].shape:
+            raise TraceError(
+                f"the exported model gives{what} shape {tuple(got[name].shape)}, the model {tuple(wanted.shape)}"
+            )
+        worst = largest_difference(wanted, got[name])
+        if not worst <= PARITY:
+            raise TraceError(
+                f"the exported model differs from the model by {worst:.1e} of its largest output{what} at batch "
+                f"{len(wanted)}"
+            )

@@ -42,6 +42,11 @@ class Bench:
     def context(self) -> Context:
         return Context(self.graph, self.calibration, self.target)
 
+    @property
+    def images(self) -> Tensor:
+        assert isinstance(self.calibration.inputs, Tensor)
+        return self.calibration.inputs
+
     def apply(self, choices: Mapping[str, Choice] | Policy) -> fx.GraphModule:
         """The network with a policy carried out; whatever its knobs offer, so that any ratio can be asked for."""
         return self.pipeline.apply(self.net, Policy(choices), self.context)

@@ -18,8 +18,8 @@ from parefront.compressors.target import Target
 from parefront.spaces.errors import Infeasible
 from parefront.spaces.knob import Choice, Knob
 from parefront.spaces.network.graph import ModelGraph
+from parefront.spaces.network.outputs import output_specs
 from parefront.spaces.network.rebuild import duplicate
-from parefront.spaces.network.trace import output_shape
 from parefront.spaces.policy import Policy
 from parefront.testing.specimen import specimen
 
@@ -108,7 +108,7 @@ def test_a_network_made_anew_still_knows_its_output() -> None:
             return fx.GraphModule(dict(net.named_modules()), net.graph)
 
     remade = carried_out(Remade(lambda net: None), {"9": True})
-    assert output_shape(remade) == (10,)
+    assert output_specs(remade)["output"].shape == (10,)
 
 
 def test_an_unknown_device_is_taken_for_a_modern_x86() -> None:

@@ -6,7 +6,7 @@ import functools
 from dataclasses import dataclass
 
 import torch
-from torch import fx
+from torch import Tensor, fx
 
 from ..compressors.statistics.calibration import Calibration
 from ..evaluators.quality.parity import prove
@@ -30,6 +30,12 @@ class Specimen:
     net: fx.GraphModule
     graph: ModelGraph
     calibration: Calibration
+
+    @property
+    def images(self) -> Tensor:
+        """The calibration's inputs, shape ``(64, 3, 16, 16)``."""
+        assert isinstance(self.calibration.inputs, Tensor)
+        return self.calibration.inputs
 
 
 @functools.cache

@@ -56,7 +56,7 @@ def int8(subject: Bench) -> fx.GraphModule:
 
 def test_int8_flows_through_a_residual_network_from_end_to_end(bench: MakeBench, tmp_path: Path) -> None:
     subject = bench("residual", quantize={})
-    operators = as_run(int8(subject), tmp_path, subject.calibration.example)
+    operators = as_run(int8(subject), tmp_path, subject.images[:4])
     assert operators == {
         "QuantizeLinear": 1, "QLinearConv": 10, "QLinearAdd": 4, "QLinearGlobalAveragePool": 1, "Flatten": 1,
         "QGemm": 1,
@@ -66,7 +66,7 @@ def test_int8_flows_through_a_residual_network_from_end_to_end(bench: MakeBench,
 @pytest.mark.parametrize("network", NETWORKS)
 def test_nothing_is_turned_into_floats_between_two_int8_layers(network: str, bench: MakeBench, tmp_path: Path) -> None:
     subject = bench(network, quantize={})
-    operators = as_run(int8(subject), tmp_path, subject.calibration.example)
+    operators = as_run(int8(subject), tmp_path, subject.images[:4])
     assert operators["QuantizeLinear"] == 1
     assert operators["DequantizeLinear"] <= 1
     assert not operators.keys() & {"Conv", "FusedConv", "Add", "Concat", "Mul", "Gemm", "Sigmoid", "Clip", "Relu"}
@@ -106,8 +106,8 @@ def test_mixed_precision_computes_the_same_in_torch_and_in_onnx_runtime(
         if layer.name not in chosen:
             whole = subject.net.get_submodule(layer.name)
             assert torch.equal(module.get_parameter("weight"), whole.get_parameter("weight"))
-    artifact = emit(net, tmp_path / "mixed.onnx", subject.calibration.example)
-    assert check_parity(session(artifact.path), net, subject.calibration.inputs) < 0.01
+    artifact = emit(net, tmp_path / "mixed.onnx", subject.images[:4])
+    assert check_parity(session(artifact.path), net, subject.images) < 0.01
 
 
 @pytest.mark.parametrize("network", ["plain", "residual"])
@@ -117,8 +117,8 @@ def test_a_single_layer_that_stays_in_float_is_run_in_float(network: str, bench:
     convolutions = [layer.name for layer in subject.graph if layer.kind == "conv"]
     for left in convolutions:
         net = subject.apply({f"quantize/{layer.name}": 8 for layer in subject.graph if layer.name != left})
-        assert as_run(net, tmp_path, subject.calibration.example)["QLinearConv"] == len(convolutions) - 1
-        difference = run(net, subject.calibration.inputs) - subject.outputs(net).numpy()
+        assert as_run(net, tmp_path, subject.images[:4])["QLinearConv"] == len(convolutions) - 1
+        difference = run(net, subject.images) - subject.outputs(net).numpy()
         assert np.sqrt((difference**2).mean()) < 0.01 * subject.outputs(net).numpy().std()
 
 
@@ -142,13 +142,13 @@ class Reader(CalibrationDataReader):  # type: ignore[misc]
 
 def by_onnx_runtime(subject: Bench, folder: Path) -> np.ndarray:
     """Outputs of the network quantised by ``quantize_static``: U8S8, per channel, min-max, on the same images."""
-    source = emit(subject.net, folder / "float.onnx", subject.calibration.example).path
+    source = emit(subject.net, folder / "float.onnx", subject.images[:4]).path
     quantize_static(
-        source, folder / "theirs.onnx", Reader(subject.calibration.inputs.numpy()), quant_format=QuantFormat.QDQ,
+        source, folder / "theirs.onnx", Reader(subject.images.numpy()), quant_format=QuantFormat.QDQ,
         per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
         calibrate_method=CalibrationMethod.MinMax,
     )  # fmt: skip
-    inputs = subject.calibration.inputs.numpy()
+    inputs = subject.images.numpy()
     return np.asarray(session(folder / "theirs.onnx").run(None, {"input": inputs})[0])
 
 
@@ -156,7 +156,7 @@ def by_onnx_runtime(subject: Bench, folder: Path) -> np.ndarray:
 def test_outputs_are_those_of_onnx_runtimes_own_quantiser(network: str, bench: MakeBench, tmp_path: Path) -> None:
     subject = bench(network, quantize={"ranges": "min_max", "bias_correction": False})
     whole = subject.outputs(subject.net).numpy()
-    ours, theirs = run(int8(subject), subject.calibration.inputs), by_onnx_runtime(subject, tmp_path)
+    ours, theirs = run(int8(subject), subject.images), by_onnx_runtime(subject, tmp_path)
     our_error, their_error = (float(np.sqrt(np.mean((o - whole) ** 2)) / whole.std()) for o in (ours, theirs))
     assert our_error < 1.1 * their_error
     assert np.sqrt(np.mean((ours - theirs) ** 2)) / whole.std() < 0.02

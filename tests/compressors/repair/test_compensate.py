@@ -240,7 +240,7 @@ def test_batch_norm_gives_outputs_their_mean_and_deviation_again(bench: MakeBenc
     layer = net.get_submodule("4.conv1.0")
     norm = norm_of(layer)
     assert norm is not None
-    output = value_of(net, "4.conv1.0", subject.calibration.inputs)
+    output = value_of(net, "4.conv1.0", subject.images)
     torch.testing.assert_close(output.mean((0, 2, 3)), norm[1], rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(output.std((0, 2, 3)), norm[0].abs(), rtol=1e-3, atol=1e-3)
 

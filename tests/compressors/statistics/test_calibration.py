@@ -41,7 +41,7 @@ def taylor_by_hand(net: fx.GraphModule, batches: list[tuple[Tensor, Tensor]]) ->
 
 def test_taylor_scores_are_those_of_a_plain_loop(subject: Specimen, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibration, "BATCH", 24)
-    inputs, labels = subject.calibration.inputs, subject.calibration.labels
+    inputs, labels = subject.images, subject.calibration.labels
     assert labels is not None
     found = Calibration(subject.net, inputs, labels).taylor
     expected = taylor_by_hand(subject.net, [(inputs[i : i + 24], labels[i : i + 24]) for i in (0, 24, 48)])
@@ -79,7 +79,7 @@ def test_each_statistic_is_computed_once(subject: Specimen) -> None:
     assert data.taylor is data.taylor
     assert data.activation_magnitude is data.activation_magnitude
     assert data.targets is data.targets
-    assert data.example.shape[0] == 4
+    assert len(data.example) == 4
 
 
 def test_a_costly_network_is_repaired_on_fewer_images(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from parefront.spaces.network.emit import EDITED, EXPORTED, UnknownModule, emit,
 from parefront.spaces.network.export import IR_VERSION
 from parefront.spaces.network.layers import PaddedConv2d, SequenceLinear
 from parefront.spaces.network.ops import Op
+from parefront.spaces.network.outputs import remember_outputs
 from parefront.spaces.network.trace import trace
 from parefront.testing.networks import NETWORKS
 from parefront.testing.specimen import specimen
@@ -73,7 +74,7 @@ def parity(net: fx.GraphModule, inputs: Tensor, folder: Path) -> float:
 @pytest.mark.parametrize("network", NETWORKS)
 def test_an_artefact_is_a_valid_model_with_a_free_batch_axis(network: str, tmp_path: Path) -> None:
     subject = specimen(network)
-    artifact = emit(subject.net, tmp_path / "net.onnx", subject.calibration.example)
+    artifact = emit(subject.net, tmp_path / "net.onnx", subject.images[:4])
     model = onnx.load(str(artifact.path))
     onnx.checker.check_model(model, full_check=True)
     assert model.ir_version == IR_VERSION
@@ -86,17 +87,17 @@ def test_an_artefact_is_a_valid_model_with_a_free_batch_axis(network: str, tmp_p
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_an_artefact_computes_what_the_network_computes(network: str, tmp_path: Path) -> None:
-    assert parity(specimen(network).net, specimen(network).calibration.inputs[:7], tmp_path) < 1e-5
+    assert parity(specimen(network).net, specimen(network).images[:7], tmp_path) < 1e-5
 
 
 def test_the_file_is_what_is_said_of_it(tmp_path: Path) -> None:
     subject = specimen("plain")
-    artifact = emit(subject.net, tmp_path / "net.onnx", subject.calibration.example)
+    artifact = emit(subject.net, tmp_path / "net.onnx", subject.images[:4])
     content = artifact.path.read_bytes()
     assert artifact.path == tmp_path / "net.onnx"
     assert artifact.sha256 == hashlib.sha256(content).hexdigest()
     assert artifact.size_bytes == len(content)
-    assert artifact.input_shape == (3, 16, 16)
+    assert artifact.input_shapes == {"input": (3, 16, 16)}
     assert artifact.made_by == EDITED
     assert [path.name for path in tmp_path.iterdir()] == ["net.onnx"], "nothing else is left behind"
 
@@ -147,7 +148,7 @@ def test_every_kind_of_layer_is_written(module: nn.Module, shape: tuple[int, ...
         split = graph.call_module("m", (graph.placeholder("input"),))
         graph.output(graph.call_function(operator.getitem, (split, 1)))
         net = fx.GraphModule({"m": module}, graph)
-        net.meta["output_shape"] = (3, 6, 6)
+        remember_outputs(net, net(x))
     else:
         net = chain(x, m=module)
     assert parity(net, x, tmp_path) < 1e-5
@@ -180,7 +181,7 @@ def test_a_network_that_gives_back_its_input_has_a_node(tmp_path: Path) -> None:
     graph = fx.Graph()
     graph.output(graph.placeholder("input"))
     net = fx.GraphModule({}, graph)
-    net.meta["output_shape"] = (4,)
+    remember_outputs(net, x)
     assert parity(net, x, tmp_path) == 0
 
 
@@ -189,11 +190,11 @@ def test_a_module_that_writes_itself_is_part_of_the_graph(tmp_path: Path) -> Non
     head = subject.net.get_submodule("9")
     u, s, v = torch.linalg.svd(head.get_parameter("weight").detach().T, full_matrices=False)
     net = with_module(subject.net, "9", LowRank(u[:, :4] * s[:4], v[:4]))
-    artifact = emit(net, tmp_path / "net.onnx", subject.calibration.example)
+    artifact = emit(net, tmp_path / "net.onnx", subject.images[:4])
     assert artifact.made_by == EDITED
     held = {tensor.name for tensor in onnx.load(str(artifact.path)).graph.initializer}
     assert {"_9.first", "_9.second"} <= held
-    assert parity(net, subject.calibration.inputs[:5], tmp_path) < 1e-5
+    assert parity(net, subject.images[:5], tmp_path) < 1e-5
 
 
 def test_an_unknown_module_leads_to_a_full_export_that_says_so(
@@ -202,13 +203,13 @@ def test_an_unknown_module_leads_to_a_full_export_that_says_so(
     subject = specimen("depthwise")
     net = with_module(subject.net, "4.0", Doubled(subject.net.get_submodule("4.0")))
     with pytest.raises(UnknownModule, match="Doubled"):
-        serialize(net, subject.calibration.example)
-    artifact = emit(net, tmp_path / "net.onnx", subject.calibration.example[:1])
+        serialize(net, subject.images[:4])
+    artifact = emit(net, tmp_path / "net.onnx", subject.images[:4][:1])
     assert artifact.made_by == EXPORTED
     session = open_session(artifact.path, threads=1)
     assert (session.get_inputs()[0].name, session.get_outputs()[0].name) == ("input", "output")
     for batch in (1, 5):
-        assert check_parity(session, net, subject.calibration.inputs[:batch]) < 1e-5
+        assert check_parity(session, net, subject.images[:batch]) < 1e-5
     assert capfd.readouterr() == ("", ""), "the exporter is quiet"
 
 

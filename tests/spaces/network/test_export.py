@@ -84,8 +84,8 @@ class Halves(nn.Module):
         return x[:, :1], x[:, 1:]
 
 
-def test_a_model_of_two_outputs_is_refused() -> None:
-    with pytest.raises(TraceError, match="expected one tensor in and one out, got 1 in and 2 out"):
+def test_outputs_without_a_name_are_refused() -> None:
+    with pytest.raises(TraceError, match=r"the model cannot be exported|expected 1 outputs"):
         export(Halves().eval(), images(2, 2, 4, 4))
 
 

@@ -17,6 +17,7 @@ from parefront.spaces.network.graph import ChannelGroup, ModelGraph
 from parefront.spaces.network.groups import find_groups
 from parefront.spaces.network.layers import is_grouped
 from parefront.spaces.network.trace import describe
+from parefront.spaces.tensors.batch import Tensors
 from parefront.testing.networks import NETWORKS
 from parefront.testing.specimen import specimen
 
@@ -85,7 +86,7 @@ def test_layers_are_cut_to_the_shapes_that_torch_pruning_gives(network: str) -> 
         keep = some(group)
         ours, theirs = copy.deepcopy(subject.net), copy.deepcopy(subject.net)
         cut(ours, [(group, keep)])
-        dependencies = tp.DependencyGraph().build_dependency(theirs, subject.calibration.example[:1], verbose=False)
+        dependencies = tp.DependencyGraph().build_dependency(theirs, subject.images[:4][:1], verbose=False)
         gone = [channel for channel in range(group.channels) if channel not in keep]
         dependencies.get_pruning_group(theirs.get_submodule(group.name), tp.prune_conv_out_channels, gone).prune()
         assert shapes(ours) == shapes(theirs)
@@ -94,7 +95,7 @@ def test_layers_are_cut_to_the_shapes_that_torch_pruning_gives(network: str) -> 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_cut_network_is_the_whole_one_with_the_channels_hidden(network: str) -> None:
     subject = specimen(network)
-    x = subject.calibration.example
+    x = subject.images[:4]
     for group in subject.graph.groups:
         pruned = copy.deepcopy(subject.net)
         cut(pruned, [(group, some(group))])
@@ -106,7 +107,7 @@ def test_a_cut_network_is_the_whole_one_with_the_channels_hidden(network: str) -
 def test_all_groups_can_be_cut_together(network: str) -> None:
     """Behind a concatenation a layer reads several groups, and one cut must not shift the channels of the next."""
     subject = specimen(network)
-    x = subject.calibration.example
+    x = subject.images[:4]
     kept = [(group, some(group, seed)) for seed, group in enumerate(subject.graph.groups)]
     pruned = copy.deepcopy(subject.net)
     cut(pruned, kept)
@@ -226,12 +227,12 @@ def test_a_single_channel_is_no_choice() -> None:
 
 
 def test_a_group_that_cannot_be_emitted_is_left_out_with_the_reason() -> None:
-    def refuse(net: fx.GraphModule, example: Tensor) -> None:
+    def refuse(net: fx.GraphModule, example: Tensors) -> None:
         if layer_channels(net.get_submodule("2.0")) < 32:
             raise RuntimeError("no kernel for this\nwidth")
 
     subject = specimen("plain")
-    groups, excluded = find_groups(subject.net, subject.graph, subject.calibration.example[:2], refuse)
+    groups, excluded = find_groups(subject.net, subject.graph, subject.images[:4][:2], refuse)
     assert [group.name for group in groups] == ["0.0", "5.0"]
     assert {e.name: e.reason for e in excluded}["2.0"] == ("pruned alone, it gives no ONNX file that computes the same")
 

@@ -12,7 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from parefront.spaces.errors import ConfigError, TraceError
 from parefront.spaces.network.flow import labels_of, op_of
 from parefront.spaces.network.graph import ModelGraph
-from parefront.spaces.network.trace import _check_parity, describe, output_shape
+from parefront.spaces.network.outputs import OutputSpec, output_specs
+from parefront.spaces.network.trace import _check_parity, describe
 from parefront.testing.networks import NETWORKS
 from parefront.testing.specimen import specimen
 
@@ -87,8 +88,8 @@ def test_log_probabilities_and_same_padding_leave_all_groups_whole() -> None:
     assert [group.name for group in same_padded()[1].graph.groups] == ["stem", "wide"]
 
 
-def test_the_output_shape_is_kept_with_the_network() -> None:
-    assert output_shape(specimen("concat").net) == (10,)
+def test_the_output_s_shape_and_type_are_kept_with_the_network() -> None:
+    assert output_specs(specimen("concat").net) == {"output": OutputSpec((10,), torch.float32)}
 
 
 def test_a_module_that_is_called_twice_has_a_label_for_each_call() -> None:
