@@ -16,6 +16,7 @@ from shares import shares
 
 from parefront.evaluators.device.device import DeviceOptions
 from parefront.evaluators.quality.accuracy import open_session, split_inputs
+from parefront.evaluators.quality.registry import quality_of
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.front import Front
 from parefront.evaluators.results.measurement import Measurement
@@ -91,7 +92,7 @@ def control(task: Task, evaluator: TaskEvaluator, run: Run) -> dict[str, Any]:
     evaluator.baseline(run.path / "artifacts")
     everything = evaluator.space.uniform({"quantize": 8})
     ratio = evaluator.clock.measure_finally(everything, path)["latency_ratio"]
-    test = Split.of("test_", task.test, task.metric)
+    test = Split.of("test_", task.test, quality_of(task))
     test.score_reference(open_session(source))
     scores = test.score(open_session(path))
     anchor = evaluator.clock.main.anchors.nearest(everything).ratio

@@ -31,6 +31,7 @@ from parefront.evaluators.device.device import Device
 from parefront.evaluators.device.latency import LatencyProtocol, measure
 from parefront.evaluators.quality.accuracy import open_session, split_inputs
 from parefront.evaluators.quality.parity import prove
+from parefront.evaluators.quality.registry import quality_of
 from parefront.evaluators.trial.split import Split
 from parefront.spaces.errors import Infeasible
 from parefront.spaces.network.emit import emit
@@ -92,7 +93,7 @@ class Bench:
         self.calibration = Calibration(self.traced.net, images, torch.from_numpy(labels).long())
         self.folder, self.device = folder, device
         self.base = emit(self.traced.net, folder / "base.onnx", images[:4])
-        self.test = Split.of("test_", given.test, given.metric)
+        self.test = Split.of("test_", given.test, quality_of(given))
         session = open_session(self.base.path)
         self.whole = {name: m.to_json() for name, m in self.test.score_reference(session).items()}
 

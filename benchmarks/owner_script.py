@@ -25,6 +25,7 @@ from torch import nn
 
 from parefront.evaluators.device.device import DeviceOptions
 from parefront.evaluators.quality.accuracy import open_session, split_inputs
+from parefront.evaluators.quality.registry import quality_of
 from parefront.evaluators.trial.evaluate import TaskEvaluator
 from parefront.evaluators.trial.split import Split
 from parefront.spaces.policy import Policy
@@ -43,7 +44,7 @@ def time_against(task: Task, compress: Mapping[str, Mapping[str, Any]], candidat
     with tempfile.TemporaryDirectory() as folder:
         baseline = evaluator.baseline(Path(folder))
         assert baseline.artifact is not None
-        search = Split.of("", task.search, task.metric)
+        search = Split.of("", task.search, quality_of(task))
         images, _ = split_inputs(task.calibration, 256)  # type: ignore[arg-type]
         for index in range(candidates):
             policy = _policy(evaluator, generator)

@@ -4,11 +4,12 @@ from .device.errors import DeviceError
 from .device.latency import Latency, LatencyProtocol, measure
 from .device.lock import THIS_MACHINE, shared
 from .explain.shares import by_module, layer_shares
-from .quality.accuracy import correct, drawn_indices, evaluate, metric_score, open_session, run_outputs, split_inputs
+from .quality.accuracy import correct, drawn_indices, open_session, run_outputs, split_inputs
 from .quality.cost import Cost, cost_of
 from .quality.divergence import divergence
-from .quality.metric_stream import MetricStream
 from .quality.parity import ParityError, check_parity, prove
+from .quality.quality import Quality
+from .quality.registry import metric_names, quality_metric, quality_of
 from .quality.split_digest import digest_of
 from .quality.split_samples import SplitSamples
 from .results.budget import Budget
@@ -20,7 +21,6 @@ from .results.hypervolume import hypervolume
 from .results.measurement import Measurement, paired_difference, proportion
 from .results.metric import ACCURACY, Metric
 from .results.metrics import metric_key, metric_of, value_of
-from .results.quality import quality_metric
 from .storage.packed_file import load_packed
 from .trial.evaluator import Evaluator
 
@@ -42,9 +42,9 @@ __all__ = [
     "LatencyProtocol",
     "Measurement",
     "Metric",
-    "MetricStream",
     "NoCandidate",
     "ParityError",
+    "Quality",
     "RunBusy",
     "RunNotFound",
     "SpaceExhausted",
@@ -57,19 +57,19 @@ __all__ = [
     "digest_of",
     "divergence",
     "drawn_indices",
-    "evaluate",
     "hypervolume",
     "layer_shares",
     "load_packed",
     "measure",
     "metric_key",
+    "metric_names",
     "metric_of",
-    "metric_score",
     "open_session",
     "paired_difference",
     "proportion",
     "prove",
     "quality_metric",
+    "quality_of",
     "run_outputs",
     "shared",
     "split_inputs",

@@ -11,7 +11,11 @@ from torch import nn
 
 @runtime_checkable
 class Dataset(Sized, Protocol):
-    """A map-style dataset of ``(input, target)``: any ``torch.utils.data.Dataset`` with a length."""
+    """A map-style dataset of ``(input, target)``: any ``torch.utils.data.Dataset`` with a length.
+
+    Inputs, and targets that are tensors, arrays or numbers, have one shape, and are batched. Targets of any number of
+    things (boxes) are lists, tuples or mappings of those; metrics are given a list of them.
+    """
 
     def __getitem__(self, index: int) -> Any: ...
 
@@ -26,10 +30,14 @@ class Task:
         search: held out of training; scores candidates.
         test: seen once, by the final front.
         train: for fine-tuning; optional.
-        metric: ``"accuracy"`` (top-1, higher is better) or a ``torchmetrics.Metric``, which gives one number.
+        metric: ``"accuracy"`` (top-1) or another name that ``parefront doctor`` lists; a ``torchmetrics.Metric``, which
+            gives one number; or a function of outputs and targets that gives a score for each sample, shape ``(n,)``.
         metric_name: what a metric of your own is called in configs, tables and JSON; by default the name of its class,
-            ``mean_squared_error`` for ``MeanSquaredError``. Objectives and budgets may call it ``accuracy``, too.
+            ``mean_squared_error`` for ``MeanSquaredError``, or of the function. Objectives and budgets may call it
+            ``accuracy``, too.
         higher_is_better: its direction; by default what the metric itself says, and to be given where it says nothing.
+        metric_unit: ``"fraction"`` where it lies between 0 and 1, so that it is shown in per cent and budgets may be in
+            points (``-1.0pt``), or e.g. ``"dB"``; by default what a ``torchmetrics.Metric`` says of its bounds.
     """
 
     model: nn.Module
@@ -40,3 +48,4 @@ class Task:
     metric: Any = "accuracy"
     metric_name: str | None = None
     higher_is_better: bool | None = None
+    metric_unit: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ from ...spaces.task import Dataset
 
 Array = NDArray[Any]
 Indices = NDArray[np.intp]
+Targets = Array | list[Any]
+"""Targets of several samples: an array ``(n, …)``, or a list of ``n`` where they are ragged."""
 
 BLOCK_BYTES = 2**24
 """About so many bytes of a split are in memory at once where it is read block by block."""
@@ -101,6 +103,20 @@ def parts(indices: Indices, sample_bytes: int, block_bytes: int = BLOCK_BYTES) -
     """The indices in order, in parts of about ``block_bytes`` of samples; of one sample at least."""
     size = max(1, block_bytes // max(1, sample_bytes))
     return (indices[start : start + size] for start in range(0, len(indices), size))
+
+
+def is_ragged(target: Any) -> bool:
+    """Whether a target is a list, a tuple or a mapping (boxes, of any number), so that targets are not stacked."""
+    return isinstance(target, list | tuple | Mapping)
+
+
+def bytes_of(value: Any) -> int:
+    """Bytes of the arrays in an input or a target; a number or a text counts as eight."""
+    if isinstance(value, Mapping):
+        return sum(map(bytes_of, value.values()))
+    if isinstance(value, list | tuple):
+        return sum(map(bytes_of, value))
+    return int(getattr(value, "nbytes", 8))
 
 
 def to_array(value: Any) -> Array:

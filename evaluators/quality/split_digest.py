@@ -15,7 +15,7 @@ from ...spaces.errors import TaskError
 from ...spaces.messages import kind
 from ...spaces.task import Dataset
 from ..results.digest import SplitDigest
-from .reading import Array, Indices, TensorPair, read_sample, samples, to_array
+from .reading import Array, Indices, TensorPair, bytes_of, read_sample, samples, to_array
 
 LIMIT_BYTES = 2 * 2**30
 """Of a split with more bytes than this, so many are digested."""
@@ -49,7 +49,7 @@ def digested_indices(dataset: Dataset, limit: int = LIMIT_BYTES, name: str = "da
     if length == 0:
         return np.arange(0)
     held = TensorPair.of(dataset)
-    size = held.sample_bytes if held is not None else sum(map(_bytes, read_sample(dataset, 0, name)))
+    size = held.sample_bytes if held is not None else sum(map(bytes_of, read_sample(dataset, 0, name)))
     count = min(length, LIMIT_SAMPLES, max(2, limit // max(1, size)))
     return np.linspace(0, length - 1, count).round().astype(np.intp)
 
@@ -134,12 +134,3 @@ def _numbers(value: Any) -> Array:
     if array.dtype.hasobject:
         raise TypeError(f"expected tensors, arrays, numbers or text, or lists and dicts of these, got {kind(value)}")
     return array
-
-
-def _bytes(value: Any) -> int:
-    """Bytes of the arrays in an input or a target; a number or a text counts as eight."""
-    if isinstance(value, Mapping):
-        return sum(map(_bytes, value.values()))
-    if isinstance(value, list | tuple):
-        return sum(map(_bytes, value))
-    return int(getattr(value, "nbytes", 8))

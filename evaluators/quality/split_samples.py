@@ -9,7 +9,7 @@ import numpy as np
 
 from ...spaces.errors import TaskError
 from ...spaces.task import Dataset
-from .reading import Array, Indices, TensorPair, read_sample, to_array
+from .reading import Array, Indices, Targets, TensorPair, bytes_of, is_ragged, read_sample, to_array
 
 STACKED_BYTES = 2**30
 """Inputs of a split that take more than this are read anew each time they are scored."""
@@ -24,6 +24,8 @@ STACKED_AT_ONCE = 8
 class SplitSamples:
     """Inputs, float32 ``(n, …)``, and targets ``(n, …)`` of a dataset, in the order of ``indices``.
 
+    Targets that are lists, tuples or mappings (boxes, of any number) come as a list of what the dataset gives.
+
     The inputs are stacked once where they are small (:data:`STACKED_BYTES`, :data:`COPIED_BYTES`), and else read batch
     by batch whenever they are asked for. Targets that are small are kept from the first reading on.
 
@@ -37,7 +39,7 @@ class SplitSamples:
         self.indices = indices
         self._dataset, self._name = dataset, name
         self._held = TensorPair.of(dataset)
-        self._targets = Stack(len(indices), name)
+        self._targets = TargetStack(len(indices), name)
         self._inputs: Stack | None = None
         if not self._reads_each_time():
             stack = Stack(len(indices), name, np.float32)
@@ -48,7 +50,7 @@ class SplitSamples:
     def __len__(self) -> int:
         return len(self.indices)
 
-    def read(self, start: int, end: int) -> tuple[Array, Array]:
+    def read(self, start: int, end: int) -> tuple[Array, Targets]:
         """Inputs and targets from ``start`` to before ``end``, shape ``(end - start, …)``; no input is NaN or infinite.
 
         Raises:
@@ -64,16 +66,16 @@ class SplitSamples:
             return self._inputs.array[start:end]
         return self._read(start, end)[0]
 
-    def targets(self, start: int, end: int) -> Array:
+    def targets(self, start: int, end: int) -> Targets:
         """The targets alone."""
         if self._targets.filled >= end:
-            return self._targets.array[start:end]
+            return self._targets.part(start, end)
         if self._held is not None:
             return self._held.targets_at(self.indices[start:end])
-        targets = Stack(end - start, self._name)
+        targets = TargetStack(end - start, self._name)
         for first, last in _steps(start, end, STACKED_AT_ONCE):
             targets.extend(self._read(first, last)[1], int(self.indices[first]))
-        return targets.array
+        return targets.part(0, end - start)
 
     def part(self, start: int, end: int) -> InputsPart:
         """The inputs from ``start`` to before ``end`` as a sequence that is read batch by batch."""
@@ -86,28 +88,30 @@ class SplitSamples:
         size = len(self) * to_array(first).size * np.dtype(np.float32).itemsize
         return size > (COPIED_BYTES if hands_out_its_own else STACKED_BYTES)
 
-    def _read(self, start: int, end: int) -> tuple[Array, Array]:
+    def _read(self, start: int, end: int) -> tuple[Array, Targets]:
         """From the dataset; targets that were not read before are kept where all of them are small."""
         if self._held is not None:
             read = self._held.take(self.indices[start:end])
             self._keep(start, read[1])
             return np.ascontiguousarray(read[0], np.float32), read[1]
         indices = self.indices[start:end].tolist()
-        inputs, targets = Stack(len(indices), self._name, np.float32), Stack(len(indices), self._name)
+        inputs, targets = Stack(len(indices), self._name, np.float32), TargetStack(len(indices), self._name)
         for index in indices:
             image, target = read_sample(self._dataset, index, self._name)
             inputs.put(to_array(image), index)
-            targets.put(to_array(target), index)
+            targets.put(target, index)
         finite = np.isfinite(inputs.array).reshape(len(indices), -1).all(1)
         if not finite.all():
             raise TaskError(f"{self._name}: sample {indices[finite.argmin()]} holds NaN or infinite values")
-        self._keep(start, targets.array)
-        return inputs.array, targets.array
+        found = targets.part(0, len(indices))
+        self._keep(start, found)
+        return inputs.array, found
 
-    def _keep(self, start: int, targets: Array) -> None:
+    def _keep(self, start: int, targets: Targets) -> None:
         """Targets that were not read before, where all of them are small."""
         known = self._targets.filled
-        if start <= known < start + len(targets) and len(self) * targets[0].nbytes <= TARGET_BYTES:
+        all_bytes = len(self) * sum(map(bytes_of, targets)) / len(targets)
+        if start <= known < start + len(targets) and all_bytes <= TARGET_BYTES:
             self._targets.extend(targets[known - start :], int(self.indices[known]))
 
 
@@ -172,6 +176,53 @@ class Stack:
             self.array = self.array.astype(np.result_type(self.array, rows), copy=False)
         self.array[self.filled : self.filled + len(rows)] = rows
         self.filled += len(rows)
+
+
+class TargetStack:
+    """Targets of samples: a :class:`Stack` of arrays, or a list where they are ragged.
+
+    Args:
+        length: of all.
+        name: of the dataset in error messages.
+    """
+
+    def __init__(self, length: int, name: str = "dataset") -> None:
+        self._name = name
+        self._stack, self._list = Stack(length, name), list[Any]()
+
+    @property
+    def filled(self) -> int:
+        """How many there are."""
+        return len(self._list) or self._stack.filled
+
+    def part(self, start: int, end: int) -> Targets:
+        """Those from ``start`` to before ``end``."""
+        return self._list[start:end] if self._list else self._stack.array[start:end]
+
+    def put(self, target: Any, index: int) -> None:
+        """One more; ``index`` is that of the sample, for error messages.
+
+        Raises:
+            TaskError: where it is of another kind or shape than those before.
+        """
+        ragged = is_ragged(target)
+        if self.filled and ragged != bool(self._list):
+            raise TaskError(
+                f"{self._name}: the target of sample {index} is a {type(target).__name__}, others are "
+                f"{'lists or mappings' if self._list else 'arrays'}; expected one kind"
+            )
+        if ragged:
+            self._list.append(target)
+        else:
+            self._stack.put(to_array(target), index)
+
+    def extend(self, targets: Targets, index: int) -> None:
+        """More of them; as :meth:`put`."""
+        if isinstance(targets, list):
+            for target in targets:
+                self.put(target, index)
+        else:
+            self._stack.extend(targets, index)
 
 
 def _address(value: Any) -> int | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ...spaces.errors import ConfigError
 from .candidate import Candidate
-from .metric import ACCURACY, COSTS, QUALITY_NAMES, TEN_POINTS, Metric, Units, score
+from .metric import ACCURACY, COSTS, QUALITY_NAMES, SCORE, Metric, Units, score
 from .metrics import measurement_of, metric_of, value_of, whole_of
 
 FORMS = (
@@ -20,7 +20,6 @@ _PATTERN = re.compile(
     r"(?P<sign>[+-]?)(?P<amount>[0-9]*\.?[0-9]+(?:e[+-]?\d+)?)\s*(?P<unit>[a-z%]*)\s*",
     re.IGNORECASE,
 )
-_POINT = 0.01
 
 
 @dataclass(frozen=True)
@@ -35,25 +34,27 @@ class Budget:
     Attributes:
         metric: what is bounded.
         amount: the bound, in the metric's own unit (milliseconds, bytes, fraction), or as a share of the uncompressed
-            model's value, or for accuracy as the change against it.
+            model's value, or of a quality as the change against it, in the metric's unit.
         relative: whether ``amount`` is relative to the uncompressed model.
         text: the budget as it was written.
+        is_change: whether a relative ``amount`` is a change, and no share.
     """
 
     metric: Metric
     amount: float
     relative: bool
     text: str
+    is_change: bool = False
 
     @classmethod
     def parse(cls, text: str, quality: Metric | None = ACCURACY) -> Budget:
         """Read a budget.
 
         Costs (latency, size, memory, macs, params, energy) take ``<=`` and an amount with a unit (``us ms s``;
-        ``B KB MB KiB MiB``; ``K M G``) or a share of the uncompressed model's (``0.5x``, ``50%``). Accuracy takes
-        ``>=`` and a fraction (``0.9``, ``90%``) or a change in points with its sign (``-1.0pt``: at most one lost).
-        A task's own metric takes ``>=`` or ``<=``, as it is better when higher or lower, and a number (``30``) or a
-        share of the uncompressed model's (``0.98x``); it may be called ``accuracy`` or ``quality``, too.
+        ``B KB MB KiB MiB``; ``K M G``) or a share of the uncompressed model's (``0.5x``, ``50%``). The task's metric
+        takes ``>=`` or ``<=``, as it is better when higher or lower, and a number (of a fraction ``0.9`` or ``90%``, of
+        others ``30``, ``30dB``), a share of the uncompressed model's (``0.98x``) or, where it has points, a change
+        with its sign (``-1.0pt``: at most one lost); it may be called ``accuracy`` or ``quality``, too.
 
         Args:
             text: the budget.
@@ -79,12 +80,11 @@ class Budget:
             better = "higher" if metric.higher_is_better else "lower"
             raise ConfigError(f"budget {text!r}: {metric.name} is better when {better}; write {metric.name} {wanted} …")
         if not metric.is_quality:
-            amount, relative = _cost(text, metric, number, unit)
-        elif metric.is_fraction:
-            amount, relative = _fraction(text, metric, number, unit, signed=bool(sign))
-        else:
-            amount, relative = _score(text, metric, number, unit)
-        return cls(metric, amount, relative, text)
+            return cls(metric, *_cost(text, metric, number, unit), text)
+        if unit == "pt" and metric.point:
+            return cls(metric, _change(text, metric, number, signed=bool(sign)), True, text, is_change=True)
+        read = _fraction if metric.is_fraction and unit != "x" else _score
+        return cls(metric, *read(text, metric, number, unit), text)
 
     @property
     def at_most(self) -> bool:
@@ -119,7 +119,7 @@ class Budget:
         amount = self.amount + self.metric.sign * violation * self._scale(baseline)
         if self.relative:
             whole = value_of(baseline, self.metric)
-            amount = amount + whole if self.metric.is_fraction else amount * whole
+            amount = amount + whole if self.is_change else amount * whole
         return self.metric.sign * amount
 
     def met(self, candidate: Candidate, baseline: Candidate) -> bool:
@@ -138,7 +138,7 @@ class Budget:
             return measurement_of(candidate, self._key).high / self._unit(baseline)
         if not self.relative:
             return value_of(candidate, self.metric)
-        if not self.metric.is_fraction:
+        if not self.is_change:
             return value_of(candidate, self.metric) / self._whole(baseline)
         paired = f"{self.metric.key}_change"
         if paired in candidate.metrics:
@@ -174,10 +174,8 @@ class Budget:
 
     def _scale(self, baseline: Candidate) -> float:
         """How much of what ``amount`` counts in misses the bound of a quality by 1."""
-        if self.metric.is_fraction:
-            return TEN_POINTS
-        lost = self.metric.useful_loss(value_of(baseline, self.metric))
-        return lost / self._whole(baseline) if self.relative else lost
+        lost = self.metric.useful_loss(0.0 if self.metric.point else value_of(baseline, self.metric))
+        return lost / self._whole(baseline) if self.relative and not self.is_change else lost
 
     def _whole(self, baseline: Candidate) -> float:
         """What a share of a score is of."""
@@ -191,7 +189,7 @@ class Budget:
 
     def _show(self, amount: float) -> str:
         if self.relative:
-            return f"{amount / _POINT:+.2f} pt" if self.metric.is_fraction else f"{amount:.3g}x"
+            return f"{amount / self.metric.point:+.2f} pt" if self.is_change else f"{amount:.3g}x"
         if not self.is_cost:
             return f"{amount:.4g}"
         unit, size = _readable(amount, self.metric.units)
@@ -216,24 +214,30 @@ def _cost(text: str, metric: Metric, amount: float, unit: str) -> tuple[float, b
     return amount * units[unit], False
 
 
-def _fraction(text: str, metric: Metric, amount: float, unit: str, signed: bool) -> tuple[float, bool]:
-    if unit == "pt":
-        if not signed:
-            raise ConfigError(f"budget {text!r}: write the sign of a change; -{amount:g}pt is a loss of {amount:g} pt")
-        return amount * _POINT, True
+def _change(text: str, metric: Metric, amount: float, signed: bool) -> float:
+    """A change in points, in the metric's unit."""
+    if not signed:
+        loss = f"{'-' if metric.higher_is_better else '+'}{amount:g}pt"
+        raise ConfigError(f"budget {text!r}: write the sign of a change; {loss} is a loss of {amount:g} pt")
+    return amount * metric.point
+
+
+def _fraction(text: str, metric: Metric, amount: float, unit: str) -> tuple[float, bool]:
     share = amount / 100 if unit == "%" else amount
     if unit not in ("", "%"):
         raise ConfigError(f"budget {text!r}: no unit {unit!r} for {metric.name}; accepted forms: {FORMS}")
     if not 0 <= share <= 1:
-        raise ConfigError(f"budget {text!r}: {metric.name} is a fraction between 0 and 1; write 0.9, 90% or -1.0pt")
+        change = f"{'-' if metric.higher_is_better else '+'}1.0pt"
+        raise ConfigError(f"budget {text!r}: {metric.name} is a fraction between 0 and 1; write 0.9, 90% or {change}")
     return share, False
 
 
 def _score(text: str, metric: Metric, amount: float, unit: str) -> tuple[float, bool]:
     compared, share = (">=", "0.98x") if metric.higher_is_better else ("<=", "1.1x")
     forms = f"write its value ({metric.name} {compared} 0.5) or a share of the uncompressed model's ({share})"
-    if unit not in ("", "x"):
-        raise ConfigError(f"budget {text!r}: no unit {unit!r} for {metric.name}; {forms}")
+    if unit not in ("", "x", "" if metric.unit == SCORE else metric.unit.lower()):
+        points = '; points are of fractions: pf.Task(metric=…, metric_unit="fraction")' if unit == "pt" else ""
+        raise ConfigError(f"budget {text!r}: no unit {unit!r} for {metric.name}; {forms}{points}")
     if unit == "x" and amount <= 0:
         raise ConfigError(f"budget {text!r}: expected a share above zero; {forms}")
     return amount, unit == "x"

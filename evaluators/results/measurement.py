@@ -161,8 +161,12 @@ def student_half_width(samples: NDArray[np.floating[Any]]) -> float:
     n = samples.size
     if n < 2:
         raise ValueError(f"a spread needs at least two samples, got {n}")
-    quantile = _T_95[n - 2] if n - 1 <= len(_T_95) else Z_95
-    return float(quantile * samples.std(ddof=1) / math.sqrt(n))
+    return float(student_quantile(n - 1) * samples.std(ddof=1) / math.sqrt(n))
+
+
+def student_quantile(freedom: int) -> float:
+    """How many standard errors a 95 % interval reaches to either side, with so many degrees of freedom, 1 or more."""
+    return _T_95[freedom - 1] if freedom <= len(_T_95) else Z_95
 
 
 def _resampled_medians(ordered: NDArray[np.float64], seed: int, resamples: int) -> NDArray[np.float64]:

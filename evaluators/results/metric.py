@@ -12,11 +12,17 @@ Units = tuple[tuple[str, float], ...]
 _BYTES: Units = (("b", 1), ("kb", 1e3), ("mb", 1e6), ("gb", 1e9), ("kib", 2**10), ("mib", 2**20), ("gib", 2**30))
 _COUNTS: Units = (("", 1), ("k", 1e3), ("m", 1e6), ("g", 1e9))
 
-TEN_POINTS = 0.10
-"""Accuracy lost, as a fraction, at which the default reference of the hypervolume stands: more is of no use."""
+FRACTION, SCORE = "fraction", "score"
+"""Units of qualities: a share of something, from 0 to 1; and a number that has no unit."""
+POINT = 0.01
+"""One point of a fraction."""
+USEFUL_POINTS = 10
+"""Points lost at which the default reference of the hypervolume stands: more is of no use."""
 TENTH, TWICE = 0.1, 1.0
-"""The same of a score in a unit of its own, as a share of the uncompressed model's: of one that is better when higher
+"""The same of a quality without points, as a share of the uncompressed model's: of one that is better when higher
 it is a tenth; one that is better when lower, an error, may be twice as great."""
+TEN_POINTS = USEFUL_POINTS * POINT
+"""Ten points of a fraction; and what is of use where there is nothing that a share could be of."""
 
 
 class Kind(StrEnum):
@@ -39,12 +45,15 @@ class Metric:
     Attributes:
         name: as users write it, e.g. ``"latency"``; on a named device ``"latency@pi"``.
         key: of its measurement in ``Candidate.metrics``, in JSON and in CSV.
-        unit: of that measurement: ``"fraction"``, ``"score"`` (a task's own metric, which has none), ``"x"``, ``"ms"``,
-            ``"bytes"``, ``"MACs"``, ``"parameters"``, ``"mJ"``.
+        unit: of that measurement: ``"fraction"`` (from 0 to 1), ``"score"`` (a quality without a unit) or a quality's
+            own (``"dB"``), ``"x"``, ``"ms"``, ``"bytes"``, ``"MACs"``, ``"parameters"``, ``"mJ"``.
         kind: how it comes about.
         higher_is_better: its direction.
         absolute_key: of the measurement that bounds in its own unit are about, where that is another one.
         units: what such bounds are written in, each with its size in the measurement's unit.
+        point: of a quality, what one point of it is in its unit: 0.01 of a fraction. Budgets may then bound the change
+            against the uncompressed model (``-1.0pt``), and ten points are the loss that is still of use. 0 where
+            losses are told as shares of the uncompressed model's value.
     """
 
     name: str
@@ -54,6 +63,7 @@ class Metric:
     higher_is_better: bool = False
     absolute_key: str = ""
     units: Units = ()
+    point: float = 0.0
 
     @property
     def is_quality(self) -> bool:
@@ -62,8 +72,8 @@ class Metric:
 
     @property
     def is_fraction(self) -> bool:
-        """Whether it is a share of answers: shown in per cent, its changes in points."""
-        return self.unit == "fraction"
+        """Whether it lies between 0 and 1: shown in per cent."""
+        return self.unit == FRACTION
 
     @property
     def sign(self) -> float:
@@ -87,27 +97,37 @@ class Metric:
 
         What a loss is measured in wherever it is weighed against a cost; above zero.
         """
-        if self.is_fraction:
-            return TEN_POINTS
+        if self.point:
+            return USEFUL_POINTS * self.point
         return (TENTH if self.higher_is_better else TWICE) * abs(uncompressed) or TEN_POINTS
 
     def to_json(self) -> dict[str, Any]:
         """What a run keeps of its task's metric."""
-        return {"name": self.name, "higher_is_better": self.higher_is_better, "unit": self.unit}
+        fields = {"name": self.name, "higher_is_better": self.higher_is_better, "unit": self.unit}
+        return fields if self.point == _point_of(self.unit) else {**fields, "point": self.point}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Metric:
         """The inverse of :meth:`to_json`."""
-        name, unit = str(fields["name"]), str(fields["unit"])
-        return cls(name, name, unit, Kind.QUALITY, bool(fields["higher_is_better"]))
+        point = fields.get("point")
+        return score(
+            str(fields["name"]),
+            bool(fields["higher_is_better"]),
+            str(fields["unit"]),
+            None if point is None else float(point),
+        )
 
 
-def score(name: str, higher_is_better: bool) -> Metric:
-    """A task's own metric: its name is its key, and its unit is nobody's but its own."""
-    return Metric(name, name, "score", Kind.QUALITY, higher_is_better)
+def score(name: str, higher_is_better: bool, unit: str = SCORE, point: float | None = None) -> Metric:
+    """A quality: its name is its key; by default a fraction has points of 0.01, and all others have none."""
+    return Metric(name, name, unit, Kind.QUALITY, higher_is_better, point=_point_of(unit) if point is None else point)
 
 
-ACCURACY = Metric("accuracy", "accuracy", "fraction", Kind.QUALITY, higher_is_better=True)
+def _point_of(unit: str) -> float:
+    return POINT if unit == FRACTION else 0.0
+
+
+ACCURACY = score("accuracy", higher_is_better=True, unit=FRACTION)
 """Top-1 accuracy: the metric of a task that names no other."""
 
 QUALITY_NAMES = ("accuracy", "quality")

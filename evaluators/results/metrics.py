@@ -51,7 +51,7 @@ def _quality(name: str, quality: Metric) -> Metric | None:
     """The task's own metric, its change against the uncompressed model, or either on the test split."""
     for own in (quality.name, *QUALITY_NAMES):
         for before in ("", "test_"):
-            for behind in ("", "_change") if quality.is_fraction else ("",):
+            for behind in ("", "_change"):
                 if name == f"{before}{own}{behind}":
                     key = f"{before}{quality.key}{behind}"
                     return replace(quality, name=key, key=key) if before or behind else quality

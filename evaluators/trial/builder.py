@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime as ort
 import torch
 
@@ -89,7 +90,8 @@ class Builder:
             reasons = "; ".join(f"{e.name}: {e.reason}" for e in self.traced.graph.excluded[:3])
             raise TaskError(f"the model has nothing to compress with {', '.join(methods)} ({reasons or 'no layers'})")
         on_phase("collecting calibration statistics")
-        classes = torch.from_numpy(labels).long() if labels.dtype.kind in "iu" and labels.ndim == 1 else None
+        are_classes = isinstance(labels, np.ndarray) and labels.dtype.kind in "iu" and labels.ndim == 1
+        classes = torch.from_numpy(labels).long() if are_classes else None
         self.calibration = Calibration(self.traced.net, calibration, classes)
         self.context = Context(self.traced.graph, self.calibration, target, task.train, seed)
         if least_squares and any(plan.repair == "least_squares" for plan in self.pipeline.plans):

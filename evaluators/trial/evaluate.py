@@ -117,7 +117,7 @@ class TaskEvaluator:
         packages = ("parefront", "torch", "onnxruntime", "onnx", "onnx-ir", "optuna", "torch-pruning", "numpy")
         named = {name: profile.to_json() for name, profile in self._profiles.items() if name}
         return {
-            "metric": self.scorer.quality.to_json(),
+            "metric": self.scorer.quality.metric.to_json(),
             "versions": {"python": platform.python_version(), **{name: _version(name) for name in packages}},
             "device": self.clock.first.profile.to_json(),
             **({"devices": named} if named else {}),
@@ -195,7 +195,7 @@ class TaskEvaluator:
     def probe_divergence(self, policy: Policy) -> float:
         if self._proxy is None:
             builder, inputs = self.builder, self.scorer.inputs(PROBED_IMAGES)
-            self._proxy = ProxyDivergence(builder.pipeline, builder.context, inputs, self.scorer.search.is_top1)
+            self._proxy = ProxyDivergence(builder.pipeline, builder.context, inputs, self.scorer.quality.classifies)
         with shared(THIS_MACHINE):
             return self._proxy.divergence(policy)
 

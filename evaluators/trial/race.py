@@ -50,7 +50,7 @@ def race(
     neither the front nor a sampler takes it for a good one.
 
     Args:
-        split: the search split; its metric is top-1 accuracy, and the uncompressed model is scored.
+        split: the search split; its metric scores single samples, and the uncompressed model is scored.
         session: of the artefact.
         counted: what is known before.
         looks: at latency.
@@ -59,8 +59,8 @@ def race(
     """
     known = dict(counted)
     look = partial(_look, known, watch)
-    for outputs in watch.each("accuracy", split.growing(session)):
-        known |= split.accuracy(outputs)
+    for seen in watch.each("accuracy", split.growing(session)):
+        known |= split.by_quality(seen)
         rival = standing.dominated_by(known)
         while rival is None and standing.is_close(known) and look(looks.closer):
             rival = standing.dominated_by(known)
@@ -69,8 +69,8 @@ def race(
     if rival is None:
         _in_full(known, partial(look, looks.full), replace(standing, scored=True))
     with watch.step("accuracy"):
-        known |= split.scores(outputs)
-    why = f"after {len(outputs)} of {len(split)} images, dominated by {rival.label}" if rival is not None else ""
+        known |= split.all_of(seen)
+    why = f"after {seen.count} of {len(split)} images, dominated by {rival.label}" if rival is not None else ""
     return Raced(known, why)
 
 

@@ -10,8 +10,8 @@ import onnxruntime as ort
 from ...spaces.errors import Infeasible, TaskError
 from ...spaces.task import Task
 from ..quality.accuracy import open_session
+from ..quality.registry import quality_of
 from ..results.measurement import Measurement
-from ..results.quality import quality_metric
 from .split import Split
 
 TEST = "test_"
@@ -32,21 +32,21 @@ class Scorer:
     """
 
     def __init__(self, task: Task, images: int | None = None, seed: int = 0) -> None:
-        self._metric, self._test_data = task.metric, task.test
-        self.quality = quality_metric(task)
-        self.search = Split.of("", task.search, task.metric, images, seed, self.quality)
+        self._test_data = task.test
+        self.quality = quality_of(task)
+        self.search = Split.of("", task.search, self.quality, images, seed)
         self._test: Split | None = None
 
     @property
     def can_race(self) -> bool:
         """Whether a part of the split bounds the score on all of it."""
-        return self.search.is_top1
+        return self.quality.is_per_sample
 
     def reference(self, session: ort.InferenceSession) -> dict[str, Measurement]:
         """Score the uncompressed model on the search split.
 
         Raises:
-            TaskError: where the metric of the user's own is not finite.
+            TaskError: where the metric is not finite.
         """
         return _reference(self.search, session)
 
@@ -61,7 +61,7 @@ class Scorer:
             TaskError: as :meth:`reference`.
         """
         if self._test is None:
-            self._test = Split.of(TEST, self._test_data, self._metric, quality=self.quality)
+            self._test = Split.of(TEST, self._test_data, self.quality)
             _reference(self._test, open_session(uncompressed))
         return self._test.score(open_session(artifact))
 

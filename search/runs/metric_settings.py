@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from ...evaluators.quality.quality import Quality
+
 
 def settings_of(metric: Any) -> dict[str, str]:
     """``name``, ``higher is better`` and the settings, as text.
@@ -18,6 +20,8 @@ def settings_of(metric: Any) -> dict[str, str]:
     """
     if isinstance(metric, str):
         return {"name": metric}
+    if isinstance(metric, Quality):
+        return {key: str(value) for key, value in metric.metric.to_json().items()}
     kind = metric if isinstance(metric, type) or not hasattr(metric, "update") else type(metric)
     direction = getattr(metric, "higher_is_better", None)
     found = {"name": getattr(kind, "__qualname__", type(metric).__qualname__), "higher is better": str(direction)}

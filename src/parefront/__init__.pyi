@@ -1,4 +1,5 @@
 from .api import compress
+from .evaluators.quality.quality import Quality
 from .evaluators.results.budget import Budget
 from .evaluators.results.candidate import Candidate
 from .evaluators.results.errors import EveryTrialFailed, NoCandidate
@@ -20,6 +21,7 @@ __all__ = [
     "NoCandidate",
     "ParefrontError",
     "Policy",
+    "Quality",
     "Run",
     "Task",
     "TaskError",

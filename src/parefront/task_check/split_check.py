@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..evaluators.quality.reading import Indices, TensorPair, parts, read_sample, to_array
+from ..evaluators.quality.reading import Indices, TensorPair, is_ragged, parts, read_sample, to_array
 from ..evaluators.quality.split_digest import Digester, digest_of_value, digested_indices
 from ..evaluators.results.digest import SplitDigest
 from ..spaces.errors import TaskError
@@ -24,6 +24,8 @@ TRAIN_SAMPLES = 1_000
 
 READ_TWICE = 32
 """Samples that are read twice. A flip of every other image shows in all but one of four billion times."""
+
+MADE_OF_NUMBERS = "a target of tensors, numbers or text"
 
 PATIENCE_SECONDS = 2.0
 """Reading that takes longer than this is told of, then again each time it has taken twice as long."""
@@ -151,9 +153,20 @@ class SplitCheck:
             )
 
     def check_target(self, index: int, target: Any, expected: tuple[int, ...] | None = None) -> tuple[int, ...] | None:
-        """A class index, or for a metric of the user's own numbers of the ``expected`` shape; the shape they have."""
+        """A class index, or for other metrics numbers of the ``expected`` shape or what is made of numbers.
+
+        Returns:
+            The shape of numbers.
+        """
         if self.classes is not None:
             check_label(self.name, index, target, self.classes)
+        elif self.scored and is_ragged(target):
+            if expected is not None or not _is_made_of_numbers(target):
+                raise TaskError(
+                    f"task.{self.name}: sample {index}: expected "
+                    + (f"a target of shape {expected} as those before" if expected is not None else MADE_OF_NUMBERS)
+                    + f", got {kind(target)}"
+                )
         elif self.scored:
             array = to_array(target) if isinstance(target, Tensor | int | float | np.generic | np.ndarray) else None
             if array is None or array.dtype.kind not in "biuf":
@@ -163,7 +176,7 @@ class SplitCheck:
             if expected is not None and array.shape != expected:
                 raise TaskError(
                     f"task.{self.name}: the target of sample {index} has shape {array.shape}, others have {expected}; "
-                    "expected one shape, so that targets can be batched"
+                    "expected one shape, so that targets can be batched, or lists or mappings, as for boxes"
                 )
             return array.shape
         return None
@@ -185,6 +198,17 @@ class SplitCheck:
 
     def _tell(self, count: int, total: int) -> None:
         self.on_phase(f"checking the {self.name} split: {count:,} of {total:,} samples")
+
+
+def _is_made_of_numbers(target: Any) -> bool:
+    """Whether a list or a mapping holds tensors, arrays, numbers and text alone, or lists and mappings of these."""
+    if isinstance(target, Mapping):
+        return all(map(_is_made_of_numbers, target.values()))
+    if isinstance(target, list | tuple):
+        return all(map(_is_made_of_numbers, target))
+    if isinstance(target, np.ndarray | np.generic):
+        return target.dtype.kind in "biuf"
+    return target is None or isinstance(target, Tensor | int | float | str)
 
 
 def check_tensor(name: str, index: int, image: Any) -> None:

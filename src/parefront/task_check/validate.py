@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..evaluators.quality.reading import read_sample
+from ..evaluators.quality.registry import quality_of
 from ..evaluators.results.digest import SplitDigest
 from ..spaces.errors import TaskError
 from ..spaces.messages import kind
@@ -60,6 +61,7 @@ def check_task(task: Task, on_phase: Callable[[str], None] = lambda _: None) -> 
 
 def _checked(task: Task, on_phase: Callable[[str], None]) -> CheckedTask:
     _check_weights(task.model)
+    quality = quality_of(task)
     shape: tuple[int, ...] | None = None
     checks: list[SplitCheck] = []
     for name, split in _splits(task):
@@ -67,13 +69,13 @@ def _checked(task: Task, on_phase: Callable[[str], None]) -> CheckedTask:
         shape = _check_shape(name, split, shape)
         output = probe(task.model, name, _first_batch(name, split))
         scored = name in ("search", "test")
-        labelled = isinstance(task.metric, str) and name != "calibration"
-        classes = _classes(output, task.metric) if labelled else None
+        labelled = quality.classifies and name != "calibration"
+        classes = _classes(output) if labelled else None
         checks.append(SplitCheck(name, split, shape, classes, scored, on_phase))
     check_metric(task)
     seen = {check.name: check.run() for check in checks}
     digests = {name: split.digest for name, split in seen.items() if name != "train"}
-    return CheckedTask(task, digests, tuple(split_warnings(seen, isinstance(task.metric, str))))
+    return CheckedTask(task, digests, tuple(split_warnings(seen, quality.classifies)))
 
 
 def _splits(task: Task) -> Iterator[tuple[str, Dataset]]:
@@ -129,10 +131,8 @@ def _check_input_shape(name: str, index: int, image: Tensor, shape: tuple[int, .
         )
 
 
-def _classes(output: Tensor, metric: str) -> int:
+def _classes(output: Tensor) -> int:
     """How many classes the output of the model tells apart."""
-    if metric != "accuracy":
-        raise TaskError(f"task.metric: unknown {metric!r}; expected 'accuracy' or a torchmetrics.Metric")
     if output.dim() != 2:
         raise TaskError(
             f"model: expected class scores of shape (batch, classes) for the metric 'accuracy', got {_shape(output)}"

@@ -1,82 +1,109 @@
-"""Checks a metric of the user's own before anything is written: that it takes outputs and targets, gives a number."""
+"""Checks a task's metric before anything is written: that it takes outputs and targets, and gives what it should."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import Subset
 
 from ..evaluators.quality.accuracy import split_inputs
-from ..evaluators.results.quality import quality_metric
+from ..evaluators.quality.quality import Quality
+from ..evaluators.quality.registry import quality_of
+from ..evaluators.quality.scores import Replicates, SampleScores, Scores
+from ..evaluators.quality.tally import part_of
 from ..spaces.errors import TaskError
-from ..spaces.messages import first_line, kind
+from ..spaces.messages import first_line
 from ..spaces.task import Dataset, Task
 
-METHODS = ("reset", "update", "compute")
 FIRST = 4
-"""Samples that the metric is called on."""
+"""Samples that a metric of all samples together is called on."""
 BATCH = 64
-"""Where it is not finite on these, it is called on the whole split, so many samples at a time."""
+"""Where it is not finite on these, it is called on the whole split, so many samples at a time; and so many samples a
+metric of single samples is called on."""
+TOLERANCE = 1e-4
+"""Largest difference allowed between a sample's score alone and in a batch, relative to the largest score."""
 
 
 def check_metric(task: Task) -> None:
     """Call the metric on the first samples of the search and the test split, and leave it reset.
 
     Raises:
-        TaskError: where it is no metric, does not take the outputs and targets, gives anything but one number, is not
-            finite, or does not say whether higher is better.
+        TaskError: where it is no metric, does not take the outputs and targets, gives something else than one number,
+            or one for each sample, is not finite, or does not say whether higher is better.
     """
-    if isinstance(task.metric, str):
-        quality_metric(task)
+    quality = quality_of(task)
+    if quality.classifies:
         return
-    missing = [name for name in METHODS if not callable(getattr(task.metric, name, None))]
-    if isinstance(task.metric, type) or missing:
-        what = f"the class {task.metric.__name__}" if isinstance(task.metric, type) else kind(task.metric)
-        mend = f"; write {task.metric.__name__}(…)" if isinstance(task.metric, type) and not missing else ""
-        raise TaskError(f"task.metric: expected 'accuracy' or an instance of torchmetrics.Metric, got {what}{mend}")
-    quality_metric(task)
     for name, split in (("search", task.search), ("test", task.test)):
-        value = _score(task, name, split, min(FIRST, len(split)))
-        if not math.isfinite(value):
-            value = _score(task, name, split, len(split))
-        if not math.isfinite(value):
-            raise TaskError(
-                f"task.metric: {kind(task.metric)} is {value} of the uncompressed model on the {name} split "
-                f"({len(split)} samples); expected a finite number"
-            )
+        where = f"{_called(task, quality)} on outputs and targets of the {name} split"
+        if quality.is_per_sample:
+            _check_samples(task, quality, where, split)
+        else:
+            _check_whole(task, quality, where, name, split)
 
 
-def _score(task: Task, name: str, split: Dataset, count: int) -> float:
-    """The metric of the model's outputs for the first ``count`` samples of a split."""
-    where = f"{kind(task.metric)} on outputs and targets of the {name} split"
+def _check_samples(task: Task, quality: Quality, where: str, split: Dataset) -> None:
+    """The scores of a batch are finite, and those that the samples have alone."""
+    ((outputs, targets),) = _batches(task, split, min(BATCH, len(split)))
+    together = _scores(quality, where, [(outputs, targets)], len(targets))
+    few = range(min(FIRST, len(targets)))
+    parts = [(part_of(outputs, i, i + 1), part_of(targets, i, i + 1)) for i in few]
+    alone = _scores(quality, where, parts, len(few))
+    assert isinstance(together, SampleScores)
+    assert isinstance(alone, SampleScores)
+    bad = np.flatnonzero(~np.isfinite(together.values))
+    if len(bad):
+        raise TaskError(
+            f"task.metric: {where}: it is {together.values[bad[0]]} for sample {bad[0]}; expected a finite number"
+        )
+    largest = float(np.abs(together.values).max())
+    if (np.abs(alone.values - together.values[: len(few)]) > TOLERANCE * largest).any():
+        raise TaskError(
+            f"task.metric: {where}: the score of a sample depends on the others of its batch; expected a score of each "
+            "sample by itself"
+        )
+
+
+def _check_whole(task: Task, quality: Quality, where: str, name: str, split: Dataset) -> None:
+    for count in dict.fromkeys((min(FIRST, len(split)), len(split))):
+        scores = _scores(quality, where, _batches(task, split, count), count)
+        assert isinstance(scores, Replicates)
+        if math.isfinite(value := scores.value):
+            return
+    raise TaskError(
+        f"task.metric: {_called(task, quality)} is {value} of the uncompressed model on the {name} split "
+        f"({len(split)} samples); expected a finite number"
+    )
+
+
+def _scores(quality: Quality, where: str, batches: Iterable[tuple[Any, Any]], count: int) -> Scores:
+    """The scores of ``count`` samples."""
     try:
-        task.metric.reset()
-        for outputs, targets in _batches(task, split, count):
-            task.metric.update(outputs, targets)
-        value = task.metric.compute()
-        task.metric.reset()
+        tally = quality.tally(count)
+        for outputs, targets in batches:
+            tally.update(outputs, targets)
+        return tally.scores()
+    except TaskError:
+        raise
     except Exception as error:
         raise TaskError(f"task.metric: {where}: {first_line(error)}") from error
-    return _number(value, where)
 
 
-def _batches(task: Task, split: Dataset, count: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _batches(task: Task, split: Dataset, count: int) -> Iterator[tuple[Any, Any]]:
+    """Outputs of the model, as arrays, and targets of the first ``count`` samples of a split."""
     for start in range(0, count, BATCH):
         part: Subset[Any] = Subset(split, range(start, min(count, start + BATCH)))  # type: ignore[arg-type]
         inputs, targets = split_inputs(part)
         with torch.no_grad():  # which must not last while the caller works with what is yielded, or gives up
             outputs = task.model(torch.from_numpy(inputs))
-        yield outputs, torch.from_numpy(targets)
+        yield outputs.numpy(), targets
 
 
-def _number(value: Any, where: str) -> float:
-    if isinstance(value, Tensor) and value.numel() != 1:
-        raise TaskError(f"task.metric: {where} gives a tensor of shape {tuple(value.shape)}; expected one number")
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise TaskError(f"task.metric: {where} gives a {kind(value)}; expected one number") from None
+def _called(task: Task, quality: Quality) -> str:
+    """How messages call the metric: by the name of its class where it has one of its own."""
+    named = isinstance(task.metric, str | Quality) or quality.is_per_sample
+    return quality.metric.name if named else type(task.metric).__name__

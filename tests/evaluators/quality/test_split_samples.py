@@ -59,7 +59,7 @@ def test_all_ways_of_reading_give_equal_arrays(monkeypatch: pytest.MonkeyPatch) 
         assert samples.inputs(10, 30)[:, 0, 0, 0].tolist() == order[10:30].tolist()
         assert samples.inputs(10, 30).dtype == np.float32
         assert samples.part(10, 30)[5:90][:, 1, 2, 3].tolist() == order[15:30].tolist()
-        assert samples.targets(0, 40).tolist() == (order % 7).tolist()
+        assert np.asarray(samples.targets(0, 40)).tolist() == (order % 7).tolist()
 
 
 def test_small_splits_are_read_once_and_large_ones_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +82,7 @@ def test_targets_are_known_after_the_first_reading(monkeypatch: pytest.MonkeyPat
     samples.inputs(0, 50)
     before = lazy.reads
 
-    assert samples.targets(0, 50).tolist() == [index % 7 for index in range(50)]
+    assert np.asarray(samples.targets(0, 50)).tolist() == [index % 7 for index in range(50)]
     assert lazy.reads == before
 
 
@@ -144,4 +144,26 @@ def test_samples_of_two_shapes_are_named() -> None:
 def test_targets_of_two_types_lose_nothing() -> None:
     mixed = [(torch.zeros(2), 1), (torch.zeros(2), 0.5)]
 
-    assert SplitSamples(mixed, np.arange(2)).targets(0, 2).tolist() == [1.0, 0.5]
+    assert np.asarray(SplitSamples(mixed, np.arange(2)).targets(0, 2)).tolist() == [1.0, 0.5]
+
+
+BOXES = [(torch.zeros(2), {"boxes": torch.zeros(index % 3, 4), "labels": [index] * (index % 3)}) for index in range(10)]
+
+
+def test_ragged_targets_are_lists_of_what_the_dataset_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    order = np.arange(10)[::-1].copy()
+    stacked = SplitSamples(BOXES, order)
+    streamed(monkeypatch)
+    read = SplitSamples(BOXES, order)
+    monkeypatch.setattr(split_samples, "TARGET_BYTES", 0)
+    for samples in (stacked, read, SplitSamples(BOXES, order)):
+        targets = samples.read(2, 6)[1]
+        assert isinstance(targets, list)
+        assert [target["labels"] for target in targets] == [[7], [], [5, 5], [4]]
+        assert [target["boxes"].shape for target in samples.targets(0, 3)] == [(0, 4), (2, 4), (1, 4)]
+
+
+def test_targets_of_two_kinds_are_named() -> None:
+    mixed = [(torch.zeros(2), torch.zeros(3)), (torch.zeros(2), [torch.zeros(3)])]
+    with pytest.raises(TaskError, match=r"task.test: the target of sample 1 is a list, others are arrays"):
+        SplitSamples(mixed, np.arange(2), "task.test")

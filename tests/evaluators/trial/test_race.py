@@ -65,7 +65,7 @@ def sessions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ort.Inferenc
 def split(sessions: dict[str, ort.InferenceSession]) -> Split:
     """Images whose greatest pixel is their class, sorted by class: without a random order the first would mislead."""
     labels = torch.arange(IMAGES) // (IMAGES // 10)
-    made = Split.of("", TensorDataset(torch.nn.functional.one_hot(labels, 10).float(), labels), "accuracy")
+    made = Split.of("", TensorDataset(torch.nn.functional.one_hot(labels, 10).float(), labels))
     made.score_reference(sessions["same"])
     return made
 
@@ -151,9 +151,9 @@ def test_without_rivals_everybody_is_measured_in_full(split: Split, sessions: di
 
 def test_growing_parts_are_prefixes_of_the_whole(split: Split, sessions: dict[str, ort.InferenceSession]) -> None:
     parts = list(split.growing(sessions["swapped"]))
-    assert [len(part) for part in parts] == [128, 256, 512, IMAGES]
+    assert [part.count for part in parts] == [128, 256, 512, IMAGES]
     assert split.looks == len(parts)
-    assert all(np.array_equal(part, parts[-1][: len(part)]) for part in parts)
+    assert all(np.array_equal(part.outputs, parts[-1].outputs[: part.count]) for part in parts)
 
 
 def test_of_whom_accuracy_is_known_a_short_look_may_settle_it() -> None:

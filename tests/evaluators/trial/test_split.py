@@ -14,15 +14,18 @@ from torchmetrics import MeanSquaredError
 from torchmetrics.classification import MulticlassAccuracy
 
 from parefront.evaluators.quality import split_samples
-from parefront.evaluators.quality.accuracy import open_session, run_outputs, split_inputs
+from parefront.evaluators.quality.accuracy import open_session, split_inputs
+from parefront.evaluators.quality.builtin import ACCURACY, BUILT_IN
+from parefront.evaluators.quality.quality import Quality
 from parefront.evaluators.results.measurement import paired_difference
-from parefront.evaluators.results.metric import score
 from parefront.evaluators.trial import split as split_module
 from parefront.evaluators.trial.split import Split
 from parefront.spaces.errors import TaskError
 from parefront.spaces.network.emit import emit
 
 from ...flat import chain, op
+
+MSE = Quality.of_torchmetric("mse", MeanSquaredError(), higher_is_better=False)
 
 
 @pytest.fixture
@@ -47,7 +50,7 @@ def dataset() -> TensorDataset:
 def test_accuracy_is_the_share_that_is_right(
     sessions: tuple[ort.InferenceSession, ...], dataset: TensorDataset
 ) -> None:
-    split = Split.of("", dataset, "accuracy")
+    split = Split.of("", dataset)
     assert split.samples.inputs(0, 100).dtype == np.float32
     scores = split.score(sessions[0])
     assert scores.keys() == {"accuracy"}
@@ -58,7 +61,7 @@ def test_accuracy_is_the_share_that_is_right(
 def test_once_the_uncompressed_model_is_scored_others_are_compared_image_by_image(
     sessions: tuple[ort.InferenceSession, ...], dataset: TensorDataset
 ) -> None:
-    split = Split.of("", dataset, "accuracy")
+    split = Split.of("", dataset)
     assert split.score_reference(sessions[0])["accuracy"].value == 0.95
     scores = split.score(sessions[1])
     classes, targets = dataset.tensors[0].argmax(1).numpy(), dataset.tensors[1].numpy()
@@ -74,7 +77,7 @@ def test_once_the_uncompressed_model_is_scored_others_are_compared_image_by_imag
 def test_the_test_splits_metrics_have_a_prefix(
     sessions: tuple[ort.InferenceSession, ...], dataset: TensorDataset
 ) -> None:
-    split = Split.of("test_", dataset, "accuracy")
+    split = Split.of("test_", dataset)
     assert split.score_reference(sessions[0]).keys() == {"test_accuracy"}
     assert split.score(sessions[1]).keys() == {"test_accuracy", "test_accuracy_change", "test_divergence"}
 
@@ -82,17 +85,17 @@ def test_the_test_splits_metrics_have_a_prefix(
 def test_a_metric_of_the_users_own_is_called_by_its_name(
     sessions: tuple[ort.InferenceSession, ...], dataset: TensorDataset
 ) -> None:
-    share_right = score("share_right", higher_is_better=True)
-    split = Split.of("", dataset, MulticlassAccuracy(4, average="micro"), quality=share_right)
+    share_right = Quality.of_torchmetric("share_right", MulticlassAccuracy(4, average="micro"), higher_is_better=True)
+    split = Split.of("", dataset, share_right)
     assert split.score_reference(sessions[0])["share_right"].value == pytest.approx(0.95)
     scores = split.score(sessions[1])
-    assert scores.keys() == {"share_right", "divergence"}
+    assert scores.keys() == {"share_right", "share_right_change", "divergence"}
     assert scores["share_right"].unit == "score"
     assert scores["divergence"].unit == "fraction"
 
 
 def test_a_limited_split_is_the_same_for_the_same_seed(dataset: TensorDataset) -> None:
-    first, same, other = (Split.of("", dataset, "accuracy", 30, seed) for seed in (1, 1, 2))
+    first, same, other = (Split.of("", dataset, ACCURACY, 30, seed) for seed in (1, 1, 2))
     inputs = [split.samples.inputs(0, 30) for split in (first, same, other)]
     assert inputs[0].shape == (30, 4)
     assert (inputs[0] == inputs[1]).all()
@@ -100,13 +103,14 @@ def test_a_limited_split_is_the_same_for_the_same_seed(dataset: TensorDataset) -
 
 
 def test_a_part_has_the_accuracy_of_the_whole_plus_its_own_change(
-    sessions: tuple[ort.InferenceSession, ...], dataset: TensorDataset
+    sessions: tuple[ort.InferenceSession, ...], dataset: TensorDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    split = Split.of("", dataset, "accuracy")
+    split = Split.of("", dataset)
     split.score_reference(sessions[0])
-    outputs = run_outputs(sessions[1], split.samples.inputs(0, 20))
-    scores = split.scores(outputs)
-    right = outputs.argmax(1) == split.samples.targets(0, 20)
+    monkeypatch.setattr(split_module, "FIRST_LOOK", 20)
+    seen = next(split.growing(sessions[1]))
+    scores = split.all_of(seen)
+    right = seen.outputs.argmax(1) == split.samples.targets(0, 20)
     before = split.samples.inputs(0, 20).argmax(1) == split.samples.targets(0, 20)
     assert scores["accuracy_change"] == paired_difference(right, before)
     assert scores["accuracy"].value == pytest.approx(0.95 + right.mean() - before.mean())
@@ -115,8 +119,8 @@ def test_a_part_has_the_accuracy_of_the_whole_plus_its_own_change(
 
 
 def test_the_order_is_random_and_the_samples_are_those_of_the_limit(dataset: TensorDataset) -> None:
-    split, whole = Split.of("", dataset, "accuracy", 30), Split.of("", dataset, "accuracy")
-    assert (whole.samples.targets(0, 100) != dataset.tensors[1].numpy()).any()
+    split, whole = Split.of("", dataset, ACCURACY, 30), Split.of("", dataset)
+    assert (np.asarray(whole.samples.targets(0, 100)) != dataset.tensors[1].numpy()).any()
     ordered, _ = split_inputs(dataset, 30)
     assert sorted(map(tuple, split.samples.inputs(0, 30))) == sorted(map(tuple, ordered.astype(np.float32)))
 
@@ -134,9 +138,9 @@ def test_reading_batch_by_batch_gives_the_scores_of_stacking(
     for limit in (2**30, 0):
         monkeypatch.setattr(split_samples, "STACKED_BYTES", limit)
         monkeypatch.setattr(split_samples, "COPIED_BYTES", limit)
-        split = Split.of("", listed, "accuracy", 90, seed=1)
+        split = Split.of("", listed, ACCURACY, 90, seed=1)
         found.append([split.score_reference(sessions[0]), split.score(sessions[1])])
-        found[-1] += [split.scores(outputs) for outputs in split.growing(sessions[1])]
+        found[-1] += [split.all_of(seen) for seen in split.growing(sessions[1])]
 
     assert found[0] == found[1]
     assert len(found[0]) > 4
@@ -150,13 +154,13 @@ def test_a_metric_fed_batch_by_batch_gives_the_scores_of_all_at_once(
     found = []
     for limit in (2**29, 30 * images[:1].nbytes * 2):
         monkeypatch.setattr(split_module, "KEPT_BYTES", limit)
-        split = Split.of("", maps, MeanSquaredError())
+        split = Split.of("", maps, MSE)
         found.append([split.score_reference(sessions[0]), split.score(sessions[1])])
 
     for whole, streamed in zip(*found, strict=True):
         assert whole.keys() == streamed.keys()
         for bound in ("value", "low", "high"):
-            assert getattr(streamed["accuracy"], bound) == pytest.approx(getattr(whole["accuracy"], bound), rel=1e-5)
+            assert getattr(streamed["mse"], bound) == pytest.approx(getattr(whole["mse"], bound), rel=1e-5)
     assert found[1][1]["divergence"].n == 30
 
 
@@ -173,14 +177,14 @@ def test_large_outputs_are_never_held_together(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(split_module, "KEPT_BYTES", 2**20)
     monkeypatch.setattr(split_samples, "TARGET_BYTES", 2**20)
     monkeypatch.setattr(split_samples, "STACKED_BYTES", 2**20)
-    split = Split.of("", Maps(), MeanSquaredError())
+    split = Split.of("", Maps(), MSE)
     tracemalloc.start()
     split.score_reference(session)
     scores = split.score(session)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 
-    assert scores["accuracy"].n == 512
+    assert scores["mse"].n == 512
     assert peak < 512 * x[:1].nbytes
 
 
@@ -189,7 +193,57 @@ def test_a_label_that_is_no_class_is_named_when_the_uncompressed_model_is_scored
 ) -> None:
     labels = dataset.tensors[1].clone()
     labels[17] = 4
-    split = Split.of("test_", TensorDataset(dataset.tensors[0], labels), "accuracy")
+    split = Split.of("test_", TensorDataset(dataset.tensors[0], labels))
 
     with pytest.raises(TaskError, match=r"task.test: label 4 of sample 17 is out of range; the model has 4 classes"):
         split.score_reference(sessions[0])
+
+
+def test_scores_of_single_samples_are_compared_one_by_one_and_a_part_tells_of_the_whole(
+    sessions: tuple[ort.InferenceSession, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(split_module, "FIRST_LOOK", 64)
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(1000, 4, generator=generator)
+    data = TensorDataset(images, images + 0.3 * torch.randn(1000, 4, generator=generator))
+    split = Split.of("", data, BUILT_IN["mse"])
+    before = split.score_reference(sessions[0])["mse"].value
+    parts = [split.by_quality(seen) for seen in split.growing(sessions[1])]
+
+    swapped = images[:, [1, 0, 2, 3]]
+    errors, whole = ((x - data.tensors[1]).square().mean(1) for x in (swapped, images))
+    truth = float((errors - whole).mean())
+    assert before == pytest.approx(float(whole.mean()))
+    assert parts[-1]["mse"].value == pytest.approx(float(errors.mean()))
+    assert [part["mse"].n for part in parts] == [64, 128, 256, 512, 1000]
+    for part in parts:
+        assert part["mse_change"].low < truth < part["mse_change"].high
+        assert part["mse"].value == pytest.approx(before + part["mse_change"].value)
+    assert parts[0]["mse_change"].half_width > 2 * parts[-1]["mse_change"].half_width
+
+
+def test_a_model_that_gives_what_the_uncompressed_one_does_is_not_known_to_do_so_on_all_samples(
+    sessions: tuple[ort.InferenceSession, ...],
+) -> None:
+    data = TensorDataset(torch.randn(100, 4), torch.randn(100, 4))
+    split = Split.of("", data, BUILT_IN["mse"])
+    split.score_reference(sessions[0])
+    change = split.score(sessions[0])["mse_change"]
+    assert change.value == 0
+    assert change.low < 0 < change.high
+
+
+def test_ragged_targets_reach_the_metric_as_the_dataset_gives_them(
+    sessions: tuple[ort.InferenceSession, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxes = [(torch.full((4,), float(count)), {"boxes": torch.zeros(count, 4)}) for count in range(70)]
+
+    def agree(outputs: torch.Tensor, targets: list[dict[str, torch.Tensor]]) -> torch.Tensor:
+        return (outputs[:, 0] == torch.tensor([len(target["boxes"]) for target in targets])).float()
+
+    for limit in (2**30, 0):
+        monkeypatch.setattr(split_samples, "STACKED_BYTES", limit)
+        monkeypatch.setattr(split_samples, "COPIED_BYTES", limit)
+        monkeypatch.setattr(split_samples, "TARGET_BYTES", limit)
+        split = Split.of("", boxes, Quality.per_sample("agree", agree, higher_is_better=True, unit="fraction"))
+        assert split.score_reference(sessions[0])["agree"].value == 1.0

@@ -53,9 +53,8 @@ def test_a_metric_that_is_nan_on_a_few_samples_alone_is_sound(small_task: Task) 
 @pytest.mark.parametrize(
     ("metric", "says"),
     [
-        (object(), "expected 'accuracy' or an instance of torchmetrics.Metric, got object"),
-        (None, "expected 'accuracy' or an instance of torchmetrics.Metric, got NoneType"),
-        (lambda outputs, targets: 0.0, "expected 'accuracy' or an instance of torchmetrics.Metric, got function"),
+        (object(), "expected the name of a metric, a torchmetrics.Metric, or a function of outputs and targets, got"),
+        (None, "expected the name of a metric, a torchmetrics.Metric, or a function of outputs and targets, got None"),
         (MeanSquaredError, "got the class MeanSquaredError; write MeanSquaredError(…)"),
         (MeanMetric(), "MeanMetric does not say whether higher or lower is better"),
         (Watched(floor=1e9), "Watched is nan of the uncompressed model on the search split (16 samples)"),
@@ -80,3 +79,44 @@ def test_a_metric_that_gives_a_table_is_no_metric(small_task: Task) -> None:
     table = ConfusionMatrix(task="multiclass", num_classes=4)
     with pytest.raises(TaskError, match=r"gives a tensor of shape \(4, 4\); expected one number"):
         check_task(replace(small_task, metric=table, higher_is_better=True))
+
+
+def mean_of_all(outputs: Tensor, targets: Tensor) -> Tensor:
+    return (outputs.argmax(1) == targets).float().mean()
+
+
+def not_a_tensor(outputs: Tensor, targets: Tensor) -> float:
+    return 0.0
+
+
+def undefined(outputs: Tensor, targets: Tensor) -> Tensor:
+    return torch.where(torch.arange(len(targets)) == 3, torch.nan, 1.0)
+
+
+def by_rank(outputs: Tensor, targets: Tensor) -> Tensor:
+    return outputs[:, 0].argsort().float()
+
+
+def of_two(outputs: Tensor) -> Tensor:
+    return outputs[:, 0]
+
+
+@pytest.mark.parametrize(
+    ("function", "says"),
+    [
+        (mean_of_all, "gives a tensor of shape (); expected a score for each sample, shape (16,)"),
+        (not_a_tensor, "gives a float; expected a score for each sample, shape (16,)"),
+        (undefined, "it is nan for sample 3; expected a finite number"),
+        (by_rank, "the score of a sample depends on the others of its batch"),
+        (of_two, "of_two on outputs and targets of the search split: of_two() takes 1 positional argument but 2 were"),
+        ("mse", "an error needs outputs and targets of one shape, got (16, 4) and (16,)"),
+        ("f1", "f1 needs logits and targets (n, labels), got (4, 4) and (4,)"),
+        ("miou", "miou needs outputs (n, classes, height, width) and targets (n, height, width)"),
+    ],
+)
+def test_a_function_that_does_not_fit_is_said_in_one_line(small_task: Task, function: Any, says: str) -> None:
+    higher = None if isinstance(function, str) else True
+    with pytest.raises(TaskError) as error:
+        check_task(replace(small_task, metric=function, higher_is_better=higher))
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
