@@ -190,8 +190,8 @@ class KnapsackSampler(TogetherSampler):
         useful = [t for t in [self._baseline, *tried] if self._loss is None or t.costs[self._loss] <= self._floor]
         if self._context.budgets and all(t.violation for t in useful):
             useful = [self._baseline, *tried]
-        by_objectives = [replace(t, costs=t.costs[: self._count]) for t in useful]
-        parents = sensitivity.indices([useful[index].params for index in rank(by_objectives)[:_POPULATION]])
+        by_objectives = [replace(t, costs=t.costs[: self._count]) for t in useful] if self._watched.keys else useful
+        parents = sensitivity.indices([useful[index].params for index in rank(by_objectives, _POPULATION)])
         return children(self._space, parents, self._generator, _CHILDREN)
 
     @property

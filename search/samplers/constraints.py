@@ -41,6 +41,8 @@ class Watched:
 
     def beside(self, tried: Tried) -> Tried:
         """A trial with what it has of these metrics behind its costs."""
+        if not self._budgets:
+            return tried
         seen = (budget.value_at(tried.missed[budget.text], self._baseline) for budget in self._budgets)
         return replace(tried, costs=(*tried.costs, *seen))
 

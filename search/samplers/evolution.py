@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ...evaluators.results.non_dominated import undominated
 from ...spaces.space import SearchSpace
 from ..runs.history import Tried
 
@@ -42,27 +43,25 @@ def children(
     return np.where(mutated & (choices > 1), _mutated(bred, np.maximum(choices, 2), generator), bred)
 
 
-def rank(tried: Sequence[Tried]) -> list[int]:
-    """Indices, best first: less violation, then lower non-domination rank, then greater crowding distance."""
+def rank(tried: Sequence[Tried], most: int | None = None) -> list[int]:
+    """Indices, best first: less violation, then lower non-domination rank, then greater crowding distance.
+
+    Deb's constrained domination: less violation wins; among equals, no worse in all and better in one.
+
+    Args:
+        tried: what to rank.
+        most: how many indices are wanted; all by default.
+    """
     costs = np.array([t.costs for t in tried], dtype=float)
     violations = np.array([t.violation for t in tried])
     order: list[int] = []
-    left = np.arange(len(tried))
-    while len(left):
-        layer = left[_undominated(costs[left], violations[left])]
-        crowding = _crowding(costs[layer])
-        order += [int(i) for i in layer[np.argsort(-crowding, kind="stable")]]
-        left = np.setdiff1d(left, layer)
-    return order
-
-
-def _undominated(costs: NDArray[np.float64], violations: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Deb's constrained domination: less violation wins; among equals, no worse in all and better in one."""
-    no_worse = (costs[:, None] <= costs[None]).all(axis=2) & (costs[:, None] < costs[None]).any(axis=2)
-    equal = violations[:, None] == violations[None]
-    dominates = (violations[:, None] < violations[None]) | (equal & no_worse)
-    undominated: NDArray[np.bool_] = ~dominates.any(axis=0)
-    return undominated
+    for violation in np.unique(violations):
+        left = np.flatnonzero(violations == violation)
+        while len(left) and (most is None or len(order) < most):
+            best = undominated(costs[left])
+            layer, left = left[best], left[~best]
+            order += [int(i) for i in layer[np.argsort(-_crowding(costs[layer]), kind="stable")]]
+    return order[:most]
 
 
 def _crowding(costs: NDArray[np.float64]) -> NDArray[np.float64]:

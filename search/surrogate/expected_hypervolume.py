@@ -10,7 +10,8 @@ from ...evaluators.results.non_dominated import non_dominated
 from .sensitivity import Floats
 
 MOST_MEMBERS = 200
-"""Of a front in four objectives or more: the boxes of what it dominates grow fast in number."""
+"""Of a front in four objectives or more: the boxes of what it dominates grow fast in number. In two, as many points are
+taken as they are; of more the dominated ones are left out first."""
 DRAWS = 8
 """Of those that are given, with four objectives or more."""
 
@@ -58,6 +59,8 @@ def _added_area(front: Floats, points: Floats, corner: Floats) -> Floats:
     one so far; a point adds a rectangle in every such strip that it reaches into.
     """
     inside = front[(front < corner).all(axis=1)]
+    if len(inside) > MOST_MEMBERS:  # every strip costs, those of dominated points too
+        inside = inside[non_dominated(inside)]
     order = inside[np.argsort(inside[:, 0], kind="stable")]
     edges = np.concatenate([[-np.inf], order[:, 0], [corner[0]]])
     heights = np.concatenate([[corner[1]], np.minimum.accumulate(order[:, 1])])

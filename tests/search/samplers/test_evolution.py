@@ -26,6 +26,16 @@ def test_ranks_as_moocore_does(objectives: int) -> None:
     assert layers.tolist() == sorted(layers)
 
 
+def test_the_first_of_many_are_those_of_all() -> None:
+    generator = np.random.default_rng(4)
+    many = [
+        tried(row, max(0.0, v))
+        for row, v in zip(generator.random((80, 3)).tolist(), generator.normal(size=80), strict=True)
+    ]
+    for most in (1, 16, 79):
+        assert rank(many, most) == rank(many)[:most]
+
+
 def test_extremes_and_lonely_members_of_a_layer_come_first() -> None:
     line = [[0.0, 1.0], [0.4, 0.6], [0.42, 0.58], [0.44, 0.56], [1.0, 0.0]]
     assert set(rank([tried(costs) for costs in line])[:2]) == {0, 4}

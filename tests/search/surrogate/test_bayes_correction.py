@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from parefront.search.surrogate import bayes_correction
 from parefront.search.surrogate.bayes_correction import Correction
 
 
@@ -58,3 +60,15 @@ def test_the_less_probes_are_expected_to_be_wrong_the_surer_it_is() -> None:
     parts, expected = parts_of(10, 8), np.full(10, 0.1)
     sure, unsure = (Correction.fit(parts[:3], expected[:3], expected[:3], knob_spread=spread) for spread in (0.2, 0.7))
     assert (sure.predict(parts, expected)[1] < unsure.predict(parts, expected)[1]).all()
+
+
+def test_many_policies_teach_the_same_as_when_they_are_solved_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(3)
+    parts, expected = parts_of(200, 6), generator.uniform(0.05, 0.2, 200)
+    measured = expected * np.exp(parts @ generator.normal(0, 0.5, 6) + generator.normal(0, 0.1, 200))
+    by_policies = Correction.fit(parts, expected, measured)
+    monkeypatch.setattr(bayes_correction, "MANY", 100)
+    by_weights = Correction.fit(parts, expected, measured)
+    np.testing.assert_allclose(by_weights.mean, by_policies.mean, atol=1e-10)
+    np.testing.assert_allclose(by_weights.covariance, by_policies.covariance, atol=1e-10)
+    assert np.isclose(by_weights.noise, by_policies.noise)
