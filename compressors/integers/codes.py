@@ -44,6 +44,11 @@ CODES: dict[int, Callable[[Tensor], tuple[Tensor, Tensor]]] = {
 LARGEST = {8: 127, 4: 7, 2: 1, 1: 1}
 
 
+def largest(bits: int, full_range: bool = True) -> int:
+    """The largest integer of so many bits, and the least without its sign; 8 bits may have to keep within 7."""
+    return LARGEST[bits] if full_range or bits < 8 else 63
+
+
 def quantize_weight(
     weight: Tensor,
     bits: int = 8,
@@ -62,11 +67,11 @@ def quantize_weight(
             with γ ≈ 0 leaves them, a smaller scale could not hold its bias.
     """
     rows = weight.detach().flatten(1) if per_channel else weight.detach().reshape(1, -1)
-    codes, scale = symmetric(rows, 63) if bits == 8 and not full_range else CODES[bits](rows)
+    limit = largest(bits, full_range)
+    codes, scale = symmetric(rows, limit) if bits == 8 else CODES[bits](rows)
     if least is not None and bool((least > scale).any()):
         scale = torch.maximum(scale, least if per_channel else least.max())
         if bits > 2:
-            limit = LARGEST[bits] if full_range or bits < 8 else 63
             codes = torch.clamp(torch.round(rows / scale.unsqueeze(1)), -limit, limit)
     return codes.view(weight.shape).to(torch.int8), scale.expand(len(weight)).contiguous()
 

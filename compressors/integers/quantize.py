@@ -25,13 +25,14 @@ from ..stage import Stage
 from ..statistics.calibration import Calibration
 from ..statistics.sampling import module_of
 from ..target import Target
-from .codes import LARGEST, dequantize, quantize_weight
+from .codes import dequantize
 from .equalize import equalize
 from .placement import CLAMPS, MOVERS, Placement, place
 from .quantized import ChannelFloats, FakeQuantize, QuantizedLayer
 from .ranges import RANGES, Observed, Observer, affine
 from .rounding import reconstruct, second_moments
 from .weight_only import weight_only
+from .weight_quantizer import WeightQuantizer
 
 FLOAT = 32
 BITS: tuple[int | str, ...] = (FLOAT, "w8", 8, "w4", 4, "w2", 2, "w1", 1)
@@ -185,22 +186,23 @@ class Quantize(Compressor):
         step = min(point.scale for point, _ in reads)
         layer = net.get_submodule(name)
         assert isinstance(layer, WEIGHTED)
-        weight = layer.weight.detach().clone()
+        weight = layer.weight.detach()
         bias = layer.get_parameter("bias").detach()
-        codes, scale = quantize_weight(
-            weight,
+        quantizer = WeightQuantizer(
             bits,
             per_channel=self.options.granularity == "channel",
             full_range=target.full_range_weights,
             least=bias.abs() / (step * BIAS_LIMIT),
         )
+        codes, scale = quantizer.codes(weight)
         if moments is not None:
-            codes = reconstruct(weight, scale, LARGEST[bits] if bits < 8 else int(codes.abs().max()), moments)
+            codes = reconstruct(weight, scale, quantizer.limit if bits < 8 else int(codes.abs().max()), moments)
+            quantizer.decide(weight, codes)
         if self.options.bias_correction:
             linear = isinstance(layer, nn.Linear)
             means = [mean for _, seen in reads if (mean := seen.last_mean if linear else seen.mean) is not None]
             layer.bias = nn.Parameter(bias - mean_error(layer, dequantize(codes, scale) - weight, mean_of(means)))
-        net.set_submodule(name, QuantizedLayer(layer, codes, scale, step, bits))
+        net.set_submodule(name, QuantizedLayer(layer, quantizer, step))
 
 
 def _bits_of(net: fx.GraphModule, choices: Mapping[str, Choice]) -> dict[str, Choice]:

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from ...spaces.network.emission import Builder, Emittable, layer_node
 from ...spaces.network.layers import SequenceLinear
 from ...spaces.network.packing import is_packed, packed
+from ..latent import LatentLayer, straight_through
 from .codes import dequantize
+from .weight_quantizer import WeightQuantizer
 
 
 class FakeQuantize(Emittable):
@@ -79,58 +81,61 @@ class ChannelFloats(Emittable):
         return builder.node("DequantizeLinear", [integers, *constants], {"axis": 1})
 
 
-class QuantizedLayer(Emittable):
+class QuantizedLayer(LatentLayer):
     """A convolution or linear layer with integer weights, symmetric, one scale for each output channel.
 
     Weights of fewer than 8 bits, or that are marked to be packed, are unpacked to int8 when the file is loaded.
 
     Attributes:
-        layer: the float layer, its weight and bias replaced by the values the integers stand for.
-        codes: int8, the weight's shape.
-        scale: float32, shape ``(out,)``.
+        layer: the float layer; its weight and bias are latent.
+        quantizer: how its weight becomes integers.
         packs: whether the codes are packed in the file.
         input_scale: of the activation it reads, the least where it is called more than once; the bias is held as int32
             in steps of ``input_scale · scale``, in the file those of the activation that the call reads.
     """
 
-    codes: Tensor
-    scale: Tensor
-
-    def __init__(self, layer: nn.Module, codes: Tensor, scale: Tensor, input_scale: float, bits: int = 8) -> None:
+    def __init__(self, layer: nn.Module, quantizer: WeightQuantizer, input_scale: float) -> None:
         super().__init__()
         self.layer = layer
-        self.packs = bits < 8 or is_packed(layer)
-        self.register_buffer("codes", codes)
-        self.register_buffer("scale", scale)
+        self.quantizer = quantizer
+        self.packs = quantizer.bits < 8 or is_packed(layer)
         self.input_scale = input_scale
-        layer.get_parameter("weight").data = dequantize(codes, scale)
-        if not isinstance(layer, SequenceLinear):
-            steps = self._bias_steps(input_scale)
-            layer.get_parameter("bias").data = (self._bias(steps).double() * steps).float()
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layer(x)  # type: ignore[no-any-return]
+    @property
+    def codes(self) -> Tensor:
+        """The integers, int8 of the weight's shape."""
+        return self._integers()[0]
+
+    def held(self) -> tuple[Tensor, Tensor | None]:
+        codes, scale = self._integers()
+        bias = self.layer.get_parameter("bias")
+        weight = straight_through(self.layer.get_parameter("weight"), dequantize(codes, scale))
+        return weight, straight_through(bias, self._bias(scale))
 
     def emit(self, builder: Builder, inputs: Sequence[ir.Value | None]) -> list[ir.Value]:
         layer = self.layer
+        codes, scale = self._integers()
         if isinstance(layer, SequenceLinear):
-            weight = self._weight(builder, self.codes.numpy().T, axis=1)
+            weight = self._weight(builder, codes.numpy().T, scale, axis=1)
             bias = layer.get_parameter("bias").detach().numpy()
             return layer_node(builder, layer, inputs[0], weight, builder.constant("bias", bias))
-        steps = self._bias_steps(self._scale_of(inputs[0]))
-        held = self._bias(steps).numpy()
+        steps = scale.double() * self._scale_of(inputs[0])
+        held = _in_steps(self._bias(scale), steps).numpy()
         constants = [builder.constant("bias", held), builder.constant("bias_scale", steps.float().numpy())]
-        weight = self._weight(builder, self.codes.numpy(), axis=0)
+        weight = self._weight(builder, codes.numpy(), scale, axis=0)
         integer_bias = builder.node("DequantizeLinear", constants, {"axis": 0}, suffix=".bias_dequantize")
         return layer_node(builder, layer, inputs[0], weight, integer_bias[0])
 
-    def _bias(self, steps: Tensor) -> Tensor:
-        """The bias as int32."""
-        held = torch.round(self.layer.get_parameter("bias").detach().double() / steps)
-        return torch.clamp(held, -(2**31) + 1, 2**31 - 1).to(torch.int32)
+    def _integers(self) -> tuple[Tensor, Tensor]:
+        return self.quantizer.codes(self.layer.get_parameter("weight"))
 
-    def _bias_steps(self, input_scale: float) -> Tensor:
-        return self.scale.double() * input_scale
+    def _bias(self, scale: Tensor) -> Tensor:
+        """The values that the integers of the bias stand for; behind a MatMul it is added in floats."""
+        bias = self.layer.get_parameter("bias").detach()
+        if isinstance(self.layer, SequenceLinear):
+            return bias
+        steps = scale.double() * self.input_scale
+        return (_in_steps(bias, steps).double() * steps).float()
 
     def _scale_of(self, source: ir.Value | None) -> float:
         """The scale of the integers that a call reads: each call of a layer has an activation of its own."""
@@ -141,8 +146,13 @@ class QuantizedLayer(Emittable):
         held = float(scale.const_value.numpy())
         return self.input_scale if held == np.float32(self.input_scale) else held
 
-    def _weight(self, builder: Builder, codes: np.ndarray, axis: int) -> ir.Value:
+    def _weight(self, builder: Builder, codes: np.ndarray, scale: Tensor, axis: int) -> ir.Value:
         held = packed(builder, "weight", codes) if self.packs else builder.constant("weight", codes)
-        constants = [held, builder.constant("weight_scale", self.scale.numpy())]
-        zero = builder.constant("weight_zero_point", np.zeros(len(self.scale), np.int8))
+        constants = [held, builder.constant("weight_scale", scale.numpy())]
+        zero = builder.constant("weight_zero_point", np.zeros(len(scale), np.int8))
         return builder.node("DequantizeLinear", [*constants, zero], {"axis": axis}, suffix=".weight_dequantize")[0]
+
+
+def _in_steps(bias: Tensor, steps: Tensor) -> Tensor:
+    """A bias as int32, in steps of float64."""
+    return torch.clamp(torch.round(bias.double() / steps), -(2**31) + 1, 2**31 - 1).to(torch.int32)

@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from ...spaces.network.emission import Builder, Emittable, layer_node
 from ...spaces.network.layers import SequenceLinear
 from ...spaces.network.packing import pack, packed
-from .codes import CODES, dequantize, quantize_weight
+from ..latent import LatentLayer, straight_through
+from .codes import CODES
+from .weight_quantizer import WeightQuantizer
 
 BLOCK = 32
 """Neighbouring inputs of a linear layer that share a scale."""
@@ -21,33 +23,27 @@ BLOCKED_BITS = (8, 4, 2)
 """Those that the runtime has a kernel for."""
 
 
-class PackedLayer(Emittable):
+class PackedLayer(LatentLayer):
     """A layer with integer weights in the file, turned into floats when it is loaded: smaller, not faster.
 
     Attributes:
-        layer: the float layer, its weight replaced by the values the integers stand for.
-        codes: int8, the weight's shape.
-        scale: float32, shape ``(out,)``.
+        layer: the float layer; its weight is latent.
+        quantizer: how its weight becomes integers.
     """
-
-    codes: Tensor
-    scale: Tensor
 
     def __init__(self, layer: nn.Module, bits: int, per_channel: bool = True) -> None:
         super().__init__()
         self.layer = layer
-        codes, scale = quantize_weight(layer.get_parameter("weight"), bits, per_channel=per_channel)
-        self.register_buffer("codes", codes)
-        self.register_buffer("scale", scale)
-        layer.get_parameter("weight").data = dequantize(codes, scale)
+        self.quantizer = WeightQuantizer(bits, per_channel=per_channel)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layer(x)  # type: ignore[no-any-return]
+    def held(self) -> tuple[Tensor, Tensor | None]:
+        return self.quantizer(self.layer.weight), self.layer.get_parameter("bias")
 
     def emit(self, builder: Builder, inputs: Sequence[ir.Value | None]) -> list[ir.Value]:
-        layer, codes = self.layer, self.codes.numpy()
+        layer = self.layer
+        codes, scales = (tensor.numpy() for tensor in self.quantizer.codes(layer.get_parameter("weight")))
         across = isinstance(layer, SequenceLinear)
-        scale = self.scale.numpy().reshape((1, -1) if across else (-1, *[1] * (codes.ndim - 1)))
+        scale = scales.reshape((1, -1) if across else (-1, *[1] * (codes.ndim - 1)))
         integers = packed(builder, "codes", codes.T if across else codes)
         floats = builder.node("Cast", [integers], {"to": int(ir.DataType.FLOAT)}, suffix=".floats")
         weight = builder.node("Mul", [*floats, builder.constant("weight_scale", scale)], suffix=".weight")[0]
@@ -55,42 +51,44 @@ class PackedLayer(Emittable):
         return layer_node(builder, layer, inputs[0], weight, bias)
 
 
-class BlockedLinear(Emittable):
+class BlockedLinear(LatentLayer):
     """A linear layer in ONNX Runtime's ``MatMulNBits``: a scale for each 32 neighbouring inputs of an output.
 
     Attributes:
-        layer: the float layer, its weight replaced by the values the integers stand for.
+        layer: the float layer; its weight is latent.
         bits: 8, 4 or 2.
-        codes: int8, ``(out, blocks, 32)``, the last block padded with zeros.
-        scale: float32, ``(out, blocks)``.
     """
 
-    codes: Tensor
-    scale: Tensor
+    layer: nn.Linear
 
     def __init__(self, layer: nn.Linear, bits: int) -> None:
         super().__init__()
         self.layer = layer
         self.bits = bits
-        weight = layer.weight.detach()
-        padded = F.pad(weight, (0, -weight.shape[1] % BLOCK)).reshape(-1, BLOCK)
-        codes, scale = CODES[bits](padded)
-        self.register_buffer("codes", codes.view(len(weight), -1, BLOCK).to(torch.int8))
-        self.register_buffer("scale", scale.view(len(weight), -1))
-        layer.weight.data = (codes * scale.unsqueeze(1)).view(len(weight), -1)[:, : weight.shape[1]].contiguous()
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layer(x)  # type: ignore[no-any-return]
+    def held(self) -> tuple[Tensor, Tensor | None]:
+        weight = self.layer.weight
+        codes, scale = self._integers()
+        value = (codes * scale.unsqueeze(2)).flatten(1)[:, : weight.shape[1]].contiguous()
+        return straight_through(weight, value), self.layer.bias
 
     def emit(self, builder: Builder, inputs: Sequence[ir.Value | None]) -> list[ir.Value]:
         layer = self.layer
-        assert isinstance(layer, nn.Linear)
-        shifted = self.codes.numpy().astype(np.int16) + 2 ** (self.bits - 1)
-        bytes_of = pack(shifted.reshape(-1), self.bits).reshape(*self.codes.shape[:2], -1)
-        held = [builder.constant("codes", bytes_of), builder.constant("scale", self.scale.numpy().reshape(-1))]
+        codes, scale = self._integers()
+        shifted = codes.numpy().astype(np.int16) + 2 ** (self.bits - 1)
+        bytes_of = pack(shifted.reshape(-1), self.bits).reshape(*codes.shape[:2], -1)
+        held = [builder.constant("codes", bytes_of), builder.constant("scale", scale.numpy().reshape(-1))]
         bias = builder.constant("bias", layer.bias.detach().numpy())
         sizes = {"K": layer.in_features, "N": layer.out_features, "bits": self.bits, "block_size": BLOCK}
         return builder.node("MatMulNBits", [inputs[0], *held, None, None, bias], sizes, domain="com.microsoft")
+
+    @torch.no_grad()
+    def _integers(self) -> tuple[Tensor, Tensor]:
+        """The integers as floats, ``(out, blocks, 32)``, the last block padded with zeros; scales ``(out, blocks)``."""
+        weight = self.layer.weight
+        padded = F.pad(weight, (0, -weight.shape[1] % BLOCK)).reshape(-1, BLOCK)
+        codes, scale = CODES[self.bits](padded)
+        return codes.view(len(weight), -1, BLOCK), scale.view(len(weight), -1)
 
 
 def weight_only(layer: nn.Module, bits: int, per_channel: bool = True) -> Emittable:

@@ -12,6 +12,7 @@ from torch import Tensor, fx, nn
 
 from parefront.compressors.integers.codes import dequantize, quantize_weight
 from parefront.compressors.integers.quantized import FakeQuantize, QuantizedLayer
+from parefront.compressors.integers.weight_quantizer import WeightQuantizer
 from parefront.spaces.network.emit import serialize
 from parefront.spaces.network.layers import PaddedConv2d, SequenceLinear
 
@@ -92,9 +93,8 @@ def test_a_layer_of_integers_computes_the_same_in_torch_and_in_onnx_runtime(
     layer: nn.Module, shape: tuple[int, ...], optimise: bool
 ) -> None:
     x = images(*shape)
-    codes, scale = quantize_weight(layer.get_parameter("weight"))
     point = FakeQuantize(0.02, 128, signed=False)
-    net = chain(x, point=point, layer=QuantizedLayer(layer, codes, scale, point.scale))
+    net = chain(x, point=point, layer=QuantizedLayer(layer, WeightQuantizer(8), point.scale))
     with torch.no_grad():
         expected = net(x).numpy()
     np.testing.assert_allclose(run(net, x, optimise), expected, rtol=1e-5, atol=1e-5)
@@ -105,7 +105,7 @@ def test_weights_and_biases_are_held_as_integers() -> None:
     before = layer.get_parameter("bias").detach().numpy().copy()
     codes, scale = quantize_weight(layer.weight)
     point = FakeQuantize(0.02, 128, signed=False)
-    net = chain(x, point=point, layer=QuantizedLayer(layer, codes, scale, point.scale))
+    net = chain(x, point=point, layer=QuantizedLayer(layer, WeightQuantizer(8), point.scale))
     graph = onnx.load_from_string(serialize(net, x)).graph
     held = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     np.testing.assert_array_equal(held["layer.weight"], codes.numpy())
@@ -114,11 +114,13 @@ def test_weights_and_biases_are_held_as_integers() -> None:
     np.testing.assert_allclose(held["layer.bias_scale"], 0.02 * scale.numpy(), rtol=1e-6)
 
 
-def test_the_float_layer_has_the_values_that_the_integers_stand_for() -> None:
+def test_it_computes_with_the_values_that_the_integers_stand_for() -> None:
     layer = conv(3, 4)
     codes, scale = quantize_weight(layer.weight)
-    held = QuantizedLayer(layer, codes, scale, 0.02)
-    assert torch.equal(layer.weight, dequantize(codes, scale))
-    steps = layer.get_parameter("bias").double() / (0.02 * scale.double())
+    held = QuantizedLayer(layer, WeightQuantizer(8), 0.02)
+    weight, bias = held.held()
+    assert torch.equal(weight, dequantize(codes, scale))
+    assert bias is not None
+    steps = bias.detach().double() / (0.02 * scale.double())
     torch.testing.assert_close(steps, steps.round(), rtol=0, atol=1e-2)
     assert sum(p.numel() for p in held.parameters()) == sum(p.numel() for p in conv(3, 4).parameters())

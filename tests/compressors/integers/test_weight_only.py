@@ -55,7 +55,9 @@ def test_blocks_of_inputs_have_scales_of_their_own(bits: int, tmp_path: Path) ->
     artifact = emit(net, tmp_path / "net.onnx", IMAGES)
     check_parity(open_session(artifact.path, threads=1), net, IMAGES)
     assert "MatMulNBits" in nodes(artifact.path)
-    fine = net.get_submodule(f"{name}.layer").get_parameter("weight").detach()[:, 96:].numpy()
+    layer = net.get_submodule(name)
+    assert isinstance(layer, BlockedLinear)
+    fine = layer.held()[0].detach()[:, 96:].numpy()
     assert len(np.unique(fine)) > 2
 
 
