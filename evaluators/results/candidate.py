@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...spaces.errors import ParefrontError
 from ...spaces.files import read_bytes, write_bytes, write_text
@@ -14,6 +15,9 @@ from ...spaces.policy import Policy
 from ..storage.packed_file import encode
 from .destination import destination
 from .measurement import Measurement
+
+if TYPE_CHECKING:
+    from ..restore.module import ArtifactModule
 
 FINAL_SECONDS = "final_latency"
 """Key in ``Candidate.timings``: the seconds that the final step has timed it for."""
@@ -75,6 +79,18 @@ class Candidate:
         write_bytes(target, content)
         write_text(target.with_suffix(".yaml"), self.policy.to_yaml())
         return target
+
+    def module(self) -> ArtifactModule:
+        """The artefact as a PyTorch module that computes the same, to be run, trained and written back.
+
+        See :func:`parefront.load` for how near it is, and :class:`ArtifactModule` for what of it is trained.
+
+        Raises:
+            ParefrontError: as :meth:`export`, and for an operator that has no counterpart in torch here.
+        """
+        from ..restore.load import module_of  # loads torch, which a table of results does without
+
+        return module_of(self.content(), str(self.artifact))
 
     def content(self) -> bytes:
         """The artefact's bytes.

@@ -7,10 +7,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from ..evaluators.results.candidate import Candidate
+from ..search.runs.of_trial import candidate_of_trial
 from ..search.runs.run import Run
 from ..search.runs.run_folder import RUNS
-from ..spaces.errors import ConfigError
 from ..terminal.tables import describe
 
 
@@ -19,17 +18,8 @@ def export_model(
 ) -> None:
     """Copy a candidate's artefact out of a run."""
     run = Run.open(name, root)
-    candidate = run.front.select(*where, by=by) if trial is None else _of_trial(run, trial)
+    candidate = run.front.select(*where, by=by) if trial is None else candidate_of_trial(run, trial)
     path = candidate.export(output)
     console = Console(highlight=False)
     console.print(Text(f"{candidate.label}: {describe(candidate, run.settings.quality)}"))
     console.print(Text(f"written: {path}, {path.with_suffix('.yaml')}"), soft_wrap=True)
-
-
-def _of_trial(run: Run, number: int) -> Candidate:
-    known: list[Candidate] = [*run.front, *(record.candidate for record in run.trials if record.candidate is not None)]
-    for candidate in known:
-        if candidate.trial == number:
-            return candidate
-    numbers = ", ".join(str(candidate.trial) for candidate in run.front)
-    raise ConfigError(f"run {run.name} has no candidate of trial {number}; on its front: {numbers}")

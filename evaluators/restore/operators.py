@@ -1,0 +1,149 @@
+"""What each ONNX operator of a file computes in torch, and the module that runs one of its nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...spaces.errors import ParefrontError
+from ...spaces.network.ops import TORCH
+from .stored import straight_through
+
+Attributes = Mapping[str, Any]
+Run = Callable[[list[Any], Attributes], Any]
+
+LINEAR, BLOCKED = "Linear", "MatMulNBits"
+"""A MatMul with the Add of a bias behind it, weight ``(in, out)``; and ONNX Runtime's, weight ``(out, in)``."""
+COMPUTED, ABSENT = "", "-"
+"""An operand that another node computes, and an optional one that is left out; any other is named."""
+
+
+class Node(nn.Module):
+    """One node of a file. What the file says of its inputs is held here: parameters, stored weights, constants.
+
+    Attributes:
+        op_type: the ONNX operator.
+        attributes: its attributes as plain Python values.
+        operands: for each input :data:`COMPUTED`, :data:`ABSENT`, or the name of what is held.
+        borrowed: by operand the node, and the name there, of a weight that several nodes share.
+    """
+
+    def __init__(self, op_type: str, attributes: Attributes, operands: Sequence[str]) -> None:
+        super().__init__()
+        self.op_type = op_type
+        self.attributes = dict(attributes)
+        self.operands = tuple(operands)
+        self.borrowed: dict[str, tuple[nn.Module, str]] = {}
+
+    def forward(self, *computed: Tensor) -> Any:
+        rest = iter(computed)
+        inputs = [self._operand(name, rest) for name in self.operands]
+        result = OPERATORS[self.op_type](inputs, self.attributes)
+        if result is NotImplemented:
+            said = ", ".join(f"{key}={value}" for key, value in self.attributes.items())
+            raise ParefrontError(f"{self.op_type} with {said or 'these inputs'} has no counterpart in torch here")
+        return result
+
+    def extra_repr(self) -> str:
+        held = [name for name in self.operands if isinstance(getattr(self, name or "_", None), nn.Parameter)]
+        shapes = ", ".join(f"{name} {tuple(self.get_parameter(name).shape)}" for name in held)
+        return self.op_type + (f", {shapes}" if shapes else "")
+
+    def _operand(self, name: str, computed: Any) -> Any:
+        if name == COMPUTED:
+            return next(computed)
+        if name == ABSENT:
+            return None
+        owner, key = self.borrowed.get(name, (self, name))
+        held = getattr(owner, key)
+        return held() if isinstance(held, nn.Module) else held
+
+
+def _conv(inputs: list[Any], attributes: Attributes) -> Any:
+    """Without a copy of the padded input, where the padding is the same at both ends."""
+    rank = inputs[1].dim() - 2
+    pads = list(attributes.get("pads") or [0] * (2 * rank))
+    if pads[:rank] != pads[rank:] or attributes.get("auto_pad", "NOTSET") != "NOTSET":
+        return TORCH["Conv"](inputs, attributes)
+    x, weight, bias = [*inputs, None][:3]
+    run = (F.conv1d, F.conv2d, F.conv3d)[rank - 1]
+    strides, dilations = attributes.get("strides") or [1] * rank, attributes.get("dilations") or [1] * rank
+    return run(x, weight, bias, strides, pads[:rank], dilations, attributes.get("group", 1))
+
+
+def _quantize(inputs: list[Any], attributes: Attributes) -> Tensor:
+    """The integers as floats; the gradient passes the rounding, and is zero where the range cuts the value off."""
+    x, scale, zero = [*inputs, None][:3]
+    bounds = torch.iinfo(torch.uint8 if zero is None else zero.dtype)
+    shift = _along(zero, x, attributes)
+    return straight_through(x / _along(scale, x, attributes), bounds.min - shift, bounds.max - shift) + shift
+
+
+def _dequantize(inputs: list[Any], attributes: Attributes) -> Tensor:
+    x, scale, zero = [*inputs, None][:3]
+    shifted: Tensor = x - _along(zero, x, attributes)
+    return shifted * _along(scale, x, attributes)
+
+
+def _along(given: Tensor | None, x: Tensor, attributes: Attributes) -> Tensor:
+    """A scale or zero point in the type of ``x``: one for all of it, or one for each place of an axis; 0 for None."""
+    if given is None:
+        return x.new_zeros(())
+    if given.dim() == 0:
+        return given.to(x.dtype)
+    shape = [1] * x.dim()
+    shape[int(attributes.get("axis", 1))] = -1
+    return given.to(x.dtype).view(shape)
+
+
+def _batch_norm(inputs: list[Any], attributes: Attributes) -> Tensor:
+    x, weight, bias, mean, variance = inputs
+    return F.batch_norm(x, mean, variance, weight, bias, eps=attributes.get("epsilon", 1e-5))
+
+
+def _layer_norm(inputs: list[Any], attributes: Attributes) -> Tensor:
+    x, weight, bias = [*inputs, None][:3]
+    axis = int(attributes.get("axis", -1)) % x.dim()
+    return F.layer_norm(x, x.shape[axis:], weight, bias, attributes.get("epsilon", 1e-5))
+
+
+def _compare(run: Callable[[Tensor, Tensor], Tensor]) -> Run:
+    return lambda inputs, _: run(inputs[0], inputs[1])
+
+
+def _map(run: Callable[[Tensor], Tensor]) -> Run:
+    return lambda inputs, _: run(inputs[0])
+
+
+OPERATORS: dict[str, Run] = {
+    **TORCH,
+    "And": _compare(torch.logical_and),
+    "BatchNormalization": _batch_norm,
+    "Ceil": _map(torch.ceil),
+    "Conv": _conv,
+    "Cos": _map(torch.cos),
+    "DequantizeLinear": _dequantize,
+    "Einsum": lambda i, a: torch.einsum(str(a["equation"]), *i),
+    "Equal": _compare(torch.eq),
+    "Floor": _map(torch.floor),
+    "Greater": _compare(torch.gt),
+    "GreaterOrEqual": _compare(torch.ge),
+    "LayerNormalization": _layer_norm,
+    "Less": _compare(torch.lt),
+    "LessOrEqual": _compare(torch.le),
+    LINEAR: lambda i, _: torch.matmul(i[0], i[1]) + i[2],
+    BLOCKED: lambda i, _: F.linear(*i),
+    "Not": _map(torch.logical_not),
+    "Or": _compare(torch.logical_or),
+    "QuantizeLinear": _quantize,
+    "Round": _map(torch.round),
+    "Sign": _map(torch.sign),
+    "Sin": _map(torch.sin),
+    "Softsign": _map(F.softsign),
+    "Sum": lambda i, _: sum(i[1:], i[0]),
+}
+"""By name; every one passes gradients, where it has any."""
