@@ -1,9 +1,11 @@
-"""What all tests share: the same state of torch's generator for each, and one thread, as they run side by side."""
+"""What all tests share: torch's generator in one state, one thread as they run side by side, an installed Parefront."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +13,8 @@ import torch
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.measurement import Measurement
 from parefront.spaces.policy import Policy
+
+from .installed import Environment, build_wheel, install
 
 MakeCandidate = Callable[..., Candidate]
 
@@ -35,3 +39,16 @@ def make_candidate() -> MakeCandidate:
         return Candidate(policy, measured, trial=trial)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if importlib.util.find_spec("pip") is None:
+        pytest.skip("needs pip")
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="session")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """A fresh environment with Parefront and the plug-ins of ``examples/``, put there by pip."""
+    return install(tmp_path_factory.mktemp("installed"), wheel)

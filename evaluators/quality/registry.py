@@ -35,12 +35,18 @@ def quality_of(task: Task) -> Quality:
         TaskError: for an unknown name, which lists the known ones; for what is no metric; where nothing says which
             direction is better, or it cannot be called what it is.
     """
-    metric = task.metric
-    if isinstance(metric, str | Quality):
-        found = _named(metric) if isinstance(metric, str) else metric
+    if isinstance(task.metric, str | Quality):
+        found = as_quality(task.metric)
         _refuse_given(task, found.metric)
-        return _checked(found)
-    return _own(metric, task.metric_name, task.higher_is_better, task.metric_unit)
+        return found
+    return _own(task.metric, task.metric_name, task.higher_is_better, task.metric_unit)
+
+
+def as_quality(metric: Any) -> Quality:
+    """What ``pf.Task(metric=…)`` would make of it with nothing else given; raises as :func:`quality_of`."""
+    if not isinstance(metric, str | Quality):
+        return _own(metric)
+    return _checked(_named(metric) if isinstance(metric, str) else metric)
 
 
 def quality_metric(task: Task) -> Metric:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-PLUGIN = Path(__file__).resolve().parents[2] / "examples" / "plugin"
+from ..installed import ROOT, Environment
+
+PLUGIN = ROOT / "examples" / "plugin"
 
 TASK = """
 import torch
@@ -35,39 +32,19 @@ search: {trials: 5, sampler: uniform}
 """
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that pip put the plugin into."""
-    if importlib.util.find_spec("pip") is None:
-        pytest.skip("needs pip")
-    folder = tmp_path_factory.mktemp("plugin")
-    shutil.copytree(PLUGIN, folder / "source")
-    options = ["--no-deps", "--no-build-isolation", "--no-index", "--quiet", "--target", str(folder / "site")]
-    subprocess.run([sys.executable, "-m", "pip", "install", *options, str(folder / "source")], check=True)
-    return folder / "site"
-
-
-def parefront(installed: Path, folder: Path, *arguments: str) -> str:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(installed), *filter(None, sys.path)])}
-    command = [sys.executable, "-m", "parefront", *arguments]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_it_is_short() -> None:
     assert len((PLUGIN / "parefront_half.py").read_text().splitlines()) < 60
 
 
-def test_the_doctor_lists_it(installed: Path, tmp_path: Path) -> None:
-    assert "half" in parefront(installed, tmp_path, "doctor")
+def test_the_doctor_lists_it(installed: Environment, tmp_path: Path) -> None:
+    assert "half" in installed.parefront("doctor", cwd=tmp_path)
 
 
-def test_a_search_uses_it(installed: Path, tmp_path: Path) -> None:
+def test_a_search_uses_it(installed: Environment, tmp_path: Path) -> None:
     (tmp_path / "task.py").write_text(TASK)
     (tmp_path / "config.yaml").write_text(CONFIG)
-    parefront(installed, tmp_path, "search", "config.yaml", "--run", "mine")
-    front = json.loads(parefront(installed, tmp_path, "front", "mine", "--json"))
+    installed.parefront("search", "config.yaml", "--run", "mine", cwd=tmp_path)
+    front = json.loads(installed.parefront("front", "mine", "--json", cwd=tmp_path))
     trials = [json.loads(file.read_text()) for file in (tmp_path / "runs" / "mine" / "trials").glob("*.json")]
     halved = [t for t in trials if t["policy"] == {"half": {"0": 16}}]
     assert len(halved) == 1

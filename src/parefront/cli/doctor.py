@@ -17,6 +17,7 @@ from .. import __version__
 from ..compressors import registry
 from ..evaluators.device import worker
 from ..evaluators.device.device_profile import DeviceProfile
+from ..evaluators.quality.registry import metric_names
 from ..search.registry import sampler_names
 from ..units import size
 
@@ -44,6 +45,7 @@ def show_doctor(as_json: bool) -> None:
     table.add_row("int8", report["int8"])
     table.add_row("compressors", ", ".join(report["compressors"]))
     table.add_row("samplers", ", ".join(report["samplers"]))
+    table.add_row("metrics", ", ".join(report["metrics"]))
     for name, extra in report["extras"].items():
         state = "installed" if extra["installed"] else f"not installed; {extra['for']}: {extra['install']}"
         table.add_row(f"extra {name}", Text(state))
@@ -66,6 +68,7 @@ def examine() -> dict[str, Any]:
         "int8": int8_meaning(profile),
         "compressors": list(registry.known()),
         "samplers": sampler_names(),
+        "metrics": metric_names(),
         "extras": {
             name: {
                 "installed": importlib.util.find_spec(module) is not None,

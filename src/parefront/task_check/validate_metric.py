@@ -14,6 +14,7 @@ from ..evaluators.quality.accuracy import split_inputs
 from ..evaluators.quality.quality import Quality
 from ..evaluators.quality.registry import quality_of
 from ..evaluators.quality.scores import Replicates, SampleScores, Scores
+from ..evaluators.quality.split_digest import digest_of_value
 from ..evaluators.quality.tally import part_of
 from ..spaces.errors import TaskError
 from ..spaces.messages import first_line
@@ -49,12 +50,15 @@ def check_metric(task: Task) -> None:
 def _check_samples(task: Task, quality: Quality, where: str, split: Dataset) -> None:
     """The scores of a batch are finite, and those that the samples have alone."""
     ((outputs, targets),) = _batches(task, split, min(BATCH, len(split)))
+    before = digest_of_value((outputs, targets))
     together = _scores(quality, where, [(outputs, targets)], len(targets))
     few = range(min(FIRST, len(targets)))
     parts = [(part_of(outputs, i, i + 1), part_of(targets, i, i + 1)) for i in few]
     alone = _scores(quality, where, parts, len(few))
     assert isinstance(together, SampleScores)
     assert isinstance(alone, SampleScores)
+    if digest_of_value((outputs, targets)) != before:
+        raise TaskError(f"task.metric: {where}: it changes them in place; compute it of copies")
     bad = np.flatnonzero(~np.isfinite(together.values))
     if len(bad):
         raise TaskError(

@@ -97,6 +97,10 @@ def by_rank(outputs: Tensor, targets: Tensor) -> Tensor:
     return outputs[:, 0].argsort().float()
 
 
+def in_place(outputs: Tensor, targets: Tensor) -> Tensor:
+    return outputs.sub_(outputs.mean(1, keepdim=True))[:, 0]
+
+
 def of_two(outputs: Tensor) -> Tensor:
     return outputs[:, 0]
 
@@ -107,6 +111,7 @@ def of_two(outputs: Tensor) -> Tensor:
         (mean_of_all, "gives a tensor of shape (); expected a score for each sample, shape (16,)"),
         (not_a_tensor, "gives a float; expected a score for each sample, shape (16,)"),
         (undefined, "it is nan for sample 3; expected a finite number"),
+        (in_place, "it changes them in place; compute it of copies"),
         (by_rank, "the score of a sample depends on the others of its batch"),
         (of_two, "of_two on outputs and targets of the search split: of_two() takes 1 positional argument but 2 were"),
         ("mse", "an error needs outputs and targets of one shape, got (16, 4) and (16,)"),
