@@ -4,6 +4,7 @@ from .options import CompressorOptions
 from .pipeline import Pipeline
 from .plan import Plan
 from .registry import create, find, known
+from .repair.repair import Repair
 from .stage import Stage
 from .statistics.calibration import Calibration
 from .target import Target
@@ -15,6 +16,7 @@ __all__ = [
     "Context",
     "Pipeline",
     "Plan",
+    "Repair",
     "Stage",
     "Target",
     "create",

@@ -16,7 +16,8 @@ from ..spaces.space import SearchSpace
 from .base import Compressor
 from .context import Context
 from .plan import Plan
-from .repair.compensate import METHODS, compensate
+from .repair.registry import repair_of
+from .repair.repair import Repair
 from .stage import Stage
 
 
@@ -32,8 +33,15 @@ class Pipeline:
 
     @classmethod
     def of(cls, compressors: Sequence[Compressor], graph: ModelGraph) -> Pipeline:
-        """The plans of ``compressors`` in order of stage; those of one stage stay in the order given."""
-        return cls(tuple(sorted((c.plan(graph) for c in compressors), key=lambda plan: plan.stage)))
+        """The plans of ``compressors`` in order of stage; those of one stage stay in the order given.
+
+        Raises:
+            ConfigError: where one of them asks for a repair that does not exist.
+        """
+        plans = sorted((c.plan(graph) for c in compressors), key=lambda plan: plan.stage)
+        for plan in plans:
+            repair_of(plan.repair)
+        return cls(tuple(plans))
 
     @cached_property
     def space(self) -> SearchSpace:
@@ -70,18 +78,20 @@ class Pipeline:
         Raises:
             Infeasible: where the policy leaves no working network.
         """
-        result, pending = duplicate(net), "none"
+        result = duplicate(net)
+        pending: Repair | None = None
         for plan in self.plans:
             choices = policy.of(plan.method)
             begins = plan.stage > Stage.FACTORISE or (plan.stage == Stage.FACTORISE and choices)
-            if begins and pending != "none":
-                compensate(pending, result, context.calibration)
-                pending = "none"
+            if begins and pending is not None:
+                pending.repair(result, context)
+                pending = None
             result = plan.apply(result, choices, context)
-            if choices and order(plan.repair) > order(pending):
-                pending = plan.repair
-        if pending != "none":
-            compensate(pending, result, context.calibration)
+            wanted = repair_of(plan.repair)
+            if choices and wanted.strength > (pending.strength if pending is not None else 0):
+                pending = wanted
+        if pending is not None:
+            pending.repair(result, context)
         return result
 
     def repaired_by(self, choose: Callable[[Plan], str]) -> Pipeline:
@@ -93,8 +103,3 @@ class Pipeline:
         return Pipeline(
             tuple(plan if plan.repair == "none" else replace(plan, repair=choose(plan)) for plan in self.plans)
         )
-
-
-def order(method: str) -> int:
-    """Strength of a compensation method; -1 for one that is not known."""
-    return list(reversed(METHODS)).index(method) if method in METHODS else -1

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from pydantic import field_validator
+
 from .options import CompressorOptions, one_of
-from .repair.compensate import METHODS
+from .repair.registry import RepairNames, repair_of
 
 
 class CompensatedOptions(CompressorOptions):
@@ -15,4 +17,10 @@ class CompensatedOptions(CompressorOptions):
         compensate: how the layers that read a change are repaired on calibration data.
     """
 
-    compensate: Annotated[str, one_of(METHODS)] = "least_squares"
+    compensate: Annotated[str, one_of(RepairNames())] = "least_squares"
+
+    @field_validator("compensate")
+    @classmethod
+    def _loadable(cls, value: str) -> str:
+        repair_of(value)
+        return value

@@ -9,9 +9,11 @@ import torch
 from torch import Tensor, fx, nn
 
 from ...spaces.network.layers import WEIGHTED, norm_of, origin_of
+from ..context import Context
 from ..statistics.calibration import Calibration
 from ..statistics.sampling import aim_of, at_rows, closing, module_of, output_width, patches
 from .covariance import from_covariances
+from .repair import Repair
 
 RIDGE = 3e-2
 """Weight of the pull towards the weights as they stand, relative to the mean input variance. On ResNet-56 at 25 %
@@ -26,16 +28,7 @@ SCALE_LIMIT = 4096
 """Most input channels that scales are solved for; beyond it, only the bias is."""
 
 
-def compensate(method: str, net: fx.GraphModule, calibration: Calibration) -> None:
-    """Repair ``net`` in place, layer by layer in forward order; layers that no change reaches are left alone.
-
-    Args:
-        method: a name in :data:`METHODS`.
-    """
-    METHODS[method](net, calibration)
-
-
-def least_squares(net: fx.GraphModule, calibration: Calibration) -> None:
+class LeastSquares(Repair):
     """Re-solve the layers behind a change so that they give what they gave in the uncompressed network.
 
     These are the layers that read fewer channels or another layer's, and those that close a residual branch up to six
@@ -51,39 +44,51 @@ def least_squares(net: fx.GraphModule, calibration: Calibration) -> None:
     than 4,096 channels only the bias. A dense layer that has become a grouped one is solved group by group. A layer
     that is called more than once is solved for all its calls together, before the first.
     """
-    _Repair(net, calibration, _can_be_solved, _solve).repair()
+
+    name = "least_squares"
+    strength = 30
+
+    def apply(self, net: fx.GraphModule, context: Context) -> None:
+        _Mending(net, context.calibration, _can_be_solved, _solve).mend_all()
 
 
-def covariance(net: fx.GraphModule, calibration: Calibration) -> None:
+class Covariance(Repair):
     """Least squares without a forward pass, for pruned channels only; see :func:`from_covariances`."""
-    from_covariances(net, calibration, RIDGE)
+
+    name = "covariance"
+    strength = 20
+
+    def apply(self, net: fx.GraphModule, context: Context) -> None:
+        from_covariances(net, context.calibration, RIDGE)
 
 
-def batch_norm(net: fx.GraphModule, calibration: Calibration) -> None:
+class BatchNorm(Repair):
     """Re-estimate batch-norm statistics: outputs behind a folded batch norm get mean β and deviation |γ| again."""
-    _Repair(net, calibration, _has_norm, _renorm).repair()
+
+    name = "batch_norm"
+    strength = 10
+
+    def apply(self, net: fx.GraphModule, context: Context) -> None:
+        _Mending(net, context.calibration, _has_norm, _renorm).mend_all()
 
 
-def none(net: fx.GraphModule, calibration: Calibration) -> None:
+class NoRepair(Repair):
     """Leave everything as it is; the control."""
 
+    name = "none"
+    strength = 0
 
-METHODS: dict[str, Callable[[fx.GraphModule, Calibration], None]] = {
-    "least_squares": least_squares,
-    "covariance": covariance,
-    "batch_norm": batch_norm,
-    "none": none,
-}
-"""The strongest first: where two methods of a policy ask for different repairs, that one is run."""
+    def apply(self, net: fx.GraphModule, context: Context) -> None:
+        pass
 
 
 Wants = Callable[[Calibration, fx.Node, nn.Module, int], bool]
 """Whether a layer so many layers behind a change is to be mended; see :func:`_reached`."""
-Mend = Callable[["_Repair", Sequence[fx.Node], nn.Module], None]
+Mend = Callable[["_Mending", Sequence[fx.Node], nn.Module], None]
 """Mends a layer that these nodes call."""
 
 
-class _Repair(fx.Interpreter):
+class _Mending(fx.Interpreter):
     """Runs a compressed network and mends layers before they are run, and no further than to the last of them."""
 
     def __init__(self, net: fx.GraphModule, calibration: Calibration, wants: Wants, mend: Mend) -> None:
@@ -101,7 +106,7 @@ class _Repair(fx.Interpreter):
         for node in net.graph.nodes:
             self.calls.setdefault(str(node.target), []).append(node)
 
-    def repair(self) -> None:
+    def mend_all(self) -> None:
         with torch.no_grad():
             self.run(self.inputs)
 
@@ -176,7 +181,7 @@ def _can_be_solved(calibration: Calibration, node: fx.Node, _: nn.Module, distan
     return target is not None and (distance == 0 or (target.sums is not None and distance <= REACH))
 
 
-def _solve(run: _Repair, nodes: Sequence[fx.Node], layer: nn.Module) -> None:
+def _solve(run: _Mending, nodes: Sequence[fx.Node], layer: nn.Module) -> None:
     pairs = [_read_and_wanted(run, node, layer) for node in nodes if aim_of(node) in run.calibration.targets]
     read, wanted = (torch.cat(part) if len(part) > 1 else part[0] for part in zip(*pairs, strict=True))
     weight = layer.get_parameter("weight")
@@ -191,7 +196,7 @@ def _solve(run: _Repair, nodes: Sequence[fx.Node], layer: nn.Module) -> None:
     layer.bias = nn.Parameter(torch.cat(biases))
 
 
-def _read_and_wanted(run: _Repair, node: fx.Node, layer: nn.Module) -> tuple[Tensor, Tensor]:
+def _read_and_wanted(run: _Mending, node: fx.Node, layer: nn.Module) -> tuple[Tensor, Tensor]:
     """What one call of a layer reads at the places of its target, and what it is to give there."""
     target = run.calibration.targets[aim_of(node)]
     source = run.read_by(node)
@@ -253,7 +258,7 @@ def _has_norm(_calibration: Calibration, _node: fx.Node, layer: nn.Module, _dist
     return norm_of(layer) is not None
 
 
-def _renorm(run: _Repair, nodes: Sequence[fx.Node], layer: nn.Module) -> None:
+def _renorm(run: _Mending, nodes: Sequence[fx.Node], layer: nn.Module) -> None:
     norm = norm_of(layer)
     assert norm is not None
     output = torch.cat([layer(run.read_by(node)).transpose(0, 1).flatten(1) for node in nodes], 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import ClassVar
 
 import pytest
@@ -11,12 +11,12 @@ from torch import fx
 
 from parefront.compressors.base import Compressor
 from parefront.compressors.context import Context
-from parefront.compressors.pipeline import Pipeline, order
+from parefront.compressors.pipeline import Pipeline
 from parefront.compressors.plan import Plan
 from parefront.compressors.registry import create
-from parefront.compressors.repair import compensate
+from parefront.compressors.repair.registry import BUILT_IN
 from parefront.compressors.stage import Stage
-from parefront.compressors.statistics.calibration import Calibration
+from parefront.spaces.errors import ConfigError
 from parefront.spaces.knob import Choice, Knob
 from parefront.spaces.network.graph import ModelGraph
 from parefront.spaces.policy import Policy
@@ -70,11 +70,8 @@ def applied(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was applied, repairs included, in order."""
     log.clear()
 
-    def recorded(method: str) -> Callable[[fx.GraphModule, Calibration], None]:
-        return lambda net, calibration: log.append(f"<{method}>")
-
-    for method in compensate.METHODS:
-        monkeypatch.setitem(compensate.METHODS, method, recorded(method))
+    for repair in BUILT_IN.values():
+        monkeypatch.setattr(repair, "apply", lambda self, net, context: log.append(f"<{self.name}>"))
     return log
 
 
@@ -128,8 +125,12 @@ def test_structure_alone_is_repaired_too(applied: list[str]) -> None:
     assert applied == ["prune", "<least_squares>"]
 
 
-def test_repairs_have_an_order() -> None:
-    assert sorted(compensate.METHODS, key=order) == ["none", "batch_norm", "covariance", "least_squares"]
+def test_a_repair_that_does_not_exist_is_told_before_anything_is_applied() -> None:
+    class Misnamed(Recorded):
+        repair = "least_square"
+
+    with pytest.raises(ConfigError, match="unknown repair 'least_square'; did you mean 'least_squares'"):
+        Pipeline.of([Misnamed()], specimen("plain").graph)
 
 
 def test_the_empty_policy_gives_an_equal_copy() -> None:

@@ -19,6 +19,7 @@ from torch import Tensor, fx, nn
 from parefront.compressors.base import Compressor
 from parefront.compressors.context import Context
 from parefront.compressors.plan import Plan
+from parefront.compressors.repair.repair import Repair
 from parefront.compressors.stage import Stage
 from parefront.evaluators.quality.parity import ParityError
 from parefront.search.samplers.context import SamplerContext
@@ -28,6 +29,7 @@ from parefront.spaces.network.emission import Builder, Emittable
 from parefront.spaces.network.graph import ModelGraph
 from parefront.testing.compressors import CompressorConformance
 from parefront.testing.networks import NETWORKS, random_images
+from parefront.testing.repairs import RepairConformance
 from parefront.testing.samplers import SamplerConformance
 from parefront.testing.specimen import specimen
 
@@ -172,6 +174,25 @@ def test_nothing_to_do_is_skipped_on_one_network_and_found_out_on_all(tmp_path: 
         SUITE.test_random_policies_are_carried_out("plain", Idle(scale), tmp_path)
     with pytest.raises(AssertionError):
         SUITE.test_some_network_has_knobs(Idle(scale))
+
+
+class Forgetful(Repair):
+    """Scales by how often it was called."""
+
+    name = "forgetful"
+    calls = 0
+
+    def apply(self, net: fx.GraphModule, context: Context) -> None:
+        self.calls += 1
+        scale(net, self.calls)
+
+
+def test_a_repair_that_keeps_state_is_found_out(tmp_path: Path) -> None:
+    suite = RepairConformance()
+    with pytest.raises(AssertionError, match="forgetful keeps calls between calls"):
+        suite.test_nothing_is_kept_between_calls("plain", Forgetful())
+    with pytest.raises(AssertionError):
+        suite.test_equal_networks_are_repaired_equally("plain", Forgetful(), tmp_path)
 
 
 def test_a_sampler_with_a_generator_of_its_own_is_found_out() -> None:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from .. import __version__
 from ..compressors import registry
+from ..compressors.repair.registry import RepairNames
 from ..evaluators.device import worker
 from ..evaluators.device.device_profile import DeviceProfile
 from ..evaluators.quality.registry import metric_names
@@ -44,6 +45,7 @@ def show_doctor(as_json: bool) -> None:
     table.add_row("vector flags", ", ".join(device["flags"]) or "none known")
     table.add_row("int8", report["int8"])
     table.add_row("compressors", ", ".join(report["compressors"]))
+    table.add_row("repairs", ", ".join(report["repairs"]))
     table.add_row("samplers", ", ".join(report["samplers"]))
     table.add_row("metrics", ", ".join(report["metrics"]))
     for name, extra in report["extras"].items():
@@ -67,6 +69,7 @@ def examine() -> dict[str, Any]:
         "device": profile.to_json(),
         "int8": int8_meaning(profile),
         "compressors": list(registry.known()),
+        "repairs": list(RepairNames()),
         "samplers": sampler_names(),
         "metrics": metric_names(),
         "extras": {

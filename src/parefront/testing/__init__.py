@@ -1,6 +1,7 @@
-"""Conformance suites for what others add (compressors, samplers, devices, evaluators, metrics), and small networks.
+"""Conformance suites for what others add, and small networks to test with.
 
-Subclass a suite in a test module of pytest's and give the fixtures it asks for; importing this needs no pytest.
+For compressors, repairs, samplers, devices, evaluators and metrics: subclass a suite in a test module of pytest's, and
+give the fixtures it asks for. Importing this needs no pytest.
 """
 
 from .compressors import CompressorConformance
@@ -8,6 +9,7 @@ from .devices import DeviceConformance
 from .evaluators import EvaluatorConformance
 from .metrics import MetricConformance
 from .networks import NETWORKS, concat, depthwise, plain, random_images, residual
+from .repairs import RepairConformance
 from .samplers import SamplerConformance
 from .specimen import Specimen, specimen
 
@@ -17,6 +19,7 @@ __all__ = [
     "DeviceConformance",
     "EvaluatorConformance",
     "MetricConformance",
+    "RepairConformance",
     "SamplerConformance",
     "Specimen",
     "concat",

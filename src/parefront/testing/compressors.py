@@ -24,6 +24,7 @@ from ..spaces.policy import Policy
 from ..spaces.space import SearchSpace
 from .networks import NETWORKS
 from .specimen import Specimen, specimen
+from .state import assert_nothing_kept, state_of
 
 
 class CompressorConformance:
@@ -73,7 +74,7 @@ class CompressorConformance:
         """What is found out about a network is in its plan, not in the compressor: one can serve many networks."""
         subject, space = specimen(network), _space(compressor, network)
         example = subject.calibration.example
-        policy, held = _strongest(space), _state(compressor)
+        policy, held = _strongest(space), state_of(compressor)
         alone = emit(_feasible(compressor, subject, policy), tmp_path / "x.onnx", example)
         plan = Pipeline.of([compressor], subject.graph)
         for other in NETWORKS:
@@ -81,9 +82,7 @@ class CompressorConformance:
                 compressor.plan(specimen(other).graph)
         net = plan.apply(subject.net, policy, _context(subject, compressor))
         assert emit(net, tmp_path / "x.onnx", example).sha256 == alone.sha256, "a plan depends on those made after it"
-        left = _state(compressor)
-        kept = sorted(name for name in {*held, *left} if held.get(name) != left.get(name))
-        assert not kept, f"{compressor.name} keeps {', '.join(kept)} between calls"
+        assert_nothing_kept(compressor, held)
 
     def test_the_network_that_is_given_is_untouched(self, network: str, compressor: Compressor) -> None:
         subject, space = specimen(network), _space(compressor, network)
@@ -182,31 +181,6 @@ def _check(subject: Specimen, net: fx.GraphModule, folder: Path) -> Artifact:
     for batch in (1, 5):
         check_parity(session, net, images[:batch])
     return artifact
-
-
-def _state(compressor: Compressor) -> dict[str, Any]:
-    """The attributes of a compressor and of its class, as values that can be compared later."""
-    held = {
-        name: value
-        for kind in reversed(type(compressor).__mro__)
-        if kind not in (object, Compressor)
-        for name, value in vars(kind).items()
-        if not name.startswith("__") and not name.startswith("_abc_")
-    }
-    return {name: _value(value) for name, value in (held | vars(compressor)).items()}
-
-
-def _value(held: Any) -> Any:
-    """What an attribute holds, by value where it is data; functions and classes by themselves."""
-    if isinstance(held, torch.Tensor):
-        return "tensor", tuple(held.shape), held.detach().cpu().numpy().tobytes()
-    if isinstance(held, dict):
-        return "dict", [(repr(key), _value(value)) for key, value in held.items()]
-    if isinstance(held, list | tuple):
-        return type(held).__name__, [_value(value) for value in held]
-    if callable(held) or not hasattr(held, "__dict__"):
-        return held if callable(held) else repr(held)
-    return type(held).__name__, _value(vars(held))
 
 
 def _skip(reason: str) -> None:

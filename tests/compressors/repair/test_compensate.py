@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from parefront.compressors.repair import compensate as module
+from parefront.compressors.repair.registry import BUILT_IN
 from parefront.spaces.network.layers import norm_of, origin_of, set_norm
 from parefront.spaces.network.rebuild import duplicate
 
@@ -168,7 +169,7 @@ def test_nothing_is_run_from_the_last_layer_that_is_mended_on(
     for name, layer in changed.named_modules():
         if isinstance(layer, nn.Conv2d):
             layer.register_forward_hook(lambda *_, name=name: run.append(name))
-    module.compensate("least_squares", changed, subject.calibration)
+    module.LeastSquares().apply(changed, subject.context)
     assert (run[-1] if run else None) == last
 
 
@@ -256,7 +257,7 @@ def test_batch_norm_leaves_layers_without_one(bench: MakeBench) -> None:
     assert torch.equal(pruned.get_submodule("b").get_parameter("weight"), second.weight[:, keep])
 
 
-@pytest.mark.parametrize("method", sorted(module.METHODS))
+@pytest.mark.parametrize("method", sorted(BUILT_IN))
 def test_equal_policies_are_repaired_equally(method: str, bench: MakeBench) -> None:
     subject = bench("concat", prune_channels={"round_to": 4, "compensate": method})
     first, second = (subject.uniform(prune_channels=0.5).state_dict() for _ in range(2))
