@@ -132,7 +132,7 @@ class _Session:
         context = SamplerContext(
             settings.seed,
             self.evaluator.space,
-            settings.objectives,
+            settings.searched,
             settings.budgets,
             settings.trials,
             baseline,
@@ -145,7 +145,7 @@ class _Session:
         sampler = make_sampler(settings.sampler, context)
         self.run.log(f"search: {self.done} of {settings.trials} trials done, sampler {settings.sampler}")
         self.emit(Started(self.run.path, self.done, settings.trials, baseline, self.front, self.stopping.seconds_left))
-        study = RunStudy(settings.objectives, settings.budgets, baseline, sampler)
+        study = RunStudy(settings.searched, settings.budgets, baseline, sampler)
         for note in study.keep_in(self.run.path, settings.storage, self.records):
             self._note(note)
         try:

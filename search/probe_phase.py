@@ -70,7 +70,7 @@ class ProbePhase:
         store = ProbeStore(self._run.path)
         if settings.warm_start and not store.divergences:
             self._take_over(store, settings.warm_start)
-        costs = [metric for metric in settings.objectives if not metric.is_quality]
+        costs = [metric for metric in settings.searched if not metric.is_quality]
         costs += [budget.metric for budget in settings.budgets if budget.is_cost]
         folder, trials = self._run.path / "artifacts", settings.trials
         prober = Prober(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .answers import integer, number, text, texts
+from .answers import flag, integer, number, text, texts
 
 RELEVANT_FLAGS = {
     *("sse4_2", "avx", "avx2", "fma", "f16c", "avx_vnni", "avx512f", "avx512bw", "avx512vl", "avx512_vnni"),
@@ -21,7 +21,7 @@ class DeviceProfile:
 
     `flags` are those of the CPU's that decide how fast convolutions are; `cores` those this process may use; `load`
     the number of running processes over the last minute and `temperature_celsius` that of the hottest zone, when the
-    profile was taken.
+    profile was taken; `energy` whether it has counters of energy that may be read.
     """
 
     cpu: str
@@ -39,11 +39,12 @@ class DeviceProfile:
     temperature_celsius: float
     load: float
     cpu_clock_step_ns: int
+    energy: bool = False
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> DeviceProfile:
         """The profile that a worker sent or `to_json` wrote; `Malformed` for a field that is missing or cannot be."""
-        heat = {"temperature_celsius": 0.0, **fields}
+        heat = {"temperature_celsius": 0.0, "energy": False, **fields}
         return cls(
             cpu=text(fields, "cpu"),
             flags=tuple(sorted(RELEVANT_FLAGS.intersection(texts(fields, "flags")))),
@@ -60,6 +61,7 @@ class DeviceProfile:
             temperature_celsius=number(heat, "temperature_celsius", low=-300.0, high=1e4),
             load=number(fields, "load", high=1e6),
             cpu_clock_step_ns=integer(fields, "cpu_clock_step_ns"),
+            energy=flag(heat, "energy"),
         )
 
     def to_json(self) -> dict[str, Any]:

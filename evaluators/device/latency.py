@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..results.measurement import Z_95, Measurement, bootstrap_median
+from ..results.measurement import Z_95, Measurement, bootstrap_median, order_statistic
 from .device import Device, Shapes
 from .errors import DeviceError
 from .pace import at_another_pace
@@ -99,7 +99,8 @@ class Latency:
     """Milliseconds of one run (of the protocol's batch, where that axis is free), and their ratio; lower is better.
 
     `ratio` is the median of candidate / reference over adjacent blocks, "x"; its `n` counts pairs of blocks, the `n`
-    of the two latencies blocks. `p50_ms`, `p90_ms`, `p99_ms` are of the candidate's single kept runs, `runs` in number.
+    of the two latencies blocks. `p50_ms`, `p90_ms`, `p99_ms` are of the candidate's single kept runs, `runs` in number;
+    `p99` is the last with its interval, between order statistics, and at least as wide as readings differ.
     `dropped` counts the runs of both models that were preempted; where they are more than a quarter, `clock` is "cpu"
     instead of "wall": the CPU times of all runs count. `session_seconds` is the creation of the candidate's session.
     `energy_mj` is millijoules a run, None where the device does not tell. `foreign_cores` are the cores that other
@@ -118,7 +119,7 @@ class Latency:
     ratio: Measurement
     p50_ms: float
     p90_ms: float
-    p99_ms: float
+    p99: Measurement
     runs: int
     dropped: int
     noisy: bool
@@ -129,9 +130,14 @@ class Latency:
     foreign_cores: float | None = None
     why_noisy: tuple[str, ...] = ()
 
+    @property
+    def p99_ms(self) -> float:
+        """The value of `p99`."""
+        return self.p99.value
+
     def to_json(self) -> dict[str, Any]:
         """A plain dict of numbers and words, and of measurements as dicts."""
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__} | {"p99_ms": self.p99_ms}
         return {name: f.to_json() if isinstance(f, Measurement) else f for name, f in fields.items()}
 
 
@@ -179,14 +185,15 @@ def summarise(timing: Timing, protocol: LatencyProtocol) -> Latency:
     reference_ms, _ = estimate(medians[:, 1], "ms")
     runs = np.concatenate([candidate.times_ms(clock) for candidate, _ in pairs])
     energies = [candidate.energy_uj / 1000 for candidate, _ in pairs if candidate.energy_uj is not None]
-    p50, p90, p99 = (float(quantile) for quantile in np.quantile(runs, [0.5, 0.9, 0.99]))
+    p50, p90 = (float(quantile) for quantile in np.quantile(runs, [0.5, 0.9]))
+    p99 = replace(order_statistic(runs, 0.99, "ms").widened(protocol.spread), noisy=latency.noisy)
     return Latency(
         latency_ms=latency,
         reference_ms=reference_ms,
         ratio=ratio,
         p50_ms=p50,
         p90_ms=p90,
-        p99_ms=p99,
+        p99=p99,
         runs=runs.size,
         dropped=dropped,
         noisy=latency.noisy or ratio.noisy,

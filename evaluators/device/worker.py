@@ -908,6 +908,7 @@ def profile() -> Header:
         "temperature_celsius": temperature(),
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0,
         "cpu_clock_step_ns": cpu_clock_step_ns(),
+        "energy": microjoules(energy_counters()) is not None,
     }
 
 

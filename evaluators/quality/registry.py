@@ -9,7 +9,7 @@ from typing import Any
 from ...spaces.errors import TaskError
 from ...spaces.messages import did_you_mean, kind
 from ...spaces.task import Task
-from ..results.metric import BY_KEY, COSTS, FRACTION, QUALITY_NAMES, SCORE, Metric
+from ..results.metric import BATCH, BY_KEY, COSTS, FRACTION, QUALITY_NAMES, RECIPROCALS, SCORE, Metric
 from .builtin import BUILT_IN
 from .quality import Quality
 
@@ -19,7 +19,7 @@ GROUP = "parefront.metrics"
 METHODS = ("reset", "update", "compute")
 EXPECTED = "expected the name of a metric, a torchmetrics.Metric, or a function of outputs and targets"
 _NAME = re.compile(r"(?!test_)[a-z][a-z0-9_]*(?<!_change)")
-_TAKEN = {*QUALITY_NAMES, *COSTS, *BY_KEY, "divergence"}
+_TAKEN = {*QUALITY_NAMES, *COSTS, *RECIPROCALS, *BY_KEY, "divergence", BATCH}
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 

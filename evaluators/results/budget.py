@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from ...spaces.errors import ConfigError
 from .candidate import Candidate
-from .metric import ACCURACY, COSTS, QUALITY_NAMES, SCORE, Metric, Units, score
-from .metrics import measurement_of, metric_of, value_of, whole_of
+from .metric import ACCURACY, COSTS, QUALITY_NAMES, RECIPROCALS, SCORE, Metric, Units, score
+from .metrics import batch_of, device_of, measurement_of, metric_of, value_of, whole_of
 
 FORMS = (
     "latency <= 0.5x, latency <= 2.5ms, size <= 300KB, accuracy >= -1.0pt, accuracy >= 0.9, macs <= 40M, params <= 1M, "
-    "memory <= 10MB, latency@pi <= 30ms"
+    "memory <= 10MB, latency@pi <= 30ms, p99 <= 5ms, fps >= 30, speedup >= 2x"
 )
 
 _PATTERN = re.compile(
@@ -20,6 +20,8 @@ _PATTERN = re.compile(
     r"(?P<sign>[+-]?)(?P<amount>[0-9]*\.?[0-9]+(?:e[+-]?\d+)?)\s*(?P<unit>[a-z%]*)\s*",
     re.IGNORECASE,
 )
+MILLISECONDS = 1000.0
+"""In a second."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Budget:
         relative: whether ``amount`` is relative to the uncompressed model.
         text: the budget as it was written.
         is_change: whether a relative ``amount`` is a change, and no share.
+        written: the reciprocal of the latency that it was written in (``fps``, ``speedup``), where it was; ``metric``
+            and ``amount`` are the latency then, of one input.
     """
 
     metric: Metric
@@ -45,14 +49,16 @@ class Budget:
     relative: bool
     text: str
     is_change: bool = False
+    written: Metric | None = None
 
     @classmethod
     def parse(cls, text: str, quality: Metric | None = ACCURACY) -> Budget:
         """Read a budget.
 
         Costs (latency, size, memory, macs, params, energy) take ``<=`` and an amount with a unit (``us ms s``;
-        ``B KB MB KiB MiB``; ``K M G``) or a share of the uncompressed model's (``0.5x``, ``50%``). The task's metric
-        takes ``>=`` or ``<=``, as it is better when higher or lower, and a number (of a fraction ``0.9`` or ``90%``, of
+        ``B KB MB KiB MiB``; ``K M G``) or a share of the uncompressed model's (``0.5x``, ``50%``). ``fps`` and
+        ``speedup`` take ``>=``, and mean the latency that they are the reciprocal of. The task's metric takes
+        ``>=`` or ``<=``, as it is better when higher or lower, and a number (of a fraction ``0.9`` or ``90%``, of
         others ``30``, ``30dB``), a share of the uncompressed model's (``0.98x``) or, where it has points, a change
         with its sign (``-1.0pt``: at most one lost); it may be called ``accuracy`` or ``quality``, too.
 
@@ -73,12 +79,15 @@ class Budget:
         metric = metric_of(base + at + device, quality)
         if metric.is_quality and quality is None:
             return cls(score(base, comparator in (">=", "≥")), number, False, text)
-        if base not in {*COSTS, *QUALITY_NAMES, quality.name if quality is not None else ""}:
+        if base not in {*COSTS, *RECIPROCALS, *QUALITY_NAMES, quality.name if quality is not None else ""}:
             raise ConfigError(f"budget {text!r}: no budgets on {base!r}; accepted forms: {FORMS}")
         wanted = ">=" if metric.higher_is_better else "<="
         if comparator.replace("≤", "<=").replace("≥", ">=") != wanted:
             better = "higher" if metric.higher_is_better else "lower"
             raise ConfigError(f"budget {text!r}: {metric.name} is better when {better}; write {metric.name} {wanted} …")
+        if metric.reciprocal_of:
+            amount, relative = _reciprocal(text, metric, number, unit)
+            return cls(metric.searched, amount, relative, text, written=metric)
         if not metric.is_quality:
             return cls(metric, *_cost(text, metric, number, unit), text)
         if unit == "pt" and metric.point:
@@ -147,7 +156,9 @@ class Budget:
 
     def share_of(self, baseline: Candidate) -> float:
         """The bound of a cost as a share of the uncompressed model's."""
-        return self.amount if self.relative else self.amount / value_of(baseline, self._absolute_key)
+        if self.relative:
+            return self.amount
+        return self.amount * self._unit(baseline) / value_of(baseline, self._absolute_key)
 
     def describe(self, candidate: Candidate, baseline: Candidate) -> str:
         """What the candidate is judged to have, for messages: ``latency up to 0.61x (needs 0.5x)``.
@@ -156,7 +167,8 @@ class Budget:
         """
         judged = self.measured(candidate, baseline)
         sampled = self.is_cost and judged > measurement_of(candidate, self._key).value / self._unit(baseline)
-        has = f"{self.metric.name} {'up to ' if sampled else ''}{self._show(judged)}"
+        name, bound = (self.metric.name, "up to ") if self.written is None else (self.written.name, "down to ")
+        has = f"{name} {bound if sampled else ''}{self._show(judged)}"
         return has if self.met(candidate, baseline) else f"{has} (needs {self._show(self.amount)})"
 
     @property
@@ -166,7 +178,9 @@ class Budget:
 
     def _unit(self, baseline: Candidate) -> float:
         """What ``amount`` counts in: the uncompressed model's value for a share; latency is measured as one."""
-        return whole_of(baseline, self._key) if self.relative else 1.0
+        if self.relative:
+            return whole_of(baseline, self._key)
+        return 1.0 if self.written is None else batch_of(baseline.metrics, device_of(self.metric.name))
 
     @property
     def _absolute_key(self) -> str:
@@ -188,6 +202,8 @@ class Budget:
         return whole
 
     def _show(self, amount: float) -> str:
+        if self.written is not None:
+            return f"{1 / amount:.3g}x" if self.relative else f"{MILLISECONDS / amount:.4g}"
         if self.relative:
             return f"{amount / self.metric.point:+.2f} pt" if self.is_change else f"{amount:.3g}x"
         if not self.is_cost:
@@ -212,6 +228,17 @@ def _cost(text: str, metric: Metric, amount: float, unit: str) -> tuple[float, b
         what = f"unit {unit!r} for {metric.name}" if unit else f"a unit for {metric.name}"
         raise ConfigError(f"budget {text!r}: expected {what} among {known}, 'x' or '%'; accepted forms: {FORMS}")
     return amount * units[unit], False
+
+
+def _reciprocal(text: str, metric: Metric, amount: float, unit: str) -> tuple[float, bool]:
+    """The latency, as a share or in milliseconds for one input, that a speed-up or a rate stands for."""
+    shares = ("x", "%") if metric.unit != "x" else ("", "x", "%")
+    if amount <= 0 or unit not in {"", *shares}:
+        form = f"{metric.name} >= {'2x' if metric.unit == 'x' else '30'}"
+        raise ConfigError(f"budget {text!r}: expected a number above zero, as in {form}; accepted forms: {FORMS}")
+    if unit not in shares:
+        return MILLISECONDS / amount, False
+    return (100 if unit == "%" else 1) / amount, True
 
 
 def _change(text: str, metric: Metric, amount: float, signed: bool) -> float:

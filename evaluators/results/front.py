@@ -21,7 +21,7 @@ from .candidate import Candidate
 from .errors import NoCandidate
 from .hypervolume import hypervolume
 from .metric import ACCURACY, Metric
-from .metrics import Named, costs_of, metric_of, useful_losses, value_of
+from .metrics import Named, costs_of, metric_of, useful_losses, value_of, with_reciprocals
 from .non_dominated import non_dominated
 
 
@@ -41,6 +41,7 @@ class Front:
         budgets: those of the run; what :meth:`select` uses where it is given none.
         folder: the run's folder, that paths of artefacts in the JSON are relative to.
         quality: the task's own metric, which ``accuracy`` and ``quality`` mean, too.
+        shown: reciprocals of the latency (``fps``) that were named as objectives, for tables to show.
     """
 
     candidates: tuple[Candidate, ...]
@@ -49,6 +50,7 @@ class Front:
     budgets: tuple[Budget, ...] = ()
     folder: Path | None = None
     quality: Metric = ACCURACY
+    shown: tuple[Metric, ...] = ()
 
     @classmethod
     def of(
@@ -61,14 +63,16 @@ class Front:
         quality: Metric = ACCURACY,
     ) -> Front:
         """Keep the non-dominated ones; of candidates equal in every objective, the first."""
-        given, metrics = list(candidates), tuple(metric_of(name, quality) for name in objectives)
+        given, named = list(candidates), [metric_of(name, quality) for name in objectives]
+        metrics, shown = tuple(m.searched for m in named), tuple(m for m in named if m.reciprocal_of)
         costs = _costs(given, metrics)
         members = list(np.flatnonzero(non_dominated(costs)))
         if budgets:
             fitting = np.array([i for i, c in enumerate(given) if all(b.met(c, baseline) for b in budgets)], dtype=int)
             members += sorted(set(fitting[non_dominated(costs[fitting])]) - set(members))
         members.sort(key=lambda index: tuple(costs[index]))
-        return cls(tuple(given[index] for index in members), metrics, baseline, tuple(budgets), folder, quality)
+        chosen = tuple(given[index] for index in members)
+        return cls(chosen, metrics, baseline, tuple(budgets), folder, quality, shown)
 
     def adding(self, candidate: Candidate) -> Front:
         """The front of what this one was made of and one more candidate, as :meth:`of` gives it for all of them.
@@ -209,26 +213,27 @@ class Front:
                 "digest": candidate.policy.digest,
                 "artifact": self._relative(candidate.artifact),
                 "policy": candidate.policy.to_dict(),
-                "metrics": {key: measurement.to_json() for key, measurement in candidate.metrics.items()},
+                "metrics": {key: m.to_json() for key, m in with_reciprocals(candidate.metrics).items()},
             }
             for candidate in self.candidates
         ]
 
     def to_json(self) -> dict[str, Any]:
         """The task's metric, baseline and candidates; :meth:`Run.to_json` puts name, counts and seconds before them."""
-        baseline = {key: measurement.to_json() for key, measurement in self.baseline.metrics.items()}
+        baseline = {key: measurement.to_json() for key, measurement in with_reciprocals(self.baseline.metrics).items()}
         return {"metric": self.quality.to_json(), "baseline": baseline, "candidates": self.to_dicts()}
 
     def to_csv(self, path: str | Path) -> Path:
         """One row a member: trial, digest, artefact, then value, low and high of every metric."""
-        keys = list(dict.fromkeys(key for candidate in self.candidates for key in candidate.metrics))
+        measured = [with_reciprocals(candidate.metrics) for candidate in self.candidates]
+        keys = list(dict.fromkeys(key for metrics in measured for key in metrics))
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["trial", "digest", "artifact", *(k + end for k in keys for end in ("", "_low", "_high"))])
-        for c in self.candidates:
+        for c, metrics in zip(self.candidates, measured, strict=True):
             row: list[Any] = [c.trial, c.policy.digest, self._relative(c.artifact)]
             for key in keys:
-                m = c.metrics.get(key)
+                m = metrics.get(key)
                 row += ["", "", ""] if m is None else [m.value, m.low, m.high]
             writer.writerow(row)
         write_text(Path(path), text.getvalue())

@@ -126,6 +126,23 @@ def paired_difference(candidate_correct: NDArray[np.bool_], base_correct: NDArra
     return Measurement.around((gained - lost) / n, low, high, n, "fraction")
 
 
+def order_statistic(samples: NDArray[np.floating[Any]], share: float, unit: str) -> Measurement:
+    """A quantile (`share` 0.99 is the 99th percentile) with its 95 % interval between order statistics.
+
+    `samples` has shape `(n,)`. The number of samples below the quantile is binomial, whatever the distribution, so the
+    interval lies between two of the sorted samples (Conover 1999, "Practical Nonparametric Statistics", section 3.2);
+    here by the normal approximation of the binomial. With too few samples its upper end is the greatest of them.
+    """
+    ordered = np.sort(np.asarray(samples, dtype=np.float64).ravel())
+    n = ordered.size
+    if n == 0:
+        raise ValueError("a quantile of no samples is undefined")
+    half = Z_95 * math.sqrt(n * share * (1 - share))
+    low, high = (min(max(0, rank), n - 1) for rank in (math.floor(n * share - half) - 1, math.ceil(n * share + half)))
+    value = float(np.quantile(ordered, share))
+    return Measurement.around(value, float(ordered[low]), float(ordered[high]), n, unit, noisy=n == 1)
+
+
 def bootstrap_median(
     samples: NDArray[np.floating[Any]], unit: str, *, seed: int = 0, resamples: int = 10_000
 ) -> Measurement:

@@ -54,6 +54,8 @@ class Metric:
         point: of a quality, what one point of it is in its unit: 0.01 of a fraction. Budgets may then bound the change
             against the uncompressed model (``-1.0pt``), and ten points are the loss that is still of use. 0 where
             losses are told as shares of the uncompressed model's value.
+        reciprocal_of: key of the measurement that it is the reciprocal of, up to a factor; ``""`` for one that is
+            measured itself. Nothing of it is stored: what the other says of a candidate says it all.
     """
 
     name: str
@@ -64,6 +66,12 @@ class Metric:
     absolute_key: str = ""
     units: Units = ()
     point: float = 0.0
+    reciprocal_of: str = ""
+
+    @property
+    def searched(self) -> Metric:
+        """What a search minimises in its place: the latency for a reciprocal of it; else itself."""
+        return LATENCY.on(self.name.partition("@")[2]) if self.reciprocal_of else self
 
     @property
     def is_quality(self) -> bool:
@@ -90,7 +98,9 @@ class Metric:
         if not device:
             return self
         absolute = f"{self.absolute_key}@{device}" if self.absolute_key else ""
-        return replace(self, name=f"{self.name}@{device}", key=f"{self.key}@{device}", absolute_key=absolute)
+        whole = f"{self.reciprocal_of}@{device}" if self.reciprocal_of else ""
+        name, key = f"{self.name}@{device}", f"{self.key}@{device}"
+        return replace(self, name=name, key=key, absolute_key=absolute, reciprocal_of=whole)
 
     def useful_loss(self, uncompressed: float) -> float:
         """By how much a quality may be worse than the uncompressed model's, of this value, and still be of use.
@@ -133,14 +143,9 @@ ACCURACY = score("accuracy", higher_is_better=True, unit=FRACTION)
 QUALITY_NAMES = ("accuracy", "quality")
 """What every task's metric may be called in configs, budgets and options, beside its own name."""
 
-LATENCY = Metric(
-    "latency",
-    "latency_ratio",
-    "x",
-    Kind.TIMED,
-    absolute_key="latency_ms",
-    units=(("us", 1e-3), ("ms", 1.0), ("s", 1e3)),
-)
+_TIMES: Units = (("us", 1e-3), ("ms", 1.0), ("s", 1e3))
+
+LATENCY = Metric("latency", "latency_ratio", "x", Kind.TIMED, absolute_key="latency_ms", units=_TIMES)
 """Judged by its ratio to the uncompressed model, measured interleaved with it: unlike milliseconds it does not drift
 with the machine's load and clock."""
 LATENCY_MS = Metric("latency_ms", "latency_ms", "ms", Kind.TIMED)
@@ -149,6 +154,7 @@ COSTS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
         LATENCY,
+        Metric("p99", "p99_ms", "ms", Kind.TIMED, units=_TIMES),
         Metric("size", "size_bytes", "bytes", Kind.COUNTED, units=_BYTES),
         Metric("macs", "macs", "MACs", Kind.COUNTED, units=_COUNTS),
         Metric("params", "params", "parameters", Kind.COUNTED, units=_COUNTS),
@@ -157,6 +163,18 @@ COSTS: Mapping[str, Metric] = {
     )
 }
 """The costs that are built in, by name."""
+
+RECIPROCALS: Mapping[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("fps", "fps", "1/s", Kind.TIMED, higher_is_better=True, reciprocal_of="latency_ms"),
+        Metric("speedup", "speedup", "x", Kind.TIMED, higher_is_better=True, reciprocal_of="latency_ratio"),
+    )
+}
+"""Latency written the other way round: inputs a second, one batch behind the other, and how many times as fast as the
+uncompressed model. As an objective or a budget each means the latency that it is the reciprocal of."""
+BATCH = "batch"
+"""Key of the inputs in one timed run; there only where they are more than one."""
 
 BY_KEY: Mapping[str, Metric] = {metric.key: metric for metric in (*COSTS.values(), LATENCY_MS)}
 """Costs by the key of their measurement, which is understood as a name, too."""

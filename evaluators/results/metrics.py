@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ...spaces.errors import ConfigError
 from ...spaces.messages import did_you_mean
 from .candidate import Candidate
 from .measurement import Measurement
-from .metric import ACCURACY, BY_KEY, COSTS, LATENCY, QUALITY_NAMES, Kind, Metric, score
+from .metric import ACCURACY, BATCH, BY_KEY, COSTS, LATENCY, QUALITY_NAMES, RECIPROCALS, Kind, Metric, score
 
 Named = str | Metric
 """A metric, or the name of one that is built in."""
@@ -36,10 +36,11 @@ def metric_of(name: Named, quality: Metric | None = ACCURACY) -> Metric:
     if isinstance(name, Metric):
         return name
     base, at, device = name.partition("@")
-    found = COSTS.get(base) or BY_KEY.get(base) or (_unknown(base) if quality is None else _quality(base, quality))
+    built_in = COSTS.get(base) or BY_KEY.get(base) or RECIPROCALS.get(base)
+    found = built_in or (_unknown(base) if quality is None else _quality(base, quality))
     if found is None:
         own = quality.name if quality is not None else ACCURACY.name
-        raise ConfigError(f"no metric {name!r}{did_you_mean(base, [own, *COSTS])}")
+        raise ConfigError(f"no metric {name!r}{did_you_mean(base, [own, *COSTS, *RECIPROCALS])}")
     if at and found.kind is not Kind.TIMED:
         first = found.kind is Kind.MEMORY
         why = "is measured on the first device alone" if first else "does not depend on the device"
@@ -64,7 +65,7 @@ def _unknown(name: str) -> Metric:
     Raises:
         ConfigError: where the name is all but that of one that is built in.
     """
-    near = difflib.get_close_matches(name, [ACCURACY.name, *COSTS], n=1, cutoff=_TYPO)
+    near = difflib.get_close_matches(name, [ACCURACY.name, *COSTS, *RECIPROCALS], n=1, cutoff=_TYPO)
     if near and near[0] != name:
         raise ConfigError(f"no metric {name!r}; did you mean {near[0]!r}? (the task's own is understood as 'quality')")
     return score(name, higher_is_better=True)
@@ -107,10 +108,39 @@ def measurement_of(candidate: Candidate, name: Named) -> Measurement:
         ConfigError: where the candidate has no such measurement.
     """
     metric = metric_of(name)
-    if metric.key not in candidate.metrics:
+    key = metric.reciprocal_of or metric.key
+    if key not in candidate.metrics:
         measured = ", ".join(candidate.metrics)
         raise ConfigError(f"{metric.name!r} was not measured for {candidate.label}; measured: {measured}")
-    return candidate.metrics[metric.key]
+    measurement = candidate.metrics[key]
+    return _reciprocal(measurement, metric, candidate.metrics) if metric.reciprocal_of else measurement
+
+
+def with_reciprocals(metrics: Mapping[str, Measurement]) -> dict[str, Measurement]:
+    """The measurements of a candidate, and behind them the reciprocals of latencies (``fps``, ``speedup``)."""
+    devices = dict.fromkeys(device_of(key) for key in metrics if is_timed(key))
+    named = [metric.on(device) for device in devices for metric in RECIPROCALS.values()]
+    return {
+        **metrics,
+        **{m.key: _reciprocal(metrics[m.reciprocal_of], m, metrics) for m in named if m.reciprocal_of in metrics},
+    }
+
+
+def batch_of(metrics: Mapping[str, Measurement], device: str = "") -> float:
+    """Inputs in one timed run."""
+    marked = metrics.get(on_device(BATCH, device))
+    return marked.value if marked is not None else 1.0
+
+
+def _reciprocal(measured: Measurement, metric: Metric, metrics: Mapping[str, Measurement]) -> Measurement:
+    """Its bounds are the reciprocals of the bounds, the other way round."""
+    scale = 1.0
+    if measured.unit == "ms":
+        scale = 1000.0 * batch_of(metrics, device_of(metric.key))
+    low = max(measured.low, 1e-9 * measured.value)
+    return Measurement.around(
+        scale / measured.value, scale / measured.high, scale / low, measured.n, metric.unit, measured.noisy
+    )
 
 
 def value_of(candidate: Candidate, name: Named) -> float:
@@ -124,8 +154,11 @@ def whole_of(uncompressed: Candidate, key: str) -> float:
 
 
 def minimised(candidate: Candidate, name: Named) -> float:
-    """The value of a metric with its sign turned where higher is better, so that lower is always better."""
-    metric = metric_of(name)
+    """The value of a metric with its sign turned where higher is better, so that lower is always better.
+
+    Of a reciprocal of the latency that is the latency itself.
+    """
+    metric = metric_of(name).searched
     value = value_of(candidate, metric)
     return -value if metric.higher_is_better else value
 

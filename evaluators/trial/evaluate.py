@@ -57,6 +57,7 @@ class TaskEvaluator:
         racing: whether to stop measuring candidates that are dominated, where the metric allows it.
         built_for: what artefacts are built for, given what the first device is; by default that device.
         on_phase: told what goes on while the evaluator is made.
+        accept: called with what the devices say of themselves, by name, before the model is traced; may raise.
 
     Raises:
         TaskError: where the model offers nothing to compress, or the metric does not say which way is better.
@@ -76,6 +77,7 @@ class TaskEvaluator:
         racing: bool = True,
         built_for: Callable[[DeviceProfile], Target] = target_of,
         on_phase: Callable[[str], None] = lambda _: None,
+        accept: Callable[[Mapping[str, DeviceProfile]], None] = lambda _: None,
     ) -> None:
         places = {"": devices} if isinstance(devices, DeviceOptions) else devices
         self._on_phase = on_phase
@@ -88,6 +90,7 @@ class TaskEvaluator:
             on_error.callback(self.clock.close)
             on_phase("starting the device" if len(places) == 1 else "starting the devices")
             self._profiles = self.clock.profiles
+            accept(self._profiles)
             target = built_for(self.clock.first.profile)
             self.builder = Builder(task, compress, target, seed, built_for is target_of, on_phase)
             on_error.pop_all()

@@ -14,6 +14,7 @@ from ..device.device import Device
 from ..device.latency import Latency, LatencyProtocol, measure
 from ..explain.shares import layer_shares
 from ..results.measurement import Measurement
+from ..results.metric import BATCH
 from .anchors import Anchor, Anchors
 
 NOISY_RETRIES = 2
@@ -42,7 +43,7 @@ class Timer:
         """
         timed = self._time(uncompressed, uncompressed, longer(self._protocol))
         self.anchors = Anchors(space, uncompressed, timed.latency_ms, self._compare, alike, file)
-        return {"latency_ms": timed.latency_ms, "latency_ratio": timed.ratio, **_beside(timed)}
+        return {"latency_ms": timed.latency_ms, "latency_ratio": timed.ratio, **self._beside(timed)}
 
     def looks(self, policy: Policy, artifact: Path) -> Looks:
         """Looks at a candidate, one finer than the other."""
@@ -61,7 +62,7 @@ class Timer:
         anchor = self.anchors.nearest(policy)
         timed = self._time(artifact, anchor.artifact, one_of_two(self._protocol))
         ratio = timed.ratio.times(anchor.ratio, "x")
-        return {"latency_ms": ratio.times(self.anchors.latency_ms, "ms"), "latency_ratio": ratio, **_beside(timed)}
+        return {"latency_ms": ratio.times(self.anchors.latency_ms, "ms"), "latency_ratio": ratio, **self._beside(timed)}
 
     def _through(self, anchor: Anchor, timed: Latency) -> dict[str, Measurement]:
         """``latency_ms`` and ``latency_ratio``, through the anchor against the uncompressed model.
@@ -70,7 +71,14 @@ class Timer:
         """
         ratio = timed.ratio.times(Measurement.exact(anchor.ratio.value, "x"), "x")
         reference_ms = Measurement.exact(self.anchors.latency_ms.value, "ms")
-        return {"latency_ms": ratio.times(reference_ms, "ms"), "latency_ratio": ratio, **_beside(timed)}
+        return {"latency_ms": ratio.times(reference_ms, "ms"), "latency_ratio": ratio, **self._beside(timed)}
+
+    def _beside(self, timed: Latency) -> dict[str, Measurement]:
+        """What was measured along with the latency: its 99th percentile, the creation of the session, energy."""
+        energy = {} if timed.energy_mj is None else {"energy_mj": timed.energy_mj}
+        batch = {BATCH: Measurement.exact(self._protocol.batch, "inputs")} if self._protocol.batch > 1 else {}
+        load = Measurement.exact(1000 * timed.session_seconds, "ms")
+        return {"p99_ms": timed.p99, "load_ms": load, **energy, **batch}
 
     def _compare(self, one: Path, other: Path) -> Measurement:
         return self._time(one, other, longer(self._protocol)).ratio
@@ -109,12 +117,6 @@ class Looks:
             self._full = readings(self._read, self._protocol)
         timed = next(self._full, None)
         return None if timed is None else self._metrics(timed)
-
-
-def _beside(timed: Latency) -> dict[str, Measurement]:
-    """What was measured along with the latency: the creation of the session, and energy where the device tells."""
-    energy = {} if timed.energy_mj is None else {"energy_mj": timed.energy_mj}
-    return {"load_ms": Measurement.exact(1000 * timed.session_seconds, "ms"), **energy}
 
 
 def readings(read: Callable[[LatencyProtocol], Latency], protocol: LatencyProtocol) -> Iterator[Latency]:

@@ -52,7 +52,7 @@ class SearchSettings:
     patience: int | None = None
 
     def __post_init__(self) -> None:
-        keys = {metric.key for metric in self.objectives}
+        keys = {metric.key for metric in self.searched}
         if len(keys) < 2 or len(keys) < len(self.objectives):
             names = [metric.name for metric in self.objectives]
             raise ConfigError(f"objectives: expected two or more different metrics, got {names}")
@@ -66,6 +66,11 @@ class SearchSettings:
             raise ConfigError(f"search.seed: expected 0 or more, got {self.seed}")
         if self.keep_artifacts not in KEEP:
             raise ConfigError(f"search.keep_artifacts: expected one of {', '.join(KEEP)}, got {self.keep_artifacts!r}")
+
+    @property
+    def searched(self) -> tuple[Metric, ...]:
+        """The objectives as a search minimises or maximises them: latency in the place of its reciprocals."""
+        return tuple(metric.searched for metric in self.objectives)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], quality: Metric | None = ACCURACY) -> SearchSettings:

@@ -13,11 +13,13 @@ from .config.load import load_task
 from .config.models import Config
 from .config.schema import parse_config
 from .evaluators.quality.registry import quality_metric
+from .evaluators.results.metric import Metric
 from .search.runs.reused_run import ReusedRun
 from .search.runs.run import Run
 from .search.runs.run_folder import RUNS
 from .search.runs.settings import SearchSettings
 from .spaces.task import Task
+from .task_check.device_check import check_devices
 from .task_check.validate import check_task
 
 if TYPE_CHECKING:
@@ -76,6 +78,7 @@ def make_evaluator(
         memory=needs_memory(settings),
         racing=config.search.racing,
         on_phase=on_phase,
+        accept=partial(check_devices, measured_metrics(settings), config.places()),
     )
     if not scores:
         return make()
@@ -100,5 +103,9 @@ def search_settings(config: Config, task: Task) -> SearchSettings:
 
 def needs_memory(settings: SearchSettings) -> bool:
     """Whether candidates are judged by their peak memory, so that it must be measured for every one."""
-    metrics = [*settings.objectives, *(budget.metric for budget in settings.budgets)]
-    return "memory_bytes" in {metric.key for metric in metrics}
+    return "memory_bytes" in {metric.key for metric in measured_metrics(settings)}
+
+
+def measured_metrics(settings: SearchSettings) -> list[Metric]:
+    """What objectives and budgets are about."""
+    return [*settings.searched, *(budget.metric for budget in settings.budgets)]

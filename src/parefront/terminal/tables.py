@@ -15,7 +15,7 @@ from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.front import Front
 from ..evaluators.results.measurement import Measurement
 from ..evaluators.results.metric import Metric
-from ..evaluators.results.metrics import device_of, on_any_device, on_device
+from ..evaluators.results.metrics import device_of, on_any_device, on_device, with_reciprocals
 from ..units import count, milliseconds, percent, ratio, score, size
 from .scatter import Axis, Series, scatter
 
@@ -26,6 +26,8 @@ MISSING = "–"
 ASCII = str.maketrans({"±": "+-", MISSING: "-"})
 NOISY = "~"
 NOISY_MEANS = "noisy: believe the interval, not the value"
+ALWAYS = {"latency_ratio", "latency_ms", "size_bytes", "macs"}
+"""Keys of the costs that have columns of their own whatever the objectives are."""
 HEADING = 14
 """Columns of the heading of a task's own metric; a longer name goes on in the next line."""
 
@@ -44,12 +46,14 @@ def front_table(front: Front, width: int, *, ascii_only: bool = False) -> Table:
     table = Table(box=box.ASCII if ascii_only else box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("trial", justify="right", no_wrap=True)
     devices = _devices(front.baseline)
-    with_ms = wide or len(devices) < 2
-    latencies = [[f"{name} x", "ms"][: 1 + with_ms] for name in devices] or [["latency x", "ms"]]
-    for heading in (*_headings(quality, "", changes=True), *itertools.chain(*latencies), "size"):
+    with_ms = _with_ms(front, devices, wide)
+    latencies = [[f"{name} x", "ms"][: 1 + with_ms] for name in devices] or [["latency x", "ms"][: 1 + with_ms]]
+    for heading in (*_headings(quality, "", changes=_with_changes(front, wide)), *itertools.chain(*latencies), "size"):
         table.add_column(heading, justify="right", no_wrap=True)
     if wide:
         table.add_column("MACs", justify="right", no_wrap=True)
+    for metric in _further(front):
+        table.add_column(metric.name, justify="right", no_wrap=True)
     for heading in _headings(quality, "test_", changes=wide) if finalised else ():
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
@@ -120,6 +124,32 @@ def is_noisy(candidate: Candidate) -> bool:
     return any(measurement.noisy for measurement in candidate.metrics.values())
 
 
+def _further(front: Front) -> list[Metric]:
+    """What objectives and budgets name beyond the columns that every table has."""
+    named = [*front.shown, *front.objectives, *(budget.written or budget.metric for budget in front.budgets)]
+    extra = [m for m in named if not m.is_quality and on_any_device(m.key) not in ALWAYS]
+    return list(dict.fromkeys(extra))
+
+
+def _with_ms(front: Front, devices: Sequence[str], wide: bool) -> bool:
+    """Whether there is room for milliseconds."""
+    return wide or (len(devices) < 2 and not _further(front))
+
+
+def _with_changes(front: Front, wide: bool) -> bool:
+    """Whether there is room for changes against the uncompressed model."""
+    return wide or len(_further(front)) < 2
+
+
+def _cell(measurement: Measurement | None, metric: Metric, wide: bool) -> str:
+    """A cost in its own unit, with half of its interval where it has one, and where there is room."""
+    if measurement is None:
+        return MISSING
+    show = {"bytes": size, "ms": milliseconds, "x": lambda v: f"{v:.2f}x", "1/s": milliseconds, "mJ": milliseconds}
+    text = show.get(metric.unit, count)(measurement.value)
+    return f"{text} ±{milliseconds(measurement.half_width)}" if wide and metric.unit in ("ms", "1/s", "mJ") else text
+
+
 def _devices(candidate: Candidate) -> list[str]:
     """The named devices it was measured on."""
     return list(dict.fromkeys(device_of(key) for key in candidate.metrics if device_of(key)))
@@ -130,16 +160,17 @@ def _row(candidate: Candidate, front: Front, devices: Sequence[str], wide: bool,
     is_base = candidate is front.baseline
     row: list[str | Text] = [
         "base" if is_base else str(candidate.trial),
-        *_quality_cells(candidate, front, "", wide, changes=True),
+        *_quality_cells(candidate, front, "", wide, changes=_with_changes(front, wide)),
     ]
     for name in devices or [""]:
         ratio_key, ms_key = (on_device(key, name) for key in ("latency_ratio", "latency_ms"))
         row.append(_latency(m.get(ratio_key), wide and len(devices) < 2))
-        if wide or len(devices) < 2:
+        if _with_ms(front, devices, wide):
             row.append(milliseconds(m[ms_key].value) if ms_key in m else MISSING)
     row.append(size(m["size_bytes"].value) if "size_bytes" in m else MISSING)
     if wide:
         row.append(count(m["macs"].value) if "macs" in m else MISSING)
+    row += [_cell(with_reciprocals(m).get(metric.key), metric, wide) for metric in _further(front)]
     if finalised:
         row += _quality_cells(candidate, front, "test_", wide, changes=wide)
     row.append(Text("noisy" if wide else NOISY, style="yellow") if is_noisy(candidate) else "")
@@ -220,6 +251,8 @@ def _axis(metric: Metric, front: Front) -> Axis:
         return Axis(f"latency{where}, x of the uncompressed model", lambda value: f"{value:.2f}x", lines)
     if metric.unit == "bytes":
         return Axis(metric.name, size, lines)
+    if metric.unit in ("ms", "mJ"):
+        return Axis(f"{metric.name}, {metric.unit}", milliseconds, lines)
     return Axis(metric.name, count, lines)
 
 

@@ -52,7 +52,7 @@ def test_parses(text: str, metric: str, at_most: bool, amount: float, relative: 
         ("latency <= fast", "does not parse"),
         ("latency <= 0.5x please", "does not parse"),
         ("latncy <= 0.5x", "did you mean 'latency'"),
-        ("colour <= 3", "known: accuracy, energy, latency"),
+        ("colour <= 3", "known: accuracy, energy, fps, latency"),
         ("latency_ms <= 3ms", "no budgets on 'latency_ms'"),
         ("latency >= 0.5x", "better when lower; write latency <="),
         ("latency < 0.5x", "write latency <="),

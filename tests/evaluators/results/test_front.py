@@ -253,7 +253,7 @@ def test_the_hypervolume_of_errors_counts_up_to_twice_the_uncompressed_models(er
 def test_json_and_csv_call_an_error_by_its_name(errors: Front, tmp_path: Path) -> None:
     shown = errors.to_json()
     assert shown["metric"] == {"name": "error", "higher_is_better": False, "unit": "score"}
-    assert shown["baseline"].keys() == {"error", "latency_ratio"}
+    assert shown["baseline"].keys() == {"error", "latency_ratio", "speedup"}
     with errors.to_csv(tmp_path / "front.csv").open() as stream:
         assert "error_low" in next(csv.reader(stream))
 

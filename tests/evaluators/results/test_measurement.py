@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from parefront.evaluators.results.measurement import Measurement, bootstrap_median, paired_difference, proportion
+from parefront.evaluators.results.measurement import (
+    Measurement,
+    bootstrap_median,
+    order_statistic,
+    paired_difference,
+    proportion,
+)
 from parefront.evaluators.results.measurement import student_half_width as student
 
 from ...clocks import times_as_long
@@ -137,3 +143,23 @@ def test_a_product_adds_relative_widths_in_quadrature() -> None:
 def test_a_product_with_an_exact_number_only_scales() -> None:
     scaled = Measurement(2.0, 1.9, 2.2, 50, "x", noisy=True).times(Measurement.exact(0.5, "x"), "x")
     assert scaled.to_json() == pytest.approx(Measurement(1.0, 0.95, 1.1, 50, "x", noisy=True).to_json())
+
+
+def test_a_quantile_lies_between_order_statistics_that_cover_it() -> None:
+    """95 % of the intervals hold the true 99th percentile of an exponential distribution, or a few more."""
+    generator = np.random.default_rng(0)
+    true = -math.log(0.01)
+    found = [order_statistic(generator.exponential(size=2000), 0.99, "ms") for _ in range(400)]
+
+    assert 0.93 <= np.mean([m.low <= true <= m.high for m in found]) <= 0.99
+    assert all(m.value == pytest.approx(true, rel=0.25) for m in found)
+
+
+def test_the_quantile_of_few_samples_ends_at_the_greatest() -> None:
+    samples = np.arange(1.0, 11.0)
+    measured = order_statistic(samples, 0.99, "ms")
+
+    assert (measured.high, measured.n) == (10.0, 10)
+    assert order_statistic(np.array([3.0]), 0.99, "ms").noisy
+    with pytest.raises(ValueError, match="a quantile of no samples is undefined"):
+        order_statistic(np.array([]), 0.99, "ms")

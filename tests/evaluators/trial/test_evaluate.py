@@ -30,7 +30,7 @@ from parefront.spaces.task import Task
 from parefront.testing.networks import plain
 
 QUICK = LatencyProtocol(min_samples=8, min_seconds=0.02, max_seconds=0.1, warmup_seconds=0.01)
-SCORES = {"accuracy", "latency_ms", "latency_ratio", "load_ms", "size_bytes", "macs", "params"}
+SCORES = {"accuracy", "latency_ms", "latency_ratio", "load_ms", "p99_ms", "size_bytes", "macs", "params"}
 MAYBE = {"energy_mj"}
 """Where the machine has counters."""
 STEPS = {"apply", "apply_forward", "emit", "count", "session", "parity", "accuracy", "latency", "total"}

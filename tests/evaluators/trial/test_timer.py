@@ -25,7 +25,7 @@ class Clock:
         self.asked.append(protocol)
         ratio = Measurement(value, value - half, value + half, 40, "x", noisy=half > 0.03)
         ms = replace(ratio, unit="ms")
-        return Latency(ms, ms, ratio, value, value, value, 400, 0, ratio.noisy, "wall", 0.5, 0.01)
+        return Latency(ms, ms, ratio, value, value, ms, 400, 0, ratio.noisy, "wall", 0.5, 0.01)
 
 
 def looks_of(clock: Clock) -> Looks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -238,3 +239,26 @@ def test_a_terminal_without_unicode_gets_ascii() -> None:
 
     assert plot.isascii()
     assert text_of(console).isascii()
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_what_objectives_and_budgets_name_has_a_column(width: int) -> None:
+    def with_p99(found: Candidate) -> Candidate:
+        p99 = Measurement(1.2, 1.1, 1.6, 400, "ms")
+        return replace(found, metrics={**found.metrics, "p99_ms": p99})
+
+    members = [with_p99(member) for member in front()]
+    budgets = (Budget.parse("p99 <= 5ms"), Budget.parse("latency <= 0.9x"))
+    shown = Front.of(members, ("accuracy", "fps"), with_p99(BASELINE), budgets)
+    console = terminal(width)
+    console.print(front_table(shown, width))
+    lines = text_of(console).splitlines()
+
+    heading = next(line for line in lines if "trial" in line)
+    assert "fps" in heading
+    assert "p99" in heading
+    assert max(map(len, lines)) <= width
+    base = next(line for line in lines if " base " in line)
+    assert ("1250 ±15.6" if width == 140 else "1250") in base
+    assert ("1.20 ±0.250" if width == 140 else "1.20") in base
+    assert "…" not in base
