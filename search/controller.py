@@ -208,7 +208,6 @@ class _Session:
             self._tell(study, asked.trial, asked.policy, self.records[asked.policy.digest])
             return
         record = record_of(asked, self.run, self.evaluator, self.raise_errors)
-        self.run.reopen()
         self.run.write_record(record)
         self.records[asked.policy.digest] = record
         self.numbers.add(record.number)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import csv
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -23,6 +21,8 @@ from .hypervolume import hypervolume
 from .metric import ACCURACY, Metric
 from .metrics import Named, costs_of, metric_of, useful_losses, value_of, with_reciprocals
 from .non_dominated import non_dominated
+from .views.front_csv import front_csv
+from .views.policy_words import policy_in_words
 
 
 @dataclass(frozen=True)
@@ -213,30 +213,26 @@ class Front:
                 "digest": candidate.policy.digest,
                 "artifact": self._relative(candidate.artifact),
                 "policy": candidate.policy.to_dict(),
+                "done": policy_in_words(candidate.policy),
                 "metrics": {key: m.to_json() for key, m in with_reciprocals(candidate.metrics).items()},
             }
             for candidate in self.candidates
         ]
 
     def to_json(self) -> dict[str, Any]:
-        """The task's metric, baseline and candidates; :meth:`Run.to_json` puts name, counts and seconds before them."""
+        """Objectives, budget, the task's metric, baseline and candidates; :meth:`Run.to_json` adds what a run knows."""
         baseline = {key: measurement.to_json() for key, measurement in with_reciprocals(self.baseline.metrics).items()}
-        return {"metric": self.quality.to_json(), "baseline": baseline, "candidates": self.to_dicts()}
+        return {
+            "objectives": [metric.name for metric in self.objectives],
+            "budget": [budget.text for budget in self.budgets],
+            "metric": self.quality.to_json(),
+            "baseline": baseline,
+            "candidates": self.to_dicts(),
+        }
 
     def to_csv(self, path: str | Path) -> Path:
-        """One row a member: trial, digest, artefact, then value, low and high of every metric."""
-        measured = [with_reciprocals(candidate.metrics) for candidate in self.candidates]
-        keys = list(dict.fromkeys(key for metrics in measured for key in metrics))
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["trial", "digest", "artifact", *(k + end for k in keys for end in ("", "_low", "_high"))])
-        for c, metrics in zip(self.candidates, measured, strict=True):
-            row: list[Any] = [c.trial, c.policy.digest, self._relative(c.artifact)]
-            for key in keys:
-                m = metrics.get(key)
-                row += ["", "", ""] if m is None else [m.value, m.low, m.high]
-            writer.writerow(row)
-        write_text(Path(path), text.getvalue())
+        """The uncompressed model, then a row a member: trial, digest, artefact, what was done, and every metric."""
+        write_text(Path(path), front_csv(self.baseline, self.candidates, self._relative))
         return Path(path)
 
     def _relative(self, artifact: Path | None) -> str | None:

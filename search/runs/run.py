@@ -27,6 +27,7 @@ from .fingerprint import Fingerprint
 from .identity import config_differences, device_differences, flat
 from .probe_store import PROBES
 from .record import Outcome, TrialRecord, candidate_to_json, read_candidate
+from .run_facts import FRONT, date_of, devices_of, today
 from .run_folder import FOLDERS, RUNS, check_folders, clear_unfinished_run, locate, locked
 from .settings import SearchSettings
 
@@ -206,15 +207,21 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether the final step is done. Asking for more trials makes a run unfinished again."""
-        return os.path.lexists(self.path / "front.json")
+        """Whether the final step is done, and no trial was recorded since.
+
+        With more trials a run is unfinished again; its front stays on disk until there is a better one.
+        """
+        if not os.path.lexists(self.path / FRONT):
+            return False
+        counted = Fields.read(self.path / FRONT).fields("trials")
+        return sum(counted.count(outcome) for outcome in Outcome) >= len([*self.path.glob("trials/[0-9]*.json")])
 
     @property
     def front(self) -> Front:
         """The front as measured again in the final step; before that, the one of the trials so far."""
         baseline, settings = self.baseline, self.settings
         if self.finished:
-            members = {entry.count("trial") for entry in Fields.read(self.path / "front.json").each("candidates")}
+            members = {entry.count("trial") for entry in Fields.read(self.path / FRONT).each("candidates")}
             candidates = [c for c in self.finalised.values() if c.trial in members]
         else:
             candidates = [record.candidate for record in self.trials if record.candidate is not None]
@@ -251,7 +258,7 @@ class Run:
 
     def to_json(self) -> dict[str, Any]:
         """What ``parefront front --json`` prints."""
-        return {"run": self.name, "trials": self.counts, "seconds": self.seconds, **self.front.to_json()}
+        return self._shown(self.front, date_of(self.path))
 
     def artifact(self, digest: str) -> Path:
         return self.path / "artifacts" / f"{digest}.onnx"
@@ -289,12 +296,21 @@ class Run:
     def write_front(self, front: Front) -> None:
         """Write ``front.csv``, then ``front.json``: the mark that the run is finished."""
         front.to_csv(self.path / "front.csv")
-        head = {"run": self.name, "trials": self.counts, "seconds": self.seconds}
-        write_json(self.path / "front.json", {**head, **front.to_json()})
+        write_json(self.path / FRONT, self._shown(front, today()))
 
-    def reopen(self) -> None:
-        """Take the mark of a finished run away, for more trials."""
-        (self.path / "front.json").unlink(missing_ok=True)
+    def _shown(self, front: Front, date: str) -> dict[str, Any]:
+        devices = devices_of(self.config, self.environment)
+        alone = devices.get("") if len(devices) == 1 else None
+        task = self.fingerprint
+        return {
+            "run": self.name,
+            "date": date,
+            "trials": self.counts,
+            "seconds": self.seconds,
+            **({"device": alone} if alone is not None else {"devices": devices}),
+            "task": None if task is None else task.to_json(),
+            **front.to_json(),
+        }
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -473,3 +473,18 @@ def test_a_stopped_candidate_that_is_on_the_front_all_the_same_is_measured_in_fu
         assert not candidate.stopped_early
         assert evaluator.evaluated.count(candidate.policy) == 2
     assert not any(c.stopped_early for c in front)
+
+
+def test_a_finished_run_that_goes_on_keeps_its_front_until_there_is_a_better_one(search_in: SearchIn) -> None:
+    run, _ = search_in(SyntheticEvaluator(blocks=3), trials=8)
+    before = (run.path / "front.json").read_bytes()
+    seen: list[tuple[bool, bool]] = []
+
+    def look(event: Event) -> None:
+        if isinstance(event, Finished | Finalising):
+            seen.append(((run.path / "front.json").read_bytes() == before, run.finished))
+
+    again, front = search_in(SyntheticEvaluator(blocks=3), trials=12, on_event=look)
+    assert set(seen) == {(True, False)}, "unfinished, with its former front"
+    assert again.finished
+    assert [c.trial for c in again.front] == [c.trial for c in front]

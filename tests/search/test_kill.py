@@ -77,7 +77,7 @@ def end_state(path: Path) -> dict[str, Any]:
 
 
 def without_times(fields: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in fields.items() if key not in ("seconds", "timings", "run")}
+    return {key: value for key, value in fields.items() if key not in ("seconds", "timings", "run", "date")}
 
 
 def trials_in(path: Path) -> int:

@@ -11,11 +11,13 @@ from rich.text import Text
 
 from ..evaluators.results.errors import NoCandidate
 from ..evaluators.results.front import Front
+from ..evaluators.results.views.policy_words import policy_in_words
 from ..search.runs.run import Run
+from ..search.runs.run_facts import date_of, devices_of
 from ..search.runs.run_folder import RUNS
 from ..terminal.progress import ascii_only
 from ..terminal.tables import describe, front_plot, front_table
-from ..units import duration
+from ..units import duration, plural
 
 
 def show_front(name: str, where: tuple[str, ...], as_json: bool, root: Path = Path(RUNS)) -> None:
@@ -36,6 +38,7 @@ def show_run(console: Console, run: Run, front: Front, where: tuple[str, ...]) -
     plain = ascii_only(console)
     members = {candidate.trial for candidate in front}
     others = [r.candidate for r in run.trials if r.candidate is not None and r.number not in members]
+    console.print(Text(_measured_on(run), style="dim"), soft_wrap=True)
     console.print(front_table(front, console.width, ascii_only=plain))
     if len(front):
         console.print(front_plot(front, others, min(console.width, 110), ascii_only=plain))
@@ -49,6 +52,7 @@ def show_run(console: Console, run: Run, front: Front, where: tuple[str, ...]) -
         console.print(
             Text.assemble((f"best within {budgets}: ", "bold"), f"{best.label}: {describe(best, front.quality)}")
         )
+        console.print(Text(f"there: {policy_in_words(best.policy)}"))
     if run.finished:
         folder = _short(run.path)
         console.print(Text(f"written: {folder}/front.json, front.csv, artifacts/"), soft_wrap=True)
@@ -57,6 +61,23 @@ def show_run(console: Console, run: Run, front: Front, where: tuple[str, ...]) -
             console.print(Text(f"next: {again}", style="dim"), soft_wrap=True)
     else:
         console.print(Text("the search is not finished: its own command goes on with it", style="yellow"))
+
+
+def _measured_on(run: Run) -> str:
+    """``demo, 2026-11-27: Intel Xeon, ONNX Runtime 1.31.0, 1 thread, batch 1``; each device where there are several."""
+    told = devices_of(run.config, run.environment)
+    devices = [
+        ", ".join(
+            [
+                f"{name} ({device['cpu']})" if name else device["cpu"] or device["name"],
+                f"ONNX Runtime {device['runtime']['version']}",
+                plural(device["threads"], "thread"),
+                f"batch {device['batch']}",
+            ]
+        )
+        for name, device in told.items()
+    ]
+    return f"{run.name}, {date_of(run.path)[:10]}: {'; '.join(devices)}"
 
 
 def _summary(run: Run, front: Front) -> str:

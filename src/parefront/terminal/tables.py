@@ -16,9 +16,12 @@ from ..evaluators.results.front import Front
 from ..evaluators.results.measurement import Measurement
 from ..evaluators.results.metric import Metric
 from ..evaluators.results.metrics import device_of, on_any_device, on_device, with_reciprocals
+from ..evaluators.results.views.policy_words import policy_in_words
 from ..units import count, milliseconds, percent, ratio, score, size
 from .scatter import Axis, Series, scatter
 
+WORDED = 150
+"""From this many columns on, the table says of every member what was done."""
 WIDE = 115
 """From this many columns on, the table has room for intervals as ``[low, high]``, and for MACs."""
 
@@ -57,8 +60,11 @@ def front_table(front: Front, width: int, *, ascii_only: bool = False) -> Table:
     for heading in _headings(quality, "test_", changes=wide) if finalised else ():
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
+    if width >= WORDED:
+        table.add_column("what was done", overflow="fold")
     for candidate in (front.baseline, *front):
         cells = _row(candidate, front, devices, wide, finalised)
+        cells += [policy_in_words(candidate.policy)] if width >= WORDED else []
         if ascii_only:
             cells = [str(cell).translate(ASCII) for cell in cells]
         table.add_row(*cells, style="" if _fits(candidate, front) else "dim")

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import hashlib
 import itertools
+import json
 from pathlib import Path
 
 import moocore
@@ -201,11 +202,12 @@ def test_a_reference_must_be_worse_than_the_ideal(front: Front, reference: tuple
 def test_json_is_the_contract(front: Front, tmp_path: Path) -> None:
     member = dataclasses.replace(front[0], artifact=tmp_path / "artifacts" / "abc.onnx")
     shown = dataclasses.replace(front, candidates=(member,), folder=tmp_path).to_json()
-    assert list(shown) == ["metric", "baseline", "candidates"]
+    assert list(shown) == ["objectives", "budget", "metric", "baseline", "candidates"]
+    assert shown["objectives"] == ["accuracy", "latency"]
     assert shown["metric"] == {"name": "accuracy", "higher_is_better": True, "unit": "fraction"}
     assert shown["baseline"]["accuracy"] == {"value": 0.93, "low": 0.93, "high": 0.93, "n": 1, "unit": "fraction"}
     (entry,) = shown["candidates"]
-    assert list(entry) == ["trial", "digest", "artifact", "policy", "metrics"]
+    assert list(entry) == ["trial", "digest", "artifact", "policy", "done", "metrics"]
     assert entry["trial"] == 1
     assert entry["digest"] == member.policy.digest
     assert entry["artifact"] == "artifacts/abc.onnx"
@@ -213,11 +215,13 @@ def test_json_is_the_contract(front: Front, tmp_path: Path) -> None:
     assert entry["metrics"]["latency_ratio"] == {"value": 0.9, "low": 0.9, "high": 0.9, "n": 1, "unit": "x"}
 
 
-def test_csv_has_a_row_a_member(front: Front, tmp_path: Path) -> None:
+def test_csv_has_a_row_for_the_uncompressed_model_and_a_row_a_member(front: Front, tmp_path: Path) -> None:
     with front.to_csv(tmp_path / "front.csv").open() as stream:
         rows = list(csv.DictReader(stream))
-    assert [int(row["trial"]) for row in rows] == [1, 2, 3, 4, 5]
-    assert float(rows[1]["latency_ratio"]) == 0.5
+    assert [row["trial"] for row in rows] == ["base", "1", "2", "3", "4", "5"]
+    assert (rows[0]["done"], rows[0]["policy"], float(rows[0]["accuracy"])) == ("unchanged", "{}", 0.93)
+    assert float(rows[2]["latency_ratio"]) == 0.5
+    assert Policy.from_dict(json.loads(rows[2]["policy"])) == front[1].policy
     assert {"accuracy", "accuracy_low", "accuracy_high"} <= rows[0].keys()
 
 

@@ -48,14 +48,19 @@ def front_of(run: Command, *arguments: str) -> dict[str, Any]:
 def test_the_json_is_what_scripts_rely_on(finished: Path, run: Command) -> None:
     document = front_of(run)
 
-    assert list(document) == ["run", "trials", "seconds", "metric", "baseline", "candidates"]
+    assert list(document) == [
+        *("run", "date", "trials", "seconds", "device", "task"),
+        *("objectives", "budget", "metric", "baseline", "candidates"),
+    ]
+    assert document["device"].keys() == {"name", "cpu", "runtime", "precision", "threads", "batch"}
+    assert (document["objectives"], document["budget"]) == (["accuracy", "latency"], ["latency <= 0.6x"])
     assert document["run"] == "demo"
     assert document["trials"] == {"complete": 12, "infeasible": 0, "failed": 0}
     assert document["seconds"] >= 0
     assert {"accuracy", "latency_ms", "size_bytes", "macs", "params"} <= document["baseline"].keys()
     assert document["candidates"]
     for entry in document["candidates"]:
-        assert list(entry) == ["trial", "digest", "artifact", "policy", "metrics"]
+        assert list(entry) == ["trial", "digest", "artifact", "policy", "done", "metrics"]
         assert (finished / "runs" / "demo" / entry["artifact"]).is_file()
         assert entry["artifact"] == f"artifacts/{entry['digest']}.onnx"
         wanted = {"accuracy", "test_accuracy", "latency_ms", "latency_ratio", "size_bytes", "macs", "params"}

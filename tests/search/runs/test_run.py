@@ -132,7 +132,10 @@ def test_what_a_search_leaves_behind(search_in: SearchIn) -> None:
 def test_json_is_the_contract(search_in: SearchIn) -> None:
     run, front = search_in(SyntheticEvaluator(blocks=4), trials=12)
     shown = run.to_json()
-    assert list(shown) == ["run", "trials", "seconds", "metric", "baseline", "candidates"]
+    assert list(shown) == [
+        *("run", "date", "trials", "seconds", "device", "task"),
+        *("objectives", "budget", "metric", "baseline", "candidates"),
+    ]
     assert shown["run"] == "run"
     assert list(shown["trials"]) == ["complete", "infeasible", "failed"]
     assert sum(shown["trials"].values()) == 12

@@ -1,0 +1,45 @@
+"""A front as CSV: the uncompressed model, then a row a member."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..candidate import Candidate
+from ..metrics import with_reciprocals
+from .policy_words import policy_in_words
+
+BASE = "base"
+"""What stands in the column of the trial for the uncompressed model."""
+
+
+def front_csv(
+    baseline: Candidate, members: Sequence[Candidate], shown: Callable[[Path | None], str | None] = lambda path: None
+) -> str:
+    """Trial, digest, artefact, what was done (in words, and the policy as JSON), then value, low, high of every metric.
+
+    Args:
+        baseline: the uncompressed model, in the first row.
+        members: in the order of the rows.
+        shown: how an artefact's path is written.
+    """
+    rows = [baseline, *members]
+    measured = [with_reciprocals(candidate.metrics) for candidate in rows]
+    keys = list(dict.fromkeys(key for metrics in measured for key in metrics))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    head = ["trial", "digest", "artifact", "done", "policy"]
+    writer.writerow([*head, *(key + end for key in keys for end in ("", "_low", "_high"))])
+    for candidate, metrics in zip(rows, measured, strict=True):
+        trial = BASE if candidate is baseline else candidate.trial
+        done, policy = policy_in_words(candidate.policy), json.dumps(candidate.policy.to_dict(), separators=(",", ":"))
+        row: list[Any] = [trial, candidate.policy.digest, shown(candidate.artifact), done, policy]
+        for key in keys:
+            m = metrics.get(key)
+            row += ["", "", ""] if m is None else [m.value, m.low, m.high]
+        writer.writerow(row)
+    return text.getvalue()

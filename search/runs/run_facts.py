@@ -1,0 +1,65 @@
+"""What a front was measured on and with: device, precision, threads, batch, the task's digests, the date."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ...evaluators.results.fields import Fields
+
+FRONT = "front.json"
+THIS_MACHINE = "this machine"
+PRECISION = "as in the file"
+"""ONNX Runtime computes in the types that the file has: float32 stays float32, int8 stays int8."""
+
+
+def devices_of(config: Mapping[str, Any], environment: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What is told of each device, by its name in the config; ``""`` where there is only one.
+
+    Returns:
+        ``name``, ``cpu``, ``runtime`` (name and version), ``precision``, ``threads``, ``batch``. Where the run's
+        environment does not tell, as before its first session, CPU and version are empty.
+    """
+    profiles = environment.get("devices") or {"": environment.get("device")}
+    places = config.get("devices") or {"": config.get("device") or {}}
+    batch = (config.get("latency") or {}).get("batch") or 1
+    return {name: _device(name, profiles.get(name), place or {}, batch) for name, place in places.items()}
+
+
+def _device(name: str, profile: Any, place: Mapping[str, Any], batch: int) -> dict[str, Any]:
+    told = profile if isinstance(profile, Mapping) else {}
+    command = place.get("command") or ()
+    return {
+        "name": name or (" ".join(map(str, command)) if command else THIS_MACHINE),
+        "cpu": str(told.get("cpu", "")),
+        "runtime": {"name": "onnxruntime", "version": str(told.get("onnxruntime", ""))},
+        "precision": PRECISION,
+        "threads": place.get("threads", 1),
+        "batch": batch,
+    }
+
+
+def date_of(folder: Path) -> str:
+    """When the front in a run's folder was written, or where there is none the last trial; UTC, ISO 8601."""
+    file = folder / FRONT
+    if os.path.lexists(file):
+        held = Fields.read(file)
+        return held.text("date") if "date" in held else _stamp(file.stat().st_mtime)
+    return _stamp(max((path.stat().st_mtime for path in _recorded(folder)), default=0.0))
+
+
+def today() -> str:
+    """The date of what is written at this moment."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _recorded(folder: Path) -> Iterator[Path]:
+    yield from folder.glob("config.yaml")
+    yield from folder.glob("trials/[0-9]*.json")
+
+
+def _stamp(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
