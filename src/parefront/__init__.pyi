@@ -7,6 +7,9 @@ from .evaluators.results.candidate import Candidate
 from .evaluators.results.errors import EveryTrialFailed, NoCandidate
 from .evaluators.results.front import Front
 from .evaluators.storage.packed_file import load_packed
+from .inspection.explaining import ExplanationReport, explain
+from .inspection.measuring import LatencyReport, measure
+from .inspection.profiling import Profile, profile
 from .loading import load
 from .search.runs.run import Run
 from .spaces.errors import ConfigError, ParefrontError, TaskError
@@ -21,17 +24,23 @@ __all__ = [
     "Candidate",
     "ConfigError",
     "EveryTrialFailed",
+    "ExplanationReport",
     "Front",
+    "LatencyReport",
     "NoCandidate",
     "ParefrontError",
     "Parity",
     "Policy",
+    "Profile",
     "Quality",
     "Run",
     "Task",
     "TaskError",
     "compress",
+    "explain",
     "load",
     "load_packed",
+    "measure",
     "parity",
+    "profile",
 ]

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
+from .config.plain import plain
 from .config.schema import parse_config
 from .search.runs.run import Run
 from .search.runs.run_folder import RUNS
@@ -71,7 +72,7 @@ def compress(
         "objectives": list(objectives),
         "budget": [budget] if isinstance(budget, str) else list(budget),
         "search": {**(search or {}), "trials": trials, **{key: v for key, v in limits.items() if v is not None}},
-        **{name: _plain(section) for name, section in sections.items() if section is not None},
+        **{name: plain(section) for name, section in sections.items() if section is not None},
     }
     config = parse_config(mapping, "parefront.compress")
     folder = run_folder(run if run is not None else type(task.model).__name__.lower(), Path(root))
@@ -84,14 +85,3 @@ def compress(
                 return job.search(view.phase, view.event)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(interrupted(job.run, "call")) from None
-
-
-def _plain(section: Mapping[str, Any]) -> dict[str, Any]:
-    """Tuples as lists and mappings as dicts, as a YAML file would give them."""
-    return {key: _plain_value(value) for key, value in section.items()}
-
-
-def _plain_value(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return _plain(value)
-    return [_plain_value(item) for item in value] if isinstance(value, tuple | list) else value

@@ -13,8 +13,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from parefront.cli.measure import check_model
 from parefront.evaluators.storage.packed_file import PfzError, decode, encode
+from parefront.inspection.artifact import check_model
 from parefront.spaces.errors import ConfigError
 
 from ..evaluators.mutations import CASES, mutated

@@ -6,87 +6,21 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from ..evaluators.device.device import Device
-from ..evaluators.device.errors import RequestRefused
-from ..evaluators.explain.explain import Explanation, LayerTimes, explain
-from ..spaces.errors import ConfigError
-from ..terminal.tables import MISSING, NOISY_MEANS
-from ..units import plural, ratio
-from .measure import PROTOCOL, check_model, read_device, read_shapes
-
-ROWS = 12
-FINDINGS = 8
+from ..inspection.artifact import check_model
+from ..inspection.explaining import explanation_report
+from .measure import read_device, read_shapes
 
 
 def show_explanation(model: Path, against: Path, device: Sequence[str], shapes: Sequence[str], as_json: bool) -> None:
     """Profile, and print what was found, or JSON."""
     for path in (model, against):
         check_model(path)
-    free = read_shapes(shapes)
-    with Device(read_device(device).options()) as place:
-        try:
-            found = explain(place, model, against, PROTOCOL, free)
-        except RequestRefused as refusal:
-            raise ConfigError(f"{model} against {against}: {refusal}") from refusal
-        name, profile = place.name, place.profile
+    found = explanation_report(model, against, read_device(device).options(), read_shapes(shapes))
     if as_json:
-        head = {"model": str(model), "against": str(against), "device": {"name": name, **profile.to_json()}}
-        print(json.dumps({**head, **found.to_json()}, indent=2))
+        print(json.dumps(found.to_json(), indent=2))
         return
     console = Console(highlight=False)
-    console.print(_summary(found))
-    console.print(_table(found))
-    console.print(_findings(found))
-    console.print(Text(f"{name}: {profile.cpu}, onnxruntime {profile.onnxruntime}", style="dim"))
-
-
-def _summary(found: Explanation) -> Text:
-    latency, (own, other) = found.latency, found.operators_us
-    noisy = f" ({'; '.join((NOISY_MEANS, *latency.why_noisy))})" if latency.noisy else ""
-    times = f"{latency.latency_ms.value:.3f} ms against {latency.reference_ms.value:.3f} ms"
-    return Text.assemble(
-        (f"{ratio(latency.ratio.value)} ", "bold"), f"{times}{noisy}; ",
-        f"operators alone {own / 1000:.3f} ms against {other / 1000:.3f} ms",
-    )  # fmt: skip
-
-
-def _table(found: Explanation) -> Table:
-    """The layers with the greatest differences, in the order in which they run."""
-    greatest = sorted(found.layers, key=lambda layer: -abs(layer.saved_us))[:ROWS]
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("layer", overflow="fold")
-    for heading in ("µs", "against", "saved"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("run as", overflow="fold")
-    for layer in found.layers:
-        if layer in greatest:
-            table.add_row(*_row(layer), style="" if layer.saved_us >= 0 else "yellow")
-    rest = [layer for layer in found.layers if layer not in greatest]
-    if rest:
-        saved = sum(layer.saved_us for layer in rest)
-        table.add_row(f"{plural(len(rest), 'other')}", "", "", f"{saved:.0f}", "", style="dim")
-    return table
-
-
-def _row(layer: LayerTimes) -> list[str]:
-    cells = [MISSING if us is None else f"{us:.0f}" for us in (layer.us, layer.reference_us)]
-    return [layer.name, *cells, f"{layer.saved_us:.0f}", " + ".join(dict.fromkeys(layer.operators))]
-
-
-def _findings(found: Explanation) -> Text:
-    if not found.findings:
-        return Text("nothing in it runs worse than it should")
-    lines = [
-        Text.assemble((f"{finding.us:6.0f} µs  ", "bold"), finding.text, (f"; {finding.mend}", "dim"))
-        for finding in found.findings[:FINDINGS]
-    ]
-    more = len(found.findings) - FINDINGS
-    if more > 0:
-        rest = sum(finding.us for finding in found.findings[FINDINGS:])
-        lines.append(Text(f"{rest:6.0f} µs  in {plural(more, 'smaller finding')}", style="dim"))
-    return Text("\n").join(lines)
+    for part in found.parts():
+        console.print(part)

@@ -10,10 +10,10 @@ from rich.text import Text
 
 from ..evaluators.results.destination import destination
 from ..evaluators.storage.packed_file import encode, load_packed
+from ..inspection.artifact import check_model
 from ..spaces.errors import ConfigError
 from ..spaces.files import write_bytes
 from ..units import ratio, size
-from .measure import check_model
 
 
 def pack_model(model: Path, output: Path) -> None:

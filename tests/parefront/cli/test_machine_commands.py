@@ -18,6 +18,7 @@ from parefront.cli.doctor import int8_meaning
 from parefront.evaluators.device import worker
 from parefront.evaluators.device.device_profile import DeviceProfile
 from parefront.evaluators.device.latency import LatencyProtocol
+from parefront.inspection import measuring as inspecting
 from parefront.spaces.errors import ConfigError
 
 from ..conftest import Command
@@ -47,7 +48,7 @@ def conv_net(path: Path, channels: int, height: int | str = 16) -> Path:
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measuring, "PROTOCOL", LatencyProtocol(min_samples=16, min_seconds=0.05, max_seconds=0.3))
+    monkeypatch.setattr(inspecting, "PROTOCOL", LatencyProtocol(min_samples=16, min_seconds=0.05, max_seconds=0.3))
 
 
 def test_a_model_against_itself_shows_the_noise(tmp_path: Path, run: Command) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from parefront.cli.profile import profile_json
+from parefront.inspection.profiling import profile_json
 from parefront.spaces.knob import Knob
 from parefront.spaces.network.graph import Exclusion, Layer, ModelGraph
 from parefront.spaces.space import SearchSpace

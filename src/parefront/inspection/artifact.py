@@ -1,0 +1,32 @@
+"""What is made sure of an ONNX file before it is measured, explained or packed."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from ..evaluators.device.worker import RequestError, has_external_data
+from ..spaces.errors import ConfigError
+from ..spaces.messages import first_line
+
+
+def check_model(path: Path) -> None:
+    """Raise ``ConfigError`` where there is no ONNX model at ``path``, or one whose weights lie in other files."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    if not path.is_file():
+        raise ConfigError(f"there is no file {path}; expected an ONNX model")
+    try:
+        nodes = len(onnx.load_model(path, load_external_data=False).graph.node)
+        scattered = has_external_data(memoryview(path.read_bytes()))
+    except (DecodeError, ValueError, RequestError) as error:
+        raise ConfigError(f"{path} is not an ONNX model: {first_line(error)}") from None
+    if nodes == 0:
+        raise ConfigError(f"{path} is not an ONNX model, or an empty one: its graph has no nodes")
+    if scattered:
+        program = f"import onnx; onnx.save(onnx.load({str(path)!r}), 'single.onnx')"
+        raise ConfigError(
+            f"{path} keeps weights in other files (external data); expected a single file: "
+            f"python -c {shlex.quote(program)} writes single.onnx"
+        )

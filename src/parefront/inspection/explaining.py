@@ -1,0 +1,93 @@
+"""Why an ONNX file is, or is not, faster than the one that it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from ..config.plain import plain
+from ..config.schema import parse_device
+from ..evaluators.device.device import Device, DeviceOptions, Shapes
+from ..evaluators.device.device_profile import DeviceProfile
+from ..evaluators.device.errors import RequestRefused
+from ..evaluators.explain.explain import Explanation
+from ..evaluators.explain.explain import explain as explained
+from ..spaces.errors import ConfigError
+from . import measuring
+from .artifact import check_model
+from .explanation_tables import findings_text, layers_table, summary
+from .rendered import rendered
+
+
+@dataclass(frozen=True, repr=False)
+class ExplanationReport:
+    """Where the time of a file goes, layer by layer, against the one that it was made from.
+
+    Attributes:
+        model: the file.
+        against: what it was made from.
+        device: what the device is called.
+        profile: what the device says of itself.
+        explanation: latency, operators, layers and findings.
+    """
+
+    model: Path
+    against: Path
+    device: str
+    profile: DeviceProfile
+    explanation: Explanation
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``parefront explain --json`` prints."""
+        device = {"name": self.device, **self.profile.to_json()}
+        return {"model": str(self.model), "against": str(self.against), "device": device, **self.explanation.to_json()}
+
+    def parts(self) -> Iterator[RenderableType]:
+        """What is shown of it, in the order to print it."""
+        yield summary(self.explanation)
+        yield layers_table(self.explanation)
+        yield findings_text(self.explanation)
+        yield Text(f"{self.device}: {self.profile.cpu}, onnxruntime {self.profile.onnxruntime}", style="dim")
+
+    def __repr__(self) -> str:
+        return rendered(*self.parts())
+
+
+def explain(
+    model: str | Path,
+    against: str | Path,
+    *,
+    device: Mapping[str, Any] | None = None,
+    shapes: Shapes | None = None,
+) -> ExplanationReport:
+    """Profile an ONNX file and its original, and say what costs time and what would mend it; as ``parefront explain``.
+
+    Args:
+        model: the file.
+        against: what it was made from.
+        device: where, as in a config, e.g. ``{"threads": 4}``; by default this machine, one thread.
+        shapes: of inputs with free axes beside the first, by name.
+
+    Raises:
+        ConfigError: for a file that is no ONNX model, settings that cannot be, or a model that the runtime refuses.
+        DeviceError: where the device cannot be used.
+    """
+    options = parse_device(plain(device or {}), "device").options()
+    return explanation_report(Path(model), Path(against), options, shapes)
+
+
+def explanation_report(model: Path, against: Path, options: DeviceOptions, shapes: Shapes | None) -> ExplanationReport:
+    """As :func:`explain`, on a device whose settings are checked."""
+    for path in (model, against):
+        check_model(path)
+    with Device(options) as place:
+        try:
+            found = explained(place, model, against, measuring.PROTOCOL, shapes)
+        except RequestRefused as refusal:
+            raise ConfigError(f"{model} against {against}: {refusal}") from refusal
+        return ExplanationReport(model, against, place.name, place.profile, found)

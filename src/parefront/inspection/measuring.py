@@ -1,0 +1,127 @@
+"""The latency of an ONNX file on a device, interleaved with another one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import RenderableType
+
+from ..config.plain import plain
+from ..config.schema import parse_device
+from ..evaluators.device.device import Device, DeviceOptions, Shapes
+from ..evaluators.device.device_profile import DeviceProfile
+from ..evaluators.device.errors import RequestRefused
+from ..evaluators.device.latency import Latency, LatencyProtocol
+from ..evaluators.device.latency import measure as read_latency
+from ..evaluators.results.measurement import Measurement
+from ..spaces.errors import ConfigError
+from ..units import plural
+from .artifact import check_model
+from .latency_tables import beside, latency_table, remarks
+from .rendered import rendered
+
+PROTOCOL = LatencyProtocol(min_samples=200, min_seconds=2.0, max_seconds=6.0)
+"""Longer than for the candidates of a search: one measurement is all there is."""
+
+
+@dataclass(frozen=True, repr=False)
+class LatencyReport:
+    """The latency of a file against another one, and what else it costs.
+
+    Attributes:
+        model: the file.
+        against: the other one; the same where it was measured against itself, which shows the noise.
+        device: what the device is called.
+        profile: what the device says of itself.
+        threads: of the runtime.
+        batch: inputs in one run, where the first axis is free.
+        latency: milliseconds of both and their ratio, with intervals.
+        memory: by which resident memory peaks, in bytes.
+    """
+
+    model: Path
+    against: Path
+    device: str
+    profile: DeviceProfile
+    threads: int
+    batch: int
+    latency: Latency
+    memory: Measurement
+
+    @property
+    def latency_ms(self) -> Measurement:
+        """Of one run of the model; lower is better."""
+        return self.latency.latency_ms
+
+    @property
+    def ratio(self) -> Measurement:
+        """Of the model's latency to the other one's; lower is better."""
+        return self.latency.ratio
+
+    @property
+    def throughput(self) -> float:
+        """Inputs a second, one batch behind the other; higher is better."""
+        return 1000 * self.batch / self.latency_ms.value
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``parefront measure --json`` prints."""
+        device = {"name": self.device, **self.profile.to_json()}
+        head = {"model": str(self.model), "against": str(self.against), "device": device}
+        beside = {"throughput_per_s": self.throughput, "memory_bytes": self.memory.to_json()}
+        return {**head, **self.latency.to_json(), "batch": self.batch, **beside}
+
+    def parts(self) -> Iterator[RenderableType]:
+        """What is shown of it, in the order to print it."""
+        where = f"{self.device}: {self.profile.cpu}, onnxruntime {self.profile.onnxruntime}"
+        yield latency_table(self.model, self.against, self.latency)
+        yield beside(self.latency, self.batch, self.memory)
+        yield remarks(self.latency, f"{where}, {plural(self.threads, 'thread')}")
+
+    def __repr__(self) -> str:
+        return rendered(*self.parts())
+
+
+def measure(
+    model: str | Path,
+    against: str | Path | None = None,
+    *,
+    device: Mapping[str, Any] | None = None,
+    shapes: Shapes | None = None,
+    batch: int = 1,
+) -> LatencyReport:
+    """Measure the latency of an ONNX file, interleaved with another one; what ``parefront measure`` shows.
+
+    Args:
+        model: the file.
+        against: the other one; by default the model itself, which shows the noise.
+        device: where, as in a config, e.g. ``{"threads": 4}``; by default this machine, one thread.
+        shapes: of inputs with free axes beside the first, by name.
+        batch: what a free first axis becomes.
+
+    Raises:
+        ConfigError: for a file that is no ONNX model, settings that cannot be, or a model that the runtime refuses.
+        DeviceError: where the device cannot be used.
+    """
+    options = parse_device(plain(device or {}), "device").options()
+    return latency_report(Path(model), Path(model if against is None else against), options, shapes, batch)
+
+
+def latency_report(
+    model: Path, against: Path, options: DeviceOptions, shapes: Shapes | None, batch: int
+) -> LatencyReport:
+    """As :func:`measure`, on a device whose settings are checked."""
+    if batch < 1:
+        raise ConfigError(f"batch: expected 1 or more, got {batch}")
+    for path in (model, against):
+        check_model(path)
+    with Device(options) as place:
+        try:
+            latency = read_latency(place, model, against, replace(PROTOCOL, batch=batch), shapes)
+            memory = place.memory(model, shapes, batch=batch)
+        except RequestRefused as refusal:
+            which = f"{model}" if model == against else f"{model} against {against}"
+            raise ConfigError(f"{which}: {refusal}") from refusal
+        return LatencyReport(model, against, place.name, place.profile, options.threads, batch, latency, memory)
