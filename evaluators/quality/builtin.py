@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..results.metric import FRACTION
+from ..results.metric import FRACTION, score
 from .accuracy import correct
+from .boxes import BoxTally
 from .quality import Quality
 from .scores import Numbers
 
@@ -88,10 +89,12 @@ BUILT_IN = {
         Quality.per_sample("mae", absolute_error, higher_is_better=False),
         Quality.of_sums("f1", label_counts, macro_f1, higher_is_better=True, unit=FRACTION),
         Quality.of_sums("miou", areas, mean_iou, higher_is_better=True, unit=FRACTION),
+        Quality(score("map", higher_is_better=True, unit=FRACTION), BoxTally),
     )
 }
 """By name. ``mse`` and ``mae`` are of regressions; ``f1`` is of several labels (macro, at logits above 0), ``miou`` of
-segmentations (of the areas of all images together: Long et al. 2015, "Fully convolutional networks")."""
+segmentations (of the areas of all images together: Long et al. 2015, "Fully convolutional networks"), ``map`` of boxes
+(see :class:`BoxTally`)."""
 
 
 def _differences(outputs: Tensor, targets: Tensor) -> Tensor:
