@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,7 @@ class SampleScores(Scores):
         if self.n == 1:
             return Measurement(mean, mean, mean, 1, metric.unit, noisy=True)
         half = student_quantile(self.n - 1) * float(self.values.std(ddof=1)) / math.sqrt(self.n)
-        return interval(mean, half, self.n, metric)
+        return interval(mean, half, half, False, self.n, metric)
 
     def change(self, reference: Scores, metric: Metric) -> Measurement:
         """The mean of the differences sample by sample.
@@ -109,15 +109,16 @@ class Replicates(Scores):
         That of a bootstrap of ``m`` rows is the standard error but for a factor sqrt(m / (m - 1)), with ``m`` - 1
         degrees of freedom. Of ``r`` disjoint parts each has sqrt(r) times the standard error of the whole, with
         ``r`` - 1; where the metric is no mean over samples (a maximum, an area under a curve of rare classes) it is
-        rather too wide than too narrow. The interval stands around the score and not around the replicates' mean, which
-        for ratios and ranks is biased.
+        rather too wide than too narrow. The interval stands around the score, not around the replicates' mean. Where
+        resamples are better or worse than the score on average, the score is likely to be so against the truth, too
+        (an average precision is too high on few images): by as much the interval reaches farther to that side.
 
         Replicates on which the metric is not finite (an F1 of classes that are not among them) are left out; where
         more than half are, or fewer than two are left, the measurement is ``noisy``, as with fewer than four rows.
         """
         if not math.isfinite(self.value):
             raise Infeasible(f"{self.name} is {self.value} over {self.n} samples")
-        return self._measured(self.value, self.values, metric)
+        return interval(self.value, *self._spread(self.value, self.values), self.n, metric)
 
     def change(self, reference: Scores, metric: Metric) -> Measurement:
         """As :meth:`measurement`, by the differences of the replicates, which share their samples."""
@@ -125,32 +126,33 @@ class Replicates(Scores):
         value = self.value - reference.value
         if not math.isfinite(value):
             raise Infeasible(f"{self.name} is {self.value} over {self.n} samples")
-        differences = self.values - reference.values
-        around = self._measured(0.0, differences, replace(metric, unit="", point=0.0))
-        half = around.high
-        if half == 0 and metric.is_fraction:
-            half = proportion(0, self.n).high
-        return Measurement(value, value - half, value + half, self.n, metric.unit, around.noisy)
+        below, above, noisy = self._spread(value, self.values - reference.values)
+        if below == above == 0 and metric.is_fraction:
+            below = above = proportion(0, self.n).high
+        return Measurement(value, value - below, value + above, self.n, metric.unit, noisy)
 
-    def _measured(self, value: float, values: Numbers, metric: Metric) -> Measurement:
+    def _spread(self, value: float, values: Numbers) -> tuple[float, float, bool]:
+        """How far the interval reaches below and above the value, and whether that is to be doubted."""
         finite = values[np.isfinite(values)]
         if len(finite) < 2 or self.drawn == 1:
-            return Measurement(value, value, value, self.n, metric.unit, noisy=True)
+            return 0.0, 0.0, True
         freedom = self.drawn - 1 if self.drawn else len(finite) - 1
         scale = math.sqrt(self.drawn / freedom) if self.drawn else 1 / math.sqrt(len(finite))
         half = student_quantile(freedom) * float(finite.std(ddof=1)) * scale
-        return interval(value, half, self.n, metric, 2 * len(finite) < len(values) or 0 < self.drawn < FEWEST)
+        bias = float(finite.mean()) - value if self.drawn and half else 0.0
+        noisy = 2 * len(finite) < len(values) or 0 < self.drawn < FEWEST
+        return half + max(0.0, bias), half + max(0.0, -bias), noisy
 
 
-def interval(value: float, half: float, n: int, metric: Metric, noisy: bool = False) -> Measurement:
+def interval(value: float, below: float, above: float, noisy: bool, n: int, metric: Metric) -> Measurement:
     """The value with an interval that reaches so far to both sides; that of a fraction stays within 0 and 1.
 
-    A fraction whose samples all agree (``half`` is 0) has the interval that the samples of which none was otherwise
-    leave open: as many as Wilson's upper bound of 0 of ``n`` may score 0 or 1.
+    A fraction whose samples all agree (both are 0) has the interval that the samples of which none was otherwise leave
+    open: as many as Wilson's upper bound of 0 of ``n`` may score 0 or 1.
     """
-    low, high = value - half, value + half
+    low, high = value - below, value + above
     if metric.is_fraction:
-        if half == 0:
+        if below == above == 0:
             otherwise = proportion(0, n).high
             low, high = value * (1 - otherwise), value + otherwise * (1 - value)
         low, high = max(0.0, low), min(1.0, high)
