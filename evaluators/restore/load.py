@@ -20,6 +20,9 @@ from .graph import Held, Operation, operations
 from .module import ArtifactModule, Program, Step
 from .operators import Node
 
+TAKEN = frozenset({*dir(nn.Module()), *dir(ArtifactModule), "source", "program"})
+"""Attributes of a module that no node can be called."""
+
 
 def load_file(path: str | Path) -> ArtifactModule:
     """The module of an ONNX file (``.onnx``), or of a packed one (``.pfz``).
@@ -121,9 +124,8 @@ class _Builder:
         if weights and not self.own_names:
             given = str(weights[0]).removesuffix(".weight")
         name = re.sub(r"\W", "_", given)
-        name = name if name[:1].isalpha() else f"node_{name}"
-        if hasattr(ArtifactModule, name) or name in ("source", "program", "training"):
-            name = f"{name}_"
+        if not name.isidentifier() or name in TAKEN:
+            name = f"node_{name}"
         candidate, number = name, 1
         while candidate in self.modules:
             number += 1

@@ -85,6 +85,7 @@ def _quantize(inputs: list[Any], attributes: Attributes) -> Tensor:
 
 def _dequantize(inputs: list[Any], attributes: Attributes) -> Tensor:
     x, scale, zero = [*inputs, None][:3]
+    x = x if x.is_floating_point() else x.to(scale.dtype)
     shifted: Tensor = x - _along(zero, x, attributes)
     return shifted * _along(scale, x, attributes)
 
@@ -111,6 +112,45 @@ def _layer_norm(inputs: list[Any], attributes: Attributes) -> Tensor:
     return F.layer_norm(x, x.shape[axis:], weight, bias, attributes.get("epsilon", 1e-5))
 
 
+def _scatter_nd(inputs: list[Any], attributes: Attributes) -> Any:
+    x, places, updates = inputs
+    if attributes.get("reduction", "none") != "none":
+        return NotImplemented
+    return x.index_put(tuple(places.long().unbind(-1)), updates)
+
+
+def _cumulative_sum(inputs: list[Any], attributes: Attributes) -> Any:
+    if attributes.get("exclusive", 0) or attributes.get("reverse", 0):
+        return NotImplemented
+    return torch.cumsum(inputs[0], int(inputs[1]), dtype=inputs[0].dtype)
+
+
+def _constant_of_shape(inputs: list[Any], attributes: Attributes) -> Tensor:
+    value = attributes.get("value")
+    filled = torch.zeros(1) if value is None else torch.from_numpy(value.numpy().copy())
+    return filled.expand([int(size) for size in inputs[0].tolist()]).clone()
+
+
+def _arg(run: Callable[..., Tensor]) -> Run:
+    """The first place of the greatest or the least along an axis."""
+
+    def find(inputs: list[Any], attributes: Attributes) -> Any:
+        if attributes.get("select_last_index", 0):
+            return NotImplemented
+        return run(inputs[0], dim=int(attributes.get("axis", 0)), keepdim=bool(attributes.get("keepdims", 1)))
+
+    return find
+
+
+def _reduce(run: Callable[..., Tensor]) -> Run:
+    def reduce(inputs: list[Any], attributes: Attributes) -> Tensor:
+        x = inputs[0]
+        given = inputs[1].tolist() if len(inputs) > 1 and inputs[1] is not None else list(range(x.dim()))
+        return run(x, tuple(int(axis) for axis in given), keepdim=bool(attributes.get("keepdims", 1)))
+
+    return reduce
+
+
 def _compare(run: Callable[[Tensor, Tensor], Tensor]) -> Run:
     return lambda inputs, _: run(inputs[0], inputs[1])
 
@@ -121,15 +161,21 @@ def _map(run: Callable[[Tensor], Tensor]) -> Run:
 
 OPERATORS: dict[str, Run] = {
     **TORCH,
+    "ArgMax": _arg(torch.argmax),
+    "ArgMin": _arg(torch.argmin),
     "And": _compare(torch.logical_and),
     "BatchNormalization": _batch_norm,
     "Ceil": _map(torch.ceil),
     "Conv": _conv,
+    "Celu": lambda i, a: F.celu(i[0], a.get("alpha", 1.0)),
+    "ConstantOfShape": _constant_of_shape,
     "Cos": _map(torch.cos),
+    "CumSum": _cumulative_sum,
     "DequantizeLinear": _dequantize,
     "Einsum": lambda i, a: torch.einsum(str(a["equation"]), *i),
     "Equal": _compare(torch.eq),
     "Floor": _map(torch.floor),
+    "GatherElements": lambda i, a: torch.gather(i[0], int(a.get("axis", 0)), i[1].long()),
     "Greater": _compare(torch.gt),
     "GreaterOrEqual": _compare(torch.ge),
     "LayerNormalization": _layer_norm,
@@ -140,10 +186,18 @@ OPERATORS: dict[str, Run] = {
     "Not": _map(torch.logical_not),
     "Or": _compare(torch.logical_or),
     "QuantizeLinear": _quantize,
+    "ReduceL1": _reduce(lambda x, axes, keepdim: x.abs().sum(axes, keepdim=keepdim)),
+    "ReduceLogSumExp": _reduce(torch.logsumexp),
+    "ReduceSumSquare": _reduce(lambda x, axes, keepdim: x.square().sum(axes, keepdim=keepdim)),
     "Round": _map(torch.round),
+    "ScatterND": _scatter_nd,
     "Sign": _map(torch.sign),
     "Sin": _map(torch.sin),
     "Softsign": _map(F.softsign),
     "Sum": lambda i, _: sum(i[1:], i[0]),
+    "Tan": _map(torch.tan),
+    "ThresholdedRelu": lambda i, a: F.threshold(i[0], a.get("alpha", 1.0), 0.0),
+    "Tile": lambda i, _: i[0].repeat([int(times) for times in i[1].tolist()]),
+    "Xor": _compare(torch.logical_xor),
 }
 """By name; every one passes gradients, where it has any."""

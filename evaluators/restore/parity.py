@@ -131,6 +131,7 @@ def _drawn(session: ort.InferenceSession) -> list[Tensor]:
 def _difference(wanted: np.ndarray, actual: np.ndarray) -> Difference:
     if wanted.shape != actual.shape:
         raise ParefrontError(f"the file gives shape {wanted.shape}, the module {actual.shape}")
-    apart = float(np.abs(wanted.astype(np.float64) - actual).max(initial=0.0))
-    largest, span = float(np.abs(wanted).max(initial=0.0)), float(np.ptp(wanted)) if wanted.size else 0.0
+    numbers = wanted.astype(np.float64)
+    apart = float(np.abs(numbers - actual).max(initial=0.0))
+    largest, span = float(np.abs(numbers).max(initial=0.0)), float(np.ptp(numbers)) if numbers.size else 0.0
     return Difference(apart / (largest or 1.0), apart * STEPS / (span or 1.0))

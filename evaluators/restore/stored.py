@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from .contents import Code, Contents, Table
 
+LARGEST_BIAS = 2**30
+"""Of a bias in int32: with a greater one, sums of products could be too large for that type."""
+
 
 class StoredWeight(nn.Module, ABC):
     """A weight with a form of its own in the file. Called, it gives the weight that the file's layer computes with."""
@@ -49,6 +52,7 @@ class RoundedWeight(StoredWeight):
         super().__init__()
         self.code: Code = contents.code
         codes = torch.from_numpy(np.array(contents.array))
+        scale = np.where(scale == 0, np.ones_like(scale), scale)  # of zeros, whatever their scale is
         steps, zero = (torch.from_numpy(np.array(given)) for given in (scale, zero_point))
         mask = None if contents.mask is None else torch.from_numpy(contents.mask.copy())
         self.low, self.high = _limits(contents.array, zero_point)
@@ -167,12 +171,12 @@ def _clamp(place: Tensor, low: Tensor | float, high: Tensor | float) -> Tensor:
 
 
 def _limits(codes: np.ndarray, zero_point: np.ndarray | int) -> tuple[int, int]:
-    """The range of integers as far from the zero point as those in use; that of their type where all are zero."""
+    """The range of integers as far from the zero point as those in use; just the zero point where all are it."""
     bounds = np.iinfo(codes.dtype)
     middle = np.asarray(zero_point, np.int64)
     distance = int(np.abs(codes.astype(np.int64) - middle).max(initial=0))
-    if distance == 0 or codes.dtype == np.int32:  # a bias is held in int32, and may be any number
-        return int(bounds.min) + 1, int(bounds.max)
+    if codes.dtype == np.int32:
+        distance = max(distance, LARGEST_BIAS)
     return max(int(bounds.min), int(middle.min()) - distance), min(int(bounds.max), int(middle.max()) + distance)
 
 

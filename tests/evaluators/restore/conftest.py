@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, fx
 
 from parefront.compressors.context import Context
@@ -84,3 +87,25 @@ def compressed(network: str, policy: Mapping[str, Choice]) -> tuple[fx.GraphModu
     choices = {name: strongest[name] if choice == "strongest" else choice for name, choice in policy.items()}
     context = Context(subject.graph, subject.calibration)
     return pipeline.apply(subject.net, pipeline.space.uniform(choices), context), subject.images
+
+
+def model(
+    nodes: Sequence[onnx.NodeProto],
+    constants: Mapping[str, np.ndarray],
+    shape_in: Sequence[int],
+    shape_out: Sequence[int],
+    inputs: tuple[str, ...] = ("input",),
+    outputs: tuple[str, ...] = ("output",),
+) -> bytes:
+    """The bytes of a model; shapes without the batch axis."""
+    info: Callable[..., onnx.ValueInfoProto] = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes,
+        "model",
+        [info(name, TensorProto.FLOAT, ["batch", *shape_in]) for name in inputs],
+        [info(name, TensorProto.FLOAT, ["batch", *shape_out]) for name in outputs],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    opsets = [helper.make_opsetid("", 21)]
+    made = helper.make_model(graph, opset_imports=opsets, ir_version=10)
+    return bytes(made.SerializeToString())
