@@ -4,9 +4,10 @@ from .device.errors import DeviceError
 from .device.latency import Latency, LatencyProtocol, measure
 from .device.lock import THIS_MACHINE, shared
 from .explain.shares import by_module, layer_shares
-from .quality.accuracy import correct, drawn_indices, open_session, run_outputs, split_inputs
+from .quality.accuracy import correct, drawn_indices, open_session, split_inputs
 from .quality.cost import Cost, cost_of
 from .quality.divergence import divergence
+from .quality.inference import run_outputs
 from .quality.parity import ParityError, check_parity, prove
 from .quality.quality import Quality
 from .quality.registry import metric_names, quality_metric, quality_of

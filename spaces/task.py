@@ -13,6 +13,10 @@ from torch import nn
 class Dataset(Sized, Protocol):
     """A map-style dataset of ``(input, target)``: any ``torch.utils.data.Dataset`` with a length.
 
+    The input is a tensor, or several in a tuple, a list, a dict or a dataclass: floating point numbers, whole numbers
+    (indices that are looked up) or truth values (a mask). A tuple or a list is given to ``forward`` by position, a dict
+    by keyword; where ``forward`` has no such parameters, as its one argument, as a dataclass is in any case.
+
     Inputs, and targets that are tensors, arrays or numbers, have one shape, and are batched. Targets of any number of
     things (boxes) are lists, tuples or mappings of those; metrics are given a list of them.
     """
@@ -25,13 +29,17 @@ class Task:
     """A compression job.
 
     Attributes:
-        model: float32 network in eval mode; one tensor of shape ``(batch, …)`` in, one tensor out.
+        model: float32 network in eval mode. Tensors of shape ``(batch, …)`` in, as the samples have them, and out: one,
+            or several in a tuple, a list, a dict or a dataclass. The ONNX file's inputs are called as the parameters of
+            ``forward`` (or the keys, or the fields, of its one argument), its outputs as keys or fields, ``output_0``,
+            ``output_1`` in a tuple; a single one is called ``input``, or ``output``.
         calibration: images from the training data, for statistics; labels are used only by the Taylor criterion.
         search: held out of training; scores candidates.
         test: seen once, by the final front.
         train: for fine-tuning; optional.
         metric: ``"accuracy"`` (top-1) or another name that ``parefront doctor`` lists; a ``torchmetrics.Metric``, which
             gives one number; or a function of outputs and targets that gives a score for each sample, shape ``(n,)``.
+            Outputs are given nested as the model returns them.
         metric_name: what a metric of your own is called in configs, tables and JSON; by default the name of its class,
             ``mean_squared_error`` for ``MeanSquaredError``, or of the function. Objectives and budgets may call it
             ``accuracy``, too.

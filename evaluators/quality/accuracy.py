@@ -1,70 +1,22 @@
-"""Outputs of an artefact through ONNX Runtime, in batches on all cores, and which of them are right."""
+"""Sessions on artefacts, which outputs are right, and splits as arrays."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from ..device.lock import THIS_MACHINE, shared
-from .reading import Targets, TensorPair, samples, to_array
-from .split_samples import Stack, TargetStack
+from ...spaces.tensors.batch import Arrays
+from ...spaces.tensors.signature import InputForm
+from .reading import Targets, TensorPair, samples
+from .stacks import NamedStack, TargetStack, input_arrays
 
 Array = NDArray[Any]
-
-
-class Inputs(Protocol):
-    """An array `(n, …)`, or what gives one when it is sliced."""
-
-    def __len__(self) -> int: ...
-    def __getitem__(self, part: slice, /) -> Array: ...
-
-
-def run_outputs(artifact: Path | ort.InferenceSession, inputs: Inputs, batch: int = 64) -> Array:
-    """The first output for all `inputs`, shape `(n, …)` (the logits of a classifier)."""
-    session = open_session(artifact) if isinstance(artifact, Path) else artifact
-    outputs: Array | None = None
-    filled = 0
-    for part in output_batches(session, inputs, batch):
-        if outputs is None:
-            outputs = np.empty((len(inputs), *part.shape[1:]), part.dtype)
-        outputs[filled : filled + len(part)] = part
-        filled += len(part)
-    assert outputs is not None
-    return outputs
-
-
-def output_batches(session: ort.InferenceSession, inputs: Inputs, batch: int = 64) -> Iterator[Array]:
-    """The first output, batch by batch, so that whoever asks can stop as soon as enough is known.
-
-    Where the artefact's batch axis is fixed, its size replaces `batch` and the last batch is filled up. Pauses while
-    somebody measures on this machine.
-    """
-    if len(inputs) == 0 or batch < 1:
-        raise ValueError(f"expected inputs and a batch of at least one, got {len(inputs)} and {batch}")
-    spec, output = session.get_inputs()[0], session.get_outputs()[0].name
-    fixed = fixed_batch(session)
-    size = fixed or batch
-    for start in range(0, len(inputs), size):
-        images = inputs[start : start + size]
-        count = len(images)
-        if fixed and count < fixed:
-            images = np.concatenate([images, np.repeat(images[-1:], fixed - count, axis=0)])
-        with shared(THIS_MACHINE):
-            outputs = session.run([output], {spec.name: np.ascontiguousarray(images)})[0]
-        yield outputs[:count]
-
-
-def fixed_batch(session: ort.InferenceSession) -> int | None:
-    """The size of the artefact's batch axis, where it is fixed."""
-    shape = session.get_inputs()[0].shape
-    return shape[0] if shape and isinstance(shape[0], int) else None
 
 
 def open_session(artifact: Path, threads: int | None = None) -> ort.InferenceSession:
@@ -97,15 +49,24 @@ def split_inputs(
     Targets that are lists, tuples or mappings are a list instead. Which samples, and in which order, is as in
     `drawn_indices`.
     """
+    inputs, targets = split_batch(dataset, None, limit, seed, shuffled)
+    assert isinstance(inputs, np.ndarray)
+    return inputs, targets
+
+
+def split_batch(
+    dataset: Dataset[Any], form: InputForm | None, limit: int | None = None, seed: int = 0, shuffled: bool = False
+) -> tuple[Arrays, Targets]:
+    """As `split_inputs`, of samples whose inputs have that `form` (None for one tensor): several come by name."""
     indices = drawn_indices(dataset, limit, seed, shuffled)
     held = TensorPair.of(dataset)
     if held is not None:
         return held.take(indices)
-    inputs, targets = Stack(len(indices)), TargetStack(len(indices))
-    for index, (image, target) in zip(indices.tolist(), samples(dataset, indices), strict=True):  # type: ignore[arg-type]
-        inputs.put(to_array(image), index)
+    inputs, targets = NamedStack(len(indices)), TargetStack(len(indices))
+    for index, (given, target) in zip(indices.tolist(), samples(dataset, indices), strict=True):  # type: ignore[arg-type]
+        inputs.put(input_arrays(form, given, "dataset", index), index)
         targets.put(target, index)
-    return inputs.array, targets.part(0, len(indices))
+    return inputs.part(0, len(indices)), targets.part(0, len(indices))
 
 
 def drawn_indices(dataset: Any, limit: int | None = None, seed: int = 0, shuffled: bool = False) -> NDArray[np.intp]:

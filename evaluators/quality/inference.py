@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +13,7 @@ import onnxruntime as ort
 from ...spaces.tensors.batch import Array, Arrays, Batch, mapped, named, unnamed
 from ...spaces.tensors.signature import INPUT
 from ..device.lock import THIS_MACHINE, shared
+from .accuracy import open_session
 
 
 class Inputs(Protocol):
@@ -29,9 +31,8 @@ def output_batches(session: ort.InferenceSession, inputs: Inputs, batch: int = 6
     """
     if len(inputs) == 0 or batch < 1:
         raise ValueError(f"expected inputs and a batch of at least one, got {len(inputs)} and {batch}")
-    spec = session.get_inputs()[0]
+    spec, fixed = session.get_inputs()[0], fixed_batch(session)
     outputs = [output.name for output in session.get_outputs()]
-    fixed = spec.shape[0] if spec.shape and isinstance(spec.shape[0], int) else None
     size = fixed or batch
     for start in range(0, len(inputs), size):
         given = inputs[start : start + size]
@@ -44,8 +45,15 @@ def output_batches(session: ort.InferenceSession, inputs: Inputs, batch: int = 6
         yield unnamed({name: result[:count] for name, result in zip(outputs, results, strict=True)})
 
 
-def run_outputs(session: ort.InferenceSession, inputs: Inputs, batch: int = 64) -> Arrays:
+def fixed_batch(session: ort.InferenceSession) -> int | None:
+    """The size of the artefact's batch axis, where it is fixed."""
+    shape = session.get_inputs()[0].shape
+    return shape[0] if shape and isinstance(shape[0], int) else None
+
+
+def run_outputs(artifact: Path | ort.InferenceSession, inputs: Inputs, batch: int = 64) -> Arrays:
     """The outputs for all ``inputs``, each of shape ``(n, …)``."""
+    session = open_session(artifact) if isinstance(artifact, Path) else artifact
     whole: dict[str, Array] = {}
     filled = 0
     for given in output_batches(session, inputs, batch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -95,7 +96,9 @@ def read_sample(dataset: Dataset, index: int, name: str = "dataset") -> tuple[An
     except Exception as error:
         raise TaskError(f"{name}: sample {index} cannot be read: {first_line(error)}") from error
     if not isinstance(sample, tuple | list) or len(sample) != 2:
-        raise TaskError(f"{name}: sample {index}: expected (input, target), got {kind(sample)}")
+        several = isinstance(sample, tuple | list) and len(sample) > 2
+        mend = "; put several inputs into one tuple or dict, ((a, b), target)" if several else ""
+        raise TaskError(f"{name}: sample {index}: expected (input, target), got {kind(sample)}{mend}")
     return sample[0], sample[1]
 
 
@@ -116,6 +119,8 @@ def bytes_of(value: Any) -> int:
         return sum(map(bytes_of, value.values()))
     if isinstance(value, list | tuple):
         return sum(map(bytes_of, value))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return sum(bytes_of(getattr(value, field.name)) for field in dataclasses.fields(value))
     return int(getattr(value, "nbytes", 8))
 
 

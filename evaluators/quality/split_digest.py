@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -108,6 +109,8 @@ def _feed(update: Callable[[Any], object], value: Any) -> None:
         for key in sorted(value, key=str):
             _feed(update, str(key))
             _feed(update, value[key])
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        _feed(update, {field.name: getattr(value, field.name) for field in dataclasses.fields(value)})
     elif isinstance(value, list | tuple):
         update(b"sequence of %d\n" % len(value))
         for item in value:

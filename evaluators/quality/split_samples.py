@@ -9,7 +9,10 @@ import numpy as np
 
 from ...spaces.errors import TaskError
 from ...spaces.task import Dataset
-from .reading import Array, Indices, Targets, TensorPair, bytes_of, is_ragged, read_sample, to_array
+from ...spaces.tensors.batch import Arrays, named
+from ...spaces.tensors.signature import INPUT, InputForm
+from .reading import Array, Indices, Targets, TensorPair, bytes_of, read_sample
+from .stacks import NamedStack, TargetStack, input_arrays
 
 STACKED_BYTES = 2**30
 """Inputs of a split that take more than this are read anew each time they are scored."""
@@ -22,7 +25,9 @@ STACKED_AT_ONCE = 8
 
 
 class SplitSamples:
-    """Inputs, float32 ``(n, …)``, and targets ``(n, …)`` of a dataset, in the order of ``indices``.
+    """Inputs ``(n, …)`` and targets ``(n, …)`` of a dataset, in the order of ``indices``.
+
+    Inputs that are floating point numbers are float32. Several of them come by name.
 
     Targets that are lists, tuples or mappings (boxes, of any number) come as a list of what the dataset gives.
 
@@ -33,16 +38,19 @@ class SplitSamples:
         dataset: map-style, of ``(input, target)``.
         indices: of the samples, in the order wanted; one at least.
         name: of the dataset in error messages, e.g. ``"task.test"``.
+        form: how the inputs of a sample are nested; None for one tensor.
     """
 
-    def __init__(self, dataset: Dataset, indices: Indices, name: str = "dataset") -> None:
+    def __init__(
+        self, dataset: Dataset, indices: Indices, name: str = "dataset", form: InputForm | None = None
+    ) -> None:
         self.indices = indices
-        self._dataset, self._name = dataset, name
+        self._dataset, self._name, self._form = dataset, name, form
         self._held = TensorPair.of(dataset)
         self._targets = TargetStack(len(indices), name)
-        self._inputs: Stack | None = None
+        self._inputs: NamedStack | None = None
         if not self._reads_each_time():
-            stack = Stack(len(indices), name, np.float32)
+            stack = NamedStack(len(indices), name, single=True)
             for start, end in _steps(0, len(indices), STACKED_AT_ONCE if self._held is None else len(indices)):
                 stack.extend(self._read(start, end)[0], int(indices[start]))
             self._inputs = stack
@@ -50,7 +58,7 @@ class SplitSamples:
     def __len__(self) -> int:
         return len(self.indices)
 
-    def read(self, start: int, end: int) -> tuple[Array, Targets]:
+    def read(self, start: int, end: int) -> tuple[Arrays, Targets]:
         """Inputs and targets from ``start`` to before ``end``, shape ``(end - start, …)``; no input is NaN or infinite.
 
         Raises:
@@ -60,10 +68,10 @@ class SplitSamples:
             return self.inputs(start, end), self.targets(start, end)
         return self._read(start, end)
 
-    def inputs(self, start: int, end: int) -> Array:
+    def inputs(self, start: int, end: int) -> Arrays:
         """The inputs alone."""
         if self._inputs is not None:
-            return self._inputs.array[start:end]
+            return self._inputs.part(start, end)
         return self._read(start, end)[0]
 
     def targets(self, start: int, end: int) -> Targets:
@@ -83,29 +91,37 @@ class SplitSamples:
 
     def _reads_each_time(self) -> bool:
         index = int(self.indices[0])
-        first, again = (read_sample(self._dataset, index, self._name)[0] for _ in range(2))
-        hands_out_its_own = self._held is not None or _address(first) == _address(again) is not None
-        size = len(self) * to_array(first).size * np.dtype(np.float32).itemsize
+        first, again = (self._parts(read_sample(self._dataset, index, self._name)[0], index) for _ in range(2))
+        hands_out_its_own = self._held is not None or all(
+            _address(first[name]) == _address(again[name]) is not None for name in first
+        )
+        size = len(self) * sum(_stored_bytes(part) for part in first.values())
         return size > (COPIED_BYTES if hands_out_its_own else STACKED_BYTES)
 
-    def _read(self, start: int, end: int) -> tuple[Array, Targets]:
+    def _read(self, start: int, end: int) -> tuple[Arrays, Targets]:
         """From the dataset; targets that were not read before are kept where all of them are small."""
         if self._held is not None:
             read = self._held.take(self.indices[start:end])
             self._keep(start, read[1])
-            return np.ascontiguousarray(read[0], np.float32), read[1]
+            whole = np.float32 if read[0].dtype.kind == "f" else read[0].dtype
+            return np.ascontiguousarray(read[0], whole), read[1]
         indices = self.indices[start:end].tolist()
-        inputs, targets = Stack(len(indices), self._name, np.float32), TargetStack(len(indices), self._name)
+        inputs, targets = NamedStack(len(indices), self._name, single=True), TargetStack(len(indices), self._name)
         for index in indices:
-            image, target = read_sample(self._dataset, index, self._name)
-            inputs.put(to_array(image), index)
+            given, target = read_sample(self._dataset, index, self._name)
+            inputs.put(self._parts(given, index), index)
             targets.put(target, index)
-        finite = np.isfinite(inputs.array).reshape(len(indices), -1).all(1)
-        if not finite.all():
-            raise TaskError(f"{self._name}: sample {indices[finite.argmin()]} holds NaN or infinite values")
+        stacked = inputs.part(0, len(indices))
+        for part in named(stacked, INPUT).values():
+            finite = np.isfinite(part).reshape(len(indices), -1).all(1)
+            if not finite.all():
+                raise TaskError(f"{self._name}: sample {indices[finite.argmin()]} holds NaN or infinite values")
         found = targets.part(0, len(indices))
         self._keep(start, found)
-        return inputs.array, found
+        return stacked, found
+
+    def _parts(self, inputs: Any, index: int) -> dict[str, Array]:
+        return input_arrays(self._form, inputs, self._name, index)
 
     def _keep(self, start: int, targets: Targets) -> None:
         """Targets that were not read before, where all of them are small."""
@@ -129,100 +145,14 @@ class InputsPart:
     def __len__(self) -> int:
         return self._end - self._start
 
-    def __getitem__(self, part: slice) -> Array:
+    def __getitem__(self, part: slice) -> Arrays:
         start, end, _ = part.indices(len(self))
         return self._samples.inputs(self._start + start, self._start + end)
 
 
-class Stack:
-    """Arrays of one shape put together in one of ``length`` rows, without holding them twice.
-
-    Args:
-        length: rows.
-        name: of the dataset in error messages.
-        dtype: what all are converted to; by default one that holds them all.
-    """
-
-    def __init__(self, length: int, name: str = "dataset", dtype: Any = None) -> None:
-        self._length, self._name, self._dtype = length, name, dtype
-        self.filled = 0
-        self.array: Array = np.empty(0)
-
-    def __len__(self) -> int:
-        return self._length
-
-    def put(self, value: Array, index: int) -> None:
-        """One more row; ``index`` is that of the sample, for error messages.
-
-        Raises:
-            TaskError: where its shape is another one than that of the rows before.
-        """
-        if self.filled and value.shape == self.array.shape[1:] and value.dtype == self.array.dtype:
-            self.array[self.filled] = value
-            self.filled += 1
-        else:
-            self.extend(value[np.newaxis], index)
-
-    def extend(self, rows: Array, index: int) -> None:
-        """More rows ``(m, …)``; as :meth:`put`."""
-        if self.filled == 0:
-            self.array = np.empty((self._length, *rows.shape[1:]), self._dtype or rows.dtype)
-        if rows.shape[1:] != self.array.shape[1:]:
-            raise TaskError(
-                f"{self._name}: sample {index} has an array of shape {rows.shape[1:]}, others have "
-                f"{self.array.shape[1:]}; expected one shape, so that samples can be batched"
-            )
-        if self._dtype is None and rows.dtype != self.array.dtype:
-            self.array = self.array.astype(np.result_type(self.array, rows), copy=False)
-        self.array[self.filled : self.filled + len(rows)] = rows
-        self.filled += len(rows)
-
-
-class TargetStack:
-    """Targets of samples: a :class:`Stack` of arrays, or a list where they are ragged.
-
-    Args:
-        length: of all.
-        name: of the dataset in error messages.
-    """
-
-    def __init__(self, length: int, name: str = "dataset") -> None:
-        self._name = name
-        self._stack, self._list = Stack(length, name), list[Any]()
-
-    @property
-    def filled(self) -> int:
-        """How many there are."""
-        return len(self._list) or self._stack.filled
-
-    def part(self, start: int, end: int) -> Targets:
-        """Those from ``start`` to before ``end``."""
-        return self._list[start:end] if self._list else self._stack.array[start:end]
-
-    def put(self, target: Any, index: int) -> None:
-        """One more; ``index`` is that of the sample, for error messages.
-
-        Raises:
-            TaskError: where it is of another kind or shape than those before.
-        """
-        ragged = is_ragged(target)
-        if self.filled and ragged != bool(self._list):
-            raise TaskError(
-                f"{self._name}: the target of sample {index} is a {type(target).__name__}, others are "
-                f"{'lists or mappings' if self._list else 'arrays'}; expected one kind"
-            )
-        if ragged:
-            self._list.append(target)
-        else:
-            self._stack.put(to_array(target), index)
-
-    def extend(self, targets: Targets, index: int) -> None:
-        """More of them; as :meth:`put`."""
-        if isinstance(targets, list):
-            for target in targets:
-                self.put(target, index)
-        else:
-            self._stack.extend(targets, index)
+def _stored_bytes(part: Array) -> int:
+    """Bytes of an input as it is stacked."""
+    return part.size * (np.dtype(np.float32).itemsize if part.dtype.kind == "f" else part.itemsize)
 
 
 def _address(value: Any) -> int | None:

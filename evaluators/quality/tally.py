@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...spaces.tensors.structure import transformed
 from .scores import Numbers, Replicates, SampleScores, Scores
 
 Score = Callable[[Any, Any], Tensor]
@@ -32,7 +33,7 @@ class Tally(ABC):
         """The next ``m`` samples.
 
         Args:
-            outputs: float array of shape ``(m, …)``, or a mapping of names to such.
+            outputs: array of shape ``(m, …)``, or several nested as the model returns them.
             targets: array of shape ``(m, …)``, or a list of ``m`` targets as the dataset gives them.
 
         Raises:
@@ -60,7 +61,7 @@ class SampleTally(Tally):
     def update(self, outputs: Any, targets: Any) -> None:
         count = len(targets)
         with torch.no_grad():
-            scores = self._score(to_torch(outputs), to_torch(targets))
+            scores = self._score(outputs_to_torch(outputs), to_torch(targets))
         shape = tuple(scores.shape) if isinstance(scores, Tensor | np.ndarray) else None
         if shape != (count,):
             came = f"a tensor of shape {shape}" if shape is not None else f"a {type(scores).__name__}"
@@ -92,7 +93,7 @@ class SumTally(Tally):
     def update(self, outputs: Any, targets: Any) -> None:
         count = len(targets)
         with torch.no_grad():
-            parts = self._parts(to_torch(outputs), to_torch(targets)).double().numpy()
+            parts = self._parts(outputs_to_torch(outputs), to_torch(targets)).double().numpy()
         if self._rows is None:
             self._rows = np.zeros((min(self._n, ROWS), parts.shape[1]))
         np.add.at(self._rows, rows_of(self._seen, count, self._n, len(self._rows)), parts)
@@ -121,6 +122,16 @@ def part_of(batch: Any, first: int, last: int) -> Any:
     if isinstance(batch, Mapping):
         return {name: value[first:last] for name, value in batch.items()}
     return batch[first:last]
+
+
+def outputs_part(outputs: Any, first: int, last: int) -> Any:
+    """As :func:`part_of`, of outputs nested as the model returns them."""
+    return outputs[first:last] if isinstance(outputs, np.ndarray) else transformed(outputs, lambda a: a[first:last])
+
+
+def outputs_to_torch(outputs: Any) -> Any:
+    """As :func:`to_torch`, of outputs nested as the model returns them."""
+    return to_torch(outputs) if isinstance(outputs, np.ndarray) else transformed(outputs, to_torch)
 
 
 def to_torch(batch: Any) -> Any:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .scores import Replicates
-from .tally import Tally, draws, part_of, rows_of, to_torch
+from .tally import Tally, draws, outputs_part, outputs_to_torch, part_of, rows_of, to_torch
 
 CHUNKS = 20
 BLOCKS = 200
@@ -53,12 +53,12 @@ class StateTally(Tally):
         self._blocks: list[dict[str, Tensor]] = [{} for _ in range(min(n, blocks))]
 
     def update(self, outputs: Any, targets: Any) -> None:
-        outputs, targets = to_torch(outputs), to_torch(targets)
+        outputs, targets = outputs_to_torch(outputs), to_torch(targets)
         blocks = rows_of(self._seen, len(targets), self._n, len(self._blocks))
         for block in np.unique(blocks):
             first, last = np.searchsorted(blocks, [block, block + 1])
             self._metric.reset()
-            self._metric.update(part_of(outputs, first, last), part_of(targets, first, last))
+            self._metric.update(outputs_part(outputs, first, last), part_of(targets, first, last))
             held = self._blocks[block]
             for name, state in self._metric.metric_state.items():
                 held[name] = held[name] + state if name in held else state.detach().clone()
@@ -107,7 +107,7 @@ class ChunkTally(Tally):
         self._values: list[float] = []
 
     def update(self, outputs: Any, targets: Any) -> None:
-        outputs, targets = to_torch(outputs), to_torch(targets)
+        outputs, targets = outputs_to_torch(outputs), to_torch(targets)
         self._whole.update(outputs, targets)
         chunks = rows_of(self._seen, len(targets), self._n, self._chunks)
         for chunk in np.unique(chunks) if self._chunks else ():
@@ -115,7 +115,7 @@ class ChunkTally(Tally):
                 self._close()
                 self._open = chunk
             first, last = np.searchsorted(chunks, [chunk, chunk + 1])
-            self._part.update(part_of(outputs, first, last), part_of(targets, first, last))
+            self._part.update(outputs_part(outputs, first, last), part_of(targets, first, last))
         self._seen += len(targets)
 
     def scores(self) -> Replicates:

@@ -25,12 +25,13 @@ from ...spaces.network.trace import trace
 from ...spaces.policy import Policy
 from ...spaces.space import SearchSpace
 from ...spaces.task import Task
-from ...spaces.tensors.batch import Tensors
+from ...spaces.tensors.batch import Tensors, joined, to_tensors
 from ..device.device_profile import DeviceProfile
 from ..device.lock import THIS_MACHINE, shared
-from ..quality.accuracy import open_session, split_inputs
+from ..quality.accuracy import open_session, split_batch
 from ..quality.cost import cost_of
 from ..quality.parity import check_parity, prove
+from ..quality.task_signature import input_form
 from ..results.candidate import Candidate
 from ..results.front import Front
 from ..results.measurement import Measurement
@@ -81,9 +82,10 @@ class Builder:
     ) -> None:
         compressors = [create(name, options, target) for name, options in methods.items()]
         on_phase("tracing the model and proving its channel groups")
-        inputs, labels = split_inputs(task.calibration, CALIBRATION_LIMIT, seed)  # type: ignore[arg-type]
-        calibration = torch.from_numpy(inputs).float()
-        self.traced = trace(task.model, _pair(calibration), prove, on_phase)
+        form = input_form(task)
+        inputs, labels = split_batch(task.calibration, form, CALIBRATION_LIMIT, seed)  # type: ignore[arg-type]
+        calibration = to_tensors(inputs)
+        self.traced = trace(task.model, form.restore(_pair(calibration)), prove, on_phase)
         self.pipeline = Pipeline.of(compressors, self.traced.graph)
         self.space: SearchSpace = self.pipeline.space
         if not len(self.space):
@@ -196,9 +198,9 @@ def target_of(profile: DeviceProfile) -> Target:
     return Target(profile.vector_width, profile.signed_activations, full_range_weights=not saturates)
 
 
-def _pair(inputs: torch.Tensor) -> torch.Tensor:
+def _pair(inputs: Tensors) -> Tensors:
     """Two inputs to trace on; the one there is twice, where there is only one."""
-    return inputs[:2] if len(inputs) > 1 else torch.cat([inputs, inputs])
+    return inputs[:2] if len(inputs) > 1 else joined([inputs, inputs])
 
 
 def _size(artifact: Artifact) -> dict[str, Measurement]:

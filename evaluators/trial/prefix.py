@@ -10,6 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
+from ...spaces.tensors.batch import Outputs, Tensors, joined, named, unnamed
+from ...spaces.tensors.signature import OUTPUT
+
 KEPT_BYTES = 512e6
 """Most that the values may take. Of a network that has more of them every second one is kept, every third …"""
 
@@ -22,11 +25,11 @@ class Prefix:
 
     Args:
         net: in evaluation mode; not to be changed afterwards.
-        batches: inputs, each of shape ``(b, …)``.
+        batches: inputs, each of shape ``(b, …)``, or several by name.
         kept_bytes: most that values may take.
     """
 
-    def __init__(self, net: fx.GraphModule, batches: Sequence[Tensor], kept_bytes: float = KEPT_BYTES) -> None:
+    def __init__(self, net: fx.GraphModule, batches: Sequence[Tensors], kept_bytes: float = KEPT_BYTES) -> None:
         self._net, self._batches = net, batches
         seen = _run(net, batches[0], watched=_worth_keeping(net, _cuts(net)))[1]
         kept = _within(kept_bytes / len(batches), {cut: value.nbytes for cut, value in seen.items()})
@@ -38,17 +41,17 @@ class Prefix:
         """Bytes that the values take."""
         return sum(value.nbytes for held in self._held for value in held.values())
 
-    def outputs(self, changed: fx.GraphModule) -> Tensor:
+    def outputs(self, changed: fx.GraphModule) -> Tensors:
         """What a changed copy makes of all inputs, shape ``(n, …)``: the same floats as running all of it gives."""
         alike = _alike(self._net, changed)
         place = max((cut for cut in _cuts(changed) if cut < alike and cut in self._held[0]), default=None)
         starts = [None if place is None else (place, held[place]) for held in self._held]
-        return torch.cat([_run(changed, batch, start)[0] for batch, start in zip(self._batches, starts, strict=True)])
+        return joined([_run(changed, batch, start)[0] for batch, start in zip(self._batches, starts, strict=True)])
 
 
 def _run(
-    net: fx.GraphModule, batch: Tensor, start: tuple[Cut, Tensor] | None = None, watched: Iterable[Cut] = ()
-) -> tuple[Tensor, dict[Cut, Tensor]]:
+    net: fx.GraphModule, batch: Tensors, start: tuple[Cut, Tensor] | None = None, watched: Iterable[Cut] = ()
+) -> tuple[Tensors, dict[Cut, Tensor]]:
     """The output, and tensors at the places that are watched; from a cut and its value on, where there is one."""
     known: dict[fx.Node, Any] = {}
     if start is not None:
@@ -57,8 +60,8 @@ def _run(
         known = {**dict.fromkeys(nodes[:place]), nodes[place]: value}
     runner = _Watch(net, frozenset(watched))
     with torch.no_grad():
-        output: Tensor = runner.run(batch, initial_env=known)
-    return output, runner.seen
+        outputs: Outputs = runner.run(batch, initial_env=known)
+    return unnamed(named(outputs, OUTPUT)), runner.seen
 
 
 class _Watch(fx.Interpreter):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-import torch
-
 from ...compressors.context import Context
 from ...compressors.pipeline import Pipeline
 from ...spaces.errors import Infeasible
+from ...spaces.network.outputs import all_finite
 from ...spaces.policy import Policy
+from ...spaces.tensors.batch import Arrays, channels_last, mapped, named, to_arrays, to_tensors
+from ...spaces.tensors.signature import OUTPUT
 from ..quality.divergence import divergence
 from .prefix import Prefix
 
@@ -26,17 +26,18 @@ class ProxyDivergence:
     Args:
         pipeline: the methods, as trials apply them.
         context: of the run.
-        inputs: float32 ``(n, …)``, held out of training.
+        inputs: ``(n, …)``, or several by name, held out of training.
         classes: whether outputs are logits of classes.
     """
 
-    def __init__(self, pipeline: Pipeline, context: Context, inputs: np.ndarray, classes: bool) -> None:
+    def __init__(self, pipeline: Pipeline, context: Context, inputs: Arrays, classes: bool) -> None:
         self._context, self._classes = context, classes
         self._pipeline = pipeline.repaired_by(lambda plan: plan.quick_repair or plan.repair)
-        images = torch.from_numpy(inputs[: min(IMAGES, len(context.calibration.compensation_inputs))])
-        images = images.contiguous(memory_format=torch.channels_last) if images.dim() == 4 else images
-        self._prefix = Prefix(context.teacher, torch.split(images, BATCH))
-        self._reference = self._prefix.outputs(context.teacher).numpy()
+        few = to_tensors(inputs[: min(IMAGES, len(context.calibration.compensation_inputs))])
+        images = mapped(channels_last, few)
+        batches = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
+        self._prefix = Prefix(context.teacher, batches)
+        self._reference = to_arrays(self._prefix.outputs(context.teacher))
 
     def divergence(self, policy: Policy) -> float:
         """As :func:`parefront.evaluators.quality.divergence`; lower is better, zero for the uncompressed model.
@@ -45,7 +46,7 @@ class ProxyDivergence:
             Infeasible: where the policy leaves no working network.
         """
         net = self._pipeline.apply(self._context.teacher, policy, self._context)
-        outputs = self._prefix.outputs(net).numpy()
-        if not np.isfinite(outputs).all():
+        outputs = self._prefix.outputs(net)
+        if not all_finite(named(outputs, OUTPUT)):
             raise Infeasible("outputs are not finite")
-        return divergence(outputs, self._reference, classes=self._classes).value
+        return divergence(to_arrays(outputs), self._reference, classes=self._classes).value

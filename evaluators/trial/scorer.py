@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import onnxruntime as ort
 
 from ...spaces.errors import Infeasible, TaskError
 from ...spaces.task import Task
+from ...spaces.tensors.batch import Arrays
 from ..quality.accuracy import open_session
 from ..quality.registry import quality_of
+from ..quality.task_signature import metric_form, signature_of
 from ..results.measurement import Measurement
 from .split import Split
 
@@ -34,7 +35,9 @@ class Scorer:
     def __init__(self, task: Task, images: int | None = None, seed: int = 0) -> None:
         self._test_data = task.test
         self.quality = quality_of(task)
-        self.search = Split.of("", task.search, self.quality, images, seed)
+        signature = signature_of(task)
+        self._forms = signature.inputs, metric_form(task, signature.outputs)
+        self.search = Split.of("", task.search, self.quality, images, seed, self._forms)
         self._test: Split | None = None
 
     @property
@@ -61,11 +64,11 @@ class Scorer:
             TaskError: as :meth:`reference`.
         """
         if self._test is None:
-            self._test = Split.of(TEST, self._test_data, self.quality)
+            self._test = Split.of(TEST, self._test_data, self.quality, forms=self._forms)
             _reference(self._test, open_session(uncompressed))
         return self._test.score(open_session(artifact))
 
-    def inputs(self, count: int) -> np.ndarray:
+    def inputs(self, count: int) -> Arrays:
         """The first inputs of the search split, at most ``count``."""
         return self.search.samples.inputs(0, count)
 

@@ -11,13 +11,17 @@ import onnxruntime as ort
 
 from ...spaces.errors import TaskError
 from ...spaces.task import Dataset
-from ..quality.accuracy import drawn_indices, fixed_batch, run_outputs
+from ...spaces.tensors.batch import Arrays, named
+from ...spaces.tensors.signature import OUTPUT, InputForm, OutputForm
+from ..quality.accuracy import drawn_indices
 from ..quality.builtin import ACCURACY
 from ..quality.divergence import divergence
+from ..quality.inference import fixed_batch, run_outputs
 from ..quality.quality import Quality
 from ..quality.reading import bytes_of
 from ..quality.scores import Scores
-from ..quality.split_samples import SplitSamples, Stack
+from ..quality.split_samples import SplitSamples
+from ..quality.stacks import NamedStack
 from ..results.measurement import Measurement
 from ..results.metric import Metric
 
@@ -37,12 +41,12 @@ class Seen:
     Attributes:
         count: of these.
         scores: by the task's metric.
-        outputs: of as many of them as are kept, shape ``(m, …)``.
+        outputs: of as many of them as are kept, shape ``(m, …)``, or several by name.
     """
 
     count: int
     scores: Scores
-    outputs: np.ndarray
+    outputs: Arrays
 
 
 @dataclass(eq=False)
@@ -55,6 +59,7 @@ class Split:
     Attributes:
         name: prefix of its metrics: ``""`` for the search split, ``"test_"`` for the test split.
         quality: the task's metric.
+        form: how the model returns its outputs, and so how the metric is given them.
         reference: the uncompressed model's outputs and scores, or of the outputs the first ones where they are large;
             set by scoring it first.
     """
@@ -62,15 +67,26 @@ class Split:
     name: str
     samples: SplitSamples
     quality: Quality = ACCURACY
+    form: OutputForm = field(default_factory=OutputForm.bare)
     reference: Seen | None = field(default=None, init=False)
 
     @classmethod
     def of(
-        cls, name: str, dataset: Dataset, quality: Quality = ACCURACY, limit: int | None = None, seed: int = 0
+        cls,
+        name: str,
+        dataset: Dataset,
+        quality: Quality = ACCURACY,
+        limit: int | None = None,
+        seed: int = 0,
+        forms: tuple[InputForm | None, OutputForm] | None = None,
     ) -> Split:
-        """At most ``limit`` samples; which, and in which order, is drawn by ``seed``."""
+        """At most ``limit`` samples; which, and in which order, is drawn by ``seed``.
+
+        ``forms`` are those of the model's inputs and of what the metric is given; by default one tensor each.
+        """
+        inputs, outputs = forms or (None, OutputForm.bare())
         indices = drawn_indices(dataset, limit, seed, shuffled=True)
-        return cls(name, SplitSamples(dataset, indices, _in_task(name)), quality)
+        return cls(name, SplitSamples(dataset, indices, _in_task(name), inputs), quality, outputs)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -105,6 +121,7 @@ class Split:
         self.reference = None
         seen = self._whole(session)
         if self.quality.classifies:
+            assert isinstance(seen.outputs, np.ndarray)
             self._check_labels(seen.outputs.shape[-1])
         found = self.by_quality(seen)
         self.reference = seen
@@ -113,7 +130,7 @@ class Split:
     def all_of(self, seen: Seen) -> dict[str, Measurement]:
         """:meth:`by_quality`, and once the uncompressed model was scored ``divergence``, where outputs are finite."""
         found, outputs = self.by_quality(seen), seen.outputs
-        if self.reference is None or not np.isfinite(outputs).all():
+        if self.reference is None or not all(np.isfinite(part).all() for part in named(outputs, OUTPUT).values()):
             return found
         before = self.reference.outputs[: len(outputs)]
         return {**found, f"{self.name}divergence": divergence(outputs, before, classes=self.quality.classifies)}
@@ -141,19 +158,20 @@ class Split:
 
     def _run(self, session: ort.InferenceSession, ends: list[int]) -> Iterator[Seen]:
         """What is known of an artefact after so many samples; batches are the same ones whatever the ends."""
-        tally, kept, start, step = self.quality.tally(len(self)), Stack(0), 0, _step(session)
+        tally, kept, start, step = self.quality.tally(len(self)), NamedStack(0), 0, _step(session)
         for end in ends:
             while start < end:
                 stop = min(start + step, end)
                 inputs, targets = self.samples.read(start, stop)
                 outputs = run_outputs(session, inputs, BATCH)
-                tally.update(outputs, targets)
+                tally.update(self.form.restore(outputs), targets)
                 if start == 0:
-                    kept = Stack(self._kept((outputs.nbytes + sum(map(bytes_of, targets))) / len(outputs)))
+                    size = sum(part.nbytes for part in named(outputs, OUTPUT).values())
+                    kept = NamedStack(self._kept((size + sum(map(bytes_of, targets))) / len(outputs)))
                 if start < len(kept):
                     kept.extend(outputs[: len(kept) - start], start)
                 start = stop
-            yield Seen(end, tally.scores(), kept.array[: kept.filled])
+            yield Seen(end, tally.scores(), kept.part(0, kept.filled))
 
     def _kept(self, sample_bytes: float) -> int:
         """Of how many samples outputs are kept: of all for class scores, else of as many as there is room for."""

@@ -71,6 +71,13 @@ def unnamed(parts: Mapping[str, A]) -> A | Batch[A]:
     return Batch(parts) if len(parts) != 1 else next(iter(parts.values()))
 
 
+def alone(value: A | Batch[A]) -> A:
+    """The one tensor, where there is no other; a ``TypeError`` where there are several."""
+    if isinstance(value, Batch):
+        raise TypeError(f"expected one tensor, got {', '.join(value.parts)}")
+    return value
+
+
 def mapped(function: Callable[[A], B], value: A | Batch[A]) -> B | Batch[B]:
     """What ``function`` makes of the one tensor, or of each of several."""
     return value.map(function) if isinstance(value, Batch) else function(value)

@@ -42,6 +42,11 @@ class InputForm:
     names: tuple[str, ...]
 
     @classmethod
+    def bare(cls) -> InputForm:
+        """One tensor."""
+        return cls("one", Structure.of(torch.empty(0)), (INPUT,))
+
+    @classmethod
     def of(cls, model: nn.Module, inputs: Any) -> InputForm:
         """The form of ``inputs``, of one sample or of a batch.
 
@@ -96,6 +101,11 @@ class OutputForm:
 
     structure: Structure
     names: tuple[str, ...]
+
+    @classmethod
+    def bare(cls) -> OutputForm:
+        """One tensor."""
+        return cls(Structure.of(torch.empty(0)), (OUTPUT,))
 
     @classmethod
     def of(cls, outputs: Any, taken: tuple[str, ...] = ()) -> OutputForm:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,6 +81,12 @@ class Structure:
 
     def __str__(self) -> str:
         return "one tensor" if self.is_bare else f"{kind(self.template)} of {', '.join(map(_word, self.paths))}"
+
+
+def transformed(value: Any, function: Callable[[Any], Any]) -> Any:
+    """A value nested alike, of what ``function`` makes of each tensor or array in it."""
+    found = dict(_leaves(value))
+    return _filled(value, {path: function(leaf) for path, leaf in found.items()}, ())
 
 
 def _children(value: Any) -> list[tuple[str | int, Any]] | None:

@@ -18,6 +18,7 @@ from ..evaluators.results.digest import SplitDigest
 from ..spaces.errors import TaskError
 from ..spaces.messages import kind
 from ..spaces.task import Dataset
+from .input_check import InputCheck
 
 TRAIN_SAMPLES = 1_000
 """Of the training split, which nothing is scored on, so many evenly spread samples are looked at."""
@@ -53,7 +54,7 @@ class SplitCheck:
     Attributes:
         name: of the split.
         dataset: the split, not empty.
-        shape: of every input.
+        inputs: how those of every sample have to be.
         classes: that labels are below; None where targets are not class indices.
         scored: whether outputs are compared with its targets.
         on_phase: told how far reading has come, where it takes long.
@@ -61,7 +62,7 @@ class SplitCheck:
 
     name: str
     dataset: Dataset
-    shape: tuple[int, ...]
+    inputs: InputCheck
     classes: int | None
     scored: bool
     on_phase: Callable[[str], None]
@@ -93,7 +94,7 @@ class SplitCheck:
         is_digested[digested] = True
         for part in self._telling(parts(everything, held.sample_bytes), len(everything)):
             inputs, targets = held.take(part)
-            self.check_input(int(part[0]), torch.from_numpy(inputs[0]))
+            self.inputs.check(self.name, int(part[0]), torch.from_numpy(np.asarray(inputs[0])))
             finite = np.isfinite(inputs).reshape(len(part), -1).all(1)
             if not finite.all():
                 raise self._not_finite(int(part[finite.argmin()]))
@@ -117,9 +118,9 @@ class SplitCheck:
         for part in self._telling(ones, len(digested)):
             index = int(part[0])
             image, target = read_sample(self.dataset, index, f"task.{self.name}")
-            self.check_input(index, image)
-            if not torch.isfinite(image).all():
-                raise self._not_finite(index)
+            for tensor in self.inputs.check(self.name, index, image).values():
+                if not torch.isfinite(tensor).all():
+                    raise self._not_finite(index)
             first = self.check_target(index, target, first)
             digester.add(index, image, target)
 
@@ -142,15 +143,6 @@ class SplitCheck:
             return digest_of_value((image, target))
         except TypeError as error:
             raise TaskError(f"task.{self.name}: sample {index}: {error}") from error
-
-    def check_input(self, index: int, image: Any) -> None:
-        """A float32 tensor of the shape of all inputs."""
-        check_tensor(self.name, index, image)
-        if tuple(image.shape) != self.shape:
-            raise TaskError(
-                f"task.{self.name}: sample {index} has shape {tuple(image.shape)}, others have {self.shape}; "
-                "expected one shape, so that images can be batched"
-            )
 
     def check_target(self, index: int, target: Any, expected: tuple[int, ...] | None = None) -> tuple[int, ...] | None:
         """A class index, or for other metrics numbers of the ``expected`` shape or what is made of numbers.
@@ -209,13 +201,6 @@ def _is_made_of_numbers(target: Any) -> bool:
     if isinstance(target, np.ndarray | np.generic):
         return target.dtype.kind in "biuf"
     return target is None or isinstance(target, Tensor | int | float | str)
-
-
-def check_tensor(name: str, index: int, image: Any) -> None:
-    """An input is a float32 tensor."""
-    came = None if isinstance(image, Tensor) and image.dtype == torch.float32 else getattr(image, "dtype", kind(image))
-    if came is not None:
-        raise TaskError(f"task.{name}: sample {index}: expected a float32 tensor as input, got {came}")
 
 
 def check_label(name: str, index: int, label: Any, classes: int) -> None:

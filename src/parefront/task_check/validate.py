@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..evaluators.quality.builtin import BUILT_IN
 from ..evaluators.quality.reading import read_sample
 from ..evaluators.quality.registry import quality_of
 from ..evaluators.results.digest import SplitDigest
@@ -17,8 +18,11 @@ from ..spaces.errors import TaskError
 from ..spaces.messages import kind
 from ..spaces.network.wrappers import evaluating
 from ..spaces.task import Dataset, Task
+from ..spaces.tensors.batch import Tensors
+from ..spaces.tensors.signature import OutputForm
+from .input_check import InputCheck
 from .probe import probe
-from .split_check import SplitCheck, check_tensor
+from .split_check import SplitCheck
 from .split_warnings import split_warnings
 from .validate_metric import check_metric
 
@@ -62,16 +66,17 @@ def check_task(task: Task, on_phase: Callable[[str], None] = lambda _: None) -> 
 def _checked(task: Task, on_phase: Callable[[str], None]) -> CheckedTask:
     _check_weights(task.model)
     quality = quality_of(task)
-    shape: tuple[int, ...] | None = None
+    inputs: InputCheck | None = None
     checks: list[SplitCheck] = []
     for name, split in _splits(task):
         _check_split(name, split)
-        shape = _check_shape(name, split, shape)
-        output = probe(task.model, name, _first_batch(name, split))
+        inputs = _inputs(task.model, name, split, inputs)
+        form, outputs = probe(task.model, name, _first_batch(name, split, inputs), inputs.form)
+        _check_one(form, task.metric)
         scored = name in ("search", "test")
         labelled = quality.classifies and name != "calibration"
-        classes = _classes(output) if labelled else None
-        checks.append(SplitCheck(name, split, shape, classes, scored, on_phase))
+        classes = _classes(outputs) if labelled else None
+        checks.append(SplitCheck(name, split, inputs, classes, scored, on_phase))
     check_metric(task)
     seen = {check.name: check.run() for check in checks}
     digests = {name: split.digest for name, split in seen.items() if name != "train"}
@@ -108,31 +113,32 @@ def _check_split(name: str, split: Any) -> None:
         raise TaskError(f"task.{name}: the {name} split is empty; expected at least one (input, target)")
 
 
-def _check_shape(name: str, split: Dataset, expected: tuple[int, ...] | None) -> tuple[int, ...]:
-    """The shape of the split's first input; it has to be that of the splits before it."""
-    shape = _shape(_sample(name, split, 0))
-    if expected is not None and shape != expected:
-        raise TaskError(f"task.{name}: inputs have shape {shape}, those of the calibration split {expected}")
-    return shape
+def _inputs(model: nn.Module, name: str, split: Dataset, known: InputCheck | None) -> InputCheck:
+    """How the split's inputs have to be: as its first one, which has to be as those of the splits before it."""
+    first = _sample(name, split, 0)
+    if known is None:
+        return InputCheck.of(model, name, first)
+    known.check_first(name, first)
+    return known
 
 
-def _first_batch(name: str, split: Dataset) -> Tensor:
-    images = [_sample(name, split, index) for index in range(min(PROBE_IMAGES, len(split)))]
-    for index, image in enumerate(images):
-        _check_input_shape(name, index, image, _shape(images[0]))
-    return torch.stack(images)
+def _first_batch(name: str, split: Dataset, inputs: InputCheck) -> Tensors:
+    indices = range(min(PROBE_IMAGES, len(split)))
+    return inputs.stack([inputs.check(name, i, _sample(name, split, i), "sample 0 has") for i in indices])
 
 
-def _check_input_shape(name: str, index: int, image: Tensor, shape: tuple[int, ...]) -> None:
-    if _shape(image) != shape:
+def _check_one(form: OutputForm, metric: Any) -> None:
+    """The metrics that are built in are of one output, but for that of boxes."""
+    if len(form.names) > 1 and isinstance(metric, str) and metric in BUILT_IN and metric != "map":
         raise TaskError(
-            f"task.{name}: sample {index} has shape {_shape(image)}, sample 0 has {shape}; "
-            "expected one shape, so that images can be batched"
+            f"task.metric: {metric!r} is of one output, and the model returns {', '.join(form.names)}; give a function "
+            "of outputs, nested as the model returns them, and targets, that gives a score for each sample"
         )
 
 
-def _classes(output: Tensor) -> int:
+def _classes(output: Tensors) -> int:
     """How many classes the output of the model tells apart."""
+    assert isinstance(output, Tensor)
     if output.dim() != 2:
         raise TaskError(
             f"model: expected class scores of shape (batch, classes) for the metric 'accuracy', got {_shape(output)}"
@@ -145,11 +151,8 @@ def _classes(output: Tensor) -> int:
     return output.shape[1]
 
 
-def _sample(name: str, split: Dataset, index: int) -> Tensor:
-    image = read_sample(split, index, f"task.{name}")[0]
-    check_tensor(name, index, image)
-    assert isinstance(image, Tensor)
-    return image
+def _sample(name: str, split: Dataset, index: int) -> Any:
+    return read_sample(split, index, f"task.{name}")[0]
 
 
 def _shape(tensor: Tensor) -> tuple[int, ...]:

@@ -10,15 +10,18 @@ import numpy as np
 import torch
 from torch.utils.data import Subset
 
-from ..evaluators.quality.accuracy import split_inputs
+from ..evaluators.quality.accuracy import split_batch
 from ..evaluators.quality.quality import Quality
 from ..evaluators.quality.registry import quality_of
 from ..evaluators.quality.scores import Replicates, SampleScores, Scores
 from ..evaluators.quality.split_digest import digest_of_value
-from ..evaluators.quality.tally import part_of
+from ..evaluators.quality.tally import outputs_part, part_of
+from ..evaluators.quality.task_signature import input_form, metric_form
 from ..spaces.errors import TaskError
 from ..spaces.messages import first_line
 from ..spaces.task import Dataset, Task
+from ..spaces.tensors.batch import to_arrays, to_tensors
+from ..spaces.tensors.signature import OutputForm
 
 FIRST = 4
 """Samples that a metric of all samples together is called on."""
@@ -53,7 +56,7 @@ def _check_samples(task: Task, quality: Quality, where: str, split: Dataset) -> 
     before = digest_of_value((outputs, targets))
     together = _scores(quality, where, [(outputs, targets)], len(targets))
     few = range(min(FIRST, len(targets)))
-    parts = [(part_of(outputs, i, i + 1), part_of(targets, i, i + 1)) for i in few]
+    parts = [(outputs_part(outputs, i, i + 1), part_of(targets, i, i + 1)) for i in few]
     alone = _scores(quality, where, parts, len(few))
     assert isinstance(together, SampleScores)
     assert isinstance(alone, SampleScores)
@@ -98,13 +101,15 @@ def _scores(quality: Quality, where: str, batches: Iterable[tuple[Any, Any]], co
 
 
 def _batches(task: Task, split: Dataset, count: int) -> Iterator[tuple[Any, Any]]:
-    """Outputs of the model, as arrays, and targets of the first ``count`` samples of a split."""
+    """Outputs of the model, in arrays nested as it returns them, and targets of the first ``count`` samples."""
+    form = input_form(task)
     for start in range(0, count, BATCH):
         part: Subset[Any] = Subset(split, range(start, min(count, start + BATCH)))  # type: ignore[arg-type]
-        inputs, targets = split_inputs(part)
+        inputs, targets = split_batch(part, form)
         with torch.no_grad():  # which must not last while the caller works with what is yielded, or gives up
-            outputs = task.model(torch.from_numpy(inputs))
-        yield outputs.numpy(), targets
+            returned = form.run(task.model, to_tensors(inputs))
+        outputs = OutputForm.of(returned, form.names)
+        yield metric_form(task, outputs).restore(to_arrays(outputs.batch(returned))), targets
 
 
 def _called(task: Task, quality: Quality) -> str:

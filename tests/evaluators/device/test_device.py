@@ -26,7 +26,7 @@ from parefront.evaluators.device.device_profile import DeviceProfile
 from parefront.evaluators.device.errors import DeviceError, DeviceUnreachable, RequestRefused
 from parefront.evaluators.device.latency import LatencyProtocol, summarise
 from parefront.evaluators.device.timing import Timing
-from parefront.evaluators.quality.accuracy import run_outputs
+from parefront.evaluators.quality.inference import run_outputs
 
 QUICK = LatencyProtocol(min_samples=8, min_seconds=0.01, max_seconds=0.03, warmup_seconds=0.01).for_worker()
 ConvNet = Callable[..., Path]

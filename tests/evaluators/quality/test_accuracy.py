@@ -12,7 +12,9 @@ import pytest
 import torch
 from torch.utils.data import Dataset, Subset, TensorDataset
 
-from parefront.evaluators.quality.accuracy import correct, run_outputs, split_inputs
+from parefront.evaluators.quality.accuracy import correct, split_inputs
+from parefront.evaluators.quality.inference import run_outputs
+from parefront.spaces.tensors.batch import alone
 
 ConvNet = Callable[..., Path]
 
@@ -29,7 +31,7 @@ def test_outputs_are_those_of_single_images(
 ) -> None:
     session = ort.InferenceSession(conv_net(), providers=["CPUExecutionProvider"])
     expected = np.concatenate([session.run(None, {"input": image[None]})[0] for image in images])
-    outputs = run_outputs(conv_net(batch=fixed), images, batch)
+    outputs = alone(run_outputs(conv_net(batch=fixed), images, batch))
     assert outputs.shape == (37, 10)
     np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
 

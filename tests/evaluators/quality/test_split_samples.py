@@ -16,6 +16,7 @@ from parefront.evaluators.quality.accuracy import split_inputs
 from parefront.evaluators.quality.split_samples import SplitSamples
 from parefront.spaces.errors import TaskError
 from parefront.spaces.task import Dataset
+from parefront.spaces.tensors.batch import alone
 
 SIZE = 64
 IMAGE_BYTES = 3 * SIZE * SIZE * 4
@@ -56,9 +57,9 @@ def test_all_ways_of_reading_give_equal_arrays(monkeypatch: pytest.MonkeyPatch) 
 
     for samples in ways:
         assert len(samples) == 40
-        assert samples.inputs(10, 30)[:, 0, 0, 0].tolist() == order[10:30].tolist()
-        assert samples.inputs(10, 30).dtype == np.float32
-        assert samples.part(10, 30)[5:90][:, 1, 2, 3].tolist() == order[15:30].tolist()
+        assert alone(samples.inputs(10, 30))[:, 0, 0, 0].tolist() == order[10:30].tolist()
+        assert alone(samples.inputs(10, 30)).dtype == np.float32
+        assert alone(samples.part(10, 30)[5:90])[:, 1, 2, 3].tolist() == order[15:30].tolist()
         assert np.asarray(samples.targets(0, 40)).tolist() == (order % 7).tolist()
 
 

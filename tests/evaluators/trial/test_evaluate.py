@@ -27,6 +27,7 @@ from parefront.evaluators.trial.evaluate import TaskEvaluator
 from parefront.spaces.errors import ConfigError, Infeasible, TaskError
 from parefront.spaces.policy import Policy
 from parefront.spaces.task import Task
+from parefront.spaces.tensors.batch import alone
 from parefront.testing.networks import plain
 
 QUICK = LatencyProtocol(min_samples=8, min_seconds=0.02, max_seconds=0.1, warmup_seconds=0.01)
@@ -309,5 +310,5 @@ def test_the_device_decides_how_is_quantised(
 
 
 def test_one_calibration_image_is_enough_to_trace() -> None:
-    assert _pair(torch.ones(1, 3)).shape == (2, 3)
-    assert _pair(torch.ones(5, 3)).shape == (2, 3)
+    assert alone(_pair(torch.ones(1, 3))).shape == (2, 3)
+    assert alone(_pair(torch.ones(5, 3))).shape == (2, 3)

@@ -22,6 +22,7 @@ from parefront.evaluators.trial import split as split_module
 from parefront.evaluators.trial.split import Split
 from parefront.spaces.errors import TaskError
 from parefront.spaces.network.emit import emit
+from parefront.spaces.tensors.batch import alone
 
 from ...flat import chain, op
 
@@ -51,7 +52,7 @@ def test_accuracy_is_the_share_that_is_right(
     sessions: tuple[ort.InferenceSession, ...], dataset: TensorDataset
 ) -> None:
     split = Split.of("", dataset)
-    assert split.samples.inputs(0, 100).dtype == np.float32
+    assert alone(split.samples.inputs(0, 100)).dtype == np.float32
     scores = split.score(sessions[0])
     assert scores.keys() == {"accuracy"}
     assert (scores["accuracy"].value, scores["accuracy"].n) == (0.95, 100)
@@ -96,7 +97,7 @@ def test_a_metric_of_the_users_own_is_called_by_its_name(
 
 def test_a_limited_split_is_the_same_for_the_same_seed(dataset: TensorDataset) -> None:
     first, same, other = (Split.of("", dataset, ACCURACY, 30, seed) for seed in (1, 1, 2))
-    inputs = [split.samples.inputs(0, 30) for split in (first, same, other)]
+    inputs = [alone(split.samples.inputs(0, 30)) for split in (first, same, other)]
     assert inputs[0].shape == (30, 4)
     assert (inputs[0] == inputs[1]).all()
     assert (inputs[0] != inputs[2]).any()
@@ -110,8 +111,8 @@ def test_a_part_has_the_accuracy_of_the_whole_plus_its_own_change(
     monkeypatch.setattr(split_module, "FIRST_LOOK", 20)
     seen = next(split.growing(sessions[1]))
     scores = split.all_of(seen)
-    right = seen.outputs.argmax(1) == split.samples.targets(0, 20)
-    before = split.samples.inputs(0, 20).argmax(1) == split.samples.targets(0, 20)
+    right = alone(seen.outputs).argmax(1) == split.samples.targets(0, 20)
+    before = alone(split.samples.inputs(0, 20)).argmax(1) == split.samples.targets(0, 20)
     assert scores["accuracy_change"] == paired_difference(right, before)
     assert scores["accuracy"].value == pytest.approx(0.95 + right.mean() - before.mean())
     assert scores["accuracy"].half_width > scores["accuracy_change"].half_width

@@ -16,7 +16,9 @@ from parefront.evaluators.quality import split_digest
 from parefront.evaluators.quality.split_digest import digest_of
 from parefront.spaces.errors import TaskError
 from parefront.spaces.task import Dataset, Task
+from parefront.spaces.tensors.signature import InputForm
 from parefront.task_check import split_check
+from parefront.task_check.input_check import InputCheck
 from parefront.task_check.split_check import SeenSplit, SplitCheck
 from parefront.task_check.validate import check_task
 
@@ -26,6 +28,9 @@ BAD = 2_345
 
 def silent(_: str) -> None:
     pass
+
+
+INPUTS = InputCheck(InputForm.bare(), {"input": ((1, 2, 2), torch.float32)})
 
 
 class Lazy:
@@ -44,7 +49,7 @@ class Lazy:
 
 
 def check(dataset: Dataset, name: str = "test", classes: int | None = 4, scored: bool = True) -> SeenSplit:
-    return SplitCheck(name, dataset, (1, 2, 2), classes, scored, silent).run()
+    return SplitCheck(name, dataset, INPUTS, classes, scored, silent).run()
 
 
 def with_nan(index: int, image: Tensor, label: int) -> tuple[Tensor, int]:
@@ -150,7 +155,7 @@ def test_long_reading_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     lazy = Lazy(lambda i, x, y: (x, y), count=50)
 
-    SplitCheck("search", lazy, (1, 2, 2), 4, True, told.append).run()
+    SplitCheck("search", lazy, INPUTS, 4, True, told.append).run()
 
     assert told[0] == "checking the search split: 1 of 50 samples"
     assert told[-1] == "checking the search split: 50 of 50 samples"

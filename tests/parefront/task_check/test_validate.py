@@ -81,7 +81,11 @@ FAULTS: dict[str, tuple[Callable[[Task], Task], str]] = {
     ),
     "whole numbers": (
         lambda t: replace(t, calibration=[(torch.zeros(1, 8, 8, dtype=torch.uint8), 0)]),
-        "task.calibration: sample 0: expected a float32 tensor as input, got torch.uint8",
+        "(the input is torch.uint8; give float32 where the model does not convert it)",
+    ),
+    "double precision": (
+        lambda t: replace(t, calibration=[(torch.zeros(1, 8, 8, dtype=torch.float64), 0)]),
+        "task.calibration: sample 0: expected a float32 tensor as input, got torch.float64",
     ),
     "label out of range": (
         lambda t: replace(t, search=images(labels=torch.arange(16) % 5)),
@@ -110,7 +114,7 @@ FAULTS: dict[str, tuple[Callable[[Task], Task], str]] = {
     ),
     "two outputs": (
         lambda t: replace(t, model=Twice()),
-        "model: expected one tensor as output for an input of shape (1, 1, 8, 8) from the calibration split, got tuple",
+        "task.metric: 'accuracy' is of one output, and the model returns output_0, output_1; give a function",
     ),
     "no batch axis": (lambda t: replace(t, model=Summed()), "expected an output with a batch axis of 1"),
     "no classes": (
