@@ -145,7 +145,7 @@ class _Session:
         sampler = make_sampler(settings.sampler, context)
         self.run.log(f"search: {self.done} of {settings.trials} trials done, sampler {settings.sampler}")
         self.emit(Started(self.run.path, self.done, settings.trials, baseline, self.front, self.stopping.seconds_left))
-        study = RunStudy(settings.searched, settings.budgets, baseline, sampler)
+        study = RunStudy(settings.searched, settings.budgets, baseline, sampler, self.front.floor)
         for note in study.keep_in(self.run.path, settings.storage, self.records):
             self._note(note)
         try:
@@ -244,8 +244,7 @@ class _Session:
 
     def _front(self, baseline: Candidate) -> Front:
         candidates = [record.candidate for record in self.records.values() if record.candidate is not None]
-        settings = self.run.settings
-        return Front.of(candidates, settings.objectives, baseline, settings.budgets, self.run.path, settings.quality)
+        return self.run.front_of(candidates, baseline)
 
 
 def _ignore(event: Event) -> None:

@@ -47,7 +47,7 @@ def finalise(run: Run, evaluator: Evaluator, front: Front, emit: OnEvent, raise_
     members = [again[candidate.trial] for candidate in front if candidate.trial in again]
     if not members:
         raise EveryTrialFailed(f"no member of the front could be measured again; see {run.path / 'log.txt'}")
-    final = Front.of(members, run.settings.objectives, run.baseline, front.budgets, run.path, front.quality)
+    final = run.front_of(members, run.baseline)
     for candidate in final:
         if _restored(run, evaluator, candidate).sha256 != candidate.sha256:
             assert candidate.trial is not None

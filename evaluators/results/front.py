@@ -17,6 +17,7 @@ from ...spaces.files import write_text
 from .budget import Budget
 from .candidate import Candidate
 from .errors import NoCandidate
+from .floor import Floor
 from .hypervolume import hypervolume
 from .metric import ACCURACY, Metric
 from .metrics import Named, costs_of, metric_of, useful_losses, value_of, with_reciprocals
@@ -42,6 +43,7 @@ class Front:
         folder: the run's folder, that paths of artefacts in the JSON are relative to.
         quality: the task's own metric, which ``accuracy`` and ``quality`` mean, too.
         shown: reciprocals of the latency (``fps``) that were named as objectives, for tables to show.
+        chance: what guessing gives of the quality, where that is known.
     """
 
     candidates: tuple[Candidate, ...]
@@ -51,6 +53,7 @@ class Front:
     folder: Path | None = None
     quality: Metric = ACCURACY
     shown: tuple[Metric, ...] = ()
+    chance: float = 0.0
 
     @classmethod
     def of(
@@ -61,6 +64,7 @@ class Front:
         budgets: Sequence[Budget] = (),
         folder: Path | None = None,
         quality: Metric = ACCURACY,
+        chance: float = 0.0,
     ) -> Front:
         """Keep the non-dominated ones; of candidates equal in every objective, the first."""
         given, named = list(candidates), [metric_of(name, quality) for name in objectives]
@@ -72,7 +76,7 @@ class Front:
             members += sorted(set(fitting[non_dominated(costs[fitting])]) - set(members))
         members.sort(key=lambda index: tuple(costs[index]))
         chosen = tuple(given[index] for index in members)
-        return cls(chosen, metrics, baseline, tuple(budgets), folder, quality, shown)
+        return cls(chosen, metrics, baseline, tuple(budgets), folder, quality, shown, chance)
 
     def adding(self, candidate: Candidate) -> Front:
         """The front of what this one was made of and one more candidate, as :meth:`of` gives it for all of them.
@@ -116,7 +120,7 @@ class Front:
         return self.candidates[index]
 
     def select(self, *where: str | Budget, by: str | None = None) -> Candidate:
-        """The best candidate within budgets.
+        """The best candidate within budgets; where none of them bounds the quality, one above the :attr:`floor`.
 
         Args:
             where: budgets, or their text; without any, those of the run.
@@ -133,7 +137,31 @@ class Front:
         fitting = [c for c in self.candidates if all(b.met(c, self.baseline) for b in budgets)]
         if not fitting:
             raise self._none_meets(budgets)
-        return min(fitting, key=lambda c: costs_of(c, [best_in, *self.objectives]))
+        useful = fitting
+        if not any(budget.metric.is_quality for budget in budgets):
+            useful = [c for c in fitting if self.is_useful(c)] or fitting
+        return min(useful, key=lambda c: costs_of(c, [best_in, *self.objectives]))
+
+    @cached_property
+    def floor(self) -> Floor | None:
+        """Below which a candidate is of no use; None where a budget of the run says so, or nothing was measured."""
+        measured = self.baseline.metrics.get(self.quality.key)
+        if measured is None or any(budget.metric.is_quality for budget in self.budgets):
+            return None
+        return Floor.of(self.quality, measured.value, self.chance)
+
+    def is_useful(self, candidate: Candidate) -> bool:
+        """Whether a candidate is above the floor, or meets the budgets on the quality where the run has any."""
+        if self.floor is not None:
+            return self.floor.violation(candidate) <= 0
+        return all(budget.met(candidate, self.baseline) for budget in self.budgets if budget.metric.is_quality)
+
+    @property
+    def useful(self) -> tuple[Candidate, ...]:
+        """The members within the run's budgets and above the floor; else those above it; else all."""
+        above = tuple(member for member in self if self.is_useful(member))
+        fits = tuple(c for c in above if all(budget.met(c, self.baseline) for budget in self.budgets))
+        return fits or above or self.candidates
 
     def within(self, *where: str | Budget) -> Front:
         """The front of the members that meet every budget in ``where``; itself where there is none.

@@ -28,6 +28,7 @@ from ..quality.parity import ParityError
 from ..results.candidate import FINAL_SECONDS, STOPPED, Candidate
 from ..results.front import Front
 from ..results.measurement import Measurement
+from ..results.metric import ACCURACY
 from ..results.metrics import device_of, is_timed, whole_of
 from .builder import Builder, target_of
 from .clock import Clock
@@ -125,12 +126,20 @@ class TaskEvaluator:
             "device": self.clock.first.profile.to_json(),
             **({"devices": named} if named else {}),
             "model_sha256": self.builder.model_sha256,
+            **({"chance": chance} if (chance := self._chance()) is not None else {}),
             "model": {
                 "layers": len(self.traced.graph.layers),
                 "knobs": len(self.space),
                 "macs": self.traced.graph.macs,
             },
         }
+
+    def _chance(self) -> float | None:
+        """What guessing one of the classes gives, of top-1 accuracy; None of another metric."""
+        outputs = [node for node in self.traced.graph.nodes if node.op == "output"]
+        if self.scorer.quality.metric != ACCURACY or len(outputs) != 1 or len(outputs[0].shape) != 1:
+            return None
+        return 1 / max(1, outputs[0].shape[0])
 
     def baseline(self, artifacts: Path, scores: Mapping[str, Measurement] | None = None) -> Candidate:
         """The uncompressed model, timed against itself: its ratio shows the noise of the device.

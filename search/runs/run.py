@@ -6,7 +6,7 @@ import difflib
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -219,13 +219,19 @@ class Run:
     @property
     def front(self) -> Front:
         """The front as measured again in the final step; before that, the one of the trials so far."""
-        baseline, settings = self.baseline, self.settings
+        baseline = self.baseline
         if self.finished:
             members = {entry.count("trial") for entry in Fields.read(self.path / FRONT).each("candidates")}
             candidates = [c for c in self.finalised.values() if c.trial in members]
         else:
             candidates = [record.candidate for record in self.trials if record.candidate is not None]
-        return Front.of(candidates, settings.objectives, baseline, settings.budgets, self.path, settings.quality)
+        return self.front_of(candidates, baseline)
+
+    def front_of(self, candidates: Iterable[Candidate], baseline: Candidate) -> Front:
+        """The front of candidates by the run's objectives and budgets."""
+        settings, chance = self.settings, chance_in(self.environment)
+        budgets, quality = settings.budgets, settings.quality
+        return Front.of(candidates, settings.objectives, baseline, budgets, self.path, quality, chance)
 
     @property
     def finalised(self) -> dict[int, Candidate]:
@@ -337,6 +343,12 @@ def quality_in(environment: Mapping[str, Any]) -> Metric:
     """The task's metric as an evaluator or a run says it: top-1 accuracy where none is named."""
     fields = environment.get("metric")
     return Metric.from_json(fields) if fields else ACCURACY
+
+
+def chance_in(environment: Mapping[str, Any]) -> float:
+    """What guessing gives of the task's metric, where the evaluator knows; else 0."""
+    told = environment.get("chance", 0.0)
+    return float(told) if isinstance(told, int | float) and 0 <= told <= 1 else 0.0
 
 
 def _not_found(name: str | Path, path: Path, root: Path) -> RunNotFound:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ...evaluators.results.budget import Budget
 from ...evaluators.results.candidate import Candidate
+from ...evaluators.results.floor import Floor
 from ...evaluators.results.metrics import Named, metric_of, value_of
 from ...spaces.errors import ConfigError
 from ...spaces.masking import masked_text
@@ -32,6 +33,8 @@ NOISE = "noise"
 """User attribute of a trial: half the 95 % interval of every objective, in its own unit."""
 DIVERGENCE = "divergence"
 """User attribute of a trial: the divergence of its outputs from the uncompressed model's, where it was measured."""
+FLOOR = "floor"
+"""Constraint of a trial, where no budget bounds the quality: that it is of any use."""
 _NAME = "search"
 
 
@@ -43,7 +46,12 @@ class RunStudy:
     """
 
     def __init__(
-        self, objectives: Sequence[Named], budgets: Sequence[Budget], baseline: Candidate, sampler: BaseSampler
+        self,
+        objectives: Sequence[Named],
+        budgets: Sequence[Budget],
+        baseline: Candidate,
+        sampler: BaseSampler,
+        floor: Floor | None = None,
     ) -> None:
         """A study in memory; :meth:`keep_in` gives it a place on disk.
 
@@ -52,6 +60,7 @@ class RunStudy:
             budgets: told as constraints.
             baseline: the uncompressed model, that budgets may be relative to.
             sampler: what suggests policies; repeatable where the study is kept on disk.
+            floor: below which a candidate is of no use; told as one more constraint.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._objectives, self._budgets, self._baseline = [*map(metric_of, objectives)], tuple(budgets), baseline
@@ -63,6 +72,7 @@ class RunStudy:
         self._study = optuna.create_study(
             storage=self._memory, study_name=_NAME, directions=self._directions, sampler=sampler
         )
+        self._floor = floor
         self._file: StudyFile | None = None
         self._path: Path | None = None
         self._attributes: dict[str, Any] = {}
@@ -153,6 +163,8 @@ class RunStudy:
                 trial.set_user_attr(DIVERGENCE, candidate.metrics[DIVERGENCE].value)
             for budget in self._budgets:
                 trial.set_constraint(budget.text, budget.violation(candidate, self._baseline))
+            if self._floor is not None:
+                trial.set_constraint(FLOOR, self._floor.violation(candidate))
         return self._end(trial, values)
 
     def skip(self, trial: Trial) -> list[str]:

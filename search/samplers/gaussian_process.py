@@ -11,6 +11,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.samplers import GPSampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from ..runs.study import FLOOR
 from .choice_scale import nearest, position
 from .context import SamplerContext
 from .joint_sampler import TogetherSampler
@@ -42,17 +43,24 @@ class GaussianProcessSampler(TogetherSampler):
         sampler = GPSampler(seed=self._context.seed)
         sampler._log_prior = log_prior
         inner = optuna.create_study(directions=study.directions, sampler=sampler)
-        for told in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-            inner.add_trial(self._in_numbers(told))
+        complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        missed = any(told.constraints.get(FLOOR, 0.0) > 0 for told in complete)
+        for told in complete:
+            inner.add_trial(self._in_numbers(told, told.constraints if missed else _without_floor(told.constraints)))
         numbers = inner.ask(dict(self._space)).params
         return {knob.name: nearest(knob, numbers[knob.name]) for knob in self._context.space}
 
-    def _in_numbers(self, trial: FrozenTrial) -> FrozenTrial:
+    def _in_numbers(self, trial: FrozenTrial, constraints: dict[str, float]) -> FrozenTrial:
         """A trial of the search with the positions of its choices."""
         params = {knob.name: position(knob, trial.params[knob.name]) for knob in self._context.space}
         return create_trial(
-            values=trial.values, params=params, distributions=dict(self._space), constraints=trial.constraints
+            values=trial.values, params=params, distributions=dict(self._space), constraints=constraints
         )
+
+
+def _without_floor(constraints: dict[str, float]) -> dict[str, float]:
+    """Each constraint costs a process of its own; one that all trials meet is not worth it."""
+    return {name: missed for name, missed in constraints.items() if name != FLOOR}
 
 
 def log_prior(process: GPRegressor) -> torch.Tensor:

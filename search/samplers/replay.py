@@ -11,7 +11,6 @@ from optuna.trial import FrozenTrial
 
 from ...evaluators.results.candidate import Candidate
 from ...evaluators.results.errors import SpaceExhausted
-from ...evaluators.results.front import Front
 from ...evaluators.results.measurement import Measurement
 from ...evaluators.results.metrics import is_timed
 from ...spaces.errors import ConfigError
@@ -85,8 +84,4 @@ def _promising(candidate: Candidate, others: list[Candidate], run: Run) -> bool:
     credited = {key: Measurement.exact(CREDIT * seen.value, seen.unit) for key, seen in timed.items()}
     faster = replace(candidate, metrics={**candidate.metrics, **credited})
     rest = [other for other in others if other is not candidate]
-    settings = run.settings
-    front = Front.of(
-        [*rest, faster], settings.objectives, run.search_baseline, settings.budgets, run.path, settings.quality
-    )
-    return any(member is faster for member in front)
+    return any(member is faster for member in run.front_of([*rest, faster], run.search_baseline))

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ..evaluators.results.errors import NoCandidate
 from ..evaluators.results.front import Front
+from ..evaluators.results.picks import Pick, picks
 from ..evaluators.results.views.policy_words import policy_in_words
 from ..search.runs.run import Run
 from ..search.runs.run_facts import date_of, devices_of
@@ -18,6 +19,9 @@ from ..search.runs.run_folder import RUNS
 from ..terminal.progress import ascii_only
 from ..terminal.tables import describe, front_plot, front_table
 from ..units import duration, plural
+
+MOST_TIES = 4
+"""That are named of a pick."""
 
 
 def show_front(name: str, where: tuple[str, ...], as_json: bool, root: Path = Path(RUNS)) -> None:
@@ -52,7 +56,8 @@ def show_run(console: Console, run: Run, front: Front, where: tuple[str, ...]) -
         console.print(
             Text.assemble((f"best within {budgets}: ", "bold"), f"{best.label}: {describe(best, front.quality)}")
         )
-        console.print(Text(f"there: {policy_in_words(best.policy)}"))
+    for pick in picks(front):
+        console.print(Text.assemble((f"{' and '.join(pick.names)}: ", "bold"), _worded(pick, front)))
     if run.finished:
         folder = _short(run.path)
         console.print(Text(f"written: {folder}/front.json, front.csv, artifacts/"), soft_wrap=True)
@@ -78,6 +83,16 @@ def _measured_on(run: Run) -> str:
         for name, device in told.items()
     ]
     return f"{run.name}, {date_of(run.path)[:10]}: {'; '.join(devices)}"
+
+
+def _worded(pick: Pick, front: Front) -> str:
+    """``trial 3: 76.4% at 0.081x, 3.47 KB; 3 blocks dropped; a tie with trial 10``."""
+    tied = [str(tie.trial) for tie in pick.ties[:MOST_TIES]]
+    more = f" and {len(pick.ties) - MOST_TIES} more" if len(pick.ties) > MOST_TIES else ""
+    ties = f"; a tie with {'trial' if len(pick.ties) == 1 else 'trials'} {', '.join(tied)}{more}" if tied else ""
+    candidate = pick.candidate
+    said = f"{candidate.label}: {describe(candidate, front.quality)}; {policy_in_words(candidate.policy)}{ties}"
+    return said if front.is_useful(candidate) else f"{said}; of no use"
 
 
 def _summary(run: Run, front: Front) -> str:

@@ -62,7 +62,7 @@ def front_table(front: Front, width: int, *, ascii_only: bool = False) -> Table:
     table.add_column("", no_wrap=True)
     if width >= WORDED:
         table.add_column("what was done", overflow="fold")
-    for candidate in (front.baseline, *front):
+    for candidate in (front.baseline, *sorted(front, key=lambda candidate: not front.is_useful(candidate))):
         cells = _row(candidate, front, devices, wide, finalised)
         cells += [policy_in_words(candidate.policy)] if width >= WORDED else []
         if ascii_only:
@@ -230,8 +230,10 @@ def _latency(measurement: Measurement | None, wide: bool) -> str:
 
 
 def _fits(candidate: Candidate, front: Front) -> bool:
-    """Whether it meets the run's budgets; the uncompressed model is always shown in full."""
-    return candidate is front.baseline or all(budget.met(candidate, front.baseline) for budget in front.budgets)
+    """Whether it is of use within the run's budgets; the uncompressed model is always shown in full."""
+    if candidate is front.baseline:
+        return True
+    return front.is_useful(candidate) and all(budget.met(candidate, front.baseline) for budget in front.budgets)
 
 
 def _points(candidates: Sequence[Candidate], x: Metric, y: Metric) -> list[tuple[float, float]]:

@@ -126,7 +126,7 @@ def test_the_next_command_gives_exactly_what_is_named_as_best(
 ) -> None:
     options = [word for budget in where for word in ("--where", budget)]
     out = run("front", "demo", *options).out
-    best = re.search(r"best within .*: (trial \d+):", " ".join(out.split()))
+    best = re.search(r"best within .*?: (trial \d+):", " ".join(out.split()))
     command = out[out.index("next: parefront ") + len("next: parefront ") :].splitlines()[0]
 
     exported = run(*shlex.split(command))
