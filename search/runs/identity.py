@@ -9,7 +9,7 @@ from ...evaluators.device.device_profile import DeviceProfile
 from ...spaces.files import UnreadableFile
 from ...spaces.masking import masked
 
-MAY_CHANGE = ("search.trials", "search.minutes", "search.patience", "search.keep_artifacts")
+MAY_CHANGE = ("search.trials", "search.minutes", "search.patience", "search.keep_artifacts", "callbacks")
 """Keys of a config that may differ when a run is gone on with; all others would make it another search."""
 
 

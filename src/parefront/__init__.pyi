@@ -1,4 +1,6 @@
 from .api import compress
+from .callbacks.callback import Callback
+from .callbacks.markdown import MarkdownSummary
 from .evaluators.quality.quality import Quality
 from .evaluators.restore.module import ArtifactModule
 from .evaluators.restore.parity import Parity, parity
@@ -21,12 +23,14 @@ __version__: str
 __all__ = [
     "ArtifactModule",
     "Budget",
+    "Callback",
     "Candidate",
     "ConfigError",
     "EveryTrialFailed",
     "ExplanationReport",
     "Front",
     "LatencyReport",
+    "MarkdownSummary",
     "NoCandidate",
     "ParefrontError",
     "Parity",

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
+from .callbacks.callback import Callback
 from .config.plain import plain
 from .config.schema import parse_config
 from .search.runs.run import Run
@@ -33,6 +34,7 @@ def compress(
     latency: Mapping[str, Any] | None = None,
     run: str | Path | None = None,
     root: str | Path = RUNS,
+    callbacks: Sequence[str | Callback] = (),
     progress: bool = True,
 ) -> Run:
     """Search compressed versions of a model; what ``parefront search`` does with a config file.
@@ -56,6 +58,8 @@ def compress(
         run: name under ``root``, or a path; by default the name of the model's class, with a number where there is
             a run of another task or with other settings: ``resnet-2``.
         root: folder of the runs; also where other runs that the settings name are looked up.
+        callbacks: told of the search: a :class:`parefront.Callback`, or the name of one: ``"markdown"``,
+            ``"tensorboard"``, ``"mlflow"``. One that raises is told as a warning, and the search goes on.
         progress: whether to show what is going on.
 
     Raises:
@@ -76,7 +80,7 @@ def compress(
     }
     config = parse_config(mapping, "parefront.compress")
     folder = run_folder(run if run is not None else type(task.model).__name__.lower(), Path(root))
-    job = Job(config, lambda: task, folder, config.resolved(), Path(root))
+    job = Job(config, lambda: task, folder, config.resolved(), Path(root), callbacks)
     try:
         with interruptible():
             if run is None:

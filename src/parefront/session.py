@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from .callbacks.callback import Callback
+from .callbacks.dispatch import Dispatch
+from .callbacks.registry import make_callbacks
 from .config.load import load_task
 from .config.models import Config
 from .evaluator_spec import AnyEvaluator, make_evaluator, search_settings
@@ -49,6 +52,7 @@ class Job:
         run: the folder of the run.
         settings: the config as it is written into the run.
         root: where plain names of runs are looked up.
+        callbacks: told of the search beside those that the config names.
     """
 
     config: Config
@@ -56,6 +60,7 @@ class Job:
     run: Path
     settings: Mapping[str, Any]
     root: Path = Path(RUNS)
+    callbacks: Sequence[str | Callback] = ()
 
     @classmethod
     def from_file(cls, config: Config, path: Path, run: str | Path | None, root: Path = Path(RUNS)) -> Job:
@@ -78,10 +83,13 @@ class Job:
             ConfigError: where the run was made with another config or another model.
             TaskError: where the task does not fit together.
         """
-        with _no_exit():
-            return self._search(on_phase, on_event)
+        told = Dispatch(make_callbacks([*self.config.callbacks, *self.callbacks]), on_event)
+        with _no_exit(), closing(told):
+            run = self._search(on_phase, on_event, told)
+            told.end(run)
+        return run
 
-    def _search(self, on_phase: OnPhase, on_event: OnEvent) -> Run:
+    def _search(self, on_phase: OnPhase, on_event: OnEvent, told: Dispatch) -> Run:
         run, fingerprint = self._existing(), None
         on_phase("loading the task")
         task = self.task()
@@ -106,7 +114,7 @@ class Job:
                     run.write_fingerprint(fingerprint)
             for warning in checked.warnings:
                 run.log(f"warning: {warning}")
-            search(run, evaluator, on_event)
+            search(run, evaluator, told.events_of(run))
         return run
 
     def in_folder_of_its_own(self) -> Job:

@@ -23,7 +23,11 @@ from ..search.registry import sampler_names
 from ..units import size
 
 PACKAGES = ("torch", "torchvision", "onnx", "onnx-ir", "onnxruntime", "onnxscript", "optuna", "torch-pruning", "numpy")
-EXTRAS = {"test": ("pytest", "Parefront's own tests")}
+EXTRAS = {
+    "test": ("pytest", "Parefront's own tests"),
+    "tensorboard": ("tensorboard", "callbacks: [tensorboard]"),
+    "mlflow": ("mlflow", "callbacks: [mlflow]"),
+}
 BUSY_LOAD = 0.5
 
 

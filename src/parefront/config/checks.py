@@ -7,6 +7,7 @@ from functools import partial
 
 from pydantic import ValidationError
 
+from ..callbacks.registry import check_callbacks
 from ..compressors.registry import find
 from ..evaluators.results.budget import Budget
 from ..evaluators.results.metrics import device_of
@@ -30,6 +31,7 @@ def unknown_names(config: Config) -> Iterator[tuple[str, str]]:
         "search.sampler": lambda: _check_sampler(config.search.sampler),
         "search.reuse_scores": lambda: _check_reuse(config.search),
         "search.sampler_options": lambda: check_options(config.search.sampler, config.search.sampler_options),
+        "callbacks": lambda: check_callbacks(config.callbacks),
         "compress": lambda: _check_any(config.compress),
         **{f"compress.{name}": partial(_check_compressor, name, config) for name in config.compress},
     }

@@ -167,6 +167,7 @@ class Config(Section):
             on the first, which candidates are built for.
         latency: for how long.
         search: which candidates to try, and how many.
+        callbacks: who else is told of the search, by name: ``markdown``, ``tensorboard``, ``mlflow``.
     """
 
     task: str
@@ -177,6 +178,7 @@ class Config(Section):
     devices: dict[DeviceName, DeviceConfig] = {}
     latency: LatencyConfig = LatencyConfig()
     search: SearchConfig = SearchConfig()
+    callbacks: Texts = []
 
     def places(self) -> dict[str, DeviceOptions]:
         """The devices by name; the only one of a config that names none is called ``""``.
