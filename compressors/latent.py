@@ -1,10 +1,11 @@
 """Layers that compute with what their file holds, and are trained in floats.
 
-What quantisation leaves behind of a layer is a :class:`LatentLayer`. It keeps the float weight and bias that the layer
-had (*latent*, since no file holds them): ``parameters()`` gives these, and an optimiser changes these. The forward pass
-computes with what the file will hold of them: integers times scales, worked out anew each time. Gradients pass the
-rounding as if it were not there: the straight-through estimator of Bengio, Léonard, Courville 2013, "Estimating or
-Propagating Gradients Through Stochastic Neurons for Conditional Computation", section 4.
+What methods leave behind of a layer whose weights the file holds in another form is a :class:`LatentLayer`. It keeps
+the float weight and bias that the layer had (*latent*, since no file holds them): ``parameters()`` gives these, and an
+optimiser changes these. The forward pass computes with what the file will hold of them, worked out anew each time:
+integers times scales, or weights of which some stay zero and some stay equal (see :class:`~.pattern.Pattern`).
+Gradients pass rounding as if it were not there: the straight-through estimator of Bengio, Léonard, Courville 2013,
+"Estimating or Propagating Gradients Through Stochastic Neurons for Conditional Computation", section 4.
 
 So a compressed network can be trained as it stands and emitted at any time: untrained it gives the bytes of its policy,
 after a step of an optimiser those of the changed weights. ::
@@ -23,14 +24,18 @@ which stays the same number of steps away from the nearest integer.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
+import onnx_ir as ir
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
-from ..spaces.network.emission import Emittable
-from ..spaces.network.layers import PaddedConv2d
+from ..spaces.network.emission import Builder, Emittable, layer_node
+from ..spaces.network.layers import WEIGHTED, PaddedConv2d, SequenceLinear
+from ..spaces.network.packing import is_packed, packed
+from .pattern import Pattern
 
 
 class LatentLayer(Emittable):
@@ -38,9 +43,19 @@ class LatentLayer(Emittable):
 
     Attributes:
         layer: the layer as it was; its weight and bias are what is trained.
+        pattern: what stays zero and what stays equal of the weight; None where nothing does.
     """
 
-    layer: nn.Module
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+        self.pattern = Pattern.of(layer)
+
+    @property
+    def latent_weight(self) -> Tensor:
+        """The float weight, with the pattern that it keeps."""
+        weight: Tensor = self.layer.get_parameter("weight")
+        return weight if self.pattern is None else self.pattern(weight)
 
     @abstractmethod
     def held(self) -> tuple[Tensor, Tensor | None]:
@@ -51,6 +66,26 @@ class LatentLayer(Emittable):
 
     def forward(self, x: Tensor) -> Tensor:
         return computed(self.layer, x, *self.held())
+
+
+class StoredLayer(LatentLayer):
+    """A layer whose weights are floats that the file packs, as some are zero or equal."""
+
+    def held(self) -> tuple[Tensor, Tensor | None]:
+        return self.latent_weight, self.layer.get_parameter("bias")
+
+    def emit(self, builder: Builder, inputs: Sequence[ir.Value | None]) -> list[ir.Value]:
+        weight, bias = (tensor.detach().numpy() for tensor in (self.latent_weight, self.layer.get_parameter("bias")))
+        held = packed(builder, "weight", weight.T if isinstance(self.layer, SequenceLinear) else weight)
+        return layer_node(builder, self.layer, inputs[0], held, builder.constant("bias", bias))
+
+
+def keep_patterns(net: fx.GraphModule) -> None:
+    """Have the layers of ``net`` that are packed keep their zeros and clusters in training, in place."""
+    for name in {str(node.target): None for node in net.graph.nodes if node.op == "call_module"}:
+        layer = net.get_submodule(name)
+        if isinstance(layer, WEIGHTED) and is_packed(layer):
+            net.set_submodule(name, StoredLayer(layer))
 
 
 class _StraightThrough(torch.autograd.Function):

@@ -15,6 +15,7 @@ from ..spaces.policy import Policy
 from ..spaces.space import SearchSpace
 from .base import Compressor
 from .context import Context
+from .latent import keep_patterns
 from .plan import Plan
 from .repair.registry import repair_of
 from .repair.repair import Repair
@@ -92,6 +93,7 @@ class Pipeline:
                 pending = wanted
         if pending is not None:
             pending.repair(result, context)
+        keep_patterns(result)
         return result
 
     def repaired_by(self, choose: Callable[[Plan], str]) -> Pipeline:

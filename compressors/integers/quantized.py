@@ -95,8 +95,7 @@ class QuantizedLayer(LatentLayer):
     """
 
     def __init__(self, layer: nn.Module, quantizer: WeightQuantizer, input_scale: float) -> None:
-        super().__init__()
-        self.layer = layer
+        super().__init__(layer)
         self.quantizer = quantizer
         self.packs = quantizer.bits < 8 or is_packed(layer)
         self.input_scale = input_scale
@@ -104,17 +103,16 @@ class QuantizedLayer(LatentLayer):
     @property
     def codes(self) -> Tensor:
         """The integers, int8 of the weight's shape."""
-        return self._integers()[0]
+        return self.quantizer.codes(self.latent_weight)[0]
 
     def held(self) -> tuple[Tensor, Tensor | None]:
-        codes, scale = self._integers()
-        bias = self.layer.get_parameter("bias")
-        weight = straight_through(self.layer.get_parameter("weight"), dequantize(codes, scale))
-        return weight, straight_through(bias, self._bias(scale))
+        weight, bias = self.latent_weight, self.layer.get_parameter("bias")
+        codes, scale = self.quantizer.codes(weight)
+        return straight_through(weight, dequantize(codes, scale)), straight_through(bias, self._bias(scale))
 
     def emit(self, builder: Builder, inputs: Sequence[ir.Value | None]) -> list[ir.Value]:
         layer = self.layer
-        codes, scale = self._integers()
+        codes, scale = self.quantizer.codes(self.latent_weight)
         if isinstance(layer, SequenceLinear):
             weight = self._weight(builder, codes.numpy().T, scale, axis=1)
             bias = layer.get_parameter("bias").detach().numpy()
@@ -125,9 +123,6 @@ class QuantizedLayer(LatentLayer):
         weight = self._weight(builder, codes.numpy(), scale, axis=0)
         integer_bias = builder.node("DequantizeLinear", constants, {"axis": 0}, suffix=".bias_dequantize")
         return layer_node(builder, layer, inputs[0], weight, integer_bias[0])
-
-    def _integers(self) -> tuple[Tensor, Tensor]:
-        return self.quantizer.codes(self.layer.get_parameter("weight"))
 
     def _bias(self, scale: Tensor) -> Tensor:
         """The values that the integers of the bias stand for; behind a MatMul it is added in floats."""

@@ -32,16 +32,15 @@ class PackedLayer(LatentLayer):
     """
 
     def __init__(self, layer: nn.Module, bits: int, per_channel: bool = True) -> None:
-        super().__init__()
-        self.layer = layer
+        super().__init__(layer)
         self.quantizer = WeightQuantizer(bits, per_channel=per_channel)
 
     def held(self) -> tuple[Tensor, Tensor | None]:
-        return self.quantizer(self.layer.weight), self.layer.get_parameter("bias")
+        return self.quantizer(self.latent_weight), self.layer.get_parameter("bias")
 
     def emit(self, builder: Builder, inputs: Sequence[ir.Value | None]) -> list[ir.Value]:
         layer = self.layer
-        codes, scales = (tensor.numpy() for tensor in self.quantizer.codes(layer.get_parameter("weight")))
+        codes, scales = (tensor.numpy() for tensor in self.quantizer.codes(self.latent_weight))
         across = isinstance(layer, SequenceLinear)
         scale = scales.reshape((1, -1) if across else (-1, *[1] * (codes.ndim - 1)))
         integers = packed(builder, "codes", codes.T if across else codes)
@@ -62,19 +61,18 @@ class BlockedLinear(LatentLayer):
     layer: nn.Linear
 
     def __init__(self, layer: nn.Linear, bits: int) -> None:
-        super().__init__()
-        self.layer = layer
+        super().__init__(layer)
         self.bits = bits
 
     def held(self) -> tuple[Tensor, Tensor | None]:
-        weight = self.layer.weight
-        codes, scale = self._integers()
+        weight = self.latent_weight
+        codes, scale = self._integers(weight)
         value = (codes * scale.unsqueeze(2)).flatten(1)[:, : weight.shape[1]].contiguous()
         return straight_through(weight, value), self.layer.bias
 
     def emit(self, builder: Builder, inputs: Sequence[ir.Value | None]) -> list[ir.Value]:
         layer = self.layer
-        codes, scale = self._integers()
+        codes, scale = self._integers(self.latent_weight)
         shifted = codes.numpy().astype(np.int16) + 2 ** (self.bits - 1)
         bytes_of = pack(shifted.reshape(-1), self.bits).reshape(*codes.shape[:2], -1)
         held = [builder.constant("codes", bytes_of), builder.constant("scale", scale.numpy().reshape(-1))]
@@ -83,9 +81,8 @@ class BlockedLinear(LatentLayer):
         return builder.node("MatMulNBits", [inputs[0], *held, None, None, bias], sizes, domain="com.microsoft")
 
     @torch.no_grad()
-    def _integers(self) -> tuple[Tensor, Tensor]:
+    def _integers(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """The integers as floats, ``(out, blocks, 32)``, the last block padded with zeros; scales ``(out, blocks)``."""
-        weight = self.layer.weight
         padded = F.pad(weight, (0, -weight.shape[1] % BLOCK)).reshape(-1, BLOCK)
         codes, scale = CODES[self.bits](padded)
         return codes.view(len(weight), -1, BLOCK), scale.view(len(weight), -1)

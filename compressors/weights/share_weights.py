@@ -14,6 +14,7 @@ from ...spaces.network.graph import ModelGraph
 from ..base import Compressor
 from ..context import Context
 from ..options import CompressorOptions
+from ..pattern import mark_clustered
 from ..plan import Plan
 from ..repair.bias_correction import correct_biases
 from ..stage import Stage
@@ -75,28 +76,36 @@ class ShareWeights(Compressor):
         return knobs
 
     def _share(self, net: fx.GraphModule, choices: Mapping[str, Choice], context: Context) -> fx.GraphModule:
-        weights = {
-            node: share(weight, int(clusters))
+        shared = {
+            node: clustered(weight, int(clusters))
             for name, clusters in choices.items()
             for node, weight in parts_of(net, name).items()
         }
+        weights = {node: weight for node, (weight, _) in shared.items()}
         if weights and self.options.bias_correction:
             with context.calibration.forward():
                 correct_biases(net, weights, context.calibration.compensation_inputs[:IMAGES])
         store(net, weights)
+        for node, (_, values) in shared.items():
+            mark_clustered(net.get_submodule(str(node.target)), values)
         return net
 
 
 def share(weight: Tensor, clusters: int) -> Tensor:
     """``weight`` with at most ``clusters`` different values, zero among them where there are zeros, which stay."""
+    return clustered(weight, clusters)[0]
+
+
+def clustered(weight: Tensor, clusters: int) -> tuple[Tensor, Tensor]:
+    """As :func:`share`, and the values that are not zero, ascending."""
     held = weight.numpy()
     others = held[held != 0]
     if not others.size:
-        return weight.clone()
+        return weight.clone(), torch.zeros(1)
     centroids = centroids_of(others, clusters - (others.size < held.size))
     shared = held.copy()
     shared[held != 0] = centroids[nearest(others, centroids)]
-    return torch.from_numpy(shared)
+    return torch.from_numpy(shared), torch.from_numpy(centroids.astype(held.dtype))
 
 
 def _bytes(count: int, clusters: int) -> int:

@@ -40,9 +40,9 @@ def images_of(subject: Bench) -> Tensor:
     return inputs
 
 
-def fit(net: fx.GraphModule, inputs: Tensor, wanted: Tensor, steps: int = 1) -> list[float]:
+def fit(net: fx.GraphModule, inputs: Tensor, wanted: Tensor, steps: int = 1, rate: float = 1e-3) -> list[float]:
     """Train ``net`` towards the outputs wanted; the mean squared error before each step."""
-    optimiser = torch.optim.Adam(net.parameters(), 1e-3)
+    optimiser = torch.optim.Adam(net.parameters(), rate)
     losses = []
     for _ in range(steps):
         optimiser.zero_grad()

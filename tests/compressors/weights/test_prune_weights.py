@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, fx
 
+from parefront.compressors.integers.quantized import QuantizedLayer
 from parefront.compressors.registry import create
 from parefront.compressors.weights.prune_weights import prune, prune_pattern
 from parefront.compressors.weights.stored_weights import UNPACKING
@@ -27,7 +28,7 @@ PLAIN: Mapping[str, Any] = {"renormalize": False}
 
 
 def weight_of(net: fx.GraphModule, layer: str) -> Tensor:
-    return net.get_submodule(layer).get_parameter("weight").detach()
+    return {name.replace("layer.", ""): p for name, p in net.named_parameters()}[f"{layer}.weight"].detach()
 
 
 def sparsity(weight: Tensor) -> float:
@@ -103,8 +104,9 @@ def test_zeros_stay_zeros_in_int8_and_make_its_file_smaller_too(bench: MakeBench
     subject = bench("residual", prune_weights={}, quantize={})
     x = subject.calibration.example
     net = subject.uniform(prune_weights=0.9, quantize=8)
-    codes = net.get_submodule("5.conv2.0").get_buffer("codes")
-    assert sparsity(codes) >= 0.899
+    layer = net.get_submodule("5.conv2.0")
+    assert isinstance(layer, QuantizedLayer)
+    assert sparsity(layer.codes) >= 0.899
     artifact = emit(net, tmp_path / "sparse.onnx", x)
     assert check_parity(open_session(artifact.path, threads=1), net, subject.calibration.inputs) < 0.01
     assert artifact.size_bytes < 0.6 * len(serialize(subject.uniform(quantize=8), x))
