@@ -12,6 +12,8 @@ from parefront.evaluators.quality.boxes import RECALLS, THRESHOLDS, BoxTally
 from parefront.evaluators.quality.builtin import BUILT_IN
 from parefront.evaluators.quality.scores import Replicates
 
+from ..average_precision import average_precision
+
 MAP = BUILT_IN["map"].metric
 Targets = list[dict[str, torch.Tensor]]
 
@@ -56,6 +58,11 @@ def test_it_is_what_coco_computes(n: int) -> None:
     coco = MeanAveragePrecision(iou_thresholds=THRESHOLDS.tolist(), rec_thresholds=RECALLS.tolist())
     coco.update(listed(outputs), targets)
     assert scored(outputs, targets).value == pytest.approx(float(coco.compute()["map"]), abs=1e-6)
+
+
+def test_it_is_what_its_definition_says() -> None:
+    outputs, targets = draw(12, seed=3)
+    assert scored(outputs, targets).value == pytest.approx(average_precision(torch.from_numpy(outputs), targets))
 
 
 def test_two_of_three_boxes_with_a_false_one_between_are_counted_by_hand() -> None:

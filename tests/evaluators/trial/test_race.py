@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import TensorDataset
 
 from parefront.evaluators.quality.accuracy import open_session
+from parefront.evaluators.quality.builtin import BUILT_IN
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.front import Front
 from parefront.evaluators.results.measurement import Measurement
@@ -172,3 +173,26 @@ def test_of_whom_accuracy_is_known_a_short_look_may_settle_it() -> None:
         raced = time_only(scores, looks, against, Stopwatch())
         assert (looks.taken, raced.why) == (taken, why)
         assert raced.metrics["latency_ratio"].value == ratio
+
+
+def test_an_error_of_single_samples_is_raced_in_its_own_direction(sessions: dict[str, ort.InferenceSession]) -> None:
+    """Outputs are targets and noise; the swapped ones have a far greater error, and lower is better."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(IMAGES, 10, generator=generator)
+    mse = BUILT_IN["mse"]
+    split = Split.of("", TensorDataset(images, images + 0.1 * torch.randn(IMAGES, 10, generator=generator)), mse)
+    error = split.score_reference(sessions["same"])["mse"].value
+    baseline = Candidate(Policy(), {"mse": Measurement.exact(error, "score"), **latency(1.0, 0.01)})
+
+    def ahead_by(change: float) -> Front:
+        metrics = {"mse": Measurement.exact(error + change, "score"), **latency(0.5, 0.01)}
+        metrics["mse_change"] = Measurement(change, change - 0.001, change + 0.001, IMAGES, "score")
+        member = Candidate(Policy({"a": 1}), metrics, trial=1)
+        return Front.of([member], ("mse", "latency"), baseline, quality=mse.metric)
+
+    raced = run(split, sessions["swapped"], Timed(0.9), ahead_by(0.01))
+    assert raced.why == f"after 128 of {IMAGES} images, dominated by trial 1"
+    assert raced.metrics["mse"].value > 0.2
+    whole = run(split, sessions["same"], Timed(0.9), ahead_by(0.01))
+    assert whole.why == ""
+    assert whole.metrics["mse"].n == IMAGES
