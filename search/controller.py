@@ -28,7 +28,7 @@ from .runs.events import Done, Event, Finished, Noted, OnEvent, Started
 from .runs.kept_artifacts import KeptArtifacts
 from .runs.record import TrialRecord
 from .runs.run import Run
-from .runs.study import RunStudy
+from .runs.study import RunStudy, note_front
 from .samplers.context import SamplerContext
 from .stopping import EndedBy, Ending, Stopping, has_ended, spent_in, write_spent
 from .uncompressed import measure_baseline
@@ -158,6 +158,8 @@ class _Session:
             raise EveryTrialFailed(self._why_all_failed() if self.done else f"{ending.text} before the first trial")
         front = finalise(self.run, self.evaluator, self.front, self.emit, self.raise_errors)
         self.kept.prune({candidate.policy.digest for candidate in front})
+        if note := note_front(front, self.run.path, settings.storage):
+            self.run.log(note)
         self.emit(Done(self.run.path, front, self.stopping.message(ending)))
         return front
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from ...evaluators.results.budget import Budget
 from ...evaluators.results.candidate import Candidate
 from ...evaluators.results.floor import Floor
+from ...evaluators.results.front import Front
+from ...evaluators.results.metric import Metric
 from ...evaluators.results.metrics import Named, metric_of, value_of
+from ...evaluators.results.views.policy_words import policy_in_words
 from ...spaces.errors import ConfigError
 from ...spaces.masking import masked_text
 from ...spaces.messages import one_line
@@ -36,6 +40,7 @@ DIVERGENCE = "divergence"
 FLOOR = "floor"
 """Constraint of a trial, where no budget bounds the quality: that it is of any use."""
 _NAME = "search"
+"""Of the study in memory; on disk it has the run's."""
 
 
 class RunStudy:
@@ -64,10 +69,7 @@ class RunStudy:
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._objectives, self._budgets, self._baseline = [*map(metric_of, objectives)], tuple(budgets), baseline
-        self._directions = [
-            StudyDirection.MAXIMIZE if metric.higher_is_better else StudyDirection.MINIMIZE
-            for metric in self._objectives
-        ]
+        self._directions = directions_of(self._objectives)
         self._memory = InMemoryStorage()
         self._study = optuna.create_study(
             storage=self._memory, study_name=_NAME, directions=self._directions, sampler=sampler
@@ -105,13 +107,13 @@ class RunStudy:
             return []
         self._path, notes = folder / "study.db", []
         try:
-            file, finished = self._open(self._path, _NAME)
+            file, finished = self._open(self._path, folder.name)
             if _unrecorded(finished, recorded):
                 file.close()
                 raise ValueError("it has trials that the run has no records of")
         except Exception as error:  # whatever is wrong with it: the trials' own files have all that is in it
             notes = [self._set_aside(error)]
-            file, finished = self._open(self._path, _NAME)
+            file, finished = self._open(self._path, folder.name)
         self._go_on(file, finished)
         return notes
 
@@ -159,6 +161,8 @@ class RunStudy:
         if candidate is not None:
             values = [value_of(candidate, metric) for metric in self._objectives]
             trial.set_user_attr(NOISE, [noise_of(candidate, metric) for metric in self._objectives])
+            for key, value in shown_attributes(candidate, self._objectives).items():
+                trial.set_user_attr(key, value)
             if DIVERGENCE in candidate.metrics:
                 trial.set_user_attr(DIVERGENCE, candidate.metrics[DIVERGENCE].value)
             for budget in self._budgets:
@@ -197,7 +201,8 @@ class RunStudy:
         assert self._path is not None
         self._file.close()
         note = self._set_aside(error)
-        self._file = StudyFile(self._path, _NAME, self._directions, [m.name for m in self._objectives])
+        names = [metric.name for metric in self._objectives]
+        self._file = StudyFile(self._path, self._path.parent.name, self._directions, names)
         for trial in self._study.get_trials(deepcopy=False):
             if trial.state.is_finished():
                 self._file.append(trial, attributes)
@@ -206,6 +211,35 @@ class RunStudy:
     @property
     def _study_id(self) -> int:
         return self._memory.get_study_id_from_name(_NAME)
+
+
+def directions_of(objectives: Sequence[Metric]) -> list[StudyDirection]:
+    """Optuna's directions of objectives."""
+    return [StudyDirection.MAXIMIZE if metric.higher_is_better else StudyDirection.MINIMIZE for metric in objectives]
+
+
+def shown_attributes(candidate: Candidate, objectives: Sequence[Metric]) -> dict[str, Any]:
+    """What dashboards show of a trial beside its values: what was done, the other metrics, the artefact's name."""
+    left_out = {DIVERGENCE, *(metric.key for metric in objectives)}
+    others = {key: m.value for key, m in candidate.metrics.items() if key not in left_out}
+    artifact = {} if candidate.artifact is None else {"artifact": f"artifacts/{candidate.artifact.name}"}
+    return {"done": policy_in_words(candidate.policy), **others, **artifact}
+
+
+def note_front(front: Front, folder: Path, url: str | None) -> str:
+    """Write into the study on disk what the final step has read of the front's members: test scores, and the artefact.
+
+    Returns:
+        Why that was not possible, in a line; empty where it was.
+    """
+    names, where = [metric.name for metric in front.objectives], folder / "study.db" if url is None else url
+    try:
+        with closing(StudyFile(where, folder.name, directions_of(front.objectives), names)) as file:
+            shown = {c.trial: shown_attributes(c, front.objectives) for c in front if c.trial is not None}
+            file.annotate({trial: {**attributes, "front": True} for trial, attributes in shown.items()})
+    except (sqlite3.Error, SQLAlchemyError, OSError, ValueError) as error:
+        return f"the study was not told of the front: {one_line(error)}"
+    return ""
 
 
 def _unrecorded(finished: Sequence[FrozenTrial], recorded: Collection[str] | None) -> bool:

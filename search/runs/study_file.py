@@ -36,7 +36,10 @@ class StudyFile:
     """
 
     def __init__(self, where: Path | str, name: str, directions: Sequence[StudyDirection], metrics: list[str]) -> None:
-        """Open, or create, the study ``name`` in a SQLite file (a path) or in the storage at a URL (a string)."""
+        """Open, or create, the study ``name`` in a SQLite file (a path) or in the storage at a URL (a string).
+
+        The only study of a file is opened whatever its name: the folder of the run may have been renamed since.
+        """
         self._sqlite: sqlite3.Connection | None = None
         self._storage: RDBStorage | None = None
         with ExitStack() as on_error:
@@ -52,6 +55,9 @@ class StudyFile:
             self._storage = RDBStorage("sqlite://", {"creator": partial(_connect, where), "poolclass": NullPool})
         else:
             self._storage = RDBStorage(where)
+        if isinstance(where, Path):
+            names = [study.study_name for study in self._storage.get_all_studies()]
+            name = names[0] if len(names) == 1 else name
         self._study = optuna.create_study(
             storage=self._storage, study_name=name, directions=directions, load_if_exists=True
         )
@@ -82,6 +88,29 @@ class StudyFile:
         for key, value in attributes.items():
             self._storage.set_study_system_attr(self._study_id, key, value)
         self._study.add_trial(trial)
+
+    def annotate(self, by_number: Mapping[int, Mapping[str, Any]]) -> None:
+        """Add user attributes to finished trials, by their numbers.
+
+        Optuna itself does not change what is finished, so that in a storage at a URL they become an attribute of the
+        study, ``front``.
+        """
+        if self._sqlite is None:
+            self._study.set_user_attr("front", {str(number): dict(attrs) for number, attrs in by_number.items()})
+            return
+        known = self._sqlite.execute("SELECT number, trial_id FROM trials WHERE study_id = ?", (self._study_id,))
+        ids = dict(known.fetchall())
+        with self._sqlite:
+            self._sqlite.executemany(
+                "INSERT INTO trial_user_attributes (trial_id, key, value_json) VALUES (?, ?, ?) "
+                "ON CONFLICT (trial_id, key) DO UPDATE SET value_json = excluded.value_json",
+                [
+                    (ids[number], key, json.dumps(value))
+                    for number, attributes in by_number.items()
+                    if number in ids
+                    for key, value in attributes.items()
+                ],
+            )
 
     def close(self) -> None:
         if self._sqlite is not None:

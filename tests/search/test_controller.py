@@ -55,7 +55,7 @@ class BrokenEvaluator(SyntheticEvaluator):
 
 
 def study_of(run: Run) -> optuna.Study:
-    return optuna.load_study(study_name="search", storage=f"sqlite:///{run.path / 'study.db'}")
+    return optuna.load_study(study_name=None, storage=f"sqlite:///{run.path / 'study.db'}")
 
 
 def test_every_policy_is_evaluated_once(search_in: SearchIn) -> None:
@@ -488,3 +488,21 @@ def test_a_finished_run_that_goes_on_keeps_its_front_until_there_is_a_better_one
     assert set(seen) == {(True, False)}, "unfinished, with its former front"
     assert again.finished
     assert [c.trial for c in again.front] == [c.trial for c in front]
+
+
+def test_a_dashboard_finds_the_study_by_the_runs_name_and_every_trial_in_words(search_in: SearchIn) -> None:
+    run, front = search_in(SyntheticEvaluator(blocks=3), trials=8)
+    study = optuna.load_study(study_name="run", storage=f"sqlite:///{run.path / 'study.db'}")
+    assert study.metric_names == ["accuracy", "latency"]
+    told = {trial.number: trial.user_attrs for trial in study.get_trials()}
+    for record in run.trials:
+        if record.candidate is not None:
+            attributes = told[record.number]
+            assert attributes["size_bytes"] == record.candidate.metrics["size_bytes"].value
+            assert attributes["artifact"] == f"artifacts/{record.policy.digest}.onnx"
+            assert attributes["done"]
+            assert "latency_ms" in attributes
+    for member in front:
+        assert member.trial is not None
+        assert told[member.trial]["test_accuracy"] == member.metrics["test_accuracy"].value
+        assert told[member.trial]["front"] is True

@@ -66,7 +66,7 @@ def run_and_kill(
 
 def end_state(path: Path) -> dict[str, Any]:
     """All that a run leaves behind but times."""
-    study = optuna.load_study(study_name="search", storage=f"sqlite:///{path / 'study.db'}")
+    study = optuna.load_study(study_name=None, storage=f"sqlite:///{path / 'study.db'}")
     files = [*path.glob("trials/*"), *path.glob("final/*"), path / "front.json", path / "baseline.json"]
     state: dict[str, Any] = {str(f.relative_to(path)): without_times(json.loads(f.read_text())) for f in files}
     state["run"] = path.name

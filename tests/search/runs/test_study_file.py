@@ -99,3 +99,32 @@ def test_this_optuna_has_the_revision_that_is_known(tmp_path: Path) -> None:
     StudyFile(tmp_path / "study.db", "search", DIRECTIONS, ["a", "b"]).close()
     with sqlite3.connect(tmp_path / "study.db") as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("v3.2.0.a",)]
+
+
+def test_the_only_study_of_a_file_is_opened_whatever_its_name(tmp_path: Path, trials: list[FrozenTrial]) -> None:
+    path = tmp_path / "study.db"
+    for name, trial in zip(("demo", "demo-renamed"), trials, strict=True):
+        file = StudyFile(path, name, DIRECTIONS, ["accuracy", "latency"])
+        file.append(trial, {})
+        file.close()
+    assert len(optuna.load_study(study_name="demo", storage=f"sqlite:///{path}").get_trials()) == 2
+
+
+@pytest.mark.parametrize("by_url", [False, True])
+def test_what_is_known_at_the_end_is_told_of_finished_trials(
+    tmp_path: Path, trials: list[FrozenTrial], by_url: bool
+) -> None:
+    path = tmp_path / "study.db"
+    file = StudyFile(f"sqlite:///{path}" if by_url else path, "search", DIRECTIONS, ["accuracy", "latency"])
+    for trial in trials:
+        file.append(trial, {})
+    for score in (0.8, 0.9):
+        file.annotate({0: {"test_accuracy": score}})
+    file.close()
+    told = read(path)
+    first, second = told.get_trials()
+    if by_url:
+        assert told.user_attrs["front"] == {"0": {"test_accuracy": 0.9}}
+    else:
+        assert first.user_attrs == {**trials[0].user_attrs, "test_accuracy": 0.9}
+        assert second.user_attrs == trials[1].user_attrs
