@@ -30,16 +30,19 @@ def finalise(run: Run, evaluator: Evaluator, front: Front, emit: OnEvent, raise_
     """
     for candidate in front:
         _forget_another_file(run, evaluator, candidate)
+    readings = 2 * (1 + len(front))
     for twice in (False, True):
+        first = 1 + twice * (1 + len(front))
         if run.final_baseline(twice) is None:
+            emit(Finalising(first, readings, run.baseline))
             started = time.perf_counter()
             baseline = evaluator.finalise(run.baseline)
             run.write_final_baseline(baseline, time.perf_counter() - started, twice)
         known = run.read_again()
         before = [candidate for candidate in front if not twice or candidate.trial in known]
         done = run.read_again(twice)
-        for index, candidate in enumerate(before, start=1 + twice * len(front)):
-            emit(Finalising(index, 2 * len(front), candidate))
+        for index, candidate in enumerate(before, start=first + 1):
+            emit(Finalising(index, readings, candidate))
             assert candidate.trial is not None
             if candidate.trial not in done:
                 _read(run, evaluator, known[candidate.trial] if twice else candidate, raise_errors, twice)

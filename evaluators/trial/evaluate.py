@@ -148,13 +148,14 @@ class TaskEvaluator:
             artifacts: the folder that it and the anchors are emitted into.
             scores: what it scores, where that is known; candidates are then not compared with it image by image.
         """
-        self._on_phase("measuring the uncompressed model")
+        self._on_phase("scoring the uncompressed model")
         artifacts.mkdir(parents=True, exist_ok=True)
         path = artifacts / BASELINE
         self._references.clear()
         built = self.builder.build(Policy(), path)
         self._references.add(built.candidate)
         found = scores or self.scorer.reference(built.session)
+        self._on_phase("measuring the uncompressed model")
         latency = self.clock.start(self.space, path, self.builder.plainest_alike)
         memory = {MEMORY: self.clock.memory(path)}
         self._add_anchors(artifacts)
@@ -165,6 +166,7 @@ class TaskEvaluator:
     def _add_anchors(self, artifacts: Path) -> None:
         """Build and time what candidates of another arithmetic are timed against."""
         for policy in self.builder.anchor_policies():
+            self._on_phase("measuring the quantised model, which others are timed against")
             anchor = artifacts / f"anchor-{policy.digest}.onnx"
             try:
                 made = self.builder.build(policy, anchor).candidate

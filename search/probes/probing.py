@@ -78,11 +78,14 @@ class Prober:
 
     def measure(self) -> Sensitivity:
         """All probes that are not in the store yet, and what they tell."""
+        spent = self._store.seconds
+        if any(policy.digest not in self._store.costs for policy in self._bases):
+            self._on_probe(0, 0)
         base = self._best_base()
         chosen = self._space.encode(base)
         losses = loss_changes(self._space, chosen, max(1, int(LOSS_PROBES * self._trials)))
         costs = cost_changes(self._space, chosen, self._layers, max(1, int(COST_PROBES * self._trials)))
-        total, spent = len(losses) + len(costs), self._store.seconds
+        total = len(losses) + len(costs)
         lost: list[tuple[Change, float]] = []
         for done, change in enumerate(losses):
             policy = self._space.decode(change.params)
@@ -102,6 +105,7 @@ class Prober:
             if found is not None:
                 part, values = found
                 saved += [(change, part, {key: base_costs[key] - values[key] for key in self._keys})]
+        work = self._work_of(base)
         if self._store.seconds > spent:
             self._on_probe(total, total)
         return Sensitivity(
@@ -110,7 +114,7 @@ class Prober:
             _losses(self._space, lost),
             base_costs,
             {key: self._savings(chosen, [(c, p, v[key]) for c, p, v in saved]) for key in self._keys},
-            self._work_of(base),
+            work,
         )
 
     def divergence(self, policy: Policy) -> float | None:
@@ -192,6 +196,10 @@ class Prober:
             change = Change(change.knobs[:half], change.choices[:half])
         return change, values
 
+    @property
+    def _bases(self) -> list[Policy]:
+        return [Policy(), *self._evaluator.bases]
+
     def _best_base(self) -> Policy:
         """Of the uncompressed model and all of it in other arithmetic the best, a nat being as dear as 1.5 models."""
 
@@ -201,7 +209,7 @@ class Prober:
                 return float("inf")
             return float(np.mean(list(costs.values()))) + LOSS_PER_DIVERGENCE * moved
 
-        return min([Policy(), *self._evaluator.bases], key=price)
+        return min(self._bases, key=price)
 
     def _savings(
         self, base: Mapping[str, Choice], measured: Sequence[tuple[Change, Change, float]]

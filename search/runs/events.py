@@ -45,7 +45,7 @@ class Probing:
 
     Attributes:
         done: probes that are there.
-        total: probes to take.
+        total: probes to take; 0 until that is known, while the models that they start from are measured.
     """
 
     done: int
@@ -84,7 +84,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Finalising:
-    """A member of the front is about to be measured again, as all are twice.
+    """The uncompressed model, or a member of the front, is about to be measured again, as all are twice.
 
     Attributes:
         index: of the reading, from 1.

@@ -317,6 +317,7 @@ def test_events_tell_the_whole_story(search_in: SearchIn) -> None:
     assert last.best is last.front.select()
     finalising = [e for e in events if isinstance(e, Finalising)]
     assert [e.index for e in finalising] == list(range(1, finalising[0].total + 1))
+    assert [e.candidate.trial for e in finalising].count(None) == 2, "the uncompressed model is measured again, too"
     assert events[-1] == Done(run.path, front)
 
 
@@ -402,7 +403,7 @@ def test_a_lost_artefact_of_the_front_is_made_again(search_in: SearchIn) -> None
             return super().finalise(candidate)
 
     def lose(event: Event) -> None:
-        if isinstance(event, Finalising) and event.candidate.artifact:
+        if isinstance(event, Finalising) and event.candidate.trial is not None and event.candidate.artifact:
             event.candidate.artifact.unlink()
 
     _, front = search_in(ForgetfulEvaluator(blocks=3), trials=10, on_event=lose)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +9,7 @@ import typer
 
 from .. import __version__
 from .exit_codes import USAGE
+from .starting import starting
 
 app = typer.Typer(
     name="parefront",
@@ -47,19 +45,6 @@ Set = Annotated[
 
 
 RUNS = Path("runs")
-
-
-@contextmanager
-def _starting() -> Iterator[None]:
-    """Say so while PyTorch is imported, which takes seconds; the line is gone afterwards."""
-    shown = sys.stderr.isatty()
-    if shown:
-        print("starting …", end="\r", file=sys.stderr, flush=True)
-    try:
-        yield
-    finally:
-        if shown:
-            print("          ", end="\r", file=sys.stderr, flush=True)
 
 
 def _print_version(wanted: bool) -> None:
@@ -104,7 +89,7 @@ def search(
 
     Stopped or killed, the same command goes on from there. Ends with the front.
     """
-    with _starting():
+    with starting():
         from .search import run_search
     limits = {"trials": trials, "minutes": None if minutes is None else f"{minutes:f}", "patience": patience}
     given = [f"search.{name}={value}" for name, value in limits.items() if value is not None]
@@ -169,7 +154,7 @@ def retarget(
     root: Root = RUNS,
 ) -> None:
     """Measure the candidates of a run on another device; their accuracies are taken over, not measured again."""
-    with _starting():
+    with starting():
         from .retarget import run_retarget
     code = run_retarget(run, list(device or ()), name, promising, root)
     raise typer.Exit(code)
@@ -178,7 +163,7 @@ def retarget(
 @app.command(short_help="Show layers, groups and knobs of a model.")
 def profile(config: ConfigFile, set_: Set = None, json: Json = False) -> None:
     """Show the model's layers, its coupled channels, the knobs, and what is excluded and why. Writes nothing."""
-    with _starting():
+    with starting():
         from .profile import show_profile
 
     show_profile(config, list(set_ or ()), json)
@@ -221,7 +206,7 @@ def pack(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL.pfz", help="The file to write.")],
 ) -> None:
     """Entropy-code an ONNX file. It has to be unpacked to be run, to the same bytes."""
-    with _starting():
+    with starting():
         from .pack import pack_model
 
     pack_model(model, output)
@@ -233,7 +218,7 @@ def unpack(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL.onnx", help="The ONNX file to write.")],
 ) -> None:
     """Restore the ONNX file that was packed, byte for byte; Python reads it with parefront.load_packed."""
-    with _starting():
+    with starting():
         from .pack import unpack_model
 
     unpack_model(packed, output)
@@ -255,7 +240,7 @@ def options(
     ] = False,
 ) -> None:
     """Show the keys that a config may hold, with type, default and meaning; those of installed plug-ins, too."""
-    with _starting():
+    with starting():
         from .options import show_options
 
     show_options(tuple(sections or ()), json, json_schema)

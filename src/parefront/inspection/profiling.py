@@ -16,7 +16,8 @@ from ..session import IN_PYTHON, Job
 from ..spaces.network.graph import Exclusion, ModelGraph
 from ..spaces.space import SearchSpace
 from ..spaces.task import Task
-from ..terminal.progress import View, view_for
+from ..terminal.progress import view_for
+from ..terminal.watching import View
 from .account import ends_of, listed, offered_params
 from .profile_tables import profile_tables
 from .rendered import rendered

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.constrain import Constrain
@@ -17,109 +16,25 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.front import Front
-from ..evaluators.results.metric import Metric
 from ..search.runs.events import Done, Event, Finalising, Finished, Noted, Probed, Probing, Started, Warned
 from ..search.runs.record import TrialRecord
 from ..units import duration, plural
 from .tables import describe, front_table, thinned
+from .watching import Progress, View, never_pays, outcome
 
 TICK_SECONDS = 0.15
+QUIET_TICK_SECONDS = 2.0
+"""While latency may be measured. A table takes 2.5 ms of CPU to draw, a spinner 0.1: a thousandth of the time."""
 FRONT_ROWS = 8
 CONTROL_C = 3
 """Columns left free: a terminal's echo of ^C at the end of a full line would wrap and displace the view."""
-
-
-class View(Protocol):
-    """Watches a search; entered before the first phase, left after the last event."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-    def phase(self, name: str) -> None:
-        """A step of the preparation begins, ``"tracing the model"``, or has come further, ``"reading: 5 of 9"``."""
-        ...
-
-    def event(self, event: Event) -> None:
-        """The search has something to tell."""
-        ...
 
 
 def view_for(console: Console, name: str) -> View:
     """The live view where the console is a terminal, else the plain one. ``name`` is the run's."""
     live = console.is_terminal and not console.is_dumb_terminal and not console.quiet
     return LiveView(console, name) if live else PlainView(console)
-
-
-class Progress:
-    """What is known of a running search: counts, the pace, the last and the best candidate."""
-
-    def __init__(self) -> None:
-        self.started = time.monotonic()
-        self.searching_since: float | None = None
-        self.seconds_left: float | None = None
-        self.done = self.done_before = self.total = 0
-        self.last: TrialRecord | None = None
-        self.best: Candidate | None = None
-        self.front: Front | None = None
-        self.probing: Probing | None = None
-        self.finalising: Finalising | None = None
-        self.message = ""
-        self.warnings: list[str] = []
-
-    def update(self, event: Event) -> None:
-        match event:
-            case Warned():
-                self.warnings.append(event.message)
-            case Started():
-                self.searching_since = time.monotonic()
-                self.done = self.done_before = event.done
-                self.total, self.front, self.seconds_left = event.total, event.front, event.seconds_left
-            case Probing():
-                self.searching_since = time.monotonic()
-                self.probing = event if event.done < event.total else None
-            case Finished():
-                self.done, self.total = event.done, event.total
-                self.last, self.front, self.best = event.record, event.front, event.best
-            case Finalising():
-                self.finalising = event
-            case Done():
-                self.front, self.message = event.front, event.message
-
-    @property
-    def elapsed(self) -> float:
-        return time.monotonic() - self.started
-
-    @property
-    def left(self) -> float | None:
-        """Seconds until the last trial at the pace of this session, or until its time is over; ``None`` at first."""
-        fresh = self.done - self.done_before
-        if self.searching_since is None or fresh == 0:
-            return None
-        passed = time.monotonic() - self.searching_since
-        left = passed / fresh * (self.total - self.done)
-        return left if self.seconds_left is None else min(left, max(0.0, self.seconds_left - passed))
-
-    def timing(self) -> str:
-        left = self.left
-        text = f"{duration(self.elapsed)} elapsed"
-        return text if left is None or self.finalising else f"{text}, {duration(left)} left"
-
-
-def outcome(record: TrialRecord, quality: Metric) -> str:
-    """A trial in one line: what was measured, or why there is nothing to measure."""
-    if record.candidate is None:
-        return f"trial {record.number}: {record.outcome.value}: {record.reason}"
-    return f"trial {record.number}: {describe(record.candidate, quality)}"
-
-
-def never_pays(choices: Sequence[str]) -> str:
-    """What the probes say of choices that no objective wants."""
-    return f"never pays on this device: {'; '.join(choices)}"
 
 
 class PlainView:
@@ -148,6 +63,8 @@ class PlainView:
             case Started(done=done, total=total, baseline=baseline, front=front):
                 going_on = f", going on after {plural(done, 'trial')}" if done else ""
                 self._say(f"uncompressed: {describe(baseline, front.quality)}; {plural(total, 'trial')}{going_on}")
+            case Probing(total=0):
+                self._say("probing every knob …")
             case Probing(done=done, total=total):
                 if done * 10 // max(1, total) != (done - 1) * 10 // max(1, total):
                     self._say(f"probing every knob [{done}/{total}]; {self._progress.timing()}")
@@ -173,10 +90,11 @@ class PlainView:
 class LiveView:
     """A spinner while the search is prepared, then a progress bar, the best candidate and the front so far.
 
-    Between events nothing is drawn while latency may be measured, so that drawing does not disturb it.
+    Between events little is drawn while latency may be measured, so that drawing does not disturb it.
     """
 
     def __init__(self, console: Console, name: str) -> None:
+        console.file = console.file  # also while a library is silenced by putting something else into sys.stdout
         self._console = console
         self._name = name
         self._progress = Progress()
@@ -228,9 +146,9 @@ class LiveView:
         self._live.refresh()
 
     @property
-    def draws_by_itself(self) -> bool:
-        """Whether the spinner turns between events."""
-        return self._ticking.is_set()
+    def tick_seconds(self) -> float:
+        """How often it is drawn between events."""
+        return TICK_SECONDS if self._ticking.is_set() else QUIET_TICK_SECONDS
 
     def _finish_phase(self) -> None:
         """Leave a line for the phase that ends, with the time it took."""
@@ -242,14 +160,16 @@ class LiveView:
 
     def _tick(self) -> None:
         while not self._stop.is_set():
-            self._ticking.wait()
-            if not self._stop.wait(TICK_SECONDS) and self._ticking.is_set():
+            often = self._ticking.wait(QUIET_TICK_SECONDS)
+            if not (often and self._stop.wait(TICK_SECONDS)):
                 self._live.refresh()
 
     def _render(self) -> RenderableType:
         progress = self._progress
         if self._phase:
-            self._spinner.update(text=Text.assemble(self._phase, " …", (f"  {self._name}", "dim")))
+            seconds = time.monotonic() - self._phase_since
+            passed = f"  {duration(seconds)}" if seconds >= QUIET_TICK_SECONDS else ""
+            self._spinner.update(text=Text.assemble(self._phase, " …", (f"{passed}  {self._name}", "dim")))
             return self._spinner
         if progress.total == 0:
             return Text()
@@ -279,7 +199,7 @@ class LiveView:
         row.add_row(
             Text(what, style="bold"),
             ProgressBar(total=max(1, total), completed=done, complete_style="green", finished_style="green"),
-            f"{done}/{total}",
+            f"{done}/{total}" if total else "",
             Text(progress.timing(), style="dim"),
         )
         return row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 from dataclasses import replace
@@ -15,10 +16,10 @@ from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.front import Front
 from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.results.metric import Metric, score
-from parefront.search.runs.events import Done, Finalising, Finished, Started, Warned
+from parefront.search.runs.events import Done, Finalising, Finished, Probing, Started, Warned
 from parefront.search.runs.record import Outcome, TrialRecord
 from parefront.spaces.policy import Policy
-from parefront.terminal.progress import LiveView, PlainView, view_for
+from parefront.terminal.progress import QUIET_TICK_SECONDS, TICK_SECONDS, LiveView, PlainView, view_for
 from parefront.terminal.tables import describe, front_plot, front_table
 
 from ..conftest import candidate
@@ -144,16 +145,37 @@ def test_the_view_is_gone_when_the_search_is_over_and_phases_remain() -> None:
     assert erased.count("\x1b[2K") >= 5
 
 
-def test_nothing_is_drawn_by_itself_while_latency_is_measured() -> None:
+def test_little_is_drawn_between_events_while_latency_is_measured() -> None:
     console = terminal()
 
     with LiveView(console, "demo") as view:
         view.phase("tracing the model")
-        assert view.draws_by_itself
+        assert view.tick_seconds == TICK_SECONDS
         view.phase("measuring the uncompressed model")
-        assert not view.draws_by_itself
+        assert view.tick_seconds == QUIET_TICK_SECONDS
         view.event(Started(RUN, 0, 40, BASELINE, front(0)))
-        assert not view.draws_by_itself
+        assert view.tick_seconds == QUIET_TICK_SECONDS
+
+
+def test_a_terminal_shows_progress_while_a_library_is_silenced(capsys: pytest.CaptureFixture[str]) -> None:
+    """As the exporter is, by something else in the place of ``sys.stdout``."""
+    view = LiveView(Console(force_terminal=True, width=80, legacy_windows=False), "demo")
+    with view, contextlib.redirect_stdout(io.StringIO()) as silenced:
+        view.phase("exporting the model")
+
+    assert "exporting the model" in capsys.readouterr().out
+    assert not silenced.getvalue()
+
+
+def test_probing_is_shown_before_the_number_of_probes_is_known() -> None:
+    console, pipe = terminal(), Console(file=io.StringIO(), width=80)
+    for view in (LiveView(console, "demo"), PlainView(pipe)):
+        with view:
+            view.event(Started(RUN, 0, 40, BASELINE, front(0)))
+            view.event(Probing(0, 0))
+
+    assert "probing every knob" in text_of(console)
+    assert text_of(pipe).splitlines()[-1] == "probing every knob …"
 
 
 def test_a_long_front_is_thinned_out_but_keeps_the_best() -> None:

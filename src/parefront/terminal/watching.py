@@ -1,0 +1,101 @@
+"""What is known of a running search, and who wants to be told: the state behind every view."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Protocol, Self
+
+from ..evaluators.results.candidate import Candidate
+from ..evaluators.results.front import Front
+from ..evaluators.results.metric import Metric
+from ..search.runs.events import Done, Event, Finalising, Finished, Probing, Started, Warned
+from ..search.runs.record import TrialRecord
+from ..units import duration
+from .tables import describe
+
+
+class View(Protocol):
+    """Watches a search; entered before the first phase, left after the last event."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def phase(self, name: str) -> None:
+        """A step of the preparation begins, ``"tracing the model"``, or has come further, ``"reading: 5 of 9"``."""
+        ...
+
+    def event(self, event: Event) -> None:
+        """The search has something to tell."""
+        ...
+
+
+class Progress:
+    """What is known of a running search: counts, the pace, the last and the best candidate."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+        self.searching_since: float | None = None
+        self.seconds_left: float | None = None
+        self.done = self.done_before = self.total = 0
+        self.last: TrialRecord | None = None
+        self.best: Candidate | None = None
+        self.front: Front | None = None
+        self.probing: Probing | None = None
+        self.finalising: Finalising | None = None
+        self.message = ""
+        self.warnings: list[str] = []
+
+    def update(self, event: Event) -> None:
+        match event:
+            case Warned():
+                self.warnings.append(event.message)
+            case Started():
+                self.searching_since = time.monotonic()
+                self.done = self.done_before = event.done
+                self.total, self.front, self.seconds_left = event.total, event.front, event.seconds_left
+            case Probing():
+                self.searching_since = time.monotonic()
+                self.probing = event if event.done < event.total or not event.total else None
+            case Finished():
+                self.done, self.total = event.done, event.total
+                self.last, self.front, self.best = event.record, event.front, event.best
+            case Finalising():
+                self.finalising = event
+            case Done():
+                self.front, self.message = event.front, event.message
+
+    @property
+    def elapsed(self) -> float:
+        return time.monotonic() - self.started
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until the last trial at the pace of this session, or until its time is over; ``None`` at first."""
+        fresh = self.done - self.done_before
+        if self.searching_since is None or fresh == 0:
+            return None
+        passed = time.monotonic() - self.searching_since
+        left = passed / fresh * (self.total - self.done)
+        return left if self.seconds_left is None else min(left, max(0.0, self.seconds_left - passed))
+
+    def timing(self) -> str:
+        left = self.left
+        text = f"{duration(self.elapsed)} elapsed"
+        return text if left is None or self.finalising else f"{text}, {duration(left)} left"
+
+
+def outcome(record: TrialRecord, quality: Metric) -> str:
+    """A trial in one line: what was measured, or why there is nothing to measure."""
+    if record.candidate is None:
+        return f"trial {record.number}: {record.outcome.value}: {record.reason}"
+    return f"trial {record.number}: {describe(record.candidate, quality)}"
+
+
+def never_pays(choices: Sequence[str]) -> str:
+    """What the probes say of choices that no objective wants."""
+    return f"never pays on this device: {'; '.join(choices)}"
