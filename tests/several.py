@@ -135,3 +135,31 @@ def made(kind: type[nn.Module], seed: int = 0) -> nn.Module:
             module.running_mean = torch.randn(module.num_features) * 0.1
             module.running_var = torch.rand(module.num_features) + 0.5
     return net.eval()
+
+
+class Everything(nn.Module):
+    """Four inputs of four types, three outputs of two, residual blocks in between."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.colour, self.distance = block(3, 8), block(1, 8)
+        self.one = nn.Sequential(block(16, 16), nn.Conv2d(16, 16, 3, padding=1))
+        self.two = nn.Sequential(block(16, 16), nn.Conv2d(16, 16, 3, padding=1))
+        self.head, self.where = nn.Linear(17, CLASSES), nn.Conv2d(16, 2, 1)
+
+    def forward(self, image: Tensor, depth: Tensor, count: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        x = torch.cat([self.colour(image), self.distance(depth)], 1)
+        x = torch.relu(x + self.one(x))
+        x = torch.relu(x + self.two(x))
+        where = self.where(x) * mask[:, None].float()
+        pooled = torch.cat([x.mean((2, 3)), count[:, None].float()], 1)
+        return {"logits": self.head(pooled), "where": where, "label": where.argmax(1)}
+
+
+def everything(count: int = 4, seed: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Random inputs for :class:`Everything`."""
+    generator = torch.Generator().manual_seed(seed)
+    image = torch.randn(count, 3, 12, 12, generator=generator)
+    depth = torch.randn(count, 1, 12, 12, generator=generator)
+    numbers = torch.randint(5, (count,), generator=generator)
+    return image, depth, numbers, torch.rand(count, 12, 12, generator=generator) < 0.7

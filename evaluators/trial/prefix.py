@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
+from ...spaces.network.flow import is_input
 from ...spaces.tensors.batch import Outputs, Tensors, joined, named, unnamed
 from ...spaces.tensors.signature import OUTPUT
 
@@ -57,7 +58,7 @@ def _run(
     if start is not None:
         place, value = start
         nodes = list(net.graph.nodes)
-        known = {**dict.fromkeys(nodes[:place]), nodes[place]: value}
+        known = {**dict.fromkeys(node for node in nodes[:place] if not _is_at_hand(node)), nodes[place]: value}
     runner = _Watch(net, frozenset(watched))
     with torch.no_grad():
         outputs: Outputs = runner.run(batch, initial_env=known)
@@ -78,16 +79,23 @@ class _Watch(fx.Interpreter):
 
 
 def _cuts(net: fx.GraphModule) -> list[Cut]:
-    """All cuts, first to last."""
+    """All cuts, first to last; one of several inputs is at hand wherever it is read."""
     nodes = list(net.graph.nodes)
     places = {node: place for place, node in enumerate(nodes)}
     cuts: list[Cut] = []
     read_until = 0
     for place, node in enumerate(nodes[:-1]):
+        if _is_at_hand(node):
+            continue
         if read_until <= place:
             cuts.append(place)
         read_until = max(read_until, *(places[user] for user in node.users), 0)
     return cuts
+
+
+def _is_at_hand(node: fx.Node) -> bool:
+    """Whether a node is one of several inputs, or all of them."""
+    return is_input(node) if node.op != "placeholder" else not is_input(node)
 
 
 def _worth_keeping(net: fx.GraphModule, cuts: Sequence[Cut]) -> list[Cut]:

@@ -195,7 +195,8 @@ def _call_of(model: nn.Module, inputs: Any) -> Call:
         return "positional"
     if _binds(signature, inputs):
         return "one"
-    raise StructureError(f"forward{signature} of the model cannot be called with the inputs, {Structure.of(inputs)}")
+    takes = ", ".join(signature.parameters)
+    raise StructureError(f"forward({takes}) of the model cannot be called with {Structure.of(inputs)}")
 
 
 def _binds(signature: inspect.Signature, *positional: Any, **keywords: Any) -> bool:

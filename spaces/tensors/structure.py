@@ -68,7 +68,8 @@ class Structure:
         more = [path for path in found if path not in self.paths] if len(found) > len(self.paths) else []
         if missing or more:
             path = (missing or more)[0]
-            raise StructureError(f"expected {self}, got {kind(value)} {'without' if missing else 'with'} {_word(path)}")
+            differs = f" {'without' if missing else 'with'} {_word(path)}" if path and isinstance(path[0], str) else ""
+            raise StructureError(f"expected {self}, got {kind(value)}{differs}")
         return [found[path] for path in self.paths]
 
     def restore(self, tensors: Sequence[Any]) -> Any:
@@ -80,13 +81,21 @@ class Structure:
         return [word_of(path if path and isinstance(path[0], str) else (prefix, *path)) for path in self.paths]
 
     def __str__(self) -> str:
-        return "one tensor" if self.is_bare else f"{kind(self.template)} of {', '.join(map(_word, self.paths))}"
+        if self.is_bare:
+            return "one tensor"
+        flat = all(len(path) == 1 and isinstance(path[0], int) for path in self.paths)
+        return kind(self.template) if flat else f"{kind(self.template)} of {', '.join(map(_word, self.paths))}"
 
 
 def transformed(value: Any, function: Callable[[Any], Any]) -> Any:
     """A value nested alike, of what ``function`` makes of each tensor or array in it."""
     found = dict(_leaves(value))
     return _filled(value, {path: function(leaf) for path, leaf in found.items()}, ())
+
+
+def is_nested(value: Any) -> bool:
+    """Whether a value is a tuple, a list, a dict or a dataclass, in which tensors can lie."""
+    return _children(value) is not None
 
 
 def _children(value: Any) -> list[tuple[str | int, Any]] | None:

@@ -13,7 +13,7 @@ from ..spaces.errors import TaskError
 from ..spaces.messages import kind
 from ..spaces.tensors.batch import Tensors, unnamed
 from ..spaces.tensors.signature import InputForm
-from ..spaces.tensors.structure import StructureError, transformed
+from ..spaces.tensors.structure import StructureError, is_nested
 
 Spec = tuple[tuple[int, ...], torch.dtype]
 """Shape, without a batch axis, and type of an input."""
@@ -41,12 +41,16 @@ class InputCheck:
         Raises:
             TaskError: where they are no tensors of a type that can be an input, or the model takes them in no way.
         """
-        transformed(inputs, lambda leaf: _check_type(name, 0, leaf))
+        if not is_nested(inputs):
+            _check_type(name, inputs)
         try:
             form = InputForm.of(model, inputs)
         except StructureError as error:
             raise TaskError(f"task.{name}: the inputs of sample 0: {error}") from error
-        return cls(form, {key: (tuple(part.shape), part.dtype) for key, part in form.flatten(inputs).items()})
+        parts = form.flatten(inputs)
+        for key, part in parts.items():
+            _check_type(name, part, f" {key}" if len(parts) > 1 else "")
+        return cls(form, {key: (tuple(part.shape), part.dtype) for key, part in parts.items()})
 
     def check_first(self, name: str, inputs: Any) -> None:
         """Raise ``TaskError`` where sample 0 of the split ``name`` has inputs of other shapes."""
@@ -98,9 +102,9 @@ class InputCheck:
         return parts
 
 
-def _check_type(name: str, index: int, leaf: Any) -> None:
-    if not isinstance(leaf, Tensor) or leaf.dtype not in (torch.float32, *WHOLE):
-        raise _other_type(name, index, leaf, "float32")
+def _check_type(name: str, came: Any, which: str = "") -> None:
+    if not isinstance(came, Tensor) or came.dtype not in (torch.float32, *WHOLE):
+        raise _other_type(name, 0, came, "float32", which)
 
 
 def _other_type(name: str, index: int, came: Any, expected: str, which: str = "") -> TaskError:

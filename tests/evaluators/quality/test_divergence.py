@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from parefront.evaluators.quality.divergence import divergence
+from parefront.spaces.tensors.batch import Batch
 
 
 @pytest.fixture
@@ -75,3 +76,20 @@ def test_the_interval_covers_the_truth_as_often_as_it_says(outputs: tuple[np.nda
 def test_unequal_shapes_are_refused() -> None:
     with pytest.raises(ValueError, match="of one shape"):
         divergence(np.zeros((3, 2)), np.zeros((4, 2)), classes=True)
+
+
+def test_of_several_outputs_it_is_the_mean_over_them() -> None:
+    generator = np.random.default_rng(0)
+    before = Batch({name: generator.normal(size=(50, 3, size)) for name, size in (("a", 2), ("b", 5))})
+    after = Batch({name: part + generator.normal(size=part.shape) / 10 for name, part in before.parts.items()})
+    each = [divergence(after[name], before[name], classes=False).value for name in before.parts]
+    found = divergence(after, before, classes=False)
+    assert found.value == pytest.approx(np.mean(each))
+    assert (found.unit, found.n) == ("fraction", 50)
+
+
+def test_of_whole_numbers_it_is_the_share_that_differ() -> None:
+    before = np.zeros((10, 4), np.int64)
+    after = before.copy()
+    after[3] = 1
+    assert divergence(after, before, classes=False).value == pytest.approx(0.1)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx_ir as ir
+import onnxruntime as ort
 import pytest
 from torch import Tensor, nn
 
@@ -21,9 +22,11 @@ from parefront.evaluators.quality.parity import (
 )
 from parefront.spaces.network.emission import Builder, Emittable
 from parefront.spaces.network.emit import UnknownModule, emit, serialize
+from parefront.spaces.network.trace import Traced, trace
 from parefront.testing.specimen import specimen
 
 from ...flat import chain, images
+from ...several import Everything, everything, made
 
 OUTPUTS = np.random.default_rng(0).normal(size=(50, 10))
 
@@ -115,3 +118,26 @@ def test_a_module_without_an_emitter_is_no_disproof() -> None:
     with pytest.raises(UnknownModule):
         serialize(net, images(4, 3))
     prove(net, images(4, 3))
+
+
+def emitted_everything(folder: Path) -> tuple[ort.InferenceSession, Traced]:
+    traced = trace(made(Everything), everything())
+    path = emit(traced.net, folder / "everything.onnx", traced.example).path
+    return ort.InferenceSession(str(path), providers=["CPUExecutionProvider"]), traced
+
+
+def test_one_output_that_differs_is_named(tmp_path: Path) -> None:
+    session, traced = emitted_everything(tmp_path)
+    inputs = traced.signature.inputs.batch(everything(5, seed=1))
+    assert check_parity(session, traced.net, inputs) < 1e-5
+    traced.net.get_submodule("where").get_parameter("bias").data += 0.5
+    with pytest.raises(ParityError, match="the artefact's outputs where differ"):
+        check_parity(session, traced.net, inputs)
+
+
+def test_whole_numbers_are_compared_by_how_many_differ() -> None:
+    expected = np.arange(2000)
+    actual = np.where(expected == 7, 0, expected)
+    assert compare(expected, actual, integers=False) == pytest.approx(1 / 2000)
+    with pytest.raises(ParityError):
+        compare(expected, np.where(expected < 100, 0, expected), integers=False)

@@ -12,9 +12,12 @@ from parefront.spaces.network.flow import op_of
 from parefront.spaces.network.hooks import watching
 from parefront.spaces.network.ops import Op
 from parefront.spaces.network.rebuild import duplicate
-from parefront.spaces.tensors.batch import alone
+from parefront.spaces.network.trace import trace
+from parefront.spaces.tensors.batch import Batch, alone, joined, named
 from parefront.testing.networks import NETWORKS, random_images
 from parefront.testing.specimen import specimen
+
+from ...several import Everything, everything, made
 
 BATCHES = torch.split(random_images(12, seed=3), 5)
 
@@ -116,3 +119,17 @@ def test_what_is_kept_stays_within_its_bytes() -> None:
     assert Prefix(net, BATCHES, kept_bytes=1).nbytes == 0
     changed = changed_at(net, layers(net)[-1])
     assert torch.equal(alone(less.outputs(changed)), whole(changed))
+
+
+def test_several_inputs_and_outputs_are_those_of_the_whole_network() -> None:
+    traced = trace(made(Everything), everything())
+    inputs = traced.signature.inputs.batch(everything(10, seed=1))
+    prefix = Prefix(traced.net, [inputs[:4], inputs[4:]])
+    for name in ("colour.0", "two.1", "where"):
+        changed = changed_at(traced.net, name)
+        with torch.no_grad():
+            expected = joined([Batch(changed(part)) for part in (inputs[:4], inputs[4:])])
+        found = prefix.outputs(changed)
+        for key, part in named(found, "output").items():
+            assert torch.equal(part, named(expected, "output")[key])
+    assert layers_run(changed_at(traced.net, "where"), prefix) == {"where", "head"}

@@ -68,7 +68,7 @@ def test_a_dict_is_taken_apart_by_its_keys_and_not_by_their_order() -> None:
     [
         ({"a": A}, "without b"),
         ({"a": A, "b": B, "c": C}, "with c"),
-        ((A, B), "without a"),
+        ((A, B), "dict of a, b, got tuple of 2 without a"),
         (A, "dict of a, b, got .*Tensor.* without a"),
     ],
 )
