@@ -14,7 +14,6 @@ from ..evaluators.results.errors import NoCandidate
 from ..evaluators.results.metrics import whole_of
 from ..evaluators.trial.evaluator import Evaluator
 from ..spaces.errors import ConfigError
-from ..spaces.masking import masked
 from ..spaces.policy import Policy
 from .finalise import make_sure_of_device
 from .probes.probing import Prober
@@ -103,7 +102,7 @@ class ProbePhase:
         here, there = self._run.environment, other.environment
         for what, mine, its in (
             ("another model", here.get("model_sha256"), there.get("model_sha256")),
-            ("other methods", self._run.config.get("compress"), other.config.get("compress")),
+            ("other methods", self._run.made_with.compress, other.made_with.compress),
         ):
             if mine != its:
                 raise ConfigError(f"search.warm_start: run {other.name} is of {what}; its probes tell nothing here")
@@ -168,5 +167,4 @@ def _measured_alike(one: Run, other: Run) -> bool:
     there, here = other.environment, one.environment
     if profiles(there).keys() != profiles(here).keys() or device_differences(there, here):
         return False
-    keys = ("device", "devices", "latency")
-    return all(masked(one.config.get(key)) == masked(other.config.get(key)) for key in keys)
+    return one.made_with.measuring == other.made_with.measuring

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ from ...spaces.policy import Policy
 from .fingerprint import Fingerprint
 from .identity import profiles
 from .run import Run
+from .run_config import RunConfig
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class ReusedRun:
         scores: of its candidates.
     """
 
-    config: Mapping[str, Any]
+    config: RunConfig
     model_sha256: str
     fingerprint: Fingerprint | None
     scores: ReusedScores
@@ -51,7 +51,7 @@ class ReusedRun:
         known = {**complete, **final, Policy().digest: run.baseline}
         weights = str(environment.get("model_sha256"))
         scores = ReusedScores(run.name, profile, known, run.settings.quality)
-        return cls(run.config, weights, run.fingerprint, scores)
+        return cls(run.made_with, weights, run.fingerprint, scores)
 
     def check_task(self, here: Fingerprint) -> None:
         """Raise ``ConfigError`` where scores would be taken over for another task, naming all that differs."""
@@ -61,7 +61,7 @@ class ReusedRun:
                 f"run {self.scores.run} is of another task: {'; '.join(found)}; its scores tell nothing of this one"
             )
 
-    def check(self, model_sha256: str, config: Mapping[str, Any], quality: Metric) -> None:
+    def check(self, model_sha256: str, config: RunConfig, quality: Metric) -> None:
         """Raise ``ConfigError`` where scores would be taken over for other weights, methods, images or metric."""
         run, scored_by = self.scores.run, self.scores.quality
         if model_sha256 != self.model_sha256:
@@ -75,9 +75,12 @@ class ReusedRun:
                 f"run {run} was scored by {scored_by.worded}, and the task's metric is {quality.worded}; its "
                 "scores tell nothing here"
             )
-        searches = [c.get("search", {}) for c in (self.config, config)]
-        pairs = {f"search.{key}": tuple(search.get(key) for search in searches) for key in ("images", "seed")}
-        pairs["compress"] = self.config.get("compress"), config.get("compress")
+        before, after = self.config, config
+        pairs: dict[str, tuple[Any, Any]] = {
+            "search.images": (before.search.images, after.search.images),
+            "search.seed": (before.search.seed, after.search.seed),
+            "compress": (before.compress, after.compress),
+        }
         for key, (there, here) in pairs.items():
             if there != here:
                 raise ConfigError(f"run {run} was made with another {key} ({there!r} there, {here!r} here)")
@@ -90,5 +93,5 @@ def scored(run: Run) -> list[Candidate]:
     of some was not measured in full.
     """
     measured = [record.candidate for record in run.trials if record.candidate is not None]
-    taken_over = bool(run.config.get("search", {}).get("reuse_scores"))
+    taken_over = bool(run.made_with.search.reuse_scores)
     return [candidate for candidate in measured if taken_over or not candidate.stopped_early]

@@ -27,6 +27,7 @@ from .fingerprint import Fingerprint
 from .identity import config_differences, device_differences, flat
 from .probe_store import PROBES
 from .record import Outcome, TrialRecord, candidate_to_json, read_candidate
+from .run_config import RunConfig
 from .run_facts import FRONT, date_of, devices_of, today
 from .run_folder import FOLDERS, RUNS, check_folders, clear_unfinished_run, locate, locked
 from .settings import SearchSettings
@@ -43,6 +44,7 @@ class Run:
     Attributes:
         path: the folder, absolute.
         config: the resolved config; its secrets are masked where it was read from disk.
+        made_with: the same as a typed value, for whoever reads it.
         root: where its config's plain names of other runs are looked up; by default the folder that it lies in.
     """
 
@@ -51,7 +53,8 @@ class Run:
         self.config = config
         self.root = Path(root) if root is not None else path.parent
         self._quality = self.quality
-        self._settings = SearchSettings.from_config(config, self._quality)
+        self.made_with = RunConfig.of(config)
+        self._settings = SearchSettings.of(self.made_with, self._quality)
 
     @classmethod
     def create(cls, name: str | Path, config: Mapping[str, Any], root: str | Path | None = None) -> Run:
@@ -151,7 +154,7 @@ class Run:
     def settings(self) -> SearchSettings:
         """What the config says about the search, in terms of the task's metric once a session has begun."""
         if self._quality is None and (quality := self.quality) is not None:
-            self._settings, self._quality = SearchSettings.from_config(self.config, quality), quality
+            self._settings, self._quality = SearchSettings.of(self.made_with, quality), quality
         return self._settings
 
     @property
@@ -305,7 +308,7 @@ class Run:
         write_json(self.path / FRONT, self._shown(front, today()))
 
     def _shown(self, front: Front, date: str) -> dict[str, Any]:
-        devices = devices_of(self.config, self.environment)
+        devices = devices_of(self.made_with, self.environment)
         alone = devices.get("") if len(devices) == 1 else None
         task = self.fingerprint
         return {

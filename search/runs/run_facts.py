@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...evaluators.results.fields import Fields
+from .run_config import Place, RunConfig
 
 FRONT = "front.json"
 THIS_MACHINE = "this machine"
@@ -16,7 +17,7 @@ PRECISION = "as in the file"
 """ONNX Runtime computes in the types that the file has: float32 stays float32, int8 stays int8."""
 
 
-def devices_of(config: Mapping[str, Any], environment: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def devices_of(config: RunConfig, environment: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """What is told of each device, by its name in the config; ``""`` where there is only one.
 
     Returns:
@@ -24,20 +25,17 @@ def devices_of(config: Mapping[str, Any], environment: Mapping[str, Any]) -> dic
         environment does not tell, as before its first session, CPU and version are empty.
     """
     profiles = environment.get("devices") or {"": environment.get("device")}
-    places = config.get("devices") or {"": config.get("device") or {}}
-    batch = (config.get("latency") or {}).get("batch") or 1
-    return {name: _device(name, profiles.get(name), place or {}, batch) for name, place in places.items()}
+    return {name: _device(name, profiles.get(name), place, config.batch) for name, place in config.places.items()}
 
 
-def _device(name: str, profile: Any, place: Mapping[str, Any], batch: int) -> dict[str, Any]:
+def _device(name: str, profile: Any, place: Place, batch: int) -> dict[str, Any]:
     told = profile if isinstance(profile, Mapping) else {}
-    command = place.get("command") or ()
     return {
-        "name": name or (" ".join(map(str, command)) if command else THIS_MACHINE),
+        "name": name or (" ".join(place.command) or THIS_MACHINE),
         "cpu": str(told.get("cpu", "")),
         "runtime": {"name": "onnxruntime", "version": str(told.get("onnxruntime", ""))},
         "precision": PRECISION,
-        "threads": place.get("threads", 1),
+        "threads": place.threads,
         "batch": batch,
     }
 

@@ -11,7 +11,7 @@ from ...evaluators.results.budget import Budget
 from ...evaluators.results.metric import ACCURACY, LATENCY, Metric
 from ...evaluators.results.metrics import metric_of
 from ...spaces.errors import ConfigError
-from ...spaces.messages import kind
+from .run_config import RunConfig
 
 KEEP = ("auto", "front", "all")
 KEPT_BYTES = 1e9
@@ -74,40 +74,33 @@ class SearchSettings:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], quality: Metric | None = ACCURACY) -> SearchSettings:
-        """Read the keys ``objectives``, ``budget`` and ``search`` of a config; whatever is missing has its default.
+        """As :meth:`of`, from a config as it was written."""
+        return cls.of(RunConfig.of(config), quality)
+
+    @classmethod
+    def of(cls, config: RunConfig, quality: Metric | None = ACCURACY) -> SearchSettings:
+        """The objectives, budgets and search of a config in terms of the task's metric.
 
         Args:
-            config: as it was written.
+            config: of the run.
             quality: the task's own metric, which ``accuracy`` and ``quality`` mean, too. None while no task is known:
                 names that are not built in are then taken on trust, and nothing may be searched with the settings.
 
         Raises:
             ConfigError: for a value that cannot be.
         """
-        budget = config.get("budget") or ()
-        texts = [budget] if isinstance(budget, str) else _texts("budget", budget)
-        search = config.get("search") or {}
-        if not isinstance(search, Mapping):
-            raise ConfigError(f"search: expected a mapping, got {kind(search)}")
-        given = {key: search[key] for key in _KINDS if search.get(key) is not None}
-        for key, value in given.items():
-            expected = _KINDS[key]
-            if not isinstance(value, expected) or (expected in (int, int | float) and isinstance(value, bool)):
-                raise ConfigError(f"search.{key}: expected {_NAMES[expected]}, got {value!r}")
-        names = _texts("objectives", config.get("objectives") or [metric.name for metric in cls.objectives])
-        objectives = tuple(metric_of(name, quality) for name in names)
-        budgets = tuple(Budget.parse(text, quality) for text in texts)
-        return cls(objectives=objectives, budgets=budgets, quality=quality or ACCURACY, **given)
-
-
-_KINDS: dict[str, Any] = {
-    "sampler": str, "sampler_options": Mapping, "trials": int, "seed": int, "keep_artifacts": str, "warm_start": str,
-    "storage": str, "minutes": int | float, "patience": int,
-}  # fmt: skip
-_NAMES: dict[Any, str] = {str: "text", int: "a whole number", Mapping: "a mapping", int | float: "a number"}
-
-
-def _texts(key: str, value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-        raise ConfigError(f"{key}: expected a list of texts, got {value!r}")
-    return tuple(value)
+        keys = config.search
+        return cls(
+            objectives=tuple(metric_of(name, quality) for name in config.objectives),
+            budgets=tuple(Budget.parse(text, quality) for text in config.budget),
+            sampler=keys.sampler,
+            trials=keys.trials,
+            seed=keys.seed,
+            keep_artifacts=keys.keep_artifacts,
+            warm_start=keys.warm_start,
+            storage=keys.storage,
+            sampler_options=keys.sampler_options,
+            quality=quality or ACCURACY,
+            minutes=keys.minutes,
+            patience=keys.patience,
+        )

@@ -86,7 +86,7 @@ def make_evaluator(
     with ExitStack() as on_error:
         evaluator = RetargetedEvaluator(lambda target: make(built_for=target), earlier.scores, on_phase)
         on_error.callback(evaluator.close)
-        earlier.check(str(evaluator.environment["model_sha256"]), config.resolved(), settings.quality)
+        earlier.check(str(evaluator.environment["model_sha256"]), config.typed(), settings.quality)
         on_error.pop_all()
     return evaluator
 
@@ -98,7 +98,7 @@ def search_settings(config: Config, task: Task) -> SearchSettings:
         ConfigError: where they name a metric that is neither the task's nor built in, or bound one the wrong way.
         TaskError: where the task's metric does not say whether higher is better.
     """
-    return SearchSettings.from_config(config.resolved(), quality_metric(task))
+    return SearchSettings.of(config.typed(), quality_metric(task))
 
 
 def needs_memory(settings: SearchSettings) -> bool:

@@ -112,7 +112,7 @@ def test_scores_are_taken_over_under_the_metrics_name_and_for_it_alone(searched:
     known = earlier.scores.scores(searched.front[0].policy, "test_") or {}
     assert known.keys() == {"test_mean_squared_error", "test_mean_squared_error_change"}
     with pytest.raises(ConfigError, match=r"was scored by mean_squared_error .* metric is accuracy"):
-        earlier.check(earlier.model_sha256, searched.config, ACCURACY)
+        earlier.check(earlier.model_sha256, searched.made_with, ACCURACY)
 
 
 @pytest.fixture(scope="module")

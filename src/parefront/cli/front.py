@@ -70,7 +70,7 @@ def show_run(console: Console, run: Run, front: Front, where: tuple[str, ...]) -
 
 def _measured_on(run: Run) -> str:
     """``demo, 2026-11-27: Intel Xeon, ONNX Runtime 1.31.0, 1 thread, batch 1``; each device where there are several."""
-    told = devices_of(run.config, run.environment)
+    told = devices_of(run.made_with, run.environment)
     devices = [
         ", ".join(
             [

@@ -28,7 +28,7 @@ def run_retarget(name: str, device: Sequence[str], new: str | None, promising: b
         NoCandidate: where the front is shown, but nobody on it meets the budget.
     """
     source = Run.open(name, root)
-    if source.config["task"] == IN_PYTHON:
+    if source.made_with.task == IN_PYTHON:
         reuse = f"{{'sampler': 'replay', 'sampler_options': {{'run': {name!r}}}, 'reuse_scores': {name!r}}}"
         raise ConfigError(
             f"run {source.name} was made in Python, where its task is; measure it anew from there: "
@@ -37,7 +37,7 @@ def run_retarget(name: str, device: Sequence[str], new: str | None, promising: b
     policies = replayed(source, promising)
     if not policies:
         raise ConfigError(f"run {source.name} has no candidate that was measured in full; go on with its search first")
-    before = next(iter((source.config.get("devices") or {}).values()), source.config.get("device") or {})
+    before = dict(next(iter(source.made_with.places.values())).settings)
     place = read_device(device).model_dump(mode="json") if device else before
     slug = _slug(device)
     if masked(place) == masked(before):
@@ -56,8 +56,8 @@ def retargeted(source: Run, device: dict[str, Any], trials: int, promising: bool
     path = str(source.path)
     search = {**source.config.get("search", {}), "sampler": "replay", "trials": trials, "reuse_scores": path}
     search |= {"sampler_options": {"run": path, "promising": promising}, "storage": None, "warm_start": None}
-    objectives = list(dict.fromkeys(without_device(text) for text in source.config["objectives"]))
-    budgets = list(dict.fromkeys(without_device(text) for text in source.config.get("budget") or []))
+    objectives = list(dict.fromkeys(without_device(text) for text in source.made_with.objectives))
+    budgets = list(dict.fromkeys(without_device(text) for text in source.made_with.budget))
     return {
         **source.config,
         **{"device": device, "devices": {}, "search": search, "objectives": objectives, "budget": budgets},

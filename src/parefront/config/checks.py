@@ -13,6 +13,7 @@ from ..evaluators.results.budget import Budget
 from ..evaluators.results.metrics import device_of
 from ..evaluators.trial.timer import longer
 from ..search.registry import check_options, sampler_names
+from ..search.runs.run_config import RunConfig
 from ..search.runs.settings import SearchSettings
 from ..spaces.errors import ConfigError
 from ..spaces.messages import did_you_mean
@@ -23,8 +24,8 @@ from .models import DEFAULT_COMPRESSORS, Config, DeviceConfig, SearchConfig
 def unknown_names(config: Config) -> Iterator[tuple[str, str]]:
     """Key and problem of what other packages do not accept: metrics, budgets, device, samplers, compressors."""
     checks: dict[str, Callable[[], object]] = {
-        "objectives": lambda: SearchSettings.from_config({"objectives": config.objectives}, quality=None),
-        "budget": lambda: SearchSettings.from_config({"budget": config.budget}, quality=None),
+        "objectives": lambda: SearchSettings.of(RunConfig(objectives=tuple(config.objectives)), quality=None),
+        "budget": lambda: SearchSettings.of(RunConfig(budget=tuple(config.budget)), quality=None),
         "device": config.device.options,
         "devices": lambda: _check_devices(config),
         "latency": lambda: _check_latency(config),

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from ..evaluators.device.device import DeviceOptions
 from ..evaluators.device.latency import LatencyProtocol
+from ..search.runs.run_config import RunConfig
 from ..spaces.errors import ConfigError
 
 DEFAULT_COMPRESSORS = ("prune_channels", "drop_blocks", "quantize")
@@ -187,6 +188,10 @@ class Config(Section):
             ConfigError: where values do not fit together.
         """
         return {name: device.options() for name, device in self.devices.items()} or {"": self.device.options()}
+
+    def typed(self) -> RunConfig:
+        """The same as the value that a search takes."""
+        return RunConfig.of(self.resolved())
 
     def resolved(self) -> dict[str, Any]:
         """Every setting, defaults included, as plain values for YAML."""

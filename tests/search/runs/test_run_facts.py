@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from parefront.search.runs.run_config import RunConfig
 from parefront.search.runs.run_facts import date_of, devices_of
 from parefront.spaces.files import write_json
 
@@ -12,7 +13,8 @@ PROFILE = {"cpu": "Cortex-A76", "onnxruntime": "1.25.0"}
 
 
 def test_the_only_device_is_this_machine_unless_a_command_reaches_another() -> None:
-    here = devices_of({"device": {"threads": 4}, "latency": {"batch": 8}}, {"device": PROFILE})
+    desk = RunConfig.of({"device": {"command": ["ssh", "pi@desk"]}})
+    here = devices_of(RunConfig.of({"device": {"threads": 4}, "latency": {"batch": 8}}), {"device": PROFILE})
     assert here == {
         "": {
             "name": "this machine",
@@ -23,12 +25,12 @@ def test_the_only_device_is_this_machine_unless_a_command_reaches_another() -> N
             "batch": 8,
         }
     }
-    assert devices_of({"device": {"command": ["ssh", "pi@desk"]}}, {"device": PROFILE})[""]["name"] == "ssh pi@desk"
+    assert devices_of(desk, {"device": PROFILE})[""]["name"] == "ssh pi@desk"
 
 
 def test_several_devices_have_their_names() -> None:
     config = {"devices": {"pi": {"command": ["ssh", "pi"], "threads": 2}, "desk": {}}}
-    told = devices_of(config, {"device": PROFILE, "devices": {"pi": PROFILE}})
+    told = devices_of(RunConfig.of(config), {"device": PROFILE, "devices": {"pi": PROFILE}})
     assert {name: (device["name"], device["threads"], device["cpu"]) for name, device in told.items()} == {
         "pi": ("pi", 2, "Cortex-A76"),
         "desk": ("desk", 1, ""),
@@ -36,7 +38,7 @@ def test_several_devices_have_their_names() -> None:
 
 
 def test_before_the_first_session_nothing_is_known_of_it() -> None:
-    assert devices_of({}, {})[""]["cpu"] == ""
+    assert devices_of(RunConfig(), {})[""]["cpu"] == ""
 
 
 def test_the_date_is_that_of_the_front_and_before_it_of_the_last_trial(tmp_path: Path) -> None:
