@@ -46,6 +46,15 @@ def label_counts(outputs: Tensor, targets: Tensor) -> Tensor:
     return torch.cat([predicted & true, predicted.long() + true.long()], dim=1)
 
 
+def refuse_probabilities(outputs: Tensor) -> None:
+    """Raise ``ValueError`` for outputs that all lie between 0 and 1: of these every label would be predicted."""
+    if bool(((outputs >= 0) & (outputs <= 1)).all()):
+        raise ValueError(
+            "f1 needs logits, of which a label is predicted above 0; these lie between 0 and 1, as behind a sigmoid; "
+            "give torchmetrics.classification.MultilabelF1Score(…)"
+        )
+
+
 def macro_f1(sums: Numbers) -> Numbers:
     """The mean over labels of 2 TP / (predicted + true); labels of which there are neither are left out."""
     return _mean_ratio(2.0, *np.split(sums, 2, axis=-1))
@@ -87,7 +96,7 @@ BUILT_IN = {
         ACCURACY,
         Quality.per_sample("mse", squared_error, higher_is_better=False),
         Quality.per_sample("mae", absolute_error, higher_is_better=False),
-        Quality.of_sums("f1", label_counts, macro_f1, higher_is_better=True, unit=FRACTION),
+        Quality.of_sums("f1", label_counts, macro_f1, higher_is_better=True, unit=FRACTION, check=refuse_probabilities),
         Quality.of_sums("miou", areas, mean_iou, higher_is_better=True, unit=FRACTION),
         Quality(score("map", higher_is_better=True, unit=FRACTION), BoxTally),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from ..results.metric import SCORE, Metric, score
 from .scores import Numbers
@@ -21,12 +22,15 @@ class Quality:
         make: a tally for so many samples.
         is_per_sample: whether each sample has a score of its own, so that a part of a split bounds the score of all.
         classifies: whether outputs are class scores ``(m, classes)``, and targets class indices.
+        check: raises ``ValueError`` for outputs of the uncompressed model that it would misread; called once, before
+            the search.
     """
 
     metric: Metric
     make: Callable[[int], Tally]
     is_per_sample: bool = False
     classifies: bool = False
+    check: Callable[[Any], None] | None = None
 
     @classmethod
     def per_sample(
@@ -65,6 +69,7 @@ class Quality:
         higher_is_better: bool,
         unit: str = SCORE,
         point: float | None = None,
+        check: Callable[[Any], None] | None = None,
     ) -> Quality:
         """A function of sums over all samples (an F1 of counts); its interval is bootstrapped over samples.
 
@@ -75,8 +80,10 @@ class Quality:
             higher_is_better: the direction.
             unit: of the score.
             point: in that unit.
+            check: of outputs of the uncompressed model.
         """
-        return cls(score(name, higher_is_better, unit, point), partial(SumTally, name, parts, of_sums))
+        metric = score(name, higher_is_better, unit, point)
+        return cls(metric, partial(SumTally, name, parts, of_sums), check=check)
 
     @classmethod
     def of_torchmetric(

@@ -90,8 +90,13 @@ class Metric:
 
     @property
     def worded(self) -> str:
-        """Its name with its direction, for axes: ``"mean_squared_error (lower is better)"``."""
-        return f"{self.name} ({'higher' if self.higher_is_better else 'lower'} is better)"
+        """Its name, unit and direction, for axes: ``"psnr, dB (higher is better)"``."""
+        return f"{self.named} ({'higher' if self.higher_is_better else 'lower'} is better)"
+
+    @property
+    def named(self) -> str:
+        """Its name, with the unit of a quality that has one of its own: ``"psnr, dB"``."""
+        return self.name if self.unit in (FRACTION, SCORE) else f"{self.name}, {self.unit}"
 
     def on(self, device: str) -> Metric:
         """The same on a named device; ``""`` is the only or the first one."""

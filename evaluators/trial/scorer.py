@@ -76,6 +76,6 @@ class Scorer:
 def _reference(split: Split, session: ort.InferenceSession) -> dict[str, Measurement]:
     try:
         return split.score_reference(session)
-    except Infeasible as error:
+    except (Infeasible, ValueError) as error:
         name = "test" if split.name else "search"
         raise TaskError(f"task.metric: {error}, of the uncompressed model on the {name} split") from error

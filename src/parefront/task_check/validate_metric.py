@@ -15,7 +15,7 @@ from ..evaluators.quality.quality import Quality
 from ..evaluators.quality.registry import quality_of
 from ..evaluators.quality.scores import Replicates, SampleScores, Scores
 from ..evaluators.quality.split_digest import digest_of_value
-from ..evaluators.quality.tally import outputs_part, part_of
+from ..evaluators.quality.tally import outputs_part, outputs_to_torch, part_of
 from ..evaluators.quality.task_signature import input_form, metric_form
 from ..spaces.errors import TaskError
 from ..spaces.messages import first_line
@@ -23,11 +23,10 @@ from ..spaces.task import Dataset, Task
 from ..spaces.tensors.batch import to_arrays, to_tensors
 from ..spaces.tensors.signature import OutputForm
 
-FIRST = 4
-"""Samples that a metric of all samples together is called on."""
 BATCH = 64
-"""Where it is not finite on these, it is called on the whole split, so many samples at a time; and so many samples a
-metric of single samples is called on."""
+"""Samples that a metric is called on; where one of all samples together is not finite on these, it is on the split."""
+ALONE = 4
+"""Samples that a metric of single samples is called on one by one, too."""
 TOLERANCE = 1e-4
 """Largest difference allowed between a sample's score alone and in a batch, relative to the largest score."""
 
@@ -55,7 +54,7 @@ def _check_samples(task: Task, quality: Quality, where: str, split: Dataset) -> 
     ((outputs, targets),) = _batches(task, split, min(BATCH, len(split)))
     before = digest_of_value((outputs, targets))
     together = _scores(quality, where, [(outputs, targets)], len(targets))
-    few = range(min(FIRST, len(targets)))
+    few = range(min(ALONE, len(targets)))
     parts = [(outputs_part(outputs, i, i + 1), part_of(targets, i, i + 1)) for i in few]
     alone = _scores(quality, where, parts, len(few))
     assert isinstance(together, SampleScores)
@@ -76,7 +75,7 @@ def _check_samples(task: Task, quality: Quality, where: str, split: Dataset) -> 
 
 
 def _check_whole(task: Task, quality: Quality, where: str, name: str, split: Dataset) -> None:
-    for count in dict.fromkeys((min(FIRST, len(split)), len(split))):
+    for count in dict.fromkeys((min(BATCH, len(split)), len(split))):
         scores = _scores(quality, where, _batches(task, split, count), count)
         assert isinstance(scores, Replicates)
         if math.isfinite(value := scores.value):
@@ -91,8 +90,10 @@ def _scores(quality: Quality, where: str, batches: Iterable[tuple[Any, Any]], co
     """The scores of ``count`` samples."""
     try:
         tally = quality.tally(count)
-        for outputs, targets in batches:
+        for index, (outputs, targets) in enumerate(batches):
             tally.update(outputs, targets)
+            if index == 0 and quality.check is not None:
+                quality.check(outputs_to_torch(outputs))
         return tally.scores()
     except TaskError:
         raise

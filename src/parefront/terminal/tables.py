@@ -14,7 +14,7 @@ from ..evaluators.results.budget import Budget
 from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.front import Front
 from ..evaluators.results.measurement import Measurement
-from ..evaluators.results.metric import Metric
+from ..evaluators.results.metric import SCORE, Metric
 from ..evaluators.results.metrics import device_of, on_any_device, on_device, with_reciprocals
 from ..evaluators.results.views.policy_words import policy_in_words
 from ..units import count, milliseconds, percent, ratio, score, size
@@ -118,7 +118,8 @@ def describe(candidate: Candidate, quality: Metric) -> str:
     words = []
     if quality.key in metrics:
         value = metrics[quality.key].value
-        words.append(percent(value) if quality.is_fraction else f"{quality.name} {score(value)}")
+        own = "" if quality.unit == SCORE else f" {quality.unit}"
+        words.append(percent(value) if quality.is_fraction else f"{quality.name} {score(value)}{own}")
     if "latency_ratio" in metrics:
         words.append(f"at {ratio(metrics['latency_ratio'].value)}")
     text = " ".join(words)
@@ -184,9 +185,12 @@ def _row(candidate: Candidate, front: Front, devices: Sequence[str], wide: bool,
 
 
 def _headings(quality: Metric, split: str, changes: bool) -> list[str]:
-    """Of the columns of the quality on a split; only a fraction is paired, and so has a column of its ``changes``."""
+    """Of the columns of the quality on a split; one that has points has a column of its ``changes``."""
     if quality.is_fraction:
         return ["test %" if split else f"{quality.name} %", *(["change pt"] if changes else [])]
+    if quality.point:
+        name = "test" if split else quality.name
+        return [f"{name} {quality.unit}", *([f"change {quality.unit}"] if changes else [])]
     lines: list[str] = []
     rest = f"{split}{quality.name}"
     while len(rest) > HEADING:
@@ -198,10 +202,11 @@ def _headings(quality: Metric, split: str, changes: bool) -> list[str]:
 def _quality_cells(candidate: Candidate, front: Front, split: str, wide: bool, changes: bool) -> list[str]:
     """What stands below :func:`_headings`."""
     key, metrics = f"{split}{front.quality.key}", candidate.metrics
-    if not front.quality.is_fraction:
-        return [_plus_minus_score(metrics.get(key))]
-    change = MISSING if candidate is front.baseline else _signed(metrics.get(f"{key}_change"), wide)
-    return [_plus_minus(metrics.get(key), 100, 2 if wide else 1), *([change] if changes else [])]
+    paired = None if candidate is front.baseline else metrics.get(f"{key}_change")
+    if front.quality.is_fraction:
+        return [_plus_minus(metrics.get(key), 100, 2 if wide else 1), *([_signed(paired, wide)] if changes else [])]
+    change = [_signed_score(paired, wide)] if changes and front.quality.point else []
+    return [_plus_minus_score(metrics.get(key)), *change]
 
 
 def _plus_minus(measurement: Measurement | None, scale: float, digits: int) -> str:
@@ -219,6 +224,12 @@ def _signed(change: Measurement | None, wide: bool) -> str:
         return MISSING
     text = f"{100 * change.value:+.2f}"
     return f"{text} ±{100 * change.half_width:.1f}" if wide else text
+
+
+def _signed_score(change: Measurement | None, wide: bool) -> str:
+    if change is None:
+        return MISSING
+    return f"{change.value:+.3g} ±{change.half_width:.2g}" if wide else f"{change.value:+.3g}"
 
 
 def _latency(measurement: Measurement | None, wide: bool) -> str:
@@ -253,7 +264,8 @@ def _axis(metric: Metric, front: Front) -> Axis:
     """The axis of a metric; budgets on it are lines across the plot."""
     lines = tuple(_line(budget, front.baseline) for budget in front.budgets if budget.metric == metric)
     if metric.is_quality:
-        return Axis(metric.name, percent, lines) if metric.is_fraction else Axis(metric.worded, score, lines)
+        plain = metric.is_fraction and metric.higher_is_better
+        return Axis(metric.name if plain else metric.worded, percent if metric.is_fraction else score, lines)
     if on_any_device(metric.key) == "latency_ratio":
         where = f" on {device_of(metric.name)}" if device_of(metric.name) else ""
         return Axis(f"latency{where}, x of the uncompressed model", lambda value: f"{value:.2f}x", lines)

@@ -222,3 +222,55 @@ def test_violations_of_two_metrics_can_be_compared(make_candidate: MakeCandidate
 )
 def test_describes_a_candidate(make_candidate: MakeCandidate, text: str, metrics: dict[str, float], shown: str) -> None:
     assert Budget.parse(text).describe(make_candidate(1, **metrics), make_candidate(**metrics)) == shown
+
+
+POINTED = score("psnr", higher_is_better=True, unit="dB", point=0.1)
+RATE = score("error_rate", higher_is_better=False, unit="fraction")
+
+
+def quality_of(metric: Metric, value: float, change: float | None = None) -> Candidate:
+    metrics = {metric.key: Measurement.exact(value, metric.unit)}
+    if change is not None:
+        metrics[f"{metric.key}_change"] = Measurement.exact(change, metric.unit)
+    return Candidate(Policy(), metrics)
+
+
+@pytest.mark.parametrize(
+    ("text", "metric", "value", "violation", "says"),
+    [
+        ("psnr >= -5pt", POINTED, 29.6, -0.1, "psnr -4.00 pt"),
+        ("psnr >= -5pt", POINTED, 29.4, 0.1, "psnr -6.00 pt (needs -5.00 pt)"),
+        ("psnr >= 29dB", POINTED, 29.4, -0.4, "psnr 29.4"),
+        ("psnr >= 0.9x", POINTED, 30.0, -3.0, "psnr 1x"),
+        ("error_rate <= +2pt", RATE, 0.13, 0.1, "error_rate +3.00 pt (needs +2.00 pt)"),
+        ("error_rate <= 12%", RATE, 0.11, -0.1, "error_rate 0.11"),
+        ("error_rate <= 1.5x", RATE, 0.2, 0.5, "error_rate 2x (needs 1.5x)"),
+        ("accuracy <= +2pt", RATE, 0.11, -0.1, "error_rate +1.00 pt"),
+    ],
+)
+def test_points_units_and_shares_of_any_quality(
+    text: str, metric: Metric, value: float, violation: float, says: str
+) -> None:
+    """The uncompressed model has 30 dB, or an error rate of 0.1."""
+    whole = 30.0 if metric is POINTED else 0.1
+    baseline, candidate = quality_of(metric, whole), quality_of(metric, value, value - whole)
+    budget = Budget.parse(text, metric)
+    assert budget.violation(candidate, baseline) == pytest.approx(violation)
+    assert budget.value_at(violation, baseline) == pytest.approx(metric.sign * value)
+    assert budget.describe(candidate, baseline) == says
+
+
+@pytest.mark.parametrize(
+    ("text", "metric", "says"),
+    [
+        ("psnr >= 5pt", POINTED, "write the sign of a change; -5pt is a loss of 5 pt"),
+        ("error_rate <= 5pt", RATE, "write the sign of a change; +5pt is a loss of 5 pt"),
+        ("error_rate <= 7", RATE, "a fraction between 0 and 1; write 0.9, 90% or +1.0pt"),
+        ("psnr >= 5ms", POINTED, "no unit 'ms' for psnr; write its value"),
+        ("mse <= +1pt", score("mse", False), 'points are of fractions: pf.Task(metric=…, metric_unit="fraction")'),
+    ],
+)
+def test_a_budget_that_a_quality_has_not_is_refused(text: str, metric: Metric, says: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        Budget.parse(text, metric)
+    assert says in str(error.value)

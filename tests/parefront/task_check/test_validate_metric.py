@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.data import TensorDataset
 from torchmetrics import ConfusionMatrix, MeanMetric, MeanSquaredError, Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
@@ -115,7 +116,7 @@ def of_two(outputs: Tensor) -> Tensor:
         (by_rank, "the score of a sample depends on the others of its batch"),
         (of_two, "of_two on outputs and targets of the search split: of_two() takes 1 positional argument but 2 were"),
         ("mse", "an error needs outputs and targets of one shape, got (16, 4) and (16,)"),
-        ("f1", "f1 needs logits and targets (n, labels), got (4, 4) and (4,)"),
+        ("f1", "f1 needs logits and targets (n, labels), got (16, 4) and (16,)"),
         ("miou", "miou needs outputs (n, classes, height, width) and targets (n, height, width)"),
     ],
 )
@@ -125,3 +126,15 @@ def test_a_function_that_does_not_fit_is_said_in_one_line(small_task: Task, func
         check_task(replace(small_task, metric=function, higher_is_better=higher))
     assert says in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_an_f1_of_probabilities_is_refused(small_task: Task) -> None:
+    def split(count: int) -> TensorDataset:
+        shape = small_task.search[0][0].shape
+        return TensorDataset(torch.rand(count, *shape), (torch.rand(count, 4) > 0.5).long())
+
+    probable = nn.Sequential(small_task.model, nn.Sigmoid()).eval()
+    task = Task(probable, split(16), split(16), split(16), metric="f1")
+    with pytest.raises(TaskError, match=r"f1 needs logits.* between 0 and 1, as behind a sigmoid; give torchmetrics"):
+        check_task(task)
+    check_task(replace(task, model=small_task.model))

@@ -224,6 +224,31 @@ def test_an_error_is_shown_under_its_own_name_and_not_in_per_cent() -> None:
     assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_quality_with_a_unit_and_points_is_shown_with_its_unit_and_its_change(width: int) -> None:
+    psnr = score("psnr", higher_is_better=True, unit="dB", point=0.1)
+    base, member = (scored(psnr, value, ratio, trial) for value, ratio, trial in ((31.5, 1.0, None), (30.25, 0.4, 7)))
+    change = Measurement(-1.25, -1.35, -1.15, 64, "dB")
+    member = replace(member, metrics={**member.metrics, "psnr_change": change})
+    shown = Front.of([member], ("psnr", "latency"), base, [Budget.parse("psnr >= -20pt", psnr)], quality=psnr)
+    console = Console(file=io.StringIO(), width=width)
+    console.print(front_table(shown, width), front_plot(shown, [], width))
+    text = text_of(console)
+
+    assert describe(member, psnr) == "psnr 30.25 dB at 0.400x"
+    assert "psnr dB" in text
+    assert "change dB" in text
+    assert ("-1.25 ±0.1" if width > 115 else "-1.25") in text
+    assert "psnr, dB (higher is better)" in text
+
+
+def test_the_axis_of_a_fraction_says_where_lower_is_better() -> None:
+    rate = score("error_rate", higher_is_better=False, unit="fraction")
+    members = [scored(rate, 0.6, 0.4, 7)]
+    shown = Front.of(members, ("error_rate", "latency"), scored(rate, 0.5, 1.0, None), quality=rate)
+    assert front_plot(shown, [], 80).plain.startswith("error_rate (lower is better)")
+
+
 def scored(quality: Metric, value: float, ratio: float, trial: int | None) -> Candidate:
     metrics = {
         quality.key: Measurement(value, value - 0.5, value + 0.5, 64, quality.unit),
