@@ -19,7 +19,7 @@ from ...spaces.network.trace import describe
 from ...spaces.tensors.batch import Outputs, Tensors, channels_last, mapped
 from .input_moments import InputMoments, input_moments
 from .neighbours import pools_behind
-from .sampling import Target, module_of, targets_of
+from .sampling import LayerOutputs, module_of, targets_of
 
 Statistic = TypeVar("Statistic")
 
@@ -72,7 +72,7 @@ class Calibration:
         return self.inputs[: min(256, max(8, count))]
 
     @cached_property
-    def targets(self) -> dict[str, Target]:
+    def targets(self) -> dict[str, LayerOutputs]:
         """What every dense layer gives at sampled places, by node name, on :attr:`compensation_inputs`.
 
         Under a pool's name stands what the pool makes of the outputs of the layer that it alone reads.

@@ -21,7 +21,7 @@ COVARIANCE_FLOPS = 2e9
 
 
 @dataclass(frozen=True, eq=False)
-class Target:
+class LayerOutputs:
     """What the uncompressed network computes at sampled places behind one layer.
 
     Attributes:
@@ -65,7 +65,7 @@ def aim_of(node: fx.Node) -> str:
     return str(node.meta.get(_AIM, node.name))
 
 
-def targets_of(net: fx.GraphModule, inputs: Tensors, pools: Mapping[str, str] | None = None) -> dict[str, Target]:
+def targets_of(net: fx.GraphModule, inputs: Tensors, pools: Mapping[str, str] | None = None) -> dict[str, LayerOutputs]:
     """The targets of every dense layer, by node name, from one pass over ``inputs``.
 
     Args:
@@ -76,12 +76,12 @@ def targets_of(net: fx.GraphModule, inputs: Tensors, pools: Mapping[str, str] | 
 
 
 class _Collect(fx.Interpreter):
-    def collect(self, inputs: Tensors, pools: Mapping[str, str]) -> dict[str, Target]:
+    def collect(self, inputs: Tensors, pools: Mapping[str, str]) -> dict[str, LayerOutputs]:
         net = self.module
         assert isinstance(net, fx.GraphModule)
         nodes = {label: node for node, label in labels_of(net).items()}
         self.pools = {nodes[layer]: nodes[pool] for layer, pool in pools.items()}
-        self.found: dict[str, Target] = {}
+        self.found: dict[str, LayerOutputs] = {}
         self.waiting: dict[fx.Node, list[tuple[str, nn.Module]]] = {}
         with torch.no_grad():
             self.run(inputs)
@@ -95,7 +95,7 @@ class _Collect(fx.Interpreter):
             known = self.found[name]
             assert isinstance(value, Tensor)
             if all(self.env[operand].shape == value.shape for operand in n.all_input_nodes):
-                self.found[name] = Target(known.rows, known.outputs, at_rows(before, value, known.rows))
+                self.found[name] = LayerOutputs(known.rows, known.outputs, at_rows(before, value, known.rows))
         layer = module_of(net, n)
         if isinstance(layer, WEIGHTED) and is_dense(layer) and isinstance(value, Tensor):
             self.found[n.name] = _sample(value, layer, n.name)
@@ -108,15 +108,15 @@ class _Collect(fx.Interpreter):
         return value
 
 
-def _sample(output: Tensor, layer: nn.Module, name: str) -> Target:
+def _sample(output: Tensor, layer: nn.Module, name: str) -> LayerOutputs:
     rows = choose_rows(output, layer, name)
-    return Target(rows, at_rows(layer, output, rows), None)
+    return LayerOutputs(rows, at_rows(layer, output, rows), None)
 
 
 def reads_of(
     net: fx.GraphModule,
     inputs: Tensors,
-    targets: Mapping[str, Target] | None,
+    targets: Mapping[str, LayerOutputs] | None,
     keep: Callable[[nn.Module, Tensor], Kept],
     names: Collection[str] | None = None,
 ) -> dict[str, Kept]:
@@ -139,7 +139,7 @@ class _Read(fx.Interpreter, Generic[Kept]):
     def __init__(
         self,
         net: fx.GraphModule,
-        targets: Mapping[str, Target] | None,
+        targets: Mapping[str, LayerOutputs] | None,
         keep: Callable[[nn.Module, Tensor], Kept],
         names: Collection[str] | None,
     ) -> None:
