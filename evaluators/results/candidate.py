@@ -60,6 +60,27 @@ class Candidate:
         """How messages name it: ``trial 17``, or ``the uncompressed model``."""
         return "the uncompressed model" if self.trial is None else f"trial {self.trial}"
 
+    @property
+    def accuracy(self) -> float:
+        """Top-1 accuracy on the search split, a fraction; the interval is in ``metrics``."""
+        return self._value("accuracy")
+
+    if not TYPE_CHECKING:  # names that only the task knows would hide misspelt ones from type checkers
+
+        def __getattr__(self, name: str) -> float:
+            """The value of a metric by its key: ``candidate.latency_ratio``, ``candidate.psnr``."""
+            if name.startswith("_"):
+                raise AttributeError(name)
+            return self._value(name)
+
+    def _value(self, key: str) -> float:
+        metrics = vars(self).get("metrics")
+        if metrics is None:  # while it is being copied
+            raise AttributeError(key)
+        if key not in metrics:
+            raise AttributeError(f"{self.label} has no {key!r}; measured: {', '.join(metrics)}")
+        return float(metrics[key].value)
+
     def export(self, path: str | Path) -> Path:
         """Copy the artefact to ``path`` and write the policy beside it, as ``path`` with the suffix ``.yaml``.
 

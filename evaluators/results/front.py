@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,18 @@ from .hypervolume import hypervolume
 from .metric import ACCURACY, Metric
 from .metrics import Named, costs_of, metric_of, useful_losses, value_of, with_reciprocals
 from .non_dominated import non_dominated
+from .views.dataframe import front_dataframe
+from .views.figure import front_figure
 from .views.front_csv import front_csv
-from .views.policy_words import policy_in_words
+from .views.policy_words import counted, policy_in_words
+from .views.rows import front_rows, html_table
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from plotly.graph_objects import Figure
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Front:
     """The non-dominated candidates, best first in the first objective.
 
@@ -262,6 +269,32 @@ class Front:
         """The uncompressed model, then a row a member: trial, digest, artefact, what was done, and every metric."""
         write_text(Path(path), front_csv(self.baseline, self.candidates, self._relative))
         return Path(path)
+
+    def to_dataframe(self) -> DataFrame:
+        """A pandas DataFrame: the uncompressed model, then a row a member, by trial; see the extra ``notebook``."""
+        return front_dataframe(self.baseline, self.candidates)
+
+    def plot(self) -> Figure:
+        """A plotly figure of the first two objectives; see the extra ``notebook``."""
+        return front_figure(self.baseline, self.candidates, self.objectives)
+
+    @property
+    def best(self) -> Candidate:
+        """What :meth:`select` gives: the best within the run's budgets.
+
+        Raises:
+            NoCandidate: where none meets them.
+        """
+        return self.select()
+
+    def __repr__(self) -> str:
+        names = ", ".join(metric.name for metric in self.objectives)
+        trials = ", ".join(str(candidate.trial) for candidate in self.candidates[:8])
+        more = ", …" if len(self) > 8 else ""
+        return f"<Front of {counted(len(self), 'candidate')} in {names}: trials {trials or 'none'}{more}>"
+
+    def _repr_html_(self) -> str:
+        return html_table(*front_rows(self.baseline, self.candidates, self.objectives, self.quality))
 
     def _relative(self, artifact: Path | None) -> str | None:
         if artifact is None or self.folder is None:

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from .record import Outcome, TrialRecord, candidate_to_json, read_candidate
 from .run_config import RunConfig
 from .run_facts import FRONT, date_of, devices_of, today
 from .run_folder import FOLDERS, RUNS, check_folders, clear_unfinished_run, locate, locked
+from .run_shown import run_line, run_page
 from .settings import SearchSettings
 
 TASK = "task.json"
@@ -320,6 +322,20 @@ class Run:
             "task": None if task is None else task.to_json(),
             **front.to_json(),
         }
+
+    def __repr__(self) -> str:
+        try:
+            return (
+                f"<Run {self.name}: {run_line(self.counts, self.front if self.has_baseline else None, self.finished)}>"
+            )
+        except ParefrontError as error:
+            return f"<Run {self.name}: {first_line(error)}>"
+
+    def _repr_html_(self) -> str:
+        if not self.has_baseline:
+            return f"<p>{escape(repr(self))}</p>"
+        devices = devices_of(self.made_with, self.environment)
+        return run_page(self.name, date_of(self.path), devices, self.counts, self.front)
 
     @contextmanager
     def lock(self) -> Iterator[None]:

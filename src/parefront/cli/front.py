@@ -16,9 +16,10 @@ from ..evaluators.results.views.policy_words import policy_in_words
 from ..search.runs.run import Run
 from ..search.runs.run_facts import date_of, devices_of
 from ..search.runs.run_folder import RUNS
+from ..search.runs.run_shown import device_line
 from ..terminal.progress import ascii_only
 from ..terminal.tables import describe, front_plot, front_table
-from ..units import duration, plural
+from ..units import duration
 
 MOST_TIES = 4
 """That are named of a pick."""
@@ -69,20 +70,9 @@ def show_run(console: Console, run: Run, front: Front, where: tuple[str, ...]) -
 
 
 def _measured_on(run: Run) -> str:
-    """``demo, 2026-11-27: Intel Xeon, ONNX Runtime 1.31.0, 1 thread, batch 1``; each device where there are several."""
-    told = devices_of(run.made_with, run.environment)
-    devices = [
-        ", ".join(
-            [
-                f"{name} ({device['cpu']})" if name else device["cpu"] or device["name"],
-                f"ONNX Runtime {device['runtime']['version']}",
-                plural(device["threads"], "thread"),
-                f"batch {device['batch']}",
-            ]
-        )
-        for name, device in told.items()
-    ]
-    return f"{run.name}, {date_of(run.path)[:10]}: {'; '.join(devices)}"
+    """``demo, 2026-11-27: Intel Xeon, onnxruntime 1.31.0, 1 thread, batch 1``; each device where there are several."""
+    told = devices_of(run.made_with, run.environment).values()
+    return f"{run.name}, {date_of(run.path)[:10]}: {'; '.join(map(device_line, told))}"
 
 
 def _worded(pick: Pick, front: Front) -> str:

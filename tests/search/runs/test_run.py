@@ -181,3 +181,18 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pyt
         write_bytes(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_run_is_one_line_and_a_page(search_in: SearchIn, tmp_path: Path) -> None:
+    empty = Run.create("empty", {"objectives": ["accuracy", "latency"]}, root=tmp_path)
+    assert repr(empty) == "<Run empty: 0 trials, unfinished>"
+    assert empty._repr_html_() == "<p>&lt;Run empty: 0 trials, unfinished&gt;</p>"
+    run, front = search_in(SyntheticEvaluator(blocks=3, noise=0.01), trials=8)
+    assert repr(run).startswith("<Run run: 8 trials (7 complete, 1 infeasible), ")
+    assert f"{len(front)} on the front, best trial {front.best.trial}: accuracy " in repr(run)
+    page = run._repr_html_()
+    assert page.count("<tr") == len(front) + 2
+    assert "<b>run</b>" in page
+    assert "knee</b>: trial" in page
+    (run.path / "front.json").write_text("{")
+    assert "front.json" in repr(run), "damaged, in a line"

@@ -1,0 +1,59 @@
+"""A run as a notebook shows it: one line, or a small page with its front and the members to begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from ...evaluators.results.candidate import Candidate
+from ...evaluators.results.errors import NoCandidate
+from ...evaluators.results.front import Front
+from ...evaluators.results.picks import picks
+from ...evaluators.results.views.policy_words import counted, policy_in_words
+from ...evaluators.results.views.rows import front_rows, html_table, worded
+
+
+def run_line(counts: Mapping[str, int], front: Front | None, finished: bool) -> str:
+    """``14 trials (12 complete, 2 infeasible), 5 on the front, best trial 3: accuracy 93.1 ± 0.5 %, latency 0.41x``."""
+    ended = ", ".join(f"{number} {outcome}" for outcome, number in counts.items() if number)
+    parts = [f"{counted(sum(counts.values()), 'trial')}{f' ({ended})' if ended else ''}"]
+    if front is not None:
+        parts += [f"{len(front)} on the front", *_best(front)]
+    return ", ".join([*parts, *([] if finished else ["unfinished"])])
+
+
+def run_page(
+    name: str, date: str, devices: Mapping[str, Mapping[str, Any]], counts: Mapping[str, int], front: Front
+) -> str:
+    """HTML: name, counts, devices and date, the members to begin with, the front as a table."""
+    told = "; ".join(device_line(device) for device in devices.values())
+    head = f"<b>{escape(name)}</b>, {escape(date[:10])}: {escape(run_line(counts, front, True))}<br>{escape(told)}"
+    chosen = "".join(
+        f"<li><b>{escape(' and '.join(pick.names))}</b>: {escape(_described(pick.candidate, front))}; "
+        f"{escape(policy_in_words(pick.candidate.policy))}</li>"
+        for pick in picks(front)
+    )
+    table = html_table(*front_rows(front.baseline, front.candidates, front.objectives, front.quality))
+    return f"<div><p>{head}</p><ul>{chosen}</ul>{table}</div>"
+
+
+def device_line(device: Mapping[str, Any]) -> str:
+    """``AMD EPYC, onnxruntime 1.31.0, 1 thread, batch 1``, with the device's name where it is another machine."""
+    name, cpu, runtime = device["name"], device["cpu"], device["runtime"]
+    where = f"{name} ({cpu})" if cpu and name != "this machine" else cpu or name
+    versions = f"{runtime['name']} {runtime['version']}".strip()
+    return f"{where}, {versions}, {counted(int(device['threads']), 'thread')}, batch {device['batch']}"
+
+
+def _best(front: Front) -> list[str]:
+    try:
+        best = front.select()
+    except NoCandidate:
+        return ["none within the budget"]
+    return [f"best {_described(best, front)}"]
+
+
+def _described(candidate: Candidate, front: Front) -> str:
+    known = [metric for metric in front.objectives if metric.key in candidate.metrics]
+    return f"{candidate.label}: " + ", ".join(f"{m.name} {worded(candidate.metrics[m.key])}" for m in known)
