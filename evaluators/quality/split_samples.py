@@ -20,6 +20,8 @@ COPIED_BYTES = 2**26
 """And so are those that take more than this where the dataset has them in memory anyway, so that a stack is a copy."""
 TARGET_BYTES = 2**28
 """Targets that take more than this are read anew, too: maps of a class for every pixel."""
+OBJECT_BYTES = 1024
+"""What the objects of a target that is a list or a mapping take besides their numbers."""
 STACKED_AT_ONCE = 8
 """Samples that are held twice while they are stacked."""
 
@@ -126,7 +128,8 @@ class SplitSamples:
     def _keep(self, start: int, targets: Targets) -> None:
         """Targets that were not read before, where all of them are small."""
         known = self._targets.filled
-        all_bytes = len(self) * sum(map(bytes_of, targets)) / len(targets)
+        objects = OBJECT_BYTES * len(targets) if isinstance(targets, list) else 0
+        all_bytes = len(self) * (objects + sum(map(bytes_of, targets))) / len(targets)
         if start <= known < start + len(targets) and all_bytes <= TARGET_BYTES:
             self._targets.extend(targets[known - start :], int(self.indices[known]))
 

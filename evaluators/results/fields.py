@@ -12,6 +12,7 @@ from ...spaces.errors import ConfigError
 from ...spaces.files import UnreadableFile, read_json
 from ...spaces.policy import Policy
 from .measurement import Measurement
+from .metric import Metric, score
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,18 @@ class Fields:
         """A mapping to finite numbers; where there is none under that key, an ``empty`` one."""
         held = self.fields(key, empty)
         return {name: held.number(name) for name in held.values}
+
+    def truth(self, key: str) -> bool:
+        value = self._value(key)
+        return value if isinstance(value, bool) else self._wrong(key, "true or false", value)
+
+    def quality(self, key: str) -> Metric:
+        """A task's own metric, as ``Metric.to_json`` wrote it."""
+        held = self.fields(key)
+        point = held.number("point") if "point" in held else None
+        if point is not None and point < 0:
+            held._wrong("point", "a number, 0 or more", point)
+        return score(held.text("name"), held.truth("higher_is_better"), held.text("unit"), point)
 
     def measurement(self, key: str) -> Measurement:
         held = self.fields(key)

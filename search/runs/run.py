@@ -162,8 +162,11 @@ class Run:
     @property
     def quality(self) -> Metric | None:
         """The metric of the task; None before the first session has measured the uncompressed model."""
-        environment = self.environment
-        return quality_in(environment) if environment else None
+        path = self.path / "environment.json"
+        if not os.path.lexists(path):
+            return None
+        told = Fields.read(path)
+        return told.quality("metric") if "metric" in told else ACCURACY
 
     @property
     def environment(self) -> dict[str, Any]:

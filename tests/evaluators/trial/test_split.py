@@ -248,3 +248,29 @@ def test_ragged_targets_reach_the_metric_as_the_dataset_gives_them(
         monkeypatch.setattr(split_samples, "TARGET_BYTES", limit)
         split = Split.of("", boxes, Quality.per_sample("agree", agree, higher_is_better=True, unit="fraction"))
         assert split.score_reference(sessions[0])["agree"].value == 1.0
+
+
+def test_of_many_samples_scores_and_targets_alone_are_kept(
+    sessions: tuple[ort.InferenceSession, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Many:
+        def __len__(self) -> int:
+            return 8000
+
+        def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+            return torch.full((4,), float(index % 5)), torch.zeros(4)
+
+    for limit in ("STACKED_BYTES", "COPIED_BYTES"):
+        monkeypatch.setattr(split_samples, limit, 0)
+    split = Split.of("", Many(), BUILT_IN["mse"])
+    tracemalloc.start()
+    split.score_reference(sessions[0])
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.reset_peak()
+    split.score(sessions[1])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    numbers = 8 * 8000
+    assert held < 3 * 4 * 4 * 8000 + 2 * numbers, "targets, and the reference's outputs and scores"
+    assert peak - held < 150 * 8000

@@ -75,6 +75,31 @@ def test_a_run_reads_its_objectives_in_terms_of_the_metric_it_has_recorded(tmp_p
         assert read.settings.quality.higher_is_better
 
 
+@pytest.mark.parametrize(
+    ("metric", "says"),
+    [
+        ({"name": "mse", "unit": "score"}, "there is no key 'metric.higher_is_better'"),
+        ({"name": 3, "higher_is_better": True, "unit": "score"}, "key 'metric.name': expected text, got 3"),
+        (
+            {"name": "mse", "higher_is_better": 1, "unit": "dB"},
+            "expected true or false, got 1",
+        ),
+        (
+            {"name": "psnr", "higher_is_better": True, "unit": "dB", "point": -1},
+            "key 'metric.point': expected a number, 0 or more, got -1",
+        ),
+        ("mse", "key 'metric': expected a map, got 'mse'"),
+    ],
+)
+def test_a_metric_that_was_edited_badly_is_named(tmp_path: Path, metric: object, says: str) -> None:
+    run = Run.create("demo", CONFIG, root=tmp_path)
+    (run.path / "environment.json").write_text(json.dumps({"metric": metric}))
+    with pytest.raises(ParefrontError) as error:
+        _ = Run.open("demo", root=tmp_path).settings
+    assert says in str(error.value)
+    assert "environment.json" in str(error.value)
+
+
 def test_a_run_that_names_no_metric_is_one_of_top1_accuracy(tmp_path: Path) -> None:
     run = Run.create("demo", CONFIG, root=tmp_path)
     run.write_environment({"device": "of an older version"})
