@@ -76,7 +76,7 @@ def traceable(net: fx.GraphModule, labels: Mapping[fx.Node, str], example: Tenso
             made is not None
             and made.dim() == 4
             and node.args
-            and all(ends.get((labels[s], labels[node])) for s in node.all_input_nodes)
+            and (_has_no_gradient(made) or all(ends.get((labels[s], labels[node])) for s in node.all_input_nodes))
         ):
             name = f"{node.name}_channels"
             modules[name] = Channels(made.shape[1])
@@ -85,7 +85,14 @@ def traceable(net: fx.GraphModule, labels: Mapping[fx.Node, str], example: Tenso
 
 
 class Channels(nn.BatchNorm2d):
-    """Stands behind an operator where channels end, so that those that begin there are counted in a concatenation."""
+    """Stands behind an operator where channels end, so that those that begin there are counted in a concatenation.
+
+    So it does behind what is made of indices or masks alone, which no gradient leads to.
+    """
+
+
+def _has_no_gradient(value: Tensor) -> bool:
+    return value.is_floating_point() and not value.requires_grad
 
 
 def _calls(node: fx.Node) -> bool:

@@ -33,6 +33,7 @@ from ...several import (
     TwoInputs,
     TwoOutputs,
     batch_of,
+    block,
     made,
 )
 
@@ -86,6 +87,26 @@ def test_each_input_is_a_node_of_the_graph_and_channels_behind_any_of_them_can_b
         ("image", (3, 12, 12)), ("depth", (1, 12, 12)),
     ]  # fmt: skip
     assert [group.name for group in graph.groups] == ["colour.0", "distance.0", "both.0"]
+
+
+class MaskAsChannel(nn.Module):
+    """A mask in front of the channels of a convolution."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.head = block(3, 8), block(9, 8), nn.Linear(8, 4)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        joined = torch.cat([mask[:, None].float(), self.first(x)], 1)
+        logits: Tensor = self.head(self.second(joined).mean((2, 3)))
+        return logits
+
+
+def test_channels_that_come_from_a_mask_are_counted_in_a_concatenation() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, mask = torch.randn(2, 3, 8, 8, generator=generator), torch.rand(2, 8, 8, generator=generator) < 0.5
+    graph = trace(made(MaskAsChannel), (x, mask), prove).graph
+    assert [group.name for group in graph.groups] == ["first.0", "second.0"]
 
 
 def test_the_layers_of_every_output_are_kept_whole() -> None:
