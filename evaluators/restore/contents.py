@@ -135,6 +135,8 @@ class Reader:
         producer = value.producer()
         if producer is None:
             return None
+        if producer.op_type == "Identity":
+            return self.read(producer, 0)
         if producer.domain == DOMAIN:
             return self._spread(producer) if producer.op_type == "Spread" else self._unpacked(producer)
         if producer.op_type == "Cast" and producer.attributes.get_int("to", 0) == int(ir.DataType.INT8):

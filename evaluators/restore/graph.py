@@ -166,6 +166,8 @@ class _Operations:
         """A weight that the file holds in integers, dequantised by a DequantizeLinear, or a Cast and a Mul."""
         value = node.inputs[position] if position < len(node.inputs) else None
         producer = value.producer() if value is not None else None
+        while producer is not None and producer.op_type == "Identity" and producer.inputs[0] is not None:
+            producer = producer.inputs[0].producer()
         if producer is None:
             return None
         zero: np.ndarray | None = None
@@ -214,9 +216,9 @@ class _Operations:
 
 
 def _along(given: np.ndarray | None, codes: np.ndarray, node: ir.Node) -> np.ndarray | None:
-    """A scale or zero point of one axis, broadcast to the integers."""
-    if given is None or given.ndim == 0:
-        return given
+    """A scale or zero point of one axis, or of all, broadcast to the integers."""
+    if given is None or given.size == 1:
+        return None if given is None else given.reshape(())
     shape = [1] * codes.ndim
     shape[node.attributes.get_int("axis", 1)] = -1
     return given.reshape(shape)

@@ -47,15 +47,17 @@ def module_of(content: bytes, name: str = "the model") -> ArtifactModule:
     """
     try:
         model = ir.from_proto(onnx.ModelProto.FromString(content))
+    except Exception as error:
+        raise ParefrontError(f"{name}: expected an ONNX model ({one_line(error)})") from error
+    try:
         if any(isinstance(value.const_value, ir.ExternalTensor) for value in model.graph.initializers.values()):
             raise ParefrontError("its weights are in another file; save it with all of them inside")
         for index, value in enumerate(value for node in model.graph for value in node.outputs):
             value.name = value.name or f"value_{index}"
         return _Builder(model).build(content)
-    except ParefrontError as error:
-        raise ParefrontError(f"{name} cannot be turned into a PyTorch module: {error}") from error
-    except Exception as error:
-        raise ParefrontError(f"{name}: expected an ONNX model ({one_line(error)})") from error
+    except Exception as error:  # a graph that is not sound shows in many ways
+        said = str(error) if isinstance(error, ParefrontError) else one_line(error)
+        raise ParefrontError(f"{name} cannot be turned into a PyTorch module: {said}") from error
 
 
 class _Builder:

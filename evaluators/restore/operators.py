@@ -94,8 +94,8 @@ def _along(given: Tensor | None, x: Tensor, attributes: Attributes) -> Tensor:
     """A scale or zero point in the type of ``x``: one for all of it, or one for each place of an axis; 0 for None."""
     if given is None:
         return x.new_zeros(())
-    if given.dim() == 0:
-        return given.to(x.dtype)
+    if given.numel() == 1:
+        return given.to(x.dtype).reshape(())
     shape = [1] * x.dim()
     shape[int(attributes.get("axis", 1))] = -1
     return given.to(x.dtype).view(shape)

@@ -20,7 +20,7 @@ from parefront.spaces.tensors.batch import Batch
 
 from ...several import DictOfOutputs, Tokens, TwoInputs, batch_of, made
 from ...spaces.zoo import ZOO
-from .conftest import model
+from .conftest import MakeArtefact, model
 from .test_module import FLOAT
 
 
@@ -91,6 +91,33 @@ def test_layers_that_share_a_weight_but_no_bias_train_it_together(tmp_path: Path
     assert parity(module, module.to_onnx(tmp_path / "trained.onnx"), inputs).relative < FLOAT
 
 
+def test_files_of_other_tools_may_hold_a_scale_as_one_element_and_a_bias_behind_an_identity() -> None:
+    generator = np.random.default_rng(0)
+    constants: dict[str, np.ndarray] = {
+        "codes": generator.integers(0, 255, (4, 2, 3, 3)).astype(np.uint8),
+        "scale": np.array([0.02], np.float32),
+        "zero": np.array([120], np.uint8),
+        "bias": generator.normal(size=4).astype(np.float32),
+        "step": np.array([0.1], np.float32),
+    }
+    nodes = [
+        helper.make_node("QuantizeLinear", ["input", "step", "zero"], ["integers"], "quantize"),
+        helper.make_node("DequantizeLinear", ["integers", "step", "zero"], ["floats"], "dequantize"),
+        helper.make_node("DequantizeLinear", ["codes", "scale", "zero"], ["weight"], "weight_dequantize"),
+        helper.make_node("Identity", ["bias"], ["same"], "identity"),
+        helper.make_node("Conv", ["floats", "weight", "same"], ["output"], "conv"),
+    ]
+    module = module_of(model(nodes, constants, [2, 5, 5], [4, 3, 3]))
+    inputs = torch.randn(3, 2, 5, 5)
+    assert [name for name, _ in module.named_parameters()] == ["conv.bias", "conv.weight.latent"]
+    assert parity(module, None, inputs).relative < FLOAT
+    optimiser = torch.optim.SGD(module.parameters(), lr=0.01)
+    torch.autograd.backward(module(inputs).square().mean())
+    optimiser.step()
+
+    assert parity(module, None, inputs).relative < FLOAT
+
+
 def test_takes_inputs_in_order_or_by_name_and_gives_several_outputs_by_name() -> None:
     nodes = [helper.make_node("Sub", ["left", "right"], ["apart"]), helper.make_node("Abs", ["apart"], ["size"])]
     module = module_of(model(nodes, {}, [2], [2], ("left", "right"), ("apart", "size")))
@@ -113,6 +140,23 @@ def test_an_operator_without_a_counterpart_is_named_with_its_node(tmp_path: Path
 
     with pytest.raises(ParefrontError, match=r"model\.onnx .*: node 'boxes': the operator NonMaxSuppression has no "):
         load_file(path)
+
+
+@pytest.mark.parametrize("kind", ["int8", "sparse int4"])
+def test_a_damaged_file_is_refused_in_one_line_or_still_a_module(kind: str, artefact: MakeArtefact) -> None:
+    generator = np.random.default_rng(0)
+    whole = np.frombuffer(artefact(kind).path.read_bytes(), np.uint8)
+    refusals = []
+    for span in [2000, len(whole)] * 30:  # names and nodes, and all of it
+        damaged = whole.copy()
+        damaged[generator.integers(0, span, 20)] = generator.integers(0, 256, 20)
+        try:
+            module_of(damaged[: generator.integers(len(whole) // 2, 2 * len(whole))].tobytes(), "damaged.onnx")
+        except ParefrontError as error:
+            refusals.append(str(error))
+
+    assert refusals
+    assert all(said.startswith("damaged.onnx") and "\n" not in said for said in refusals)
 
 
 def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
