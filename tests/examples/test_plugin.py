@@ -28,6 +28,7 @@ CONFIG = """
 task: task.py:task
 objectives: [accuracy, size]
 compress: {half: {}, quantize: {}}
+latency: {min_samples: 16, min_seconds: 0.05, max_seconds: 0.1, warmup_seconds: 0.02}
 search: {trials: 5, sampler: uniform}
 """
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
+from parefront.cli import main as cli
 from parefront.evaluators.results.budget import Budget
 from parefront.search.runs.run import Run
 
-from .conftest import Command
+from .conftest import TASK, Command
 
 SEARCH = ("search", "demo/search.yaml")
 CONFIG: dict[str, Any] = {
@@ -30,12 +31,23 @@ def write(project: Path, **changed: Any) -> None:
     (project / "demo" / "search.yaml").write_text(yaml.safe_dump({**CONFIG, **changed}, sort_keys=False))
 
 
-def test_every_candidate_is_measured_on_each_and_objectives_and_budgets_name_them(project: Path, run: Command) -> None:
-    write(project)
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working directory with a finished run on both devices, ``demo``."""
+    folder = tmp_path_factory.mktemp("searched")
+    (folder / "demo").mkdir()
+    (folder / "demo" / "task.py").write_text(TASK)
+    write(folder)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        assert cli.main(SEARCH) == 0
+    return folder
 
-    outcome = run(*SEARCH)
 
-    assert outcome.code == 0, outcome.err
+def test_every_candidate_is_measured_on_each_and_objectives_and_budgets_name_them(
+    searched: Path, run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(searched)
     made = Run.open("demo")
     for candidate in (made.search_baseline, *(r.candidate for r in made.trials if r.candidate), *made.front):
         metrics = candidate.metrics
@@ -49,10 +61,8 @@ def test_every_candidate_is_measured_on_each_and_objectives_and_budgets_name_the
     assert "basic x" in run("front", "demo").out
 
 
-def test_a_budget_on_a_device_is_judged_by_its_own_measurement(project: Path, run: Command) -> None:
-    write(project)
-    assert run(*SEARCH).code == 0
-    made = Run.open("demo")
+def test_a_budget_on_a_device_is_judged_by_its_own_measurement(searched: Path) -> None:
+    made = Run.open("demo", searched / "runs")
     member = made.front.candidates[0]
     relative, absolute = Budget.parse("latency@basic <= 0.5x"), Budget.parse("latency@basic <= 2ms")
     assert relative.measured(member, made.baseline) == member.metrics["latency_ratio@basic"].high

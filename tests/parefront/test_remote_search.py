@@ -27,6 +27,10 @@ CONFIG: dict[str, Any] = {
 }
 
 
+DEADLINE_SECONDS = 20.0
+"""How long a request may go unanswered: a cable that is pulled while a model is sent is noticed by it alone."""
+
+
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     with another_host(tmp_path_factory.mktemp("host")) as board:
@@ -34,7 +38,9 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
 
 
 def write_config(project: Path, host: Host | None) -> None:
-    device = {"command": shlex.join(host.command), "python": PYTHON} if host else {}
+    device: dict[str, Any] = {"command": shlex.join(host.command), "python": PYTHON} if host else {}
+    if host:
+        device["deadline_seconds"] = DEADLINE_SECONDS
     (project / "demo" / "search.yaml").write_text(yaml.safe_dump({**CONFIG, "device": device}))
 
 

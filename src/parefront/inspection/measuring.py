@@ -25,6 +25,8 @@ from .rendered import rendered
 
 PROTOCOL = LatencyProtocol(min_samples=200, min_seconds=2.0, max_seconds=6.0)
 """Longer than for the candidates of a search: one measurement is all there is."""
+MEMORY_REPEATS = 3
+"""Fresh processes that peak memory is read in."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -120,7 +122,7 @@ def latency_report(
     with Device(options) as place:
         try:
             latency = read_latency(place, model, against, replace(PROTOCOL, batch=batch), shapes)
-            memory = place.memory(model, shapes, batch=batch)
+            memory = place.memory(model, shapes, repeats=MEMORY_REPEATS, batch=batch)
         except RequestRefused as refusal:
             which = f"{model}" if model == against else f"{model} against {against}"
             raise ConfigError(f"{which}: {refusal}") from refusal

@@ -49,6 +49,7 @@ def conv_net(path: Path, channels: int, height: int | str = 16) -> Path:
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inspecting, "PROTOCOL", LatencyProtocol(min_samples=16, min_seconds=0.05, max_seconds=0.3))
+    monkeypatch.setattr(inspecting, "MEMORY_REPEATS", 1)
 
 
 def test_a_model_against_itself_shows_the_noise(tmp_path: Path, run: Command) -> None:

@@ -18,6 +18,7 @@ from ..conftest import Command, FormulaEvaluator
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "PROTOCOL", LatencyProtocol(min_samples=16, min_seconds=0.05, max_seconds=0.3))
+    monkeypatch.setattr(measuring, "MEMORY_REPEATS", 1)
 
 
 def test_a_profile_is_what_the_command_tells(
