@@ -26,6 +26,19 @@ STOPPED = "stopped early"
 
 
 @dataclass(frozen=True)
+class Stopped:
+    """Why measuring a candidate was stopped: a member of the front dominates it, all but surely.
+
+    Attributes:
+        dominated_by: number of that member's trial.
+        images: of the search split that it was scored on by then; None where its score was known.
+    """
+
+    dominated_by: int
+    images: int | None = None
+
+
+@dataclass(frozen=True)
 class Candidate:
     """A policy with its artefact and measurements.
 
@@ -40,6 +53,7 @@ class Candidate:
         timings: seconds by step (``apply``, ``emit``, ``session``, ``accuracy``, ``latency``, …, ``total``).
         notes: what a reader of the number should know, e.g. ``"emitted by full export"``, ``"stopped early: …"``.
         trial: number of the trial that measured it; set by the controller, ``None`` for the uncompressed model.
+        stopped: why it was not measured in full; None where it was.
     """
 
     policy: Policy
@@ -49,11 +63,12 @@ class Candidate:
     timings: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     trial: int | None = None
+    stopped: Stopped | None = None
 
     @property
     def stopped_early(self) -> bool:
         """Whether it was measured only until it was clear that another one dominates it."""
-        return any(note.startswith(STOPPED) for note in self.notes)
+        return self.stopped is not None or any(note.startswith(STOPPED) for note in self.notes)
 
     @property
     def label(self) -> str:

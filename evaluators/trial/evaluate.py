@@ -260,7 +260,7 @@ class TaskEvaluator:
 def stopped_or_whole(made: Candidate, raced: Raced, watch: Stopwatch) -> Candidate:
     """A candidate with what racing has measured of it, and why it was stopped."""
     notes = (*made.notes, f"{STOPPED}: {raced.why}") if raced.why else made.notes
-    return replace(made, metrics=raced.metrics, timings=watch.total(), notes=notes)
+    return replace(made, metrics=raced.metrics, timings=watch.total(), notes=notes, stopped=raced.stopped)
 
 
 def _version(package: str) -> str:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import onnxruntime as ort
 
+from ..results.candidate import Stopped
 from ..results.measurement import Measurement
 from .dominance import Known, Standing
 from .split import Split
@@ -34,10 +35,12 @@ class Raced:
     Attributes:
         metrics: all that is known of it.
         why: why it was stopped, for ``Candidate.notes``; empty where it was measured in full.
+        stopped: the same for ``Candidate.stopped``.
     """
 
     metrics: Known
     why: str = ""
+    stopped: Stopped | None = None
 
 
 def race(
@@ -71,7 +74,8 @@ def race(
     with watch.step("accuracy"):
         known |= split.all_of(seen)
     why = f"after {seen.count} of {len(split)} images, dominated by {rival.label}" if rival is not None else ""
-    return Raced(known, why)
+    stopped = Stopped(rival.trial, seen.count) if rival is not None and rival.trial is not None else None
+    return Raced(known, why, stopped)
 
 
 def time_only(scored: Known, looks: Looks, standing: Standing | None, watch: Stopwatch) -> Raced:
@@ -82,7 +86,9 @@ def time_only(scored: Known, looks: Looks, standing: Standing | None, watch: Sto
         rival = standing.dominated_by(known)
     if rival is None:
         _in_full(known, partial(look, looks.full), standing)
-    return Raced(known, f"dominated by {rival.label}" if rival is not None else "")
+    if rival is None:
+        return Raced(known)
+    return Raced(known, f"dominated by {rival.label}", None if rival.trial is None else Stopped(rival.trial))
 
 
 def _in_full(known: Known, look: Callable[[], bool], standing: Standing | None) -> None:

@@ -126,7 +126,7 @@ class Prober:
             if not found:
                 return None
             finite = value is not None and np.isfinite(value)
-            self._store.add_divergence(policy.digest, value if finite else None, time.perf_counter() - started)
+            self._store.add_divergence(policy, value if finite else None, time.perf_counter() - started)
         return held[policy.digest]
 
     def costs(self, policy: Policy) -> dict[str, float] | None:
@@ -144,7 +144,7 @@ class Prober:
                 artifact.unlink(missing_ok=True)
             if not found:
                 return None
-            self._store.add_costs(policy.digest, values, time.perf_counter() - started)
+            self._store.add_costs(policy, values, time.perf_counter() - started)
         known = held[policy.digest]
         return None if known is None else {key: known[key] for key in self._keys}
 
@@ -157,7 +157,7 @@ class Prober:
             found, shares = self._try(policy, lambda: dict(self._evaluator.probe_work(policy, missing)))
             if found:
                 held = {**held, **{key: {} for key in missing}, **(shares or {})}
-                self._store.add_work(policy.digest, held, time.perf_counter() - started)
+                self._store.add_work(policy, held, time.perf_counter() - started)
         return {key: held[key] for key in self._keys if held.get(key)}
 
     def _try(self, policy: Policy, measure: Callable[[], Found]) -> tuple[bool, Found | None]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ...evaluators.results.candidate import Candidate
+from ...evaluators.results.candidate import Candidate, Stopped
 from ...evaluators.results.fields import Fields
 from ...spaces.policy import Policy
 
@@ -94,6 +94,13 @@ def candidate_of(fields: Fields, folder: Path) -> Candidate:
         timings=fields.numbers("timings"),
         notes=fields.texts("notes"),
         trial=None if fields.values.get("trial") is None else fields.count("trial"),
+        stopped=None if fields.values.get("stopped") is None else _stopped(fields.fields("stopped")),
+    )
+
+
+def _stopped(fields: Fields) -> Stopped:
+    return Stopped(
+        fields.count("dominated_by"), None if fields.values.get("images") is None else fields.count("images")
     )
 
 
@@ -122,4 +129,5 @@ def _measured(candidate: Candidate, folder: Path) -> dict[str, Any]:
         "metrics": {key: measurement.to_json() for key, measurement in candidate.metrics.items()},
         "timings": {step: round(seconds, 5) for step, seconds in candidate.timings.items()},
         "notes": list(candidate.notes),
+        **({"stopped": asdict(candidate.stopped)} if candidate.stopped is not None else {}),
     }

@@ -28,13 +28,17 @@ from .search.runs.run import Run
 from .search.runs.run_folder import RUNS, is_free
 from .search.runs.task_fingerprint import fingerprint_of
 from .search.stopping import has_ended
+from .spaces.account import account_json
 from .spaces.errors import ConfigError, TaskError
+from .spaces.files import write_json
 from .spaces.task import Task
 from .task_check.validate import check_task
 from .units import plural
 
 OnPhase = Callable[[str], None]
 
+GRAPH = "graph.json"
+"""What a run keeps of its traced model: layers, coupled groups, knobs, and what is excluded and why."""
 IN_PYTHON = "given in Python"
 """What stands in the config of a run for a task that came from no file."""
 
@@ -109,9 +113,11 @@ class Job:
             if run is not None:
                 self._check_evaluator(run, evaluator.environment)
             run = Run.resume_or_create(self.run, self.settings, self.root)
-            if run.fingerprint is None and not run.has_baseline:
-                with run.lock():
+            with run.lock():
+                if run.fingerprint is None and not run.has_baseline:
                     run.write_fingerprint(fingerprint)
+                if not os.path.lexists(run.path / GRAPH):
+                    write_json(run.path / GRAPH, account_json(evaluator.traced.graph, evaluator.space))
             for warning in checked.warnings:
                 run.log(f"warning: {warning}")
             search(run, evaluator, told.events_of(run))

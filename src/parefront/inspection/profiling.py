@@ -13,12 +13,12 @@ from ..config.plain import plain
 from ..config.schema import parse_config
 from ..search.runs.events import Warned
 from ..session import IN_PYTHON, Job
+from ..spaces.account import account_json, listed
 from ..spaces.network.graph import Exclusion, ModelGraph
 from ..spaces.space import SearchSpace
 from ..spaces.task import Task
 from ..terminal.progress import view_for
 from ..terminal.watching import View
-from .account import ends_of, listed, offered_params
 from .profile_tables import profile_tables
 from .rendered import rendered
 
@@ -42,7 +42,7 @@ class Profile:
 
     def to_json(self) -> dict[str, Any]:
         """What ``parefront profile --json`` prints."""
-        return profile_json(self.graph, self.space)
+        return account_json(self.graph, self.space)
 
     def __repr__(self) -> str:
         return rendered(*profile_tables(self.graph, self.space))
@@ -79,47 +79,3 @@ def profile_of(job: Job, view: View) -> Profile:
     """The profile of a job's model."""
     with job.evaluator(view.phase, lambda message: view.event(Warned(message))) as evaluator:
         return Profile(evaluator.traced.graph, evaluator.space)
-
-
-def profile_json(graph: ModelGraph, space: SearchSpace) -> dict[str, Any]:
-    """The profile as plain values."""
-    left_out = listed(graph, space)
-    return {
-        "params": graph.params,
-        "macs": graph.macs,
-        "model_params": {
-            "total": sum(layer.owned for layer in graph) + sum(exclusion.params for exclusion in graph.excluded),
-            "offered": offered_params(graph, space),
-            "listed": sum(exclusion.params for exclusion in left_out),
-        },
-        "layers": [
-            {
-                "name": layer.name,
-                "kind": layer.kind,
-                "in_shape": list(layer.in_shape),
-                "out_shape": list(layer.out_shape),
-                "kernel": list(layer.kernel),
-                "stride": list(layer.stride),
-                "groups": layer.groups,
-                "params": layer.params,
-                "macs": layer.macs,
-                "model_params": layer.owned,
-            }
-            for layer in graph.layers
-        ],
-        "groups": [
-            {"name": group.name, "channels": group.channels, "unit": group.unit, **ends_of(group)}
-            for group in graph.groups
-        ],
-        "knobs": [
-            {
-                "name": knob.name,
-                "compressor": knob.compressor,
-                "target": knob.target,
-                "choices": list(knob.choices),
-                "neutral": knob.neutral,
-            }
-            for knob in space
-        ],
-        "excluded": [{"name": e.name, "reason": e.reason, "model_params": e.params} for e in left_out],
-    }

@@ -140,6 +140,8 @@ def test_a_latency_that_the_short_look_leaves_open_is_measured_in_full_before_mo
     raced = run(split, sessions["swapped"], looks, front_of((0.0, 0.5)))
     assert looks.taken == ["short", "full"]
     assert raced.why.startswith("after 128 of")
+    assert raced.stopped is not None
+    assert raced.stopped.images == 128
 
 
 def test_without_rivals_everybody_is_measured_in_full(split: Split, sessions: dict[str, ort.InferenceSession]) -> None:

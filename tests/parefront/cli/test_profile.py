@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from parefront.inspection.profiling import profile_json
+from parefront.spaces.account import account_json
 from parefront.spaces.knob import Knob
 from parefront.spaces.network.graph import Exclusion, Layer, ModelGraph
 from parefront.spaces.space import SearchSpace
@@ -47,7 +47,7 @@ def test_the_parameters_of_what_is_offered_and_of_what_is_listed_add_up_to_the_m
     )
     graph = ModelGraph(layers, (), excluded=(Exclusion("table", "it is looked up", 500),))
     space = SearchSpace.of([Knob("prune_channels", "wide", (0.0, 0.5), 0.0, frozenset({"wide"}), 0)])
-    profile = profile_json(graph, space)
+    profile = account_json(graph, space)
     assert profile["model_params"] == {"total": 3720, "offered": 900, "listed": 2820}
     assert profile["excluded"] == [
         {"name": "table", "reason": "it is looked up", "model_params": 500},

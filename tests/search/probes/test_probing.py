@@ -85,6 +85,8 @@ def test_probes_go_on_where_they_were_stopped(tmp_path: Path) -> None:
         prober(broken, tmp_path).measure()
     held = ProbeStore(tmp_path)
     assert len(held.divergences) + len(held.costs) == 15
+    assert held.policies.keys() == held.divergences.keys() | held.costs.keys() | held.work.keys()
+    assert all(policy.digest == digest for digest, policy in held.policies.items())
     broken.limit = 10**9
     found = prober(broken, tmp_path).measure()
     assert (found.divergence, found.savings) == (expected.divergence, expected.savings)

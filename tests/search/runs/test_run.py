@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from parefront.evaluators.results.candidate import Stopped
 from parefront.evaluators.results.errors import RunBusy, RunNotFound
 from parefront.evaluators.results.metric import ACCURACY
-from parefront.search.runs.record import Outcome
+from parefront.search.runs.record import Outcome, TrialRecord
 from parefront.search.runs.run import Run
 from parefront.spaces.errors import ConfigError, ParefrontError
 from parefront.spaces.files import write_bytes
@@ -221,3 +223,13 @@ def test_a_run_is_one_line_and_a_page(search_in: SearchIn, tmp_path: Path) -> No
     assert "knee</b>: trial" in page
     (run.path / "front.json").write_text("{")
     assert "front.json" in repr(run), "damaged, in a line"
+
+
+def test_a_stopped_candidate_tells_which_trial_dominates_it(search_in: SearchIn) -> None:
+    run, front = search_in(SyntheticEvaluator(blocks=2), trials=4)
+    for stopped in (Stopped(3, 128), Stopped(3), None):
+        record = TrialRecord(9, front[0].policy, Outcome.COMPLETE, replace(front[0], trial=9, stopped=stopped))
+        run.write_record(record)
+        read = next(r.candidate for r in run.trials if r.number == 9)
+        assert read is not None
+        assert (read.stopped, read.stopped_early) == (stopped, stopped is not None)
