@@ -1,5 +1,6 @@
 from .base import Compressor
 from .context import Context
+from .latent import LatentLayer, straight_through
 from .options import CompressorOptions
 from .pipeline import Pipeline
 from .plan import Plan
@@ -14,6 +15,7 @@ __all__ = [
     "Compressor",
     "CompressorOptions",
     "Context",
+    "LatentLayer",
     "Pipeline",
     "Plan",
     "Repair",
@@ -22,4 +24,5 @@ __all__ = [
     "create",
     "find",
     "known",
+    "straight_through",
 ]

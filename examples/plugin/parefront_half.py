@@ -6,26 +6,22 @@ import numpy as np
 import onnx_ir as ir
 from torch import Tensor, fx, nn
 
-from parefront.compressors import Compressor, Context, Plan, Stage
-from parefront.spaces import Builder, Choice, Emittable, Knob, ModelGraph, conv_attributes
+from parefront.compressors import Compressor, Context, LatentLayer, Plan, Stage, straight_through
+from parefront.spaces import Builder, Choice, Knob, ModelGraph, conv_attributes
 
 
-class HalfConv(Emittable):
-    """A convolution whose weight lies in the file as float16."""
+class HalfConv(LatentLayer):
+    """A convolution whose weight lies in the file as float16; it is trained in float32."""
 
-    def __init__(self, conv: nn.Conv2d) -> None:
-        super().__init__()
-        self.conv = conv
-        conv.weight.data = conv.weight.data.half().float()
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv(x)
+    def held(self) -> tuple[Tensor, Tensor | None]:
+        weight = self.latent_weight
+        return straight_through(weight, weight.detach().half().float()), self.layer.bias
 
     def emit(self, builder: Builder, inputs: Sequence[ir.Value | None]) -> list[ir.Value]:
-        half = builder.constant("weight", self.conv.weight.detach().numpy().astype(np.float16))
+        half = builder.constant("weight", self.latent_weight.detach().numpy().astype(np.float16))
         weight = builder.node("Cast", [half], {"to": int(ir.DataType.FLOAT)}, suffix=".weight_floats")
-        bias = builder.constant("bias", self.conv.bias.detach().numpy())
-        return builder.node("Conv", [inputs[0], *weight, bias], conv_attributes(self.conv))
+        bias = builder.constant("bias", self.layer.bias.detach().numpy())
+        return builder.node("Conv", [inputs[0], *weight, bias], conv_attributes(self.layer))
 
 
 class Half(Compressor):
