@@ -27,7 +27,7 @@ def front_figure(baseline: Candidate, members: Sequence[Candidate], objectives: 
     vertical, horizontal = objectives[:2]
     figure: Figure = plotly.Figure()
     for name, shown, style in (
-        ("front", list(members), {"mode": "lines+markers", "line": {"shape": "hv" if _falls(objectives) else "vh"}}),
+        ("front", list(members), {"mode": "lines+markers", "line": {"shape": _steps(horizontal)}}),
         ("uncompressed", [baseline], {"mode": "markers", "marker": {"symbol": "diamond", "size": 11}}),
     ):
         known = [c for c in shown if vertical.key in c.metrics and horizontal.key in c.metrics]
@@ -57,10 +57,9 @@ def front_figure(baseline: Candidate, members: Sequence[Candidate], objectives: 
     return figure
 
 
-def _falls(objectives: Sequence[Metric]) -> bool:
-    """Whether the front is a staircase whose steps go along the horizontal axis first."""
-    vertical, horizontal = objectives[:2]
-    return vertical.higher_is_better and not horizontal.higher_is_better
+def _steps(horizontal: Metric) -> str:
+    """How plotly joins two members, from left to right: what the better one of a cost gives holds up to the next."""
+    return "vh" if horizontal.higher_is_better else "hv"
 
 
 def _bars(candidates: Sequence[Candidate], metric: Metric) -> dict[str, Any]:

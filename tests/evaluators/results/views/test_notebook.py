@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import pickle
 import sys
+from dataclasses import replace
 
 import pytest
 
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.front import Front
 from parefront.evaluators.results.measurement import Measurement
+from parefront.evaluators.results.metric import score
 from parefront.evaluators.results.views.rows import worded
 from parefront.spaces.policy import Policy
 
@@ -81,6 +83,15 @@ def test_a_figure_has_the_front_with_its_intervals_and_the_uncompressed_model(fr
     assert list(members.error_x.array) == pytest.approx([0.01, 0.01])
     assert (list(base.x), list(base.y)) == ([1.0], [0.935])
     assert "1 block dropped" in members.text[0]
+
+
+def test_the_line_of_an_error_over_a_cost_claims_nothing_that_no_member_has(front: Front) -> None:
+    """Whichever way the quality is better: what the smaller member gives is what there is up to the next one's cost."""
+    pytest.importorskip("plotly")
+    mse = score("mse", higher_is_better=False)
+    members = [replace(c, metrics={**c.metrics, "mse": Measurement.exact(1 - c.accuracy, "score")}) for c in front]
+    errors = Front.of(members, ("mse", "latency"), members[0], quality=mse)
+    assert errors.plot().data[0].line.shape == front.plot().data[0].line.shape == "hv"
 
 
 @pytest.mark.parametrize(("package", "method"), [("pandas", "to_dataframe"), ("plotly", "plot")])
