@@ -50,7 +50,7 @@ def mean_of(pair: Pair, error: float) -> Measurement:
         return alone(b if a.noisy else a, error)
     value = (a.value + b.value) / 2
     half = max(_within(pair), math.hypot(_within(pair) / math.sqrt(2), Z_95 * error * value))
-    return Measurement.around(value, value - half, value + half, a.n + b.n, a.unit, a.noisy)
+    return Measurement.around(value, max(0.0, value - half), value + half, a.n + b.n, a.unit, a.noisy)
 
 
 def alone(reading: Measurement, error: float) -> Measurement:

@@ -12,7 +12,7 @@ from ..evaluators.results.metric import Metric
 from ..evaluators.results.metrics import with_reciprocals
 from ..search.runs.run import Run
 from ..spaces.files import write_text
-from ..units import count, duration, milliseconds, percent, ratio, score, size
+from ..units import count, duration, milliseconds, percent, plural, ratio, score, size
 from .callback import Callback
 
 FILE = "summary.md"
@@ -59,7 +59,7 @@ def summary(run: Run, front: Front) -> str:
         "",
         *_table(header, [[name, *_cells(candidate, columns)] for name, candidate in shown]),
         "",
-        f"<details><summary>The front: {len(front)} candidates</summary>",
+        f"<details><summary>The front: {plural(len(front), 'candidate')}</summary>",
         "",
         *_table(header, [[c.label, *_cells(c, columns)] for c in _spread(front)]),
         "",

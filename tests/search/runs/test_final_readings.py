@@ -83,3 +83,10 @@ def test_a_single_pair_that_agrees_by_luck_does_not_tell_that_all_do() -> None:
 def test_many_pairs_tell_more_than_their_own_intervals() -> None:
     apart = reading(0.3), reading(0.33)
     assert error_of_means([apart] * 100) == pytest.approx(np.log(1.1) / 2, rel=0.03)
+
+
+def test_no_bound_of_what_a_device_measures_is_below_zero() -> None:
+    """A 99th percentile may differ by more than itself from one reading to the next."""
+    first, second = (Measurement(value, value / 2, 2 * value, 64, "ms") for value in (1.0, 9.0))
+
+    assert mean_of((first, second), error=2.0).low == 0.0
