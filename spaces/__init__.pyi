@@ -5,7 +5,7 @@ from .network.cut import cut
 from .network.emission import Builder, Emittable, layer_node
 from .network.emit import Artifact, emit
 from .network.flow import labels_of, op_of
-from .network.graph import ChannelGroup, Exclusion, Layer, ModelGraph, Node, Slice, Window
+from .network.graph import ChannelGroup, Exclusion, Layer, ModelGraph, Node, Port, Slice, Window
 from .network.hooks import watching
 from .network.joined import join_layers, reads_as, slices_left
 from .network.layers import (
@@ -56,6 +56,7 @@ __all__ = [
     "PaddedConv2d",
     "ParefrontError",
     "Policy",
+    "Port",
     "SearchSpace",
     "SequenceLinear",
     "Signature",

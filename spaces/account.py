@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from .network.graph import ChannelGroup, Exclusion, ModelGraph
+from .network.graph import ChannelGroup, Exclusion, ModelGraph, Port
 from .space import SearchSpace
 
 
 def account_json(graph: ModelGraph, space: SearchSpace) -> dict[str, Any]:
-    """Layers, coupled groups, knobs and exclusions as plain values."""
+    """What the network takes and gives, layers, coupled groups, knobs and exclusions as plain values."""
     left_out = listed(graph, space)
     return {
         "params": graph.params,
@@ -21,6 +21,8 @@ def account_json(graph: ModelGraph, space: SearchSpace) -> dict[str, Any]:
             "offered": offered_params(graph, space),
             "listed": sum(exclusion.params for exclusion in left_out),
         },
+        "inputs": [_port(port) for port in graph.inputs],
+        "outputs": [_port(port) for port in graph.outputs],
         "layers": [
             {
                 "name": layer.name,
@@ -80,3 +82,7 @@ def ends_of(group: ChannelGroup) -> Mapping[str, list[str]]:
         "writers": list(dict.fromkeys(s.layer for s in group.writers)),
         "readers": list(dict.fromkeys(s.layer for s in group.readers)),
     }
+
+
+def _port(port: Port) -> dict[str, Any]:
+    return {"name": port.name, "shape": list(port.shape), "type": port.dtype}

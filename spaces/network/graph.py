@@ -12,6 +12,21 @@ Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Port:
+    """A tensor that the network takes or gives, as the ONNX file calls it.
+
+    Attributes:
+        name: ``input`` or ``output`` where there is no other.
+        shape: of one sample, without the batch axis.
+        dtype: ``"float32"``, ``"int64"``, ``"bool"`` …
+    """
+
+    name: str
+    shape: Shape
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
 class Layer:
     """A layer with weights.
 
@@ -150,6 +165,7 @@ class ModelGraph:
         groups: channel groups, each proved by pruning it alone, running and emitting it.
         excluded: what is not compressed, with the reason.
         output_layers: layers whose outputs are the model's (their channels are the classes).
+        inputs, outputs: what the network takes and gives, in order.
     """
 
     layers: tuple[Layer, ...]
@@ -157,6 +173,8 @@ class ModelGraph:
     groups: tuple[ChannelGroup, ...] = ()
     excluded: tuple[Exclusion, ...] = ()
     output_layers: frozenset[str] = frozenset()
+    inputs: tuple[Port, ...] = ()
+    outputs: tuple[Port, ...] = ()
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)

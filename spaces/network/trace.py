@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,12 +14,12 @@ from torch import Tensor, fx, nn
 from ..errors import TraceError
 from ..messages import first_line, one_line
 from ..tensors.batch import Outputs, Tensors, named
-from ..tensors.signature import OUTPUT, InputForm, OutputForm, Signature, flattened
+from ..tensors.signature import INPUT, OUTPUT, InputForm, OutputForm, Signature, flattened
 from ..tensors.structure import StructureError
 from .account import account
 from .export import export
 from .flow import Located, is_input, labels_of, op_of
-from .graph import Layer, ModelGraph, Node, Window
+from .graph import Layer, ModelGraph, Node, Port, Window
 from .groups import find_groups
 from .layers import WEIGHTED, conv_attributes
 from .ops import Op
@@ -90,8 +90,17 @@ def trace(
     graph = describe(net, example)
     groups, excluded = find_groups(net, graph, example[:2], prove, on_phase)
     layers, others = account(exported.owners, graph)
-    graph = replace(graph, layers=layers, groups=groups, excluded=(*excluded, *others))
+    graph = replace(
+        graph, layers=layers, groups=groups, excluded=(*excluded, *others), inputs=_ports(named(example, INPUT)),
+        outputs=_ports(named(actual, OUTPUT)),
+    )  # fmt: skip
     return Traced(net, graph, example, signature)
+
+
+def _ports(parts: Mapping[str, Tensor]) -> tuple[Port, ...]:
+    return tuple(
+        Port(name, tuple(part.shape[1:]), str(part.dtype).removeprefix("torch.")) for name, part in parts.items()
+    )
 
 
 def describe(net: fx.GraphModule, example: Tensors) -> ModelGraph:

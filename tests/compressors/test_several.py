@@ -51,6 +51,16 @@ def named(traced: Traced, count: int, seed: int) -> Tensors:
     return traced.signature.inputs.batch(everything(count, seed))
 
 
+def test_what_it_takes_and_gives_is_described(traced: Traced) -> None:
+    assert [(port.name, port.shape, port.dtype) for port in traced.graph.inputs] == [
+        ("image", (3, 12, 12), "float32"), ("depth", (1, 12, 12), "float32"), ("count", (), "int64"),
+        ("mask", (12, 12), "bool"),
+    ]  # fmt: skip
+    assert [(port.name, port.shape, port.dtype) for port in traced.graph.outputs] == [
+        ("logits", (4,), "float32"), ("where", (2, 12, 12), "float32"), ("label", (12, 12), "int64"),
+    ]  # fmt: skip
+
+
 def test_all_channels_inside_of_it_can_be_pruned(traced: Traced) -> None:
     assert {exclusion.name for exclusion in traced.graph.excluded} == {"head", "where"}
     assert [group.name for group in traced.graph.groups] == ["colour.0", "distance.0", "one.0.0", "two.0.0"]

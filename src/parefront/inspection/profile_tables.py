@@ -12,13 +12,15 @@ from rich.text import Text
 
 from ..spaces.account import ends_of, listed, offered_params
 from ..spaces.knob import Choice, Knob
-from ..spaces.network.graph import Exclusion, Layer, ModelGraph
+from ..spaces.network.graph import Exclusion, Layer, ModelGraph, Port
 from ..spaces.space import SearchSpace
 from ..units import count, plural
 
 
 def profile_tables(graph: ModelGraph, space: SearchSpace) -> Iterator[RenderableType]:
     """The profile as rich tables, in the order to print them."""
+    if graph.inputs:
+        yield Text(f"{_ports(graph.inputs)} → {_ports(graph.outputs)}", style="bold")
     yield _layers(graph)
     if graph.groups:
         yield _groups(graph)
@@ -26,6 +28,12 @@ def profile_tables(graph: ModelGraph, space: SearchSpace) -> Iterator[Renderable
     left_out = listed(graph, space)
     if left_out:
         yield _excluded(left_out, offered_params(graph, space))
+
+
+def _ports(ports: Sequence[Port]) -> str:
+    """``image 3×12×12, mask 12×12 bool``: the type where it is not float32."""
+    shown = ((port.name, _by(port.shape), "" if port.dtype == "float32" else port.dtype) for port in ports)
+    return ", ".join(" ".join(filter(None, words)) for words in shown)
 
 
 def _layers(graph: ModelGraph) -> Table:
