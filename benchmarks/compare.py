@@ -16,7 +16,7 @@ from shares import shares
 
 from parefront.evaluators.device.device import DeviceOptions
 from parefront.evaluators.quality.accuracy import open_session, split_inputs
-from parefront.evaluators.quality.registry import quality_of
+from parefront.evaluators.quality.scoring.registry import quality_of
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.front import Front
 from parefront.evaluators.results.measurement import Measurement

@@ -25,7 +25,7 @@ from torch import nn
 
 from parefront.evaluators.device.device import DeviceOptions
 from parefront.evaluators.quality.accuracy import open_session, split_inputs
-from parefront.evaluators.quality.registry import quality_of
+from parefront.evaluators.quality.scoring.registry import quality_of
 from parefront.evaluators.trial.evaluate import TaskEvaluator
 from parefront.evaluators.trial.split import Split
 from parefront.spaces.policy import Policy

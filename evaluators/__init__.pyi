@@ -9,8 +9,8 @@ from .quality.cost import Cost, cost_of
 from .quality.divergence import divergence
 from .quality.inference import run_outputs
 from .quality.parity import ParityError, check_parity, prove
-from .quality.quality import Quality
-from .quality.registry import metric_names, quality_metric, quality_of
+from .quality.scoring.quality import Quality
+from .quality.scoring.registry import metric_names, quality_metric, quality_of
 from .quality.split_digest import digest_of
 from .quality.split_samples import SplitSamples
 from .results.budget import Budget

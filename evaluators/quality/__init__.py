@@ -1,11 +1,4 @@
-"""How good an artefact's outputs are: metrics and their registry, parity, divergence, counted costs.
-
-A metric is a :class:`~.quality.Quality`. Outputs and targets come batch by batch into a tally, which keeps what the
-score needs: a number for each sample, sums, or states of a ``torchmetrics.Metric``. Its scores then give a measurement
-and, of two artefacts, a paired change. Scores of single samples have Student's intervals (of right and wrong:
-Wilson's). Sums and states are bootstrapped over samples, drawn by one seed: sums in up to 1,000 rows with 1,000
-resamples, boxes with 100, states of torchmetrics in up to 200 rows with 200. A metric whose states do not add up is
-scored on 20 parts of the split instead.
+"""How good an artefact is: its outputs on a split, metrics of these (``scoring``), parity, divergence, costs.
 
 Here belongs what runs an artefact on data on this machine. What reads clocks is in ``device``.
 """

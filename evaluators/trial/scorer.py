@@ -10,7 +10,7 @@ from ...spaces.errors import Infeasible, TaskError
 from ...spaces.task import Task
 from ...spaces.tensors.batch import Arrays
 from ..quality.accuracy import open_session
-from ..quality.registry import quality_of
+from ..quality.scoring.registry import quality_of
 from ..quality.task_signature import metric_form, signature_of
 from ..results.measurement import Measurement
 from .split import Split

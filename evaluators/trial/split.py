@@ -14,12 +14,12 @@ from ...spaces.task import Dataset
 from ...spaces.tensors.batch import Arrays, named
 from ...spaces.tensors.signature import OUTPUT, InputForm, OutputForm
 from ..quality.accuracy import drawn_indices
-from ..quality.builtin import ACCURACY
 from ..quality.divergence import divergence
 from ..quality.inference import fixed_batch, run_outputs
-from ..quality.quality import Quality
 from ..quality.reading import bytes_of
-from ..quality.scores import Scores
+from ..quality.scoring.builtin import ACCURACY
+from ..quality.scoring.quality import Quality
+from ..quality.scoring.scores import Scores
 from ..quality.split_samples import SplitSamples
 from ..quality.stacks import NamedStack
 from ..results.measurement import Measurement

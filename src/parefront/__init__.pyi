@@ -1,7 +1,7 @@
 from .api import compress
 from .callbacks.callback import Callback
 from .callbacks.markdown import MarkdownSummary
-from .evaluators.quality.quality import Quality
+from .evaluators.quality.scoring.quality import Quality
 from .evaluators.restore.module import ArtifactModule
 from .evaluators.restore.parity import Parity, parity
 from .evaluators.results.budget import Budget

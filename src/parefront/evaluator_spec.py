@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from .config.load import load_task
 from .config.models import Config
 from .config.schema import parse_config
-from .evaluators.quality.registry import quality_metric
+from .evaluators.quality.scoring.registry import quality_metric
 from .evaluators.results.metric import Metric
 from .search.runs.reused_run import ReusedRun
 from .search.runs.run import Run

@@ -18,7 +18,7 @@ from ..compressors import registry
 from ..compressors.repair.registry import RepairNames
 from ..evaluators.device import worker
 from ..evaluators.device.device_profile import DeviceProfile
-from ..evaluators.quality.registry import metric_names
+from ..evaluators.quality.scoring.registry import metric_names
 from ..search.registry import sampler_names
 from ..units import size
 

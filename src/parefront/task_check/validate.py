@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..evaluators.quality.builtin import BUILT_IN
 from ..evaluators.quality.reading import read_sample
-from ..evaluators.quality.registry import quality_of
+from ..evaluators.quality.scoring.builtin import BUILT_IN
+from ..evaluators.quality.scoring.registry import quality_of
 from ..evaluators.results.digest import SplitDigest
 from ..spaces.errors import TaskError
 from ..spaces.messages import kind

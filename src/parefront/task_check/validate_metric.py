@@ -11,11 +11,11 @@ import torch
 from torch.utils.data import Subset
 
 from ..evaluators.quality.accuracy import split_batch
-from ..evaluators.quality.quality import Quality
-from ..evaluators.quality.registry import quality_of
-from ..evaluators.quality.scores import Replicates, SampleScores, Scores
+from ..evaluators.quality.scoring.quality import Quality
+from ..evaluators.quality.scoring.registry import quality_of
+from ..evaluators.quality.scoring.scores import Replicates, SampleScores, Scores
+from ..evaluators.quality.scoring.tally import outputs_part, outputs_to_torch, part_of
 from ..evaluators.quality.split_digest import digest_of_value
-from ..evaluators.quality.tally import outputs_part, outputs_to_torch, part_of
 from ..evaluators.quality.task_signature import input_form, metric_form
 from ..spaces.errors import TaskError
 from ..spaces.messages import first_line

@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from ..evaluators.quality.quality import Quality
-from ..evaluators.quality.registry import as_quality
-from ..evaluators.quality.scores import SampleScores, Scores
+from ..evaluators.quality.scoring.quality import Quality
+from ..evaluators.quality.scoring.registry import as_quality
+from ..evaluators.quality.scoring.scores import SampleScores, Scores
+from ..evaluators.quality.scoring.tally import part_of
 from ..evaluators.quality.split_digest import digest_of_value
-from ..evaluators.quality.tally import part_of
 from ..evaluators.results.measurement import Measurement
 
 FEWEST = 8

@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import TensorDataset
 
 from parefront.evaluators.quality.accuracy import open_session
-from parefront.evaluators.quality.builtin import BUILT_IN
+from parefront.evaluators.quality.scoring.builtin import BUILT_IN
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.front import Front
 from parefront.evaluators.results.measurement import Measurement

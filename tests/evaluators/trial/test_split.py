@@ -15,8 +15,8 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from parefront.evaluators.quality import split_samples
 from parefront.evaluators.quality.accuracy import open_session, split_inputs
-from parefront.evaluators.quality.builtin import ACCURACY, BUILT_IN
-from parefront.evaluators.quality.quality import Quality
+from parefront.evaluators.quality.scoring.builtin import ACCURACY, BUILT_IN
+from parefront.evaluators.quality.scoring.quality import Quality
 from parefront.evaluators.results.measurement import paired_difference
 from parefront.evaluators.trial import split as split_module
 from parefront.evaluators.trial.split import Split

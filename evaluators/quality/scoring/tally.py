@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...spaces.tensors.structure import transformed
+from ....spaces.tensors.structure import transformed
 from .scores import Numbers, Replicates, SampleScores, Scores
 
 Score = Callable[[Any, Any], Tensor]

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..results.metric import FRACTION, score
-from .accuracy import correct
+from ...results.metric import FRACTION, score
+from ..accuracy import correct
 from .boxes import BoxTally
 from .quality import Quality
 from .scores import Numbers

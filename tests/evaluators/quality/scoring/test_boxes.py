@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from parefront.evaluators.quality.boxes import RECALLS, THRESHOLDS, BoxTally
-from parefront.evaluators.quality.builtin import BUILT_IN
-from parefront.evaluators.quality.scores import Replicates
+from parefront.evaluators.quality.scoring.boxes import RECALLS, THRESHOLDS, BoxTally
+from parefront.evaluators.quality.scoring.builtin import BUILT_IN
+from parefront.evaluators.quality.scoring.scores import Replicates
 
-from ..average_precision import average_precision
+from ...average_precision import average_precision
 
 MAP = BUILT_IN["map"].metric
 Targets = list[dict[str, torch.Tensor]]

@@ -6,10 +6,10 @@ import re
 from importlib.metadata import entry_points
 from typing import Any
 
-from ...spaces.errors import TaskError
-from ...spaces.messages import did_you_mean, kind
-from ...spaces.task import Task
-from ..results.metric import BATCH, BY_KEY, COSTS, FRACTION, QUALITY_NAMES, RECIPROCALS, SCORE, Metric
+from ....spaces.errors import TaskError
+from ....spaces.messages import did_you_mean, kind
+from ....spaces.task import Task
+from ...results.metric import BATCH, BY_KEY, COSTS, FRACTION, QUALITY_NAMES, RECIPROCALS, SCORE, Metric
 from .builtin import BUILT_IN
 from .quality import Quality
 

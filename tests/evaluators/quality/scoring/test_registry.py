@@ -13,10 +13,10 @@ from torchmetrics import MeanMetric, MeanSquaredError
 from torchmetrics.classification import BinaryF1Score, MulticlassAUROC
 from torchmetrics.image import PeakSignalNoiseRatio
 
-from parefront.evaluators.quality import registry
-from parefront.evaluators.quality.builtin import BUILT_IN
-from parefront.evaluators.quality.quality import Quality
-from parefront.evaluators.quality.registry import metric_names, quality_metric, quality_of
+from parefront.evaluators.quality.scoring import registry
+from parefront.evaluators.quality.scoring.builtin import BUILT_IN
+from parefront.evaluators.quality.scoring.quality import Quality
+from parefront.evaluators.quality.scoring.registry import metric_names, quality_metric, quality_of
 from parefront.evaluators.results.metric import ACCURACY, score
 from parefront.spaces.errors import TaskError
 from parefront.spaces.task import Task

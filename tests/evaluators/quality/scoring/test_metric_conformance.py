@@ -11,7 +11,7 @@ from torch import Tensor
 from torchmetrics import MeanSquaredError
 from torchmetrics.classification import MulticlassAUROC
 
-from parefront.evaluators.quality.quality import Quality
+from parefront.evaluators.quality.scoring.quality import Quality
 from parefront.spaces.errors import Infeasible
 from parefront.testing.metrics import MetricConformance
 

@@ -11,9 +11,9 @@ from torch import Tensor
 from torchmetrics import MeanSquaredError, Metric
 from torchmetrics.classification import BinaryAUROC, MulticlassAccuracy, MulticlassF1Score
 
-from parefront.evaluators.quality import torchmetric
-from parefront.evaluators.quality.scores import Replicates
-from parefront.evaluators.quality.torchmetric import ChunkTally, StateTally, tally_of
+from parefront.evaluators.quality.scoring import torchmetric
+from parefront.evaluators.quality.scoring.scores import Replicates
+from parefront.evaluators.quality.scoring.torchmetric import ChunkTally, StateTally, tally_of
 from parefront.evaluators.results.measurement import Measurement, proportion
 from parefront.evaluators.results.metric import score
 from parefront.spaces.errors import Infeasible

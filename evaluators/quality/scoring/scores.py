@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...spaces.errors import Infeasible
-from ..results.measurement import Measurement, paired_difference, proportion, student_quantile
-from ..results.metric import Metric
+from ....spaces.errors import Infeasible
+from ...results.measurement import Measurement, paired_difference, proportion, student_quantile
+from ...results.metric import Metric
 
 Numbers = NDArray[np.float64]
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torchmetrics.classification import MulticlassJaccardIndex, MultilabelF1Score
 
-from parefront.evaluators.quality.builtin import BUILT_IN, IGNORED
-from parefront.evaluators.quality.quality import Quality
-from parefront.evaluators.quality.scores import Scores
+from parefront.evaluators.quality.scoring.builtin import BUILT_IN, IGNORED
+from parefront.evaluators.quality.scoring.quality import Quality
+from parefront.evaluators.quality.scoring.scores import Scores
 from parefront.evaluators.results.measurement import paired_difference, proportion
 
 Draw = Callable[[int, np.random.Generator], tuple[np.ndarray, np.ndarray]]

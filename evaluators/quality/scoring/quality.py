@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..results.metric import SCORE, Metric, score
+from ...results.metric import SCORE, Metric, score
 from .scores import Numbers
 from .tally import SampleTally, Score, SumTally, Tally
 from .torchmetric import TorchMetric, tally_of
