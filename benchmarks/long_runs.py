@@ -93,7 +93,7 @@ def main() -> None:
             record(run, evaluator, arguments.recorded)
             opened, trials = go_on(run, evaluator)
             print(
-                f"{sampler}, {arguments.recorded} recorded: {1000 * float(np.median(trials)):.1f} ms a trial "
+                f"{sampler}, {arguments.recorded} recorded: {1000 * float(np.median(trials)):.1f} CPU ms a trial "
                 f"(longest {1000 * max(trials):.1f} ms); {opened:.1f} s until the first was done"
             )
 
@@ -117,12 +117,12 @@ def record(run: Run, evaluator: Formula, count: int) -> None:
 
 
 def go_on(run: Run, evaluator: Formula) -> tuple[float, list[float]]:
-    """Seconds until the first trial of this session is done (all that is recorded was read by then); of the others."""
-    moments = [time.perf_counter()]
+    """CPU seconds until this session's first trial is done (all that is recorded was read by then); of the others."""
+    moments = [time.process_time()]
 
     def watch(event: Event) -> None:
         if isinstance(event, Finished):
-            moments.append(time.perf_counter())
+            moments.append(time.process_time())
         if isinstance(event, Finished) and event.done == event.total:
             raise Stop
 

@@ -31,6 +31,10 @@ def test_a_search_ends_with_the_front_and_where_it_was_written(
     assert "best within latency <= 0.6x: trial " in outcome.out
     assert "written: runs/demo/front.json, front.csv, artifacts/" in outcome.out
     assert formula.closed
+    graph = json.loads((project / "runs" / "demo" / "graph.json").read_text())
+    assert [layer["name"] for layer in graph["layers"]] == ["stem", "body", "head"]
+    assert "its channels are the classes" in [excluded["reason"] for excluded in graph["excluded"]]
+    assert len(graph["knobs"]) == 6
 
 
 def test_the_run_is_named_after_the_config_or_as_told(project: Path, formula: FormulaEvaluator, run: Command) -> None:
