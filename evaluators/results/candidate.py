@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...spaces.errors import ParefrontError
+from yaml import YAMLError
+
+from ...spaces.errors import ConfigError, ParefrontError
 from ...spaces.files import read_bytes, write_bytes, write_text
 from ...spaces.policy import Policy
 from ..storage.packed_file import encode
@@ -107,13 +109,18 @@ class Candidate:
 
         Raises:
             ParefrontError: where the artefact was not kept, or is not the file that was measured.
-            ConfigError: where ``path`` is a folder, or has another suffix.
+            ConfigError: where ``path`` is a folder, or has another suffix, and where the file beside it is no policy.
         """
         target = destination(path, "export", ".onnx", ".pfz")
+        beside = target.with_suffix(".yaml")
+        if beside.exists() and not _is_policy(beside):
+            raise ConfigError(
+                f"export: the policy goes to {beside}, which is another file already; export under another name"
+            )
         content = encode(self.content()) if target.suffix.lower() == ".pfz" else self.content()
         target.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(target, content)
-        write_text(target.with_suffix(".yaml"), self.policy.to_yaml())
+        write_text(beside, self.policy.to_yaml())
         return target
 
     def module(self) -> ArtifactModule:
@@ -146,3 +153,12 @@ class Candidate:
                 "measure it anew in another run"
             )
         return content
+
+
+def _is_policy(path: Path) -> bool:
+    """Whether a file is a policy, which may be written over."""
+    try:
+        Policy.from_yaml(path.read_text(encoding="utf-8"))
+    except (ConfigError, OSError, UnicodeDecodeError, YAMLError):
+        return False
+    return True

@@ -14,7 +14,7 @@ from parefront.evaluators.results.candidate import Candidate
 from parefront.search.runs import study_file
 from parefront.search.runs.events import Event, Finalising
 from parefront.search.runs.run import Run
-from parefront.spaces.errors import ParefrontError
+from parefront.spaces.errors import ConfigError, ParefrontError
 from parefront.spaces.files import UnreadableFile, sha256_of
 from parefront.spaces.policy import Policy
 
@@ -50,6 +50,19 @@ def test_an_artefact_that_is_a_link_or_has_no_digest_is_not_exported(search_in: 
     with pytest.raises(UnreadableFile, match="key 'sha256': expected that of the artefact"):
         _ = run.front
     assert not (tmp_path / "out.onnx").exists()
+
+
+def test_an_export_writes_over_a_policy_and_over_no_other_file(search_in: SearchIn, tmp_path: Path) -> None:
+    _, front = search_in(SyntheticEvaluator(blocks=2), trials=4)
+    front[0].export(tmp_path / "small.onnx")
+    front[1].export(tmp_path / "small.onnx")
+    assert Policy.from_yaml((tmp_path / "small.yaml").read_text()) == front[1].policy
+    config = tmp_path / "search.yaml"
+    config.write_text("task: task.py:task\n")
+    with pytest.raises(ConfigError, match=r"search\.yaml, which is another file already; export under another name"):
+        front[0].export(tmp_path / "search.onnx")
+    assert config.read_text() == "task: task.py:task\n"
+    assert not (tmp_path / "search.onnx").exists()
 
 
 @pytest.mark.parametrize("name", [".lock", "log.txt", "trials"])
