@@ -18,7 +18,7 @@ from ..spaces.policy import Policy
 from .finalise import make_sure_of_device
 from .probes.probing import Prober
 from .runs.events import OnEvent, Probed, Probing
-from .runs.identity import device_differences, profiles
+from .runs.identity.devices import device_differences, profiles
 from .runs.probe_store import ProbeStore
 from .runs.run import Run
 from .surrogate.dominated_choices import unpaying

@@ -8,7 +8,7 @@ from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.metrics import value_of
 from ..evaluators.trial.evaluator import Evaluator
 from ..spaces.errors import ConfigError
-from .runs.baseline import check_baseline
+from .runs.identity.baseline import check_baseline
 from .runs.run import Run, quality_in
 
 

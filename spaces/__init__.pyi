@@ -1,13 +1,14 @@
 from .errors import ConfigError, Infeasible, ParefrontError, TaskError, TraceError, is_of_the_host
 from .knob import Choice, Knob
 from .masking import MASK, masked, masked_command, masked_text
-from .network.cut import cut
+from .network.channels.cut import cut
+from .network.channels.flow import labels_of, op_of
+from .network.channels.joined import join_layers, reads_as, slices_left
+from .network.channels.parts import layer_of, replace_layer
 from .network.emission import Builder, Emittable, layer_node
 from .network.emit import Artifact, emit
-from .network.flow import labels_of, op_of
 from .network.graph import ChannelGroup, Exclusion, Layer, ModelGraph, Node, Port, Slice, Window
 from .network.hooks import watching
-from .network.joined import join_layers, reads_as, slices_left
 from .network.layers import (
     WEIGHTED,
     PaddedConv2d,
@@ -25,7 +26,6 @@ from .network.layers import (
 from .network.ops import Op
 from .network.outputs import OutputSpec, output_specs
 from .network.packing import is_packed, mark_packed, packed
-from .network.parts import layer_of, replace_layer
 from .network.rebuild import duplicate, tidy
 from .network.trace import Traced, describe, trace
 from .policy import Policy

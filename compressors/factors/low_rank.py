@@ -10,10 +10,10 @@ from pydantic import Field, field_validator, model_validator
 from torch import Tensor, fx, nn
 
 from ...spaces.knob import Choice, Knob
+from ...spaces.network.channels.joined import reads_as
+from ...spaces.network.channels.parts import replace_layer
 from ...spaces.network.graph import Layer, ModelGraph
-from ...spaces.network.joined import reads_as
 from ...spaces.network.layers import input_origin_of, origin_of
-from ...spaces.network.parts import replace_layer
 from ..base import Compressor
 from ..context import Context
 from ..options import CompressorOptions, RoundTo, one_of

@@ -10,8 +10,8 @@ from pydantic import field_validator
 from torch import fx, nn
 
 from ...spaces.knob import Choice, Knob
+from ...spaces.network.channels.parts import replace_layer
 from ...spaces.network.graph import ModelGraph
-from ...spaces.network.parts import replace_layer
 from ..base import Compressor
 from ..context import Context
 from ..options import CompressorOptions

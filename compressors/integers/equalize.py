@@ -7,7 +7,7 @@ from collections.abc import Collection
 import torch
 from torch import Tensor, fx, nn
 
-from ...spaces.network.flow import op_of
+from ...spaces.network.channels.flow import op_of
 from ...spaces.network.layers import WEIGHTED, is_grouped
 from ..statistics.sampling import module_of
 

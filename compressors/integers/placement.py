@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import fx
 
-from ...spaces.network.flow import op_of
+from ...spaces.network.channels.flow import op_of
 from ...spaces.network.ops import Op
 
 CARRIERS = frozenset(

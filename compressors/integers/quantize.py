@@ -9,11 +9,11 @@ from pydantic import Field, field_validator
 from torch import Tensor, fx, nn
 
 from ...spaces.knob import Choice, Knob
-from ...spaces.network.flow import op_of
+from ...spaces.network.channels.flow import op_of
+from ...spaces.network.channels.parts import layer_of
 from ...spaces.network.graph import ModelGraph
 from ...spaces.network.layers import WEIGHTED, SequenceLinear
 from ...spaces.network.ops import Op
-from ...spaces.network.parts import layer_of
 from ...spaces.network.rebuild import tidy
 from ...spaces.tensors.batch import Tensors
 from ..base import Compressor

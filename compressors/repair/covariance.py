@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, fx, nn
 
-from ...spaces.network.joined import reads_as
+from ...spaces.network.channels.joined import reads_as
 from ...spaces.network.layers import INPUT_ORIGIN, input_origin_of, origin_of
 from ..statistics.calibration import Calibration
 from ..statistics.sampling import is_dense, module_of, reads_of

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor, fx, nn
 
-from ...spaces.network.flow import labels_of
+from ...spaces.network.channels.flow import labels_of
 from ...spaces.network.layers import WEIGHTED, is_grouped, onnx_pads
 from ...spaces.tensors.batch import Tensors
 

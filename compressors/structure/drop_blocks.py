@@ -8,7 +8,7 @@ from typing import ClassVar
 from torch import fx
 
 from ...spaces.knob import Choice, Knob
-from ...spaces.network.flow import labels_of
+from ...spaces.network.channels.flow import labels_of
 from ...spaces.network.graph import ModelGraph
 from ...spaces.network.ops import Op
 from ...spaces.network.rebuild import tidy

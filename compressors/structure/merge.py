@@ -10,9 +10,9 @@ from typing import ClassVar
 from torch import fx, nn
 
 from ...spaces.knob import Choice, Knob
-from ...spaces.network.flow import labels_of
+from ...spaces.network.channels.flow import labels_of
+from ...spaces.network.channels.joined import join_layers
 from ...spaces.network.graph import ModelGraph
-from ...spaces.network.joined import join_layers
 from ...spaces.network.ops import Op
 from ...spaces.network.rebuild import tidy
 from ..base import Compressor

@@ -13,9 +13,9 @@ from torch import fx
 
 from ...spaces.errors import Infeasible
 from ...spaces.knob import Choice, Knob
-from ...spaces.network.cut import cut
+from ...spaces.network.channels.cut import cut
+from ...spaces.network.channels.joined import slices_left
 from ...spaces.network.graph import ChannelGroup, ModelGraph
-from ...spaces.network.joined import slices_left
 from ..base import Compressor
 from ..context import Context
 from ..options import CompressorOptions, RoundTo, one_of

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from torch import Tensor, fx, nn
 
+from ...spaces.network.channels.parts import layer_of
 from ...spaces.network.graph import Layer, ModelGraph
 from ...spaces.network.layers import WEIGHTED
 from ...spaces.network.packing import mark_packed
-from ...spaces.network.parts import layer_of
 from ..statistics.sampling import module_of
 
 UNPACKING = 1300

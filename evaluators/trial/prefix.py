@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from ...spaces.network.flow import is_input
+from ...spaces.network.channels.flow import is_input
 from ...spaces.tensors.batch import Outputs, Tensors, joined, named, unnamed
 from ...spaces.tensors.signature import OUTPUT
 

@@ -10,8 +10,8 @@ from ...evaluators.results.metric import Metric
 from ...evaluators.trial.reused_scores import BUILT_FOR, ReusedScores
 from ...spaces.errors import ConfigError
 from ...spaces.policy import Policy
-from .fingerprint import Fingerprint
-from .identity import profiles
+from .identity.devices import profiles
+from .identity.fingerprint import Fingerprint
 from .run import Run
 from .run_config import RunConfig
 

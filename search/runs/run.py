@@ -24,8 +24,8 @@ from ...spaces.files import UnreadableFile, append_text, read_bytes, read_json, 
 from ...spaces.masking import masked, masked_text
 from ...spaces.messages import first_line
 from .final_readings import averaged
-from .fingerprint import Fingerprint
-from .identity import config_differences, device_differences, flat
+from .identity.devices import config_differences, device_differences, flat
+from .identity.fingerprint import Fingerprint
 from .probe_store import PROBES
 from .record import Outcome, TrialRecord, candidate_to_json, read_candidate
 from .run_config import RunConfig

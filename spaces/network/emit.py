@@ -17,9 +17,9 @@ from ..files import write_bytes
 from ..tensors.batch import Batch, Outputs, Tensors, joined, named
 from ..tensors.signature import INPUT
 from .capture import OPSET, onnx_program
+from .channels.flow import is_input
 from .emission import Builder, Emittable, layer_node
 from .export import IR_VERSION, quiet
-from .flow import is_input
 from .layers import WEIGHTED, SequenceLinear
 from .ops import Op
 from .outputs import OutputSpec, output_nodes, output_specs

@@ -17,14 +17,14 @@ from ..tensors.batch import Outputs, Tensors, named
 from ..tensors.signature import INPUT, OUTPUT, InputForm, OutputForm, Signature, flattened
 from ..tensors.structure import StructureError
 from .account import account
+from .channels.flow import Located, is_input, labels_of, op_of
+from .channels.groups import find_groups
+from .channels.proofs import Proof
 from .export import export
-from .flow import Located, is_input, labels_of, op_of
 from .graph import Layer, ModelGraph, Node, Port, Window
-from .groups import find_groups
 from .layers import WEIGHTED, conv_attributes
 from .ops import Op
 from .outputs import largest_difference, remember_outputs
-from .proofs import Proof
 from .rebuild import rebuild
 from .wrappers import evaluating
 

@@ -21,12 +21,12 @@ from .evaluators.device.device import Device, DeviceOptions
 from .evaluators.device.errors import DeviceError
 from .search.controller import search
 from .search.runs.events import Noted, OnEvent, Warned
-from .search.runs.fingerprint import Fingerprint
-from .search.runs.identity import profiles
+from .search.runs.identity.devices import profiles
+from .search.runs.identity.fingerprint import Fingerprint
+from .search.runs.identity.task_fingerprint import fingerprint_of
 from .search.runs.reused_run import ReusedRun
 from .search.runs.run import Run
 from .search.runs.run_folder import RUNS, is_free
-from .search.runs.task_fingerprint import fingerprint_of
 from .search.stopping import has_ended
 from .spaces.account import account_json
 from .spaces.errors import ConfigError, TaskError

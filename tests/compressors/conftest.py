@@ -17,8 +17,8 @@ from parefront.compressors.registry import create
 from parefront.compressors.statistics.calibration import Calibration
 from parefront.compressors.target import Target
 from parefront.spaces.knob import Choice
+from parefront.spaces.network.channels.groups import find_groups
 from parefront.spaces.network.graph import ModelGraph
-from parefront.spaces.network.groups import find_groups
 from parefront.spaces.network.trace import describe
 from parefront.spaces.policy import Policy
 from parefront.testing.specimen import Specimen, specimen

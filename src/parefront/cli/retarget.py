@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config.schema import parse_config, parse_device
-from ..search.runs.identity import device_differences, profiles
+from ..search.runs.identity.devices import device_differences, profiles
 from ..search.runs.run import Run
 from ..search.samplers.replay import replayed
 from ..session import IN_PYTHON, Job, reachable, run_folder

@@ -20,8 +20,8 @@ from parefront.compressors.integers.quantize import Quantize, QuantizeOptions
 from parefront.compressors.integers.quantized import FakeQuantize, QuantizedLayer
 from parefront.compressors.target import Target
 from parefront.evaluators.quality.parity import check_parity
+from parefront.spaces.network.channels.flow import op_of
 from parefront.spaces.network.emit import emit, serialize
-from parefront.spaces.network.flow import op_of
 from parefront.testing.networks import NETWORKS
 from parefront.testing.specimen import specimen
 

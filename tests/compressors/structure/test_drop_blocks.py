@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from parefront.spaces.network.flow import op_of
+from parefront.spaces.network.channels.flow import op_of
 from parefront.testing.networks import NETWORKS
 from parefront.testing.specimen import specimen
 

@@ -15,8 +15,8 @@ from parefront.compressors.repair import compensate as compensation
 from parefront.compressors.statistics.neighbours import POOLS
 from parefront.evaluators.quality.accuracy import open_session
 from parefront.evaluators.quality.parity import check_parity
+from parefront.spaces.network.channels.flow import op_of
 from parefront.spaces.network.emit import emit
-from parefront.spaces.network.flow import op_of
 from parefront.spaces.network.layers import origin_of
 from parefront.spaces.network.trace import describe
 from parefront.spaces.policy import Policy

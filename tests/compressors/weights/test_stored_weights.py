@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from parefront.compressors.latent import StoredLayer
 from parefront.compressors.weights.stored_weights import SMALLEST, parts_of, worthwhile
 from parefront.spaces.knob import Choice
+from parefront.spaces.network.channels.parts import replace_layer
 from parefront.spaces.network.emit import serialize
 from parefront.spaces.network.packing import is_packed
-from parefront.spaces.network.parts import replace_layer
 from parefront.testing.specimen import specimen
 
 from ...flat import chain, conv, images, relu

@@ -8,7 +8,7 @@ from torch import Tensor, fx, nn
 from torch.nn.modules.module import register_module_forward_hook
 
 from parefront.evaluators.trial.prefix import Prefix
-from parefront.spaces.network.flow import op_of
+from parefront.spaces.network.channels.flow import op_of
 from parefront.spaces.network.hooks import watching
 from parefront.spaces.network.ops import Op
 from parefront.spaces.network.rebuild import duplicate

@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from parefront.spaces.errors import ConfigError, TraceError
-from parefront.spaces.network.flow import labels_of, op_of
+from parefront.spaces.network.channels.flow import labels_of, op_of
 from parefront.spaces.network.graph import ModelGraph
 from parefront.spaces.network.outputs import OutputSpec, output_specs
 from parefront.spaces.network.trace import _check_parity, describe

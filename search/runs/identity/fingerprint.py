@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...evaluators.results.digest import SplitDigest
-from ...evaluators.results.fields import Fields
+from ....evaluators.results.digest import SplitDigest
+from ....evaluators.results.fields import Fields
 
 SPLITS = ("calibration", "search", "test")
 TOLERANCE = 1e-3

@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import fx, nn
 
-from .layers import WEIGHTED
-from .ops import Op
+from ..layers import WEIGHTED
+from ..ops import Op
 
 
 def op_of(net: fx.GraphModule, node: fx.Node) -> str:

@@ -12,16 +12,16 @@ import torch_pruning as tp
 from torch import Tensor, fx, nn
 
 from parefront.evaluators.quality.parity import prove
-from parefront.spaces.network.cut import cut, layer_channels
+from parefront.spaces.network.channels.cut import cut, layer_channels
+from parefront.spaces.network.channels.groups import find_groups
 from parefront.spaces.network.graph import ChannelGroup, ModelGraph
-from parefront.spaces.network.groups import find_groups
 from parefront.spaces.network.layers import is_grouped
 from parefront.spaces.network.trace import describe
 from parefront.spaces.tensors.batch import Tensors
 from parefront.testing.networks import NETWORKS
 from parefront.testing.specimen import specimen
 
-from ...flat import add, chain, conv, flat, flatten, images, op, pooled, relu
+from ....flat import add, chain, conv, flat, flatten, images, op, pooled, relu
 
 Kept = list[tuple[ChannelGroup, list[int]]]
 

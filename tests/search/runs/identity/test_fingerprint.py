@@ -13,8 +13,8 @@ import torchmetrics
 from torch import Tensor, nn
 from torch.utils.data import Dataset, TensorDataset
 
-from parefront.search.runs.fingerprint import Fingerprint
-from parefront.search.runs.task_fingerprint import fingerprint_of
+from parefront.search.runs.identity.fingerprint import Fingerprint
+from parefront.search.runs.identity.task_fingerprint import fingerprint_of
 from parefront.spaces.files import write_json
 from parefront.spaces.task import Task
 

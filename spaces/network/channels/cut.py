@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .graph import ChannelGroup
-from .layers import is_grouped, keep_inputs, keep_outputs
+from ..graph import ChannelGroup
+from ..layers import is_grouped, keep_inputs, keep_outputs
 
 
 def cut(net: nn.Module, kept: Iterable[tuple[ChannelGroup, Collection[int]]]) -> None:

@@ -11,17 +11,17 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from ..errors import is_of_the_host
-from ..tensors.batch import Outputs, Tensors, named
-from ..tensors.signature import OUTPUT
+from ...errors import is_of_the_host
+from ...tensors.batch import Outputs, Tensors, named
+from ...tensors.signature import OUTPUT
+from ..graph import ChannelGroup, ModelGraph
+from ..layers import is_grouped
+from ..ops import Op
+from ..outputs import output_problem
+from ..rebuild import duplicate
 from .coupling import MOVING, mover_behind
 from .cut import cut, layer_width
 from .flow import Located, labels_of, op_of
-from .graph import ChannelGroup, ModelGraph
-from .layers import is_grouped
-from .ops import Op
-from .outputs import output_problem
-from .rebuild import duplicate
 
 Proof = Callable[[fx.GraphModule, Tensors], None]
 """Shows that a pruned network can be emitted and run; raises where it cannot."""

@@ -12,13 +12,13 @@ import numpy as np
 import torch_pruning as tp
 from torch import fx, nn
 
-from ..errors import is_of_the_host
-from ..tensors.batch import Tensors
+from ...errors import is_of_the_host
+from ...tensors.batch import Tensors
+from ..graph import ChannelGroup, Exclusion, ModelGraph, Slice
+from ..layers import WEIGHTED, is_grouped
 from .coupling import Ends, end_behind, mover_before, traceable
 from .cut import layer_channels
 from .flow import labels_of
-from .graph import ChannelGroup, Exclusion, ModelGraph, Slice
-from .layers import WEIGHTED, is_grouped
 from .proofs import Proof, Proofs
 
 

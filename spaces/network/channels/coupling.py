@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, fx, nn
 
-from ..tensors.batch import Tensors, mapped
-from .graph import ChannelGroup, ModelGraph
-from .ops import Op
+from ...tensors.batch import Tensors, mapped
+from ..graph import ChannelGroup, ModelGraph
+from ..ops import Op
 
 ELEMENTWISE = frozenset({"Add", "Div", "Max", "Min", "Mul", "Pow", "Sub", "Where"})
 MOVING = frozenset(

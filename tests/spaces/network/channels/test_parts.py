@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from parefront.spaces.network.channels.parts import layer_of, replace_layer
 from parefront.spaces.network.layers import INPUT_ORIGIN, origin_of
-from parefront.spaces.network.parts import layer_of, replace_layer
 
-from ...flat import chain, images, relu
+from ....flat import chain, images, relu
 
 X = images(10, 6)
 

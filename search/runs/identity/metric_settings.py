@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ...evaluators.quality.scoring.quality import Quality
+from ....evaluators.quality.scoring.quality import Quality
 
 
 def settings_of(metric: Any) -> dict[str, str]:

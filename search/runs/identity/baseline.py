@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ...evaluators.results.candidate import Candidate
-from ...evaluators.results.measurement import Measurement
-from ...evaluators.results.metric import COSTS, Kind
-from ...evaluators.results.metrics import is_timed, on_any_device
-from ...spaces.errors import ConfigError
+from ....evaluators.results.candidate import Candidate
+from ....evaluators.results.measurement import Measurement
+from ....evaluators.results.metric import COSTS, Kind
+from ....evaluators.results.metrics import is_timed, on_any_device
+from ....spaces.errors import ConfigError
 
 MOMENTARY = frozenset({"memory_bytes", "load_ms"})
 """Metrics that differ from one reading to the next, beside those that are timed."""

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from torch import fx, nn
 
-from .graph import Slice
-from .layers import INPUT_ORIGIN, input_origin_of
+from ..graph import Slice
+from ..layers import INPUT_ORIGIN, input_origin_of
 from .parts import replace_layer
 
 _JOINED = "joined"

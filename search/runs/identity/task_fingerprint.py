@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...evaluators.quality.reading import read_sample
-from ...evaluators.quality.split_digest import digest_of, digest_of_value
-from ...evaluators.results.digest import SplitDigest
-from ...spaces.errors import TaskError
-from ...spaces.messages import first_line, kind
-from ...spaces.task import Dataset, Task
+from ....evaluators.quality.reading import read_sample
+from ....evaluators.quality.split_digest import digest_of, digest_of_value
+from ....evaluators.results.digest import SplitDigest
+from ....spaces.errors import TaskError
+from ....spaces.messages import first_line, kind
+from ....spaces.task import Dataset, Task
 from .fingerprint import SPLITS, Fingerprint
 from .metric_settings import settings_of
 

@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from parefront.spaces.network.channels.joined import join_layers, slices_left
 from parefront.spaces.network.graph import Slice
-from parefront.spaces.network.joined import join_layers, slices_left
 from parefront.spaces.network.layers import input_origin_of, keep_inputs, origin_of
 from parefront.spaces.network.rebuild import tidy
 
-from ...flat import chain, images, relu
+from ....flat import chain, images, relu
 
 X = images(2, 3)
 CHANNELS = np.arange(4)

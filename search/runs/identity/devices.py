@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...evaluators.device.device_profile import DeviceProfile
-from ...spaces.files import UnreadableFile
-from ...spaces.masking import masked
+from ....evaluators.device.device_profile import DeviceProfile
+from ....spaces.files import UnreadableFile
+from ....spaces.masking import masked
 
 MAY_CHANGE = ("search.trials", "search.minutes", "search.patience", "search.keep_artifacts", "callbacks")
 """Keys of a config that may differ when a run is gone on with; all others would make it another search."""

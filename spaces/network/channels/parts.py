@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import fx, nn
 
-from .layers import INPUT_ORIGIN
+from ..layers import INPUT_ORIGIN
 
 _LAYER = "layer"
 
