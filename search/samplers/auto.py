@@ -20,6 +20,7 @@ from ..runs.history import History, Tried
 from ..surrogate.dominated_choices import replacements
 from ..surrogate.expected_hypervolume import expected_improvement
 from ..surrogate.knapsack import Knapsack
+from ..surrogate.known_rows import KnownRows
 from ..surrogate.lagrangian import priced_optima, reference_price
 from ..surrogate.sensitivity import Floats, Indices, Sensitivity
 from ..surrogate.surrogate_prediction import Outlook
@@ -39,7 +40,7 @@ _SCALES = (1.0, 0.2, 1.0, 3.0)
 """What the loss that is of use (ten points of accuracy) is multiplied by, from trial to trial: the hypervolume alone
 would leave both the small losses, which most users want, and the great ones, which the smallest devices need, to
 chance."""
-_PAYING = "choices that pay"
+_PAYING, _ROWS = "choices that pay", "rows"
 _SPARE = (0.97, 0.92)
 """Shares of the user's budgets that are aimed at first: the model errs."""
 
@@ -94,7 +95,8 @@ class KnapsackSampler(TogetherSampler):
         known = history.digests | {self._baseline.digest}
         sensitivity = self._probe()
         tried = [self._watched.beside(t) for t in history.tried]
-        outlook = Outlook(sensitivity, self._baseline, tried, self._loss, self._keys, self._useful)
+        rows = self._context.memory.setdefault(_ROWS, KnownRows(sensitivity)).of([t.params for t in tried])
+        outlook = Outlook(sensitivity, self._baseline, tried, self._loss, self._keys, self._useful, rows)
         if len(known) <= self._seeds + 1:
             for params in self._start(sensitivity, outlook, len(known) - 1):
                 if self._digest(params) not in known:
@@ -187,7 +189,8 @@ class KnapsackSampler(TogetherSampler):
 
     def _children(self, sensitivity: Sensitivity, tried: list[Tried]) -> Indices:
         """Bred from the best of what was tried, by crossover and mutation."""
-        useful = [t for t in [self._baseline, *tried] if self._loss is None or t.costs[self._loss] <= self._floor]
+        loss, floor = self._loss, np.inf if self._loss is None else self._floor
+        useful = [t for t in [self._baseline, *tried] if loss is None or t.costs[loss] <= floor]
         if self._context.budgets and all(t.violation for t in useful):
             useful = [self._baseline, *tried]
         by_objectives = [replace(t, costs=t.costs[: self._count]) for t in useful] if self._watched.keys else useful

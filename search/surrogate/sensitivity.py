@@ -96,7 +96,8 @@ class Sensitivity:
 
     def void(self, rows: Indices) -> NDArray[np.bool_]:
         """Which knobs have no effect, as another one removes their layers or overrules them, ``(policies, knobs)``."""
-        return np.asarray((rows != self.neutral).astype(np.float32) @ self._voided > 0)
+        voiding, voided = self._voided
+        return np.asarray((rows[:, voiding] != self.neutral[voiding]).astype(np.float32) @ voided > 0)
 
     @cached_property
     def neutral(self) -> Indices:
@@ -121,12 +122,13 @@ class Sensitivity:
         return found
 
     @cached_property
-    def _voided(self) -> NDArray[np.float32]:
-        """1 where the knob of a row, once it leaves its neutral choice, makes that of a column void."""
-        voided = np.zeros((len(self.space), len(self.space)), dtype=np.float32)
-        for index, others in self.voids.items():
-            voided[index, others] = 1
-        return voided
+    def _voided(self) -> tuple[list[int], NDArray[np.float32]]:
+        """Places of the knobs that make others void, and 1 where one of them does so to the knob of a column."""
+        voiding = sorted(self.voids)
+        voided = np.zeros((len(voiding), len(self.space)), dtype=np.float32)
+        for row, index in enumerate(voiding):
+            voided[row, self.voids[index]] = 1
+        return voiding, voided
 
     @cached_property
     def about(self) -> dict[str, Floats]:

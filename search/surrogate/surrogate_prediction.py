@@ -34,6 +34,7 @@ class Outlook:
         loss: index of the objective that is a loss, where there is one; the others are costs.
         keys: for each objective, the name of its cost in ``sensitivity``; what stands at ``loss`` is not read.
         useful: how much of the loss is as bad as ten points of accuracy.
+        rows: the choices of what was tried as places, ``(trials, knobs)``, where they are known already.
     """
 
     def __init__(
@@ -44,12 +45,13 @@ class Outlook:
         loss: int | None,
         keys: Sequence[str],
         useful: float = TEN_POINTS,
+        rows: Indices | None = None,
     ) -> None:
         self._sensitivity, self._baseline, self._loss, self._keys = sensitivity, baseline, loss, keys
         self._slope = TYPICAL_SLOPE * (useful / TEN_POINTS)
         self._smooth = not tried or any(t.divergence is not None for t in tried)
         self._tried = tried
-        rows = self._rows(tried)
+        rows = self._rows(tried) if rows is None else rows
         teaches = [index for index, t in enumerate(tried) if t.divergence is not None or not self._smooth]
         teaching = [tried[index] for index in teaches]
         moved = np.array([self._moved(t) for t in teaching])
