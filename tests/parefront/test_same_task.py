@@ -8,17 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
 import parefront as pf
 from parefront.evaluators.device.device import Device
+from parefront.search.runs.identity.task_fingerprint import fingerprint_of
 from parefront.search.runs.run import Run
 
 from .conftest import Command, FormulaEvaluator
 
 RANDOM: dict[str, Any] = {"trials": 3, "search": {"sampler": "random"}, "progress": False}
 SEARCH = ("search", "demo/search.yaml")
+
+
+def error_of_each(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    return (outputs - nn.functional.one_hot(targets, 4)).square().mean(1)
 
 
 def other_model(task: pf.Task) -> pf.Task:
@@ -120,3 +126,17 @@ def test_probes_are_not_taken_over_from_a_run_of_other_data(
     pf.compress(small_task, run="same", trials=2, search=warm, progress=False)
     with pytest.raises(pf.ConfigError, match=r"search\.warm_start: run first is of another task: another search split"):
         pf.compress(other_labels(small_task), run="other", trials=2, search=warm, progress=False)
+
+
+def test_a_metric_whose_direction_the_task_gives_otherwise_is_another_one(small_task: pf.Task) -> None:
+    there, here = (
+        fingerprint_of(replace(small_task, metric=error_of_each, higher_is_better=higher)) for higher in (False, True)
+    )
+    assert there.differences(here) == ["another metric (higher is better False there, True here)"]
+    assert not there.differences(there)
+
+
+def test_a_run_that_kept_no_direction_of_its_metric_is_of_the_same_task(small_task: pf.Task) -> None:
+    here = fingerprint_of(replace(small_task, metric=error_of_each, higher_is_better=False))
+    there = replace(here, metric={**here.metric, "higher is better": "None"})
+    assert not there.differences(here)

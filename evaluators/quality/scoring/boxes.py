@@ -13,6 +13,10 @@ from .tally import ROWS, Tally, draws, rows_of
 
 Array = NDArray[Any]
 
+FORM = (
+    "map needs outputs (n, detections, 6) of x1, y1, x2, y2, score and class, or a mapping of boxes, scores and labels"
+)
+
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 """Overlaps (intersection over union) from which on a detection is one of a true box; the mean over them is taken."""
 RECALLS = np.linspace(0.0, 1.0, 101)
@@ -154,12 +158,11 @@ def _detections(outputs: Any) -> tuple[Array, Array, Array]:
             raise ValueError(f"map needs outputs named boxes, scores and labels, got {', '.join(map(str, outputs))}")
         boxes, scores, labels = (np.asarray(outputs[name]) for name in ("boxes", "scores", "labels"))
     else:
+        if isinstance(outputs, list | tuple):
+            raise ValueError(f"{FORM}, got a {type(outputs).__name__} of {len(outputs)}")
         array = np.asarray(outputs)
         if array.ndim != 3 or array.shape[2] != 6:
-            raise ValueError(
-                "map needs outputs (n, detections, 6) of x1, y1, x2, y2, score and class, or a mapping of boxes, "
-                f"scores and labels, got {array.shape}"
-            )
+            raise ValueError(f"{FORM}, got {array.shape}")
         boxes, scores, labels = array[..., :4], array[..., 4], array[..., 5].round().astype(np.int64)
     if boxes.ndim != 3 or boxes.shape[2] != 4 or not scores.shape == labels.shape == boxes.shape[:2]:
         raise ValueError(

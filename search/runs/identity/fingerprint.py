@@ -12,6 +12,8 @@ from ....evaluators.results.digest import SplitDigest
 from ....evaluators.results.fields import Fields
 
 SPLITS = ("calibration", "search", "test")
+DIRECTION = "higher is better"
+"""The key of the metric's direction; ``None`` where neither the metric nor the task says it."""
 TOLERANCE = 1e-3
 """By how much they may differ, as a share of the greatest: arithmetic differs between versions of PyTorch and CPUs."""
 
@@ -76,6 +78,8 @@ class Fingerprint:
         found += [_other_split(name, self.splits[name], here.splits[name]) for name in changed]
         settings = {**self.metric, **here.metric} if metric else {}
         pairs = {key: (self.metric.get(key, "none"), here.metric.get(key, "none")) for key in settings}
+        if "None" in pairs.get(DIRECTION, ()):  # one of the two does not say it, as the files of some runs do not
+            del pairs[DIRECTION]
         other = [f"{key} {mine} there, {its} here" for key, (mine, its) in pairs.items() if mine != its]
         return [*found, f"another metric ({', '.join(other)})"] if other else found
 

@@ -17,7 +17,7 @@ from ....evaluators.results.digest import SplitDigest
 from ....spaces.errors import TaskError
 from ....spaces.messages import first_line, kind
 from ....spaces.task import Dataset, Task
-from .fingerprint import SPLITS, Fingerprint
+from .fingerprint import DIRECTION, SPLITS, Fingerprint
 from .metric_settings import settings_of
 
 READ_TWICE = 16
@@ -45,7 +45,13 @@ def fingerprint_of(task: Task, digests: Mapping[str, SplitDigest] | None = None)
     splits = digests or {name: _digest(getattr(task, name), f"task.{name}") for name in SPLITS}
     image, _ = read_sample(task.calibration, 0, "task.calibration")
     model = task.model
-    return Fingerprint(_weights(model), _architecture(model), _outputs(model, image), splits, settings_of(task.metric))
+    return Fingerprint(_weights(model), _architecture(model), _outputs(model, image), splits, _metric(task))
+
+
+def _metric(task: Task) -> dict[str, str]:
+    """The metric's settings; its direction as the task gives it, where it gives one."""
+    given = {} if task.higher_is_better is None else {DIRECTION: str(task.higher_is_better)}
+    return {**settings_of(task.metric), **given}
 
 
 def _digest(split: Dataset, name: str) -> SplitDigest:

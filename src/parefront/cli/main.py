@@ -13,7 +13,7 @@ import typer
 
 from ..signals import interruptible
 from .app import app
-from .exit_codes import BUG, DEVICE_UNREACHABLE, INTERRUPTED, USAGE
+from .exit_codes import BUG, DEVICE_UNREACHABLE, INTERRUPTED, READER_GONE, USAGE
 
 _UsageError = cast(type[Exception], typer.BadParameter.__base__)
 
@@ -33,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print("interrupted; the same command starts again, or goes on with what is there", file=sys.stderr)
         return INTERRUPTED
     except (Exception, SystemExit) as error:
+        if isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError):
+            return READER_GONE  # | head has all it wants; nobody is left to be told
         if debug:
             traceback.print_exc()
         from ..spaces.masking import masked_text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,10 @@ ALONE = 4
 """Samples that a metric of single samples is called on one by one, too."""
 TOLERANCE = 1e-4
 """Largest difference allowed between a sample's score alone and in a batch, relative to the largest score."""
+
+
+MISREAD = (TypeError, LookupError, AttributeError)
+"""Errors of a metric that takes outputs or targets for what they are not; their text does not tell what those are."""
 
 
 def check_metric(task: Task) -> None:
@@ -88,6 +92,7 @@ def _check_whole(task: Task, quality: Quality, where: str, name: str, split: Dat
 
 def _scores(quality: Quality, where: str, batches: Iterable[tuple[Any, Any]], count: int) -> Scores:
     """The scores of ``count`` samples."""
+    outputs = targets = None
     try:
         tally = quality.tally(count)
         for index, (outputs, targets) in enumerate(batches):
@@ -98,7 +103,20 @@ def _scores(quality: Quality, where: str, batches: Iterable[tuple[Any, Any]], co
     except TaskError:
         raise
     except Exception as error:
-        raise TaskError(f"task.metric: {where}: {first_line(error)}") from error
+        given = f" (outputs: {_form(outputs)}; targets: {_form(targets)})" if isinstance(error, MISREAD) else ""
+        raise TaskError(f"task.metric: {where}: {first_line(error)}{given}") from error
+
+
+def _form(value: Any) -> str:
+    """How outputs or targets are nested, with shapes: ``{boxes: 64×10×4}``, ``a list of 64, each 3×4``."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {_form(part)}' for key, part in value.items())}}}"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_form, value))})"
+    if isinstance(value, list):
+        return f"a list of {len(value)}, the first {_form(value[0])}" if value else "an empty list"
+    shape = getattr(value, "shape", None)
+    return ("×".join(map(str, shape)) or "a number") if shape is not None else f"a {type(value).__name__}"
 
 
 def _batches(task: Task, split: Dataset, count: int) -> Iterator[tuple[Any, Any]]:

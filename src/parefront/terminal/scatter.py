@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.text import Text
 
 Point = tuple[float, float]
+
+FAR = 10
+"""A line this many times further from the points than they are spread is not drawn: it would squeeze them into one."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Axis:
 def scatter(
     series: Sequence[Series], x: Axis, y: Axis, *, width: int = 78, height: int = 15, ascii_only: bool = False
 ) -> Text:
-    """Draw the plot; the range is that of all points and lines, widened a little.
+    """Draw the plot; the range is that of all points and the lines near them, widened a little.
 
     Args:
         series: in the order of drawing.
@@ -56,8 +59,9 @@ def scatter(
         height: rows of the plot itself; the axis and the legend take three more.
         ascii_only: draw with ASCII characters alone.
     """
-    xs = _Scale.of([p[0] for s in series for p in s.points], x.lines)
-    ys = _Scale.of([p[1] for s in series for p in s.points], y.lines)
+    xs_shown, ys_shown = ([p[axis] for one in series for p in one.points] for axis in (0, 1))
+    x, y = replace(x, lines=_near(x.lines, xs_shown)), replace(y, lines=_near(y.lines, ys_shown))
+    xs, ys = _Scale.of(xs_shown, x.lines), _Scale.of(ys_shown, y.lines)
     y_ticks = {ys.cell(tick, height): y.format(tick) for tick in ys.ticks(max(2, height // 3))}
     margin = max(map(len, y_ticks.values()), default=0)
     columns = max(10, width - margin - 3)
@@ -76,6 +80,14 @@ def scatter(
     plot.append(f"{x.label:>{margin + 2 + columns}}\n", style="dim")
     plot.append_text(_legend(series, bool(x.lines or y.lines), ascii_only, margin + 2))
     return plot
+
+
+def _near(lines: Sequence[float], values: Sequence[float]) -> tuple[float, ...]:
+    finite = [value for value in values if math.isfinite(value)]
+    spread = max(finite, default=0.0) - min(finite, default=0.0)
+    if not spread:
+        return tuple(lines)
+    return tuple(line for line in lines if min(finite) - FAR * spread <= line <= max(finite) + FAR * spread)
 
 
 @dataclass(frozen=True)

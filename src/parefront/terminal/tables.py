@@ -55,7 +55,7 @@ def front_table(front: Front, width: int, *, ascii_only: bool = False) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     if wide:
         table.add_column("MACs", justify="right", no_wrap=True)
-    for metric in _further(front):
+    for metric in _further(front, wide):
         table.add_column(metric.name, justify="right", no_wrap=True)
     for heading in _headings(quality, "test_", changes=wide) if finalised else ():
         table.add_column(heading, justify="right", no_wrap=True)
@@ -131,21 +131,22 @@ def is_noisy(candidate: Candidate) -> bool:
     return any(measurement.noisy for measurement in candidate.metrics.values())
 
 
-def _further(front: Front) -> list[Metric]:
-    """What objectives and budgets name beyond the columns that every table has."""
+def _further(front: Front, wide: bool) -> list[Metric]:
+    """What objectives and budgets name beyond the columns that every table has, and wide ones."""
+    always = ALWAYS if wide else ALWAYS - {"macs"}
     named = [*front.shown, *front.objectives, *(budget.written or budget.metric for budget in front.budgets)]
-    extra = [m for m in named if not m.is_quality and on_any_device(m.key) not in ALWAYS]
+    extra = [m for m in named if not m.is_quality and on_any_device(m.key) not in always]
     return list(dict.fromkeys(extra))
 
 
 def _with_ms(front: Front, devices: Sequence[str], wide: bool) -> bool:
     """Whether there is room for milliseconds."""
-    return wide or (len(devices) < 2 and not _further(front))
+    return wide or (len(devices) < 2 and not _further(front, wide))
 
 
 def _with_changes(front: Front, wide: bool) -> bool:
     """Whether there is room for changes against the uncompressed model."""
-    return wide or len(_further(front)) < 2
+    return wide or len(_further(front, wide)) < 2
 
 
 def _cell(measurement: Measurement | None, metric: Metric, wide: bool) -> str:
@@ -177,7 +178,7 @@ def _row(candidate: Candidate, front: Front, devices: Sequence[str], wide: bool,
     row.append(size(m["size_bytes"].value) if "size_bytes" in m else MISSING)
     if wide:
         row.append(count(m["macs"].value) if "macs" in m else MISSING)
-    row += [_cell(with_reciprocals(m).get(metric.key), metric, wide) for metric in _further(front)]
+    row += [_cell(with_reciprocals(m).get(metric.key), metric, wide) for metric in _further(front, wide)]
     if finalised:
         row += _quality_cells(candidate, front, "test_", wide, changes=wide)
     row.append(Text("noisy" if wide else NOISY, style="yellow") if is_noisy(candidate) else "")
@@ -268,12 +269,17 @@ def _axis(metric: Metric, front: Front) -> Axis:
         return Axis(metric.name if plain else metric.worded, percent if metric.is_fraction else score, lines)
     if on_any_device(metric.key) == "latency_ratio":
         where = f" on {device_of(metric.name)}" if device_of(metric.name) else ""
-        return Axis(f"latency{where}, x of the uncompressed model", lambda value: f"{value:.2f}x", lines)
+        return Axis(f"latency{where}, x of the uncompressed model", _ratio_tick, lines)
     if metric.unit == "bytes":
         return Axis(metric.name, size, lines)
     if metric.unit in ("ms", "mJ"):
         return Axis(f"{metric.name}, {metric.unit}", milliseconds, lines)
     return Axis(metric.name, count, lines)
+
+
+def _ratio_tick(value: float) -> str:
+    """Two decimals, or as many more as the tick has: 0.925 is not at 0.93."""
+    return f"{value:.2f}x" if abs(value - round(value, 2)) < 1e-9 else f"{value:.4f}".rstrip("0") + "x"
 
 
 def _line(budget: Budget, baseline: Candidate) -> float:

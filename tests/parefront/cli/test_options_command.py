@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -42,3 +45,14 @@ def test_an_unknown_section_is_one_line(run: Command) -> None:
 
     assert (outcome.code, len(outcome.err.splitlines())) == (2, 1)
     assert "did you mean 'quantize'?" in outcome.err
+
+
+def test_a_reader_that_has_enough_is_no_error() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "parefront", "options", "--json"]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+
+    assert done.stderr == ""
+    assert done.returncode == 141

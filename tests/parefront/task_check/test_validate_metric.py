@@ -138,3 +138,15 @@ def test_an_f1_of_probabilities_is_refused(small_task: Task) -> None:
     with pytest.raises(TaskError, match=r"f1 needs logits.* between 0 and 1, as behind a sigmoid; give torchmetrics"):
         check_task(task)
     check_task(replace(task, model=small_task.model))
+
+
+def of_boxes(outputs: Tensor, targets: Any) -> Tensor:
+    boxes: Tensor = targets.boxes
+    return boxes
+
+
+def test_a_function_that_takes_targets_for_something_else_is_told_what_they_are(small_task: Task) -> None:
+    task = replace(small_task, metric=of_boxes, higher_is_better=True)
+    says = r"on outputs and targets of the search split: .* \(outputs: \d+×4; targets: \d+\)"
+    with pytest.raises(TaskError, match=says):
+        check_task(task)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -309,3 +310,25 @@ def test_what_objectives_and_budgets_name_has_a_column(width: int) -> None:
     assert ("1250 ±15.6" if width == 140 else "1250") in base
     assert ("1.20 ±0.250" if width == 140 else "1.20") in base
     assert "…" not in base
+
+
+def test_macs_have_a_column_in_a_narrow_terminal_where_they_are_an_objective() -> None:
+    console = terminal(80)
+    for objectives in (("accuracy", "macs"), ("accuracy", "latency")):
+        console.print(front_table(Front.of(front(), objectives, BASELINE), 80))
+    headings = [line for line in text_of(console).splitlines() if "trial" in line]
+
+    assert ["macs" in heading for heading in headings] == [True, False]
+
+
+def test_ticks_of_latency_stand_for_where_they_are() -> None:
+    members = [
+        replace(member, metrics={**member.metrics, "latency_ratio": Measurement(value, value, value, 9, "x")})
+        for member, value in zip(front(), (0.88, 0.9, 0.95), strict=False)
+    ]
+    drawn = front_plot(Front.of(members, ("accuracy", "latency"), BASELINE), [], 80).plain
+
+    ticks = [float(word[:-1]) for word in drawn.splitlines()[-3].split() if word.endswith("x")]
+    steps = [round(b - a, 6) for a, b in itertools.pairwise(ticks)]
+    assert len(ticks) > 2
+    assert len(set(steps)) == 1

@@ -56,3 +56,11 @@ def test_no_line_is_wider_than_asked() -> None:
     for width in (30, 80, 120):
         plot = scatter([Series("a", ("●", "o"), "", points)], PLAIN, PLAIN, width=width).plain
         assert max(map(len, plot.splitlines())) <= width
+
+
+def test_a_line_far_beyond_all_points_does_not_squeeze_them() -> None:
+    series = [Series("a", ("●", "o"), "", [(0.0, 0.0), (1.0, 1.0)])]
+    near, far = (scatter(series, Axis("", str, (line,)), PLAIN, width=60, height=5).plain for line in (3.0, 600.0))
+
+    assert "┊" in near
+    assert far == scatter(series, Axis("", str), PLAIN, width=60, height=5).plain

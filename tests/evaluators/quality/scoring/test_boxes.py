@@ -139,3 +139,8 @@ def test_where_nothing_is_to_be_found_there_is_no_score() -> None:
 def test_what_does_not_fit_is_one_line(outputs: Any, target: Any, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         BoxTally(1).update(outputs, [target])
+
+
+def test_outputs_in_a_tuple_are_told_the_form_that_is_expected() -> None:
+    with pytest.raises(ValueError, match=r"mapping of boxes, scores and labels, got a tuple of 2"):
+        scored((np.zeros((2, 3, 4)), np.zeros((2, 3))), [{}, {}])
