@@ -26,6 +26,10 @@ _FEWEST_PAIRS = 6
 _CROWDED_SHARE = 0.45
 _THROTTLED = 0.95
 
+AMISS = ("preempted", "crowded", "slow_reference", "shared", "drifted", "scattered")
+"""What makes a measurement noisy: more than a quarter of the runs were preempted; other programs kept the cores busy;
+the reference took longer or less long than usual; another user's process may have measured there; the time drifted
+from the first half to the second; it scattered."""
 SPREAD = 0.006
 SPREAD_OF_THREADS = 0.02
 """Standard deviations, relative, of ratios read again. In 26 searches with one thread the members of the front, read by
@@ -107,7 +111,8 @@ class Latency:
     programs kept busy on the average, None where that is unknown. Left out, as long as six others remain, are pairs
     during which they kept half a core more busy than during the quietest one, and pairs during which the reference took
     1.2 times as long as usual, or as much less: something that cannot be seen from here shares the core, or the clock
-    has changed. `why_noisy` says in words what was amiss.
+    has changed. `why_noisy` says in words what was amiss; that of each measurement names it by one of `AMISS`. `p50`
+    and `p95` are as `p99`. `clock_mhz` is the processor's clock at the beginning and at the end, 0 where it is unknown.
 
     Each measurement is `noisy` where more than a quarter of the runs were dropped, too few pairs were undisturbed,
     other programs had nearly half of the cores all along, its interval is wider than ±3 %, or it drifted by more
@@ -129,6 +134,9 @@ class Latency:
     energy_mj: Measurement | None = None
     foreign_cores: float | None = None
     why_noisy: tuple[str, ...] = ()
+    p50: Measurement | None = None
+    p95: Measurement | None = None
+    clock_mhz: tuple[float, float] = (0.0, 0.0)
 
     @property
     def p99_ms(self) -> float:
@@ -167,18 +175,18 @@ def summarise(timing: Timing, protocol: LatencyProtocol) -> Latency:
     medians = np.array([[block.median_ms(clock) for block in pair] for pair in pairs])
     if not (medians > 0).all():
         raise DeviceError("runs took no time by the device's CPU clock, which is too coarse to time this model")
-    crowd += [f"{timing.beside} may have measured there, too"] if timing.beside else []
-    crowd = [*([f"{dropped / total:.0%} of the runs were preempted"] if many_dropped else []), *crowd]
+    crowd |= {"shared": f"{timing.beside} may have measured there, too"} if timing.beside else {}
+    crowd = ({"preempted": f"{dropped / total:.0%} of the runs were preempted"} if many_dropped else {}) | crowd
 
-    def estimate(samples: NDArray[np.float64], unit: str) -> tuple[Measurement, list[str]]:
+    def estimate(samples: NDArray[np.float64], unit: str) -> tuple[Measurement, dict[str, str]]:
         median = bootstrap_median(samples, unit, seed=protocol.seed)
         subject = "the ratio" if unit == "x" else "the time"
-        why, drift = list(crowd), _drift(samples)
+        why, drift = dict(crowd), _drift(samples)
         if abs(drift) > _NOISY_DRIFT:
-            why.append(f"{subject} drifted by {drift:+.0%}{_throttling(timing) if drift > 0 else ''}")
+            why["drifted"] = f"{subject} drifted by {drift:+.0%}{_throttling(timing) if drift > 0 else ''}"
         if median.noisy or median.half_width > _NOISY_HALF_WIDTH * median.value:
-            why.append(f"{subject} scattered")
-        return replace(median.widened(protocol.spread), noisy=bool(why)), why
+            why["scattered"] = f"{subject} scattered"
+        return replace(median.widened(protocol.spread), noisy=bool(why), why_noisy=tuple(why)), why
 
     latency, of_latency = estimate(medians[:, 0], "ms")
     ratio, of_ratio = estimate(medians[:, 0] / medians[:, 1], "x")
@@ -186,7 +194,14 @@ def summarise(timing: Timing, protocol: LatencyProtocol) -> Latency:
     runs = np.concatenate([candidate.times_ms(clock) for candidate, _ in pairs])
     energies = [candidate.energy_uj / 1000 for candidate, _ in pairs if candidate.energy_uj is not None]
     p50, p90 = (float(quantile) for quantile in np.quantile(runs, [0.5, 0.9]))
-    p99 = replace(order_statistic(runs, 0.99, "ms").widened(protocol.spread), noisy=latency.noisy)
+    p50_of_runs, p95, p99 = (
+        replace(
+            order_statistic(runs, share, "ms").widened(protocol.spread),
+            noisy=latency.noisy,
+            why_noisy=latency.why_noisy,
+        )
+        for share in (0.5, 0.95, 0.99)
+    )
     return Latency(
         latency_ms=latency,
         reference_ms=reference_ms,
@@ -202,7 +217,10 @@ def summarise(timing: Timing, protocol: LatencyProtocol) -> Latency:
         session_seconds=timing.session_seconds,
         energy_mj=bootstrap_median(np.array(energies), "mJ", seed=protocol.seed) if energies else None,
         foreign_cores=float(np.mean(timing.foreign_cores)) if timing.foreign_cores else None,
-        why_noisy=tuple(dict.fromkeys(of_latency + of_ratio)),
+        why_noisy=tuple(dict.fromkeys([*of_latency.values(), *of_ratio.values()])),
+        p50=p50_of_runs,
+        p95=p95,
+        clock_mhz=timing.clock_mhz,
     )
 
 
@@ -212,7 +230,7 @@ def _throttling(timing: Timing) -> str:
     return f" while the clock fell from {before:.0f} to {after:.0f} MHz" if 0 < after < _THROTTLED * before else ""
 
 
-def _undisturbed(timing: Timing, patient: bool) -> tuple[list[Pair], list[str]]:
+def _undisturbed(timing: Timing, patient: bool) -> tuple[list[Pair], dict[str, str]]:
     """The pairs timed while nothing else slowed the device down, and what was amiss where these are too few.
 
     Left out are those during which other programs did more than at the quietest moment, and those during which the
@@ -221,12 +239,12 @@ def _undisturbed(timing: Timing, patient: bool) -> tuple[list[Pair], list[str]]:
     """
     pairs = list(zip(timing.candidate, timing.reference, strict=True))
     fewest = min(_FEWEST_PAIRS, len(pairs))
-    quiet, why = pairs, []
+    quiet, why = pairs, dict[str, str]()
     if len(timing.foreign_cores) == len(pairs):
         most = min(timing.foreign_cores) + _FOREIGN_CORES
         quiet = [pair for pair, foreign in zip(pairs, timing.foreign_cores, strict=True) if foreign <= most]
         if len(quiet) < fewest or min(timing.foreign_cores) > _CROWDED_SHARE * timing.cores > 0:
-            why.append(f"other programs kept {np.mean(timing.foreign_cores):.1f} cores busy")
+            why["crowded"] = f"other programs kept {np.mean(timing.foreign_cores):.1f} cores busy"
         quiet = quiet if len(quiet) >= fewest else pairs
     usual_ms = timing.usual_ms or timing.median_ms
     usual = [pair for pair in quiet if not at_another_pace(pair[1].median_ms(), usual_ms)]
@@ -234,7 +252,7 @@ def _undisturbed(timing: Timing, patient: bool) -> tuple[list[Pair], list[str]]:
         return usual, why
     if patient:
         times = timing.median_ms / usual_ms
-        why.append(f"the reference took {times:.1f} times as long as usual{_throttling(timing)}")
+        why["slow_reference"] = f"the reference took {times:.1f} times as long as usual{_throttling(timing)}"
     return quiet, why
 
 

@@ -48,8 +48,10 @@ class Candidate:
         policy: what was done to the network.
         metrics: by key: ``accuracy``, ``accuracy_change`` (paired, against the uncompressed model on the same images),
             or the task's own metric by its name; ``latency_ms``, ``latency_ratio``, ``size_bytes``, ``macs``,
-            ``params``, ``memory_bytes``; after the final step ``test_accuracy`` and ``test_accuracy_change``, or the
-            task's own with ``test_`` before its name, beside them.
+            ``params``, ``memory_bytes``; ``p50_ms``, ``p95_ms``, ``p99_ms`` of single runs; ``clock_mhz``, from the
+            lower to the higher of the processor's clock as a reading began and ended, where it is known; after the
+            final step ``test_accuracy`` and ``test_accuracy_change``, or the task's own with ``test_`` before its
+            name, beside them.
         artifact: the ONNX file.
         sha256: of the artefact's bytes.
         timings: seconds by step (``apply``, ``emit``, ``session``, ``accuracy``, ``latency``, …, ``total``).

@@ -110,11 +110,10 @@ class Fields:
 
     def measurement(self, key: str) -> Measurement:
         held = self.fields(key)
-        numbers = [held.number(part) for part in ("value", "low", "high")]
+        value, low, high = (held.number(part) for part in ("value", "low", "high"))
+        noisy, why = held.values.get("noisy") is True, held.texts("why_noisy") if "why_noisy" in held else ()
         try:
-            return Measurement(
-                numbers[0], numbers[1], numbers[2], held.count("n"), held.text("unit"), held.values.get("noisy") is True
-            )
+            return Measurement(value, low, high, held.count("n"), held.text("unit"), noisy, why)
         except ValueError as error:
             raise self.damaged(f"key {self._path(key)!r}: {error}") from error
 

@@ -25,6 +25,7 @@ class Measurement:
     """A value and its 95 % interval `[low, high]`, from `n` samples, in `unit` ("ms", "fraction", "bytes", "x", …).
 
     `noisy` says that the samples disagree more than they should: believe the interval, not the value.
+    `why_noisy` names what was amiss, in words that do not change (`"preempted"`, `"drifted"`, …), where that is known.
     Raises `ValueError` unless `low <= value <= high`, all three are finite and `n >= 1`.
     """
 
@@ -34,6 +35,7 @@ class Measurement:
     n: int
     unit: str
     noisy: bool = False
+    why_noisy: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not all(math.isfinite(number) for number in (self.value, self.low, self.high)):
@@ -57,12 +59,14 @@ class Measurement:
     def from_json(cls, fields: Mapping[str, Any]) -> Measurement:
         """The measurement that `to_json` wrote; a missing key raises `KeyError`, other keys are ignored."""
         value, low, high = (float(fields[key]) for key in ("value", "low", "high"))
-        return cls(value, low, high, int(fields["n"]), str(fields["unit"]), bool(fields.get("noisy", False)))
+        why = tuple(map(str, fields.get("why_noisy", ())))
+        return cls(value, low, high, int(fields["n"]), str(fields["unit"]), bool(fields.get("noisy", False)), why)
 
     def to_json(self) -> dict[str, Any]:
-        """A plain dict; the key `noisy` is there only where it is true."""
+        """A plain dict; the keys `noisy` and `why_noisy` are there only where it is."""
         fields = {"value": self.value, "low": self.low, "high": self.high, "n": self.n, "unit": self.unit}
-        return {**fields, "noisy": True} if self.noisy else fields
+        why = {"why_noisy": list(self.why_noisy)} if self.why_noisy else {}
+        return {**fields, "noisy": True, **why} if self.noisy else fields
 
     def overlaps(self, other: Measurement) -> bool:
         """Whether the intervals share a point, so that the two are not to be ranked. Raises on unequal units."""
@@ -75,8 +79,8 @@ class Measurement:
         value = self.value * factor.value
         below = math.hypot(1 - self.low / self.value, 1 - factor.low / factor.value)
         above = math.hypot(self.high / self.value - 1, factor.high / factor.value - 1)
-        noisy = self.noisy or factor.noisy
-        return Measurement(value, value * max(0.0, 1 - below), value * (1 + above), self.n, unit, noisy)
+        noisy, why = self.noisy or factor.noisy, tuple(dict.fromkeys(self.why_noisy + factor.why_noisy))
+        return Measurement(value, value * max(0.0, 1 - below), value * (1 + above), self.n, unit, noisy, why)
 
     def widened(self, spread: float) -> Measurement:
         """With a relative standard deviation added to the interval, in quadrature."""

@@ -15,7 +15,7 @@ from .metric import ACCURACY, BATCH, BY_KEY, COSTS, LATENCY, QUALITY_NAMES, RECI
 Named = str | Metric
 """A metric, or the name of one that is built in."""
 
-_TIMED = frozenset(key for key, metric in BY_KEY.items() if metric.kind is Kind.TIMED)
+_TIMED = frozenset(key for key, metric in BY_KEY.items() if metric.kind is Kind.TIMED) | {"p50_ms", "p95_ms"}
 _TYPO = 0.8
 """From this likeness on, a name is taken for a misspelt one before it is known what the task's metric is called."""
 

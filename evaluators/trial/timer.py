@@ -74,11 +74,18 @@ class Timer:
         return {"latency_ms": ratio.times(reference_ms, "ms"), "latency_ratio": ratio, **self._beside(timed)}
 
     def _beside(self, timed: Latency) -> dict[str, Measurement]:
-        """What was measured along with the latency: its 99th percentile, the creation of the session, energy."""
+        """What was measured along with the latency: percentiles, the creation of the session, energy, the clock.
+
+        ``clock_mhz`` goes from the lower to the higher of the processor's clock at the beginning and at the end.
+        """
         energy = {} if timed.energy_mj is None else {"energy_mj": timed.energy_mj}
         batch = {BATCH: Measurement.exact(self._protocol.batch, "inputs")} if self._protocol.batch > 1 else {}
         load = Measurement.exact(1000 * timed.session_seconds, "ms")
-        return {"p99_ms": timed.p99, "load_ms": load, **energy, **batch}
+        measured = {"p50_ms": timed.p50, "p95_ms": timed.p95, "p99_ms": timed.p99}
+        percentiles = {key: value for key, value in measured.items() if value is not None}
+        low, high = min(timed.clock_mhz), max(timed.clock_mhz)
+        clock = {"clock_mhz": Measurement((low + high) / 2, low, high, 2, "MHz")} if low > 0 else {}
+        return {**percentiles, "load_ms": load, **energy, **batch, **clock}
 
     def _compare(self, one: Path, other: Path) -> Measurement:
         return self._time(one, other, longer(self._protocol)).ratio

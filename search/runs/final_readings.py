@@ -50,7 +50,8 @@ def mean_of(pair: Pair, error: float) -> Measurement:
         return alone(b if a.noisy else a, error)
     value = (a.value + b.value) / 2
     half = max(_within(pair), math.hypot(_within(pair) / math.sqrt(2), Z_95 * error * value))
-    return Measurement.around(value, max(0.0, value - half), value + half, a.n + b.n, a.unit, a.noisy)
+    mean = Measurement.around(value, max(0.0, value - half), value + half, a.n + b.n, a.unit, a.noisy)
+    return replace(mean, why_noisy=tuple(dict.fromkeys(a.why_noisy + b.why_noisy)))
 
 
 def alone(reading: Measurement, error: float) -> Measurement:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from parefront.evaluators.device.device import Device
-from parefront.evaluators.device.latency import Latency, LatencyProtocol, measure, summarise
+from parefront.evaluators.device.latency import AMISS, Latency, LatencyProtocol, measure, summarise
 from parefront.evaluators.device.timing import Block, Timing
 
 PROTOCOL = LatencyProtocol()
@@ -73,6 +73,20 @@ def test_a_drift_of_the_machine_makes_the_latency_noisy_but_not_the_ratio() -> N
     assert not latency.ratio.noisy
     assert latency.ratio.value == pytest.approx(0.5, rel=0.03)
     assert latency.why_noisy == ("the time drifted by +6%",)
+    assert (latency.latency_ms.why_noisy, latency.ratio.why_noisy) == (("drifted",), ())
+
+
+def test_percentiles_of_single_runs_rise_and_have_intervals() -> None:
+    latency = summarise(synthetic(2), PROTOCOL)
+    assert latency.p50 is not None
+    assert latency.p95 is not None
+    assert latency.p50.value < latency.p95.value < latency.p99.value
+    assert latency.p50.value == pytest.approx(latency.p50_ms, rel=0.01)
+    assert all(measured.low < measured.value < measured.high for measured in (latency.p50, latency.p95))
+
+
+def test_a_reading_keeps_the_clock_that_it_had() -> None:
+    assert summarise(replace(synthetic(2), clock_mhz=(1500.0, 1490.0)), PROTOCOL).clock_mhz == (1500.0, 1490.0)
 
 
 def test_a_drift_is_told_to_be_throttling_where_the_clock_has_fallen() -> None:
@@ -88,6 +102,8 @@ def test_a_wide_interval_is_noisy() -> None:
     latency = summarise(synthetic(3, noise=0.3), PROTOCOL)
     assert latency.noisy
     assert "the time scattered" in latency.why_noisy
+    assert "scattered" in latency.latency_ms.why_noisy
+    assert set(latency.latency_ms.why_noisy) <= set(AMISS)
 
 
 def preempted(share: float) -> Timing:

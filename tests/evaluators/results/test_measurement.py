@@ -163,3 +163,16 @@ def test_the_quantile_of_few_samples_ends_at_the_greatest() -> None:
     assert order_statistic(np.array([3.0]), 0.99, "ms").noisy
     with pytest.raises(ValueError, match="a quantile of no samples is undefined"):
         order_statistic(np.array([]), 0.99, "ms")
+
+
+def test_why_it_is_noisy_is_kept_in_json_and_through_products() -> None:
+    noisy = Measurement(2.0, 1.0, 3.0, 4, "ms", noisy=True, why_noisy=("drifted",))
+    assert noisy.to_json()["why_noisy"] == ["drifted"]
+    assert Measurement.from_json(noisy.to_json()) == noisy
+    assert noisy.times(Measurement.exact(2.0, "x"), "ms").why_noisy == ("drifted",)
+
+
+def test_what_was_written_without_a_reason_has_none() -> None:
+    steady = Measurement(2.0, 1.0, 3.0, 4, "ms")
+    assert "why_noisy" not in steady.to_json()
+    assert Measurement.from_json({**steady.to_json(), "noisy": True}).why_noisy == ()

@@ -31,9 +31,10 @@ from parefront.spaces.tensors.batch import alone
 from parefront.testing.networks import plain
 
 QUICK = LatencyProtocol(min_samples=8, min_seconds=0.02, max_seconds=0.1, warmup_seconds=0.01)
-SCORES = {"accuracy", "latency_ms", "latency_ratio", "load_ms", "p99_ms", "size_bytes", "macs", "params"}
-MAYBE = {"energy_mj"}
-"""Where the machine has counters."""
+SCORES = {"accuracy", "latency_ms", "latency_ratio", "load_ms", "size_bytes", "macs", "params"}
+SCORES |= {"p50_ms", "p95_ms", "p99_ms"}
+MAYBE = {"energy_mj", "clock_mhz"}
+"""Where the machine has counters, and tells its clock."""
 STEPS = {"apply", "apply_forward", "emit", "count", "session", "parity", "accuracy", "latency", "total"}
 
 
