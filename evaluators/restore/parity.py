@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +65,9 @@ class Parity:
 
 
 def parity(
-    module: ArtifactModule, file: str | Path | None = None, inputs: Sequence[Tensor] | Tensor | None = None
+    module: ArtifactModule,
+    file: str | Path | None = None,
+    inputs: Sequence[Tensor] | Mapping[str, Tensor] | Tensor | None = None,
 ) -> Parity:
     """Compare a module with a file in ONNX Runtime on this machine's CPU.
 
@@ -73,11 +75,11 @@ def parity(
         module: as :func:`load` or :meth:`Candidate.module` gives it, trained or not.
         file: ``.onnx`` or ``.pfz``, with the inputs and outputs of the module's; by default what
             :meth:`ArtifactModule.to_onnx` would write.
-        inputs: the input, or the inputs in the file's order, shape ``(samples, …)``; by default four samples of
-            standard normal noise from a fixed seed, or zeros for inputs of integers.
+        inputs: the input, or the inputs in the file's order or by its names, shape ``(samples, …)``; by default four
+            samples of standard normal noise from a fixed seed, or zeros for inputs of integers.
 
     Raises:
-        ParefrontError: where the file's inputs or outputs are not those of the module.
+        ParefrontError: where the file's inputs or outputs are not those of the module, or other inputs are given.
     """
     session = _session(module.to_bytes() if file is None else _content(Path(file)))
     names = tuple(given.name for given in session.get_inputs())
@@ -87,7 +89,7 @@ def parity(
         raise ParefrontError(
             f"{file}: expected {expected}, as the module has; got {', '.join((*names, '→', *outputs))}"
         )
-    tensors = _drawn(session) if inputs is None else [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    tensors = _drawn(session) if inputs is None else _in_order(inputs, names)
     feeds = {name: tensor.detach().cpu().numpy() for name, tensor in zip(names, tensors, strict=True)}
     expected_outputs = session.run(outputs, feeds)
     where = next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
@@ -97,6 +99,15 @@ def parity(
     pairs = zip(outputs, expected_outputs, strict=True)
     compared = {name: _difference(wanted, actual[name].cpu().numpy()) for name, wanted in pairs}
     return Parity(compared, len(tensors[0]) if tensors and tensors[0].dim() else 1)
+
+
+def _in_order(inputs: Sequence[Tensor] | Mapping[str, Tensor] | Tensor, names: Sequence[str]) -> list[Tensor]:
+    given = {names[0]: inputs} if isinstance(inputs, Tensor) else inputs
+    came: Iterable[str | int] = given if isinstance(given, Mapping) else range(len(given))
+    if set(came) not in (set(names), set(range(len(names)))):
+        got = f"those named {', '.join(given)}" if isinstance(given, Mapping) else str(len(given))
+        raise ParefrontError(f"expected the inputs {', '.join(names)}, in this order or by name; got {got}")
+    return [given[name] for name in names] if isinstance(given, Mapping) else list(given)
 
 
 def _content(path: Path) -> bytes:

@@ -11,7 +11,8 @@ from rich.text import Text
 Point = tuple[float, float]
 
 FAR = 10
-"""A line this many times further from the points than they are spread is not drawn: it would squeeze them into one."""
+"""A line further from the points than so many times their spread, and than the largest of them is from zero, is not
+drawn: it would squeeze them into one."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +84,10 @@ def scatter(
 
 
 def _near(lines: Sequence[float], values: Sequence[float]) -> tuple[float, ...]:
-    finite = [value for value in values if math.isfinite(value)]
-    spread = max(finite, default=0.0) - min(finite, default=0.0)
-    if not spread:
-        return tuple(lines)
-    return tuple(line for line in lines if min(finite) - FAR * spread <= line <= max(finite) + FAR * spread)
+    finite = [value for value in values if math.isfinite(value)] or [0.0]
+    low, high = min(finite), max(finite)
+    reach = max(FAR * (high - low), abs(low), abs(high)) or math.inf
+    return tuple(line for line in lines if low - reach <= line <= high + reach)
 
 
 @dataclass(frozen=True)

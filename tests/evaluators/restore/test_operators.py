@@ -108,3 +108,17 @@ def _model(node: Any, inputs: list[Tensor], constants: Mapping[str, np.ndarray])
     graph = helper.make_graph([node], "operator", given, [helper.make_empty_tensor_value_info("output")], held)
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
     return bytes(made.SerializeToString())
+
+
+def test_the_inputs_to_compare_on_go_by_order_or_name_and_others_are_one_line() -> None:
+    pair = [ROWS, OTHER]
+    module = module_of(_model(helper.make_node("Add", ["input_0", "input_1"], ["output"]), pair, {}))
+    names = module.program.inputs
+
+    assert parity(module, None, dict(zip(names, pair, strict=True))).relative == 0
+    with pytest.raises(
+        ParefrontError, match=f"expected the inputs {', '.join(names)}, in this order or by name; got 1"
+    ):
+        parity(module, None, pair[:1])
+    with pytest.raises(ParefrontError, match="got those named other"):
+        parity(module, None, {"other": pair[0]})
