@@ -14,6 +14,7 @@ from ..evaluators.trial.evaluator import Evaluator
 from ..spaces.errors import ParefrontError, is_of_the_host
 from ..spaces.files import sha256_of
 from .runs.events import Finalising, OnEvent
+from .runs.final_readings import averaged
 from .runs.run import Run
 
 
@@ -28,8 +29,9 @@ def finalise(run: Run, evaluator: Evaluator, front: Front, emit: OnEvent, raise_
     Raises:
         EveryTrialFailed: where no member could be measured again.
     """
+    known, second = run.read_again(), run.read_again(twice=True)
     for candidate in front:
-        _forget_another_file(run, evaluator, candidate)
+        _forget_another_file(run, evaluator, candidate, known, second)
     readings = 2 * (1 + len(front))
     for twice in (False, True):
         first = 1 + twice * (1 + len(front))
@@ -38,16 +40,16 @@ def finalise(run: Run, evaluator: Evaluator, front: Front, emit: OnEvent, raise_
             started = time.perf_counter()
             baseline = evaluator.finalise(run.baseline)
             run.write_final_baseline(baseline, time.perf_counter() - started, twice)
-        known = run.read_again()
         before = [candidate for candidate in front if not twice or candidate.trial in known]
-        done = run.read_again(twice)
+        done = second if twice else known
         for index, candidate in enumerate(before, start=first + 1):
             emit(Finalising(index, readings, candidate))
             assert candidate.trial is not None
             if candidate.trial not in done:
-                _read(run, evaluator, known[candidate.trial] if twice else candidate, raise_errors, twice)
-    again = run.finalised
-    members = [again[candidate.trial] for candidate in front if candidate.trial in again]
+                again = _read(run, evaluator, known[candidate.trial] if twice else candidate, raise_errors, twice)
+                done |= {candidate.trial: again} if again is not None else {}
+    averages = averaged(known, second)
+    members = [averages[candidate.trial] for candidate in front if candidate.trial in averages]
     if not members:
         raise EveryTrialFailed(f"no member of the front could be measured again; see {run.path / 'log.txt'}")
     final = run.front_of(members, run.baseline)
@@ -64,8 +66,8 @@ def finalise(run: Run, evaluator: Evaluator, front: Front, emit: OnEvent, raise_
     return final
 
 
-def _read(run: Run, evaluator: Evaluator, candidate: Candidate, raise_errors: bool, twice: bool) -> None:
-    """Measure a member again, for the first time or ``twice``, and write what was measured."""
+def _read(run: Run, evaluator: Evaluator, candidate: Candidate, raise_errors: bool, twice: bool) -> Candidate | None:
+    """Measure a member again, for the first time or ``twice``, and write what was measured; None where that fails."""
     started = time.perf_counter()
     path = run.artifact(candidate.policy.digest)
     try:
@@ -80,8 +82,9 @@ def _read(run: Run, evaluator: Evaluator, candidate: Candidate, raise_errors: bo
             raise
         make_sure_of_device(run, evaluator, error)
         run.log(f"{candidate.label} could not be measured again: {error}\n{traceback.format_exc()}")
-        return
+        return None
     run.write_finalised(again, time.perf_counter() - started, twice)
+    return again
 
 
 def make_sure_of_device(run: Run, evaluator: Evaluator, error: Exception) -> None:
@@ -111,11 +114,15 @@ def _restored(run: Run, evaluator: Evaluator, candidate: Candidate) -> Candidate
     return made
 
 
-def _forget_another_file(run: Run, evaluator: Evaluator, candidate: Candidate) -> None:
+def _forget_another_file(
+    run: Run, evaluator: Evaluator, candidate: Candidate, first: dict[int, Candidate], second: dict[int, Candidate]
+) -> None:
     """Drop what an earlier session has read of a member whose artefact can no longer be made as it was."""
     trial = candidate.trial
     assert trial is not None
-    for reading in (run.read_again().get(trial), run.read_again(twice=True).get(trial)):
+    for reading in (first.get(trial), second.get(trial)):
         if reading is not None and _restored(run, evaluator, reading).sha256 != reading.sha256:
             run.forget_final(trial)
+            first.pop(trial, None)
+            second.pop(trial, None)
             return
