@@ -55,6 +55,7 @@ def traceable(net: fx.GraphModule, labels: Mapping[fx.Node, str], example: Tenso
     copies: dict[fx.Node, fx.Node] = {}
     ends: dict[tuple[str, str], str] = {}
     loose: list[fx.Node] = []
+    led: set[fx.Node] = set()  # what a gradient leads to, by its value or by its shape alone
     for node in net.graph.nodes:
         if node.op == "output":
             followed = [source for source in node.all_input_nodes if values.of[source].requires_grad]
@@ -72,11 +73,16 @@ def traceable(net: fx.GraphModule, labels: Mapping[fx.Node, str], example: Tenso
                 stopped = graph.call_method("detach", (copies[source],))
             copies[node].replace_input_with(copies[source], stopped)
         made = values.of.get(node)
+        if (made is not None and made.requires_grad) or not led.isdisjoint(node.all_input_nodes):
+            led.add(node)
         if (
             made is not None
             and made.dim() == 4
             and node.args
-            and (_has_no_gradient(made) or all(ends.get((labels[s], labels[node])) for s in node.all_input_nodes))
+            and (
+                (made.is_floating_point() and node not in led)
+                or all(ends.get((labels[s], labels[node])) for s in node.all_input_nodes)
+            )
         ):
             name = f"{node.name}_channels"
             modules[name] = Channels(made.shape[1])
@@ -89,10 +95,6 @@ class Channels(nn.BatchNorm2d):
 
     So it does behind what is made of indices or masks alone, which no gradient leads to.
     """
-
-
-def _has_no_gradient(value: Tensor) -> bool:
-    return value.is_floating_point() and not value.requires_grad
 
 
 def _calls(node: fx.Node) -> bool:
