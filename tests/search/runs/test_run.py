@@ -233,3 +233,18 @@ def test_a_stopped_candidate_tells_which_trial_dominates_it(search_in: SearchIn)
         read = next(r.candidate for r in run.trials if r.number == 9)
         assert read is not None
         assert (read.stopped, read.stopped_early) == (stopped, stopped is not None)
+
+
+def test_a_record_keeps_why_a_measurement_is_noisy_and_is_read_without_it(search_in: SearchIn) -> None:
+    run, front = search_in(SyntheticEvaluator(blocks=2), trials=4)
+    noisy = replace(front[0].metrics["latency_ms"], noisy=True, why_noisy=("drifted", "crowded"))
+    candidate = replace(front[0], trial=9, metrics={**front[0].metrics, "latency_ms": noisy})
+    run.write_record(TrialRecord(9, candidate.policy, Outcome.COMPLETE, candidate))
+    file = run.path / "trials" / "000009.json"
+    assert TrialRecord.read(file, run.path).candidate == candidate
+    fields = json.loads(file.read_text())
+    del fields["metrics"]["latency_ms"]["why_noisy"]
+    file.write_text(json.dumps(fields))
+    read = TrialRecord.read(file, run.path).candidate
+    assert read is not None
+    assert read.metrics["latency_ms"] == replace(noisy, why_noisy=())
