@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from .candidate import Candidate
 from .front import Front
@@ -28,6 +29,10 @@ class Pick:
     names: tuple[str, ...]
     candidate: Candidate
     ties: tuple[Candidate, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """``{"names": ["safe", "knee"], "trial": 3, "ties": [10]}``, members by the numbers of their trials."""
+        return {"names": list(self.names), "trial": self.candidate.trial, "ties": [tie.trial for tie in self.ties]}
 
 
 def picks(front: Front) -> tuple[Pick, ...]:

@@ -19,6 +19,7 @@ from ...evaluators.results.errors import RunNotFound
 from ...evaluators.results.fields import Fields
 from ...evaluators.results.front import Front
 from ...evaluators.results.metric import ACCURACY, Metric
+from ...evaluators.results.picks import picks
 from ...spaces.errors import ConfigError, ParefrontError
 from ...spaces.files import UnreadableFile, append_text, read_bytes, read_json, write_json, write_text
 from ...spaces.masking import masked, masked_text
@@ -324,6 +325,7 @@ class Run:
             **({"device": alone} if alone is not None else {"devices": devices}),
             "task": None if task is None else task.to_json(),
             **front.to_json(),
+            "picks": [pick.to_json() for pick in picks(front)],
         }
 
     def __repr__(self) -> str:

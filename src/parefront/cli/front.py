@@ -33,6 +33,7 @@ def show_front(name: str, where: tuple[str, ...], as_json: bool, root: Path = Pa
         members = {candidate.trial for candidate in front}
         document = run.to_json()
         document["candidates"] = [entry for entry in document["candidates"] if entry["trial"] in members]
+        document["picks"] = [pick.to_json() for pick in picks(front)]
         print(json.dumps(document, indent=2, allow_nan=False))
         return
     show_run(Console(highlight=False), run, front, where)

@@ -161,8 +161,11 @@ def test_json_is_the_contract(search_in: SearchIn) -> None:
     shown = run.to_json()
     assert list(shown) == [
         *("run", "date", "trials", "seconds", "device", "task"),
-        *("objectives", "budget", "metric", "baseline", "candidates"),
+        *("objectives", "budget", "metric", "baseline", "candidates", "picks"),
     ]
+    members = {candidate.trial for candidate in front}
+    assert [name for pick in shown["picks"] for name in pick["names"]] == ["safe", "knee", "fastest"]
+    assert all({pick["trial"], *pick["ties"]} <= members for pick in shown["picks"])
     assert shown["run"] == "run"
     assert list(shown["trials"]) == ["complete", "infeasible", "failed"]
     assert sum(shown["trials"].values()) == 12
