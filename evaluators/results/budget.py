@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from ...spaces.errors import ConfigError
 from .candidate import Candidate
-from .metric import ACCURACY, COSTS, QUALITY_NAMES, RECIPROCALS, SCORE, Metric, Units, score
-from .metrics import batch_of, device_of, measurement_of, metric_of, value_of, whole_of
+from .metric import ACCURACY, COSTS, QUALITY_NAMES, RECIPROCALS, SCORE, Metric, Units, device_of, score
+from .metrics import measurement_of, metric_of, value_of, whole_of
+from .reciprocals import batch_of
 
 FORMS = (
     "latency <= 0.5x, latency <= 2.5ms, size <= 300KB, accuracy >= -1.0pt, accuracy >= 0.9, macs <= 40M, params <= 1M, "

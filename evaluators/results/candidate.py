@@ -17,6 +17,7 @@ from ...spaces.policy import Policy
 from ..storage.packed_file import encode
 from .destination import destination
 from .measurement import Measurement
+from .reciprocals import with_reciprocals
 
 if TYPE_CHECKING:
     from ..restore.module import ArtifactModule
@@ -96,9 +97,10 @@ class Candidate:
         metrics = vars(self).get("metrics")
         if metrics is None:  # while it is being copied
             raise AttributeError(key)
-        if key not in metrics:
-            raise AttributeError(f"{self.label} has no {key!r}; measured: {', '.join(metrics)}")
-        return float(metrics[key].value)
+        known = metrics if key in metrics else with_reciprocals(metrics)
+        if key not in known:
+            raise AttributeError(f"{self.label} has no {key!r}; measured: {', '.join(known)}")
+        return float(known[key].value)
 
     def export(self, path: str | Path) -> Path:
         """Copy the artefact to ``path`` and write the policy beside it, as ``path`` with the suffix ``.yaml``.

@@ -20,8 +20,9 @@ from .errors import NoCandidate
 from .floor import Floor
 from .hypervolume import hypervolume
 from .metric import ACCURACY, Metric
-from .metrics import Named, costs_of, metric_of, useful_losses, value_of, with_reciprocals
+from .metrics import Named, costs_of, metric_of, useful_losses, value_of
 from .non_dominated import non_dominated
+from .reciprocals import with_reciprocals
 from .views.dataframe import front_dataframe
 from .views.figure import front_figure
 from .views.front_csv import front_csv

@@ -183,3 +183,25 @@ BATCH = "batch"
 
 BY_KEY: Mapping[str, Metric] = {metric.key: metric for metric in (*COSTS.values(), LATENCY_MS)}
 """Costs by the key of their measurement, which is understood as a name, too."""
+
+_TIMED = frozenset(key for key, metric in BY_KEY.items() if metric.kind is Kind.TIMED) | {"p50_ms", "p95_ms"}
+
+
+def on_device(key: str, device: str) -> str:
+    """The key of what a device of that name measures; ``""`` is the only or the first one."""
+    return f"{key}@{device}" if device else key
+
+
+def device_of(name: str) -> str:
+    """The device that the name or key of a metric is about; ``""`` where it names none."""
+    return name.partition("@")[2]
+
+
+def on_any_device(name: str) -> str:
+    """The name or key of a metric without the device."""
+    return name.partition("@")[0]
+
+
+def is_timed(key: str) -> bool:
+    """Whether a device measures it, so that another look knows better."""
+    return on_any_device(key) in _TIMED

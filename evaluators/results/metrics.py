@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ...spaces.errors import ConfigError
 from ...spaces.messages import did_you_mean
 from .candidate import Candidate
 from .measurement import Measurement
-from .metric import ACCURACY, BATCH, BY_KEY, COSTS, LATENCY, QUALITY_NAMES, RECIPROCALS, Kind, Metric, score
+from .metric import (
+    ACCURACY,
+    BY_KEY,
+    COSTS,
+    LATENCY,
+    QUALITY_NAMES,
+    RECIPROCALS,
+    Kind,
+    Metric,
+    on_any_device,
+    score,
+)
+from .reciprocals import reciprocal
 
 Named = str | Metric
 """A metric, or the name of one that is built in."""
 
-_TIMED = frozenset(key for key, metric in BY_KEY.items() if metric.kind is Kind.TIMED) | {"p50_ms", "p95_ms"}
 _TYPO = 0.8
 """From this likeness on, a name is taken for a misspelt one before it is known what the task's metric is called."""
 
@@ -76,26 +87,6 @@ def metric_key(name: Named) -> str:
     return metric_of(name).key
 
 
-def on_device(key: str, device: str) -> str:
-    """The key of what a device of that name measures; ``""`` is the only or the first one."""
-    return f"{key}@{device}" if device else key
-
-
-def device_of(name: str) -> str:
-    """The device that the name or key of a metric is about; ``""`` where it names none."""
-    return name.partition("@")[2]
-
-
-def on_any_device(name: str) -> str:
-    """The name or key of a metric without the device."""
-    return name.partition("@")[0]
-
-
-def is_timed(key: str) -> bool:
-    """Whether a device measures it, so that another look knows better."""
-    return on_any_device(key) in _TIMED
-
-
 def quality_of(names: Sequence[Named]) -> int | None:
     """Which of these metrics is a quality; the first, or None where all are costs."""
     return next((index for index, name in enumerate(names) if metric_of(name).is_quality), None)
@@ -113,34 +104,7 @@ def measurement_of(candidate: Candidate, name: Named) -> Measurement:
         measured = ", ".join(candidate.metrics)
         raise ConfigError(f"{metric.name!r} was not measured for {candidate.label}; measured: {measured}")
     measurement = candidate.metrics[key]
-    return _reciprocal(measurement, metric, candidate.metrics) if metric.reciprocal_of else measurement
-
-
-def with_reciprocals(metrics: Mapping[str, Measurement]) -> dict[str, Measurement]:
-    """The measurements of a candidate, and behind them the reciprocals of latencies (``fps``, ``speedup``)."""
-    devices = dict.fromkeys(device_of(key) for key in metrics if is_timed(key))
-    named = [metric.on(device) for device in devices for metric in RECIPROCALS.values()]
-    return {
-        **metrics,
-        **{m.key: _reciprocal(metrics[m.reciprocal_of], m, metrics) for m in named if m.reciprocal_of in metrics},
-    }
-
-
-def batch_of(metrics: Mapping[str, Measurement], device: str = "") -> float:
-    """Inputs in one timed run."""
-    marked = metrics.get(on_device(BATCH, device))
-    return marked.value if marked is not None else 1.0
-
-
-def _reciprocal(measured: Measurement, metric: Metric, metrics: Mapping[str, Measurement]) -> Measurement:
-    """Its bounds are the reciprocals of the bounds, the other way round."""
-    scale = 1.0
-    if measured.unit == "ms":
-        scale = 1000.0 * batch_of(metrics, device_of(metric.key))
-    low = max(measured.low, 1e-9 * measured.value)
-    return Measurement.around(
-        scale / measured.value, scale / measured.high, scale / low, measured.n, metric.unit, measured.noisy
-    )
+    return reciprocal(measurement, metric, candidate.metrics) if metric.reciprocal_of else measurement
 
 
 def value_of(candidate: Candidate, name: Named) -> float:

@@ -9,8 +9,8 @@ from typing import Any
 from .candidate import Candidate
 from .front import Front
 from .measurement import Measurement
-from .metric import Kind, Metric
-from .metrics import minimised, on_any_device
+from .metric import Kind, Metric, on_any_device
+from .metrics import minimised
 
 CHEAPEST = {"latency": "fastest", "latency_ms": "fastest", "size": "smallest"}
 """What the cheapest member is called, by the metric of the cost; ``least energy`` for one that is not here."""

@@ -14,7 +14,7 @@ from ..device.device_profile import DeviceProfile
 from ..device.errors import DeviceError, DeviceUnreachable
 from ..device.latency import LatencyProtocol
 from ..results.measurement import Measurement
-from ..results.metrics import on_device
+from ..results.metric import on_device
 from .race import Looks
 from .timer import Timer
 

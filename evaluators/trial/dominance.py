@@ -12,8 +12,7 @@ from ...spaces.policy import Policy
 from ..results.candidate import Candidate
 from ..results.front import Front
 from ..results.measurement import Z_95, Measurement
-from ..results.metric import Kind
-from ..results.metrics import is_timed
+from ..results.metric import Kind, is_timed
 
 CONFIDENCE = 0.99
 """That what is called dominated is: all bounds that this rests on hold together at least this often."""

@@ -28,8 +28,8 @@ from ..quality.parity import ParityError
 from ..results.candidate import FINAL_SECONDS, STOPPED, Candidate
 from ..results.front import Front
 from ..results.measurement import Measurement
-from ..results.metric import ACCURACY
-from ..results.metrics import device_of, is_timed, whole_of
+from ..results.metric import ACCURACY, device_of, is_timed
+from ..results.metrics import whole_of
 from .builder import Builder, target_of
 from .clock import Clock
 from .dominance import Standing

@@ -11,7 +11,8 @@ import numpy as np
 
 from ...evaluators.device.errors import DeviceError, DeviceUnreachable
 from ...evaluators.results.errors import EveryTrialFailed
-from ...evaluators.results.metrics import Named, is_timed, metric_key
+from ...evaluators.results.metric import is_timed
+from ...evaluators.results.metrics import Named, metric_key
 from ...evaluators.trial.evaluator import Evaluator
 from ...spaces.errors import Infeasible, ParefrontError, is_of_the_host
 from ...spaces.knob import Choice, Knob

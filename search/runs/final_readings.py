@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ...evaluators.results.candidate import FINAL_SECONDS, Candidate
 from ...evaluators.results.measurement import Z_95, Measurement
-from ...evaluators.results.metrics import is_timed
+from ...evaluators.results.metric import is_timed
 
 Pair = tuple[Measurement, Measurement]
 

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial
 from ...evaluators.results.candidate import Candidate
 from ...evaluators.results.errors import SpaceExhausted
 from ...evaluators.results.measurement import Measurement
-from ...evaluators.results.metrics import is_timed
+from ...evaluators.results.metric import is_timed
 from ...spaces.errors import ConfigError
 from ...spaces.policy import Policy
 from ..runs.history import tried_digests

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..candidate import Candidate
-from ..metrics import with_reciprocals
+from ..reciprocals import with_reciprocals
 from .front_csv import BASE
 from .optional import imported
 from .policy_words import policy_in_words

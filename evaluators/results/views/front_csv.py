@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..candidate import Candidate
-from ..metrics import with_reciprocals
+from ..reciprocals import with_reciprocals
 from .policy_words import policy_in_words
 
 BASE = "base"

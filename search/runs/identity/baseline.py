@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from ....evaluators.results.candidate import Candidate
 from ....evaluators.results.measurement import Measurement
-from ....evaluators.results.metric import COSTS, Kind
-from ....evaluators.results.metrics import is_timed, on_any_device
+from ....evaluators.results.metric import COSTS, Kind, is_timed, on_any_device
 from ....spaces.errors import ConfigError
 
 MOMENTARY = frozenset({"memory_bytes", "load_ms"})

@@ -9,7 +9,7 @@ from ..evaluators.results.errors import NoCandidate
 from ..evaluators.results.front import Front
 from ..evaluators.results.measurement import Measurement
 from ..evaluators.results.metric import Metric
-from ..evaluators.results.metrics import with_reciprocals
+from ..evaluators.results.reciprocals import with_reciprocals
 from ..search.runs.run import Run
 from ..spaces.files import write_text
 from ..units import count, duration, milliseconds, percent, plural, ratio, score, size

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.front import Front
-from ..evaluators.results.metrics import with_reciprocals
+from ..evaluators.results.reciprocals import with_reciprocals
 from ..search.runs.run import Run
 from ..spaces.masking import masked
 

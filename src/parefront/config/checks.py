@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from ..callbacks.registry import check_callbacks
 from ..compressors.registry import find
 from ..evaluators.results.budget import Budget
-from ..evaluators.results.metrics import device_of
+from ..evaluators.results.metric import device_of
 from ..evaluators.trial.timer import longer
 from ..search.registry import check_options, sampler_names
 from ..search.runs.run_config import RunConfig

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from ..evaluators.device.device import DeviceOptions
 from ..evaluators.device.device_profile import DeviceProfile
-from ..evaluators.results.metric import Metric
-from ..evaluators.results.metrics import device_of, on_any_device
+from ..evaluators.results.metric import Metric, device_of, on_any_device
 from ..spaces.errors import ConfigError
 
 ENERGY = "energy_mj"

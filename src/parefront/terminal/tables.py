@@ -14,8 +14,8 @@ from ..evaluators.results.budget import Budget
 from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.front import Front
 from ..evaluators.results.measurement import Measurement
-from ..evaluators.results.metric import SCORE, Metric
-from ..evaluators.results.metrics import device_of, on_any_device, on_device, with_reciprocals
+from ..evaluators.results.metric import SCORE, Metric, device_of, on_any_device, on_device
+from ..evaluators.results.reciprocals import with_reciprocals
 from ..evaluators.results.views.policy_words import policy_in_words
 from ..units import count, milliseconds, percent, ratio, score, size
 from .scatter import Axis, Series, scatter

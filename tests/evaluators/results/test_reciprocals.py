@@ -12,7 +12,8 @@ from parefront.evaluators.results.budget import Budget
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.front import Front
 from parefront.evaluators.results.measurement import Measurement
-from parefront.evaluators.results.metrics import measurement_of, metric_of, with_reciprocals
+from parefront.evaluators.results.metrics import measurement_of, metric_of
+from parefront.evaluators.results.reciprocals import with_reciprocals
 from parefront.search.runs.settings import SearchSettings
 from parefront.spaces.errors import ConfigError
 from parefront.spaces.policy import Policy
@@ -41,6 +42,7 @@ def test_they_are_reciprocals_and_so_are_their_bounds() -> None:
     assert (fps.unit, fps.n) == ("1/s", 64)
     assert (fps.value, fps.low, fps.high) == pytest.approx((200.0, 1000 / 5.1, 1000 / 4.9))
     assert (speedup.value, speedup.low, speedup.high) == pytest.approx((2.0, 1 / 0.51, 1 / 0.49))
+    assert (half.fps, half.speedup) == pytest.approx((200.0, 2.0))  # type: ignore[attr-defined]
     assert measurement_of(timed(1, 0.5, batch=8), "fps").value == pytest.approx(1600.0)
     assert measurement_of(timed(1, 0.5, device="pi"), "fps@pi").value == pytest.approx(200.0)
 
