@@ -55,7 +55,9 @@ class SearchSettings:
         keys = {metric.key for metric in self.searched}
         if len(keys) < 2 or len(keys) < len(self.objectives):
             names = [metric.name for metric in self.objectives]
-            raise ConfigError(f"objectives: expected two or more different metrics, got {names}")
+            same = [metric.name for metric in self.objectives if metric.reciprocal_of]
+            why = f"; {' and '.join(same)}: the latency, written the other way round" if same else ""
+            raise ConfigError(f"objectives: expected two or more different metrics, got {names}{why}")
         if self.trials < 1:
             raise ConfigError(f"search.trials: expected 1 or more, got {self.trials}")
         if self.minutes is not None and not 0 < self.minutes < math.inf:
