@@ -50,7 +50,7 @@ def test_the_json_is_what_scripts_rely_on(finished: Path, run: Command) -> None:
 
     assert list(document) == [
         *("run", "date", "trials", "seconds", "device", "task"),
-        *("objectives", "budget", "metric", "baseline", "candidates"),
+        *("objectives", "budget", "metric", "baseline", "candidates", "picks"),
     ]
     assert document["device"].keys() == {"name", "cpu", "runtime", "precision", "threads", "batch"}
     assert (document["objectives"], document["budget"]) == (["accuracy", "latency"], ["latency <= 0.6x"])
@@ -74,9 +74,11 @@ def test_the_json_equals_the_file_in_the_run(finished: Path, run: Command) -> No
 
 def test_where_keeps_those_within_every_budget(finished: Path, run: Command) -> None:
     everyone = front_of(run)["candidates"]
-    some = front_of(run, "--where", "latency <= 0.6x", "--where", "accuracy >= 0.9")["candidates"]
+    document = front_of(run, "--where", "latency <= 0.6x", "--where", "accuracy >= 0.9")
+    some = document["candidates"]
 
     assert 0 < len(some) < len(everyone)
+    assert {pick["trial"] for pick in document["picks"]} <= {entry["trial"] for entry in some}
     assert all(entry["metrics"]["latency_ratio"]["high"] <= 0.6 for entry in some)
     assert all(entry in everyone for entry in some)
 
