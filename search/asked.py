@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 
 from optuna.trial import Trial
 
-from ..evaluators.device.errors import DeviceUnreachable
 from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.metrics import value_of
 from ..evaluators.trial.evaluator import Evaluator
-from ..spaces.errors import Infeasible, ParefrontError, is_of_the_host
+from ..spaces.errors import Infeasible
 from ..spaces.messages import one_line
 from ..spaces.policy import Policy
-from .finalise import make_sure_of_device
+from .finalise import raise_what_ends_a_search
 from .runs.record import Outcome, TrialRecord
 from .runs.run import Run
 
@@ -65,12 +64,8 @@ def record_of(asked: Asked, run: Run, evaluator: Evaluator, raise_errors: bool) 
             budget.measured(candidate, candidate)
     except Infeasible as error:
         outcome, candidate, reason = Outcome.INFEASIBLE, None, str(error)
-    except (ParefrontError, DeviceUnreachable):
-        raise
     except Exception as error:
-        if raise_errors or is_of_the_host(error):
-            raise
-        make_sure_of_device(run, evaluator, error)
+        raise_what_ends_a_search(error, run, evaluator, raise_errors)
         run.log(f"trial {trial.number} failed\n{traceback.format_exc()}")
         outcome, candidate, reason = Outcome.FAILED, None, one_line(error)
     if candidate is None:

@@ -75,16 +75,20 @@ def _read(run: Run, evaluator: Evaluator, candidate: Candidate, raise_errors: bo
         if candidate.stopped_early:
             candidate = replace(evaluator.evaluate(candidate.policy, path), trial=candidate.trial)
         again = evaluator.finalise(candidate)
-    except (ParefrontError, DeviceUnreachable):
-        raise
     except Exception as error:
-        if raise_errors or is_of_the_host(error):
-            raise
-        make_sure_of_device(run, evaluator, error)
+        raise_what_ends_a_search(error, run, evaluator, raise_errors)
         run.log(f"{candidate.label} could not be measured again: {error}\n{traceback.format_exc()}")
         return None
     run.write_finalised(again, time.perf_counter() - started, twice)
     return again
+
+
+def raise_what_ends_a_search(error: Exception, run: Run, evaluator: Evaluator, raise_errors: bool) -> None:
+    """Raise an error of an evaluation where it is not the policy's alone: an error of ours, of this machine or of the
+    device, and any other where ``raise_errors``."""
+    if raise_errors or isinstance(error, ParefrontError | DeviceUnreachable) or is_of_the_host(error):
+        raise error
+    make_sure_of_device(run, evaluator, error)
 
 
 def make_sure_of_device(run: Run, evaluator: Evaluator, error: Exception) -> None:
