@@ -11,6 +11,7 @@ import numpy as np
 import onnx_ir as ir
 
 from ...spaces.errors import ParefrontError
+from ...spaces.network.ops import plain_attributes
 from .contents import Blocked, Contents, Reader, Slot, unpack
 from .operators import ABSENT, BLOCKED, COMPUTED, LINEAR, OPERATORS
 from .stored import RoundedWeight, SharedWeight, SparseWeight, StoredWeight
@@ -105,7 +106,7 @@ class _Operations:
             added = 1 if node.inputs[0] is not None and node.inputs[0].producer() is product else 0
             return self._made(node, LINEAR, [(product, 0), (product, 1), (node, added)], {})
         places = [(node, position) for position in range(len(node.inputs))]
-        return self._made(node, node.op_type, places, _attributes(node))
+        return self._made(node, node.op_type, places, plain_attributes(node))
 
     def _product(self, node: ir.Node) -> ir.Node | None:
         """The MatMul with a constant matrix to which an Add adds a bias; None for any other node."""
@@ -194,7 +195,7 @@ class _Operations:
 
     def _blocked(self, node: ir.Node) -> Operation:
         """ONNX Runtime's MatMulNBits as the emitter writes it: symmetric, no order of the groups."""
-        attributes = _attributes(node)
+        attributes = plain_attributes(node)
         bits, block, rows, columns = (int(attributes[key]) for key in ("bits", "block_size", "N", "K"))
         packed, scale = self.reader.array(node, 1), self.reader.array(node, 2)
         others = [node.inputs[n] for n in (3, 4) if n < len(node.inputs)]
@@ -226,11 +227,3 @@ def _along(given: np.ndarray | None, codes: np.ndarray, node: ir.Node) -> np.nda
 
 def _shape(held: Held) -> tuple[int, ...]:
     return tuple(held.value().shape) if isinstance(held.value, StoredWeight) else held.value.shape
-
-
-def _attributes(node: ir.Node) -> dict[str, Any]:
-    plain: dict[str, Any] = {}
-    for name, attribute in node.attributes.items():
-        value = attribute.value
-        plain[name] = list(value) if isinstance(value, tuple | list) else value
-    return plain

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
 
 Attributes = Mapping[str, Any]
 
@@ -363,3 +366,12 @@ def _reference(op: Op, inputs: list[Tensor | None]) -> Any:
     results = ReferenceEvaluator(node, opsets={"": OPSET}).run(None, feeds)
     tensors = tuple(torch.from_numpy(np.array(r)) for r in results)
     return tensors if op.outputs > 1 else tensors[0]
+
+
+def plain_attributes(node: ir.Node) -> dict[str, Any]:
+    """The attributes of a node of an ONNX graph as plain Python values, lists where there are several."""
+    plain: dict[str, Any] = {}
+    for name, attribute in node.attributes.items():
+        value = attribute.value
+        plain[name] = list(value) if isinstance(value, tuple | list) else value
+    return plain

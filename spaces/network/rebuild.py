@@ -17,7 +17,7 @@ from ..errors import TraceError
 from ..tensors.signature import INPUT
 from .export import Exported, constant
 from .layers import ChannelNorm, PaddedConv2d, SequenceLinear, set_norm, set_origin
-from .ops import Op
+from .ops import Op, plain_attributes
 from .owners import scope_of
 
 
@@ -143,7 +143,7 @@ class _Builder:
             return None
         bias = constant(node.inputs[2]) if len(node.inputs) > 2 else None
         rank = weight.ndim - 2
-        attributes = _attributes(node)
+        attributes = plain_attributes(node)
         groups = int(attributes.get("group", 1))
         pads = [int(p) for p in attributes.get("pads") or [0] * (2 * rank)]
         if attributes.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
@@ -169,7 +169,7 @@ class _Builder:
         return self._named(node.inputs[1], node), conv, [node]
 
     def _gemm(self, node: ir.Node) -> tuple[str, nn.Module, list[ir.Node]] | None:
-        weight, attributes = constant(node.inputs[1]), _attributes(node)
+        weight, attributes = constant(node.inputs[1]), plain_attributes(node)
         bias = constant(node.inputs[2]) if len(node.inputs) > 2 else None
         plain = attributes.get("alpha", 1.0) == attributes.get("beta", 1.0) == 1.0 and not attributes.get("transA", 0)
         if weight is None or not plain or self._tied(node):
@@ -201,7 +201,7 @@ class _Builder:
         held = [constant(value) for value in node.inputs[1:]]
         if not held or any(h is None for h in held):
             return None
-        epsilon = float(_attributes(node).get("epsilon", 1e-5))
+        epsilon = float(plain_attributes(node).get("epsilon", 1e-5))
         width = held[0].shape[0]  # type: ignore[union-attr]
         module: nn.Module
         if node.op_type == "BatchNormalization":
@@ -211,7 +211,7 @@ class _Builder:
             batch.running_var = torch.from_numpy(held[3].copy())  # type: ignore[union-attr]
             module = batch
         else:
-            if int(_attributes(node).get("axis", -1)) != -1 or held[0].ndim != 1:  # type: ignore[union-attr]
+            if int(plain_attributes(node).get("axis", -1)) != -1 or held[0].ndim != 1:  # type: ignore[union-attr]
                 return None
             module = nn.LayerNorm(width, eps=epsilon)
             _fill(module, held[0], held[1] if len(held) > 1 else np.zeros(width, np.float32))
@@ -238,7 +238,7 @@ class _Builder:
                 absent.append(position)
             else:
                 computed.append(value)
-        attributes = _attributes(node)
+        attributes = plain_attributes(node)
         if node.op_type == "Reshape" and _flattens(node):
             constants, op = {}, Op("Flatten", {"axis": 1})
         else:
@@ -311,14 +311,6 @@ def _alike(one: nn.Module, other: nn.Module) -> bool:
         return False
     held, given = one.state_dict(), other.state_dict()
     return held.keys() == given.keys() and all(torch.equal(tensor, given[key]) for key, tensor in held.items())
-
-
-def _attributes(node: ir.Node) -> dict[str, Any]:
-    plain: dict[str, Any] = {}
-    for name, attribute in node.attributes.items():
-        value = attribute.value
-        plain[name] = list(value) if isinstance(value, tuple | list) else value
-    return plain
 
 
 def _linear(weight: np.ndarray, bias: np.ndarray | None, kind: type[nn.Linear] = nn.Linear) -> nn.Linear:
