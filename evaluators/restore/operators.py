@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ...spaces.errors import ParefrontError
 from ...spaces.network.ops import TORCH
-from .stored import straight_through
+from .stored import round_to_range
 
 Attributes = Mapping[str, Any]
 Run = Callable[[list[Any], Attributes], Any]
@@ -80,7 +80,7 @@ def _quantize(inputs: list[Any], attributes: Attributes) -> Tensor:
     x, scale, zero = [*inputs, None][:3]
     bounds = torch.iinfo(torch.uint8 if zero is None else zero.dtype)
     shift = _along(zero, x, attributes)
-    return straight_through(x / _along(scale, x, attributes), bounds.min - shift, bounds.max - shift) + shift
+    return round_to_range(x / _along(scale, x, attributes), bounds.min - shift, bounds.max - shift) + shift
 
 
 def _dequantize(inputs: list[Any], attributes: Attributes) -> Tensor:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...compressors.latent import straight_through
 from .contents import Code, Contents, Table
 
 LARGEST_BIAS = 2**30
@@ -85,7 +86,7 @@ class RoundedWeight(StoredWeight):
         """The integers as floats of the weight's shape."""
         place = self.latent / self.scale + self.zero_point
         if self.levels is None:
-            return straight_through(place, self.low, self.high)
+            return round_to_range(place, self.low, self.high)
         between = (self.levels[1:] + self.levels[:-1]) / 2
         nearest = self.levels[torch.bucketize(place.detach(), between)]
         return _with_gradient(nearest, place, self.low, self.high)
@@ -154,16 +155,15 @@ class SharedWeight(StoredWeight):
         return self.values.detach() * (self.share != 0)
 
 
-def straight_through(place: Tensor, low: Tensor | float, high: Tensor | float) -> Tensor:
+def round_to_range(place: Tensor, low: Tensor | float, high: Tensor | float) -> Tensor:
     """``place`` rounded to the nearest integer (halves to even) from ``low`` to ``high``; its gradient is that of
     ``place``, or zero more than half a step beyond the range."""
     return _with_gradient(_clamp(torch.round(place.detach()), low, high), place, low, high)
 
 
 def _with_gradient(value: Tensor, place: Tensor, low: Tensor | float, high: Tensor | float) -> Tensor:
-    """``value``, exactly, with the gradient of ``place``."""
-    within = _clamp(place, low - 0.5, high + 0.5)
-    return value.detach() + (within - within.detach())
+    """``value``, exactly, with the gradient of ``place`` within the range, and zero beyond it."""
+    return straight_through(_clamp(place, low - 0.5, high + 0.5), value.detach())
 
 
 def _clamp(place: Tensor, low: Tensor | float, high: Tensor | float) -> Tensor:
