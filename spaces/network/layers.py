@@ -141,11 +141,6 @@ def is_grouped(layer: nn.Module) -> bool:
     return isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d) and layer.groups > 1
 
 
-def output_axis(shape: Sequence[int], layer: nn.Module) -> int:
-    """The axis of a layer's output that counts channels: 1 for convolutions, the last for linear layers."""
-    return len(shape) - 1 if isinstance(layer, nn.Linear) else 1
-
-
 def weight_matrix(layer: nn.Module) -> Tensor:
     """The weight as the user trained it, before a batch norm was folded in; shape ``(out, in / groups * kernel)``.
 
