@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,12 +22,12 @@ from ..spaces.knob import Knob
 from ..spaces.network.emit import Artifact, emit
 from ..spaces.policy import Policy
 from ..spaces.space import SearchSpace
-from .networks import NETWORKS
+from .networks import NETWORKS, OverNetworks
 from .specimen import Specimen, specimen
 from .state import assert_nothing_kept, state_of
 
 
-class CompressorConformance:
+class CompressorConformance(OverNetworks):
     """The suite for a :class:`~parefront.compressors.Compressor`, run on four small networks.
 
     ::
@@ -42,12 +42,6 @@ class CompressorConformance:
     Attributes:
         networks: names in ``NETWORKS``; a subclass may leave some out.
     """
-
-    networks: ClassVar[tuple[str, ...]] = tuple(NETWORKS)
-
-    def pytest_generate_tests(self, metafunc: Any) -> None:
-        if "network" in metafunc.fixturenames:
-            metafunc.parametrize("network", self.networks)
 
     def test_some_network_has_knobs(self, compressor: Compressor) -> None:
         assert any(compressor.plan(specimen(network).graph).knobs for network in self.networks)

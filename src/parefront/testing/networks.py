@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -170,3 +171,13 @@ def _trained(net: nn.Module, seed: int) -> nn.Module:
         head.weight /= outputs.std(0).unsqueeze(1)
         head.bias.copy_((head.bias - outputs.mean(0)) / outputs.std(0))
     return net
+
+
+class OverNetworks:
+    """Runs every test that takes a ``network`` on each of ``networks``, names in :data:`NETWORKS`."""
+
+    networks: ClassVar[tuple[str, ...]] = tuple(NETWORKS)
+
+    def pytest_generate_tests(self, metafunc: Any) -> None:
+        if "network" in metafunc.fixturenames:
+            metafunc.parametrize("network", self.networks)

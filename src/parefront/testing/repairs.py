@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
 
 import torch
 from torch import fx
@@ -16,12 +15,12 @@ from ..compressors.repair.repair import Repair
 from ..evaluators.quality.accuracy import open_session
 from ..evaluators.quality.parity import check_parity
 from ..spaces.network.emit import emit
-from .networks import NETWORKS
+from .networks import OverNetworks
 from .specimen import Specimen, specimen
 from .state import assert_nothing_kept, state_of
 
 
-class RepairConformance:
+class RepairConformance(OverNetworks):
     """The suite for a :class:`~parefront.compressors.Repair`, run on four small networks at half their width.
 
     ::
@@ -34,12 +33,6 @@ class RepairConformance:
     Attributes:
         networks: names in ``NETWORKS``; a subclass may leave some out.
     """
-
-    networks: ClassVar[tuple[str, ...]] = tuple(NETWORKS)
-
-    def pytest_generate_tests(self, metafunc: Any) -> None:
-        if "network" in metafunc.fixturenames:
-            metafunc.parametrize("network", self.networks)
 
     def test_it_has_a_name_and_a_strength(self, repair: Repair) -> None:
         assert isinstance(repair, Repair)
