@@ -27,7 +27,7 @@ from parefront.search.controller import search
 from parefront.search.runs.events import Event, Finished
 from parefront.search.runs.record import Outcome, TrialRecord
 from parefront.search.runs.run import Run
-from parefront.search.runs.study import RunStudy
+from parefront.search.runs.studies.study import RunStudy
 from parefront.spaces.network.graph import Layer
 from parefront.spaces.policy import Policy
 from parefront.spaces.space import SearchSpace

@@ -28,7 +28,7 @@ from .runs.events import Done, Event, Finished, Noted, OnEvent, Started
 from .runs.kept_artifacts import KeptArtifacts
 from .runs.record import TrialRecord
 from .runs.run import Run
-from .runs.study import RunStudy, note_front
+from .runs.studies.study import RunStudy, note_front
 from .samplers.context import SamplerContext
 from .stopping import EndedBy, Ending, Stopping, has_ended, spent_in, write_spent
 from .uncompressed import measure_baseline

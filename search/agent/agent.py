@@ -14,7 +14,7 @@ from ...evaluators.results.metrics import costs_of, metric_key
 from ...spaces.errors import ConfigError
 from ...spaces.knob import Choice
 from ...spaces.messages import did_you_mean
-from ..runs.history import Tried
+from ..runs.studies.history import Tried
 from ..samplers.context import SamplerContext
 from ..surrogate.macs_prior import assumed_sensitivity
 from .ddpg import Ddpg, Floats, Replay

@@ -9,7 +9,7 @@ from optuna import Study
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
-from ..runs.history import tried_digests
+from ..runs.studies.history import tried_digests
 from ..samplers.context import SamplerContext
 from ..samplers.joint_sampler import TogetherSampler
 from ..samplers.options import read_options

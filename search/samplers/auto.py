@@ -16,7 +16,7 @@ from ...spaces.errors import ConfigError
 from ...spaces.knob import Choice
 from ...spaces.policy import Policy
 from ...spaces.space import SearchSpace
-from ..runs.history import History, Tried
+from ..runs.studies.history import History, Tried
 from ..surrogate.dominated_choices import replacements
 from ..surrogate.expected_hypervolume import expected_improvement
 from ..surrogate.knapsack import Knapsack

@@ -16,7 +16,7 @@ from ...evaluators.results.metrics import costs_of, quality_of, useful_losses
 from ...spaces.errors import ConfigError
 from ...spaces.knob import Choice
 from ...spaces.policy import Policy
-from ..runs.history import History, Tried
+from ..runs.studies.history import History, Tried
 from .context import SamplerContext
 from .joint_sampler import TogetherSampler
 

@@ -10,7 +10,7 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
 from ...evaluators.results.metrics import costs_of, useful_losses
-from ..runs.history import History, Tried
+from ..runs.studies.history import History, Tried
 from .choice_scale import nearest, position
 from .context import SamplerContext
 from .joint_sampler import TogetherSampler

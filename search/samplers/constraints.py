@@ -11,7 +11,7 @@ import numpy as np
 from ...evaluators.results.budget import Budget
 from ...evaluators.results.candidate import Candidate
 from ...evaluators.results.metrics import Named, metric_key
-from ..runs.history import Tried
+from ..runs.studies.history import Tried
 from ..surrogate.sensitivity import Floats
 
 _LEAST_DEVIATION = 1e-6

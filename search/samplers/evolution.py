@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...evaluators.results.non_dominated import undominated
 from ...spaces.space import SearchSpace
-from ..runs.history import Tried
+from ..runs.studies.history import Tried
 
 
 def children(

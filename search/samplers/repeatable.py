@@ -14,8 +14,8 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from ..runs.history import tried_digests
-from ..runs.study import REPEATS
+from ..runs.studies.history import tried_digests
+from ..runs.studies.study import REPEATS
 from .context import SamplerContext
 from .random_policy import draw_new
 

@@ -15,9 +15,9 @@ from ...evaluators.results.measurement import Measurement
 from ...evaluators.results.metric import is_timed
 from ...spaces.errors import ConfigError
 from ...spaces.policy import Policy
-from ..runs.history import tried_digests
 from ..runs.reused_run import scored
 from ..runs.run import Run
+from ..runs.studies.history import tried_digests
 from .context import SamplerContext
 from .joint_sampler import TogetherSampler
 from .options import read_options

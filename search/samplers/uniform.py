@@ -14,7 +14,7 @@ from ...evaluators.results.errors import SpaceExhausted
 from ...spaces.knob import Choice
 from ...spaces.policy import Policy
 from ...spaces.space import SearchSpace
-from ..runs.history import tried_digests
+from ..runs.studies.history import tried_digests
 from .context import SamplerContext
 from .joint_sampler import TogetherSampler
 

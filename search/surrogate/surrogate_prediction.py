@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...evaluators.results.metric import TEN_POINTS
-from ..runs.history import Tried
+from ..runs.studies.history import Tried
 from .bayes_correction import COST_SPREAD, LATENCY_SPREAD, Correction
 from .layered_latency import layered_cost
 from .sensitivity import BEND, Floats, Indices, Sensitivity

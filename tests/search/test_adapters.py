@@ -15,7 +15,7 @@ from parefront.evaluators.results.errors import SpaceExhausted
 from parefront.evaluators.results.front import Front
 from parefront.search.registry import make_sampler
 from parefront.search.runs.record import Outcome, TrialRecord
-from parefront.search.runs.study import RunStudy
+from parefront.search.runs.studies.study import RunStudy
 from parefront.search.samplers.context import SamplerContext
 from parefront.search.samplers.gaussian_process import log_prior
 from parefront.spaces.errors import ConfigError

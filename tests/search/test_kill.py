@@ -19,7 +19,7 @@ from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.front import Front
 from parefront.search.controller import search
 from parefront.search.runs.run import Run
-from parefront.search.runs.study import RunStudy
+from parefront.search.runs.studies.study import RunStudy
 from parefront.spaces.policy import Policy
 
 from .synthetic import SyntheticEvaluator

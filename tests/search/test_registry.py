@@ -17,7 +17,7 @@ from parefront.search.controller import search
 from parefront.search.registry import SAMPLERS, make_sampler, sampler_names
 from parefront.search.runs.record import Outcome, TrialRecord
 from parefront.search.runs.run import Run
-from parefront.search.runs.study import RunStudy
+from parefront.search.runs.studies.study import RunStudy
 from parefront.search.samplers.context import SamplerContext
 from parefront.search.samplers.repeatable import MAX_REPEATS
 from parefront.search.samplers.uniform import uniform_policies

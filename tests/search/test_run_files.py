@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from parefront.evaluators.results.candidate import Candidate
-from parefront.search.runs import study_file
 from parefront.search.runs.events import Event, Finalising
 from parefront.search.runs.run import Run
+from parefront.search.runs.studies import study_file
 from parefront.spaces.errors import ConfigError, ParefrontError
 from parefront.spaces.files import UnreadableFile, sha256_of
 from parefront.spaces.policy import Policy

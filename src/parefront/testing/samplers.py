@@ -13,7 +13,7 @@ from ..evaluators.results.metric import ACCURACY, Metric
 from ..evaluators.results.metrics import metric_of
 from ..search.registry import SamplerFactory
 from ..search.runs.record import Outcome, TrialRecord
-from ..search.runs.study import RunStudy
+from ..search.runs.studies.study import RunStudy
 from ..search.samplers.context import SamplerContext
 from ..search.samplers.repeatable import RepeatableSampler
 from ..spaces.policy import Policy

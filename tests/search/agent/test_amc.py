@@ -13,7 +13,7 @@ from parefront.evaluators.results.candidate import Candidate
 from parefront.search.agent.agent import Agent, AmcOptions
 from parefront.search.registry import make_sampler
 from parefront.search.runs.record import Outcome, TrialRecord
-from parefront.search.runs.study import RunStudy
+from parefront.search.runs.studies.study import RunStudy
 from parefront.search.samplers.context import SamplerContext
 from parefront.spaces.errors import ConfigError, Infeasible
 

@@ -10,8 +10,8 @@ import pytest
 from parefront.evaluators.results.budget import Budget
 from parefront.evaluators.results.metrics import minimised
 from parefront.search.controller import search
-from parefront.search.runs.history import Tried
 from parefront.search.runs.run import Run
+from parefront.search.runs.studies.history import Tried
 from parefront.search.samplers.constraints import Watched
 from parefront.spaces.policy import Policy
 

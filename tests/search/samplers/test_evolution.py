@@ -6,7 +6,7 @@ import moocore
 import numpy as np
 import pytest
 
-from parefront.search.runs.history import Tried
+from parefront.search.runs.studies.history import Tried
 from parefront.search.samplers.evolution import children, rank
 from parefront.spaces.knob import Choice
 

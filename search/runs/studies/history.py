@@ -11,7 +11,7 @@ from optuna import Study
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from ...spaces.knob import Choice
+from ....spaces.knob import Choice
 from .study import DIGEST, DIVERGENCE, REPEATS
 
 

@@ -10,7 +10,7 @@ import pytest
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from parefront.search.runs.study_file import StudyFile
+from parefront.search.runs.studies.study_file import StudyFile
 
 DIRECTIONS = [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]
 
@@ -86,7 +86,7 @@ def test_tables_of_another_revision_are_left_to_optuna(
     tmp_path: Path, trials: list[FrozenTrial], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "study.db"
-    monkeypatch.setattr("parefront.search.runs.study_file._SCHEMA", "v9.9.9")
+    monkeypatch.setattr("parefront.search.runs.studies.study_file._SCHEMA", "v9.9.9")
     file = StudyFile(path, "search", DIRECTIONS, ["accuracy", "latency"])
     for trial in trials:
         file.append(trial, {})

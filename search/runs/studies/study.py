@@ -15,18 +15,18 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from ...evaluators.results.budget import Budget
-from ...evaluators.results.candidate import Candidate
-from ...evaluators.results.floor import Floor
-from ...evaluators.results.front import Front
-from ...evaluators.results.metric import Metric
-from ...evaluators.results.metrics import Named, metric_of, value_of
-from ...evaluators.results.views.policy_words import policy_in_words
-from ...spaces.errors import ConfigError
-from ...spaces.masking import masked_text
-from ...spaces.messages import one_line
-from ...spaces.policy import Policy
-from .record import TrialRecord
+from ....evaluators.results.budget import Budget
+from ....evaluators.results.candidate import Candidate
+from ....evaluators.results.floor import Floor
+from ....evaluators.results.front import Front
+from ....evaluators.results.metric import Metric
+from ....evaluators.results.metrics import Named, metric_of, value_of
+from ....evaluators.results.views.policy_words import policy_in_words
+from ....spaces.errors import ConfigError
+from ....spaces.masking import masked_text
+from ....spaces.messages import one_line
+from ....spaces.policy import Policy
+from ..record import TrialRecord
 from .study_file import StudyFile, set_aside
 
 DIGEST = "digest"

@@ -20,7 +20,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from sqlalchemy.pool import NullPool
 
-from ...spaces.files import open_regular
+from ....spaces.files import open_regular
 
 LOCKED_SECONDS = 5.0
 """For how long another process may keep a database locked before it counts as one that cannot be used."""
