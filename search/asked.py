@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-import traceback
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from optuna.trial import Trial
 
 from ..evaluators.results.candidate import Candidate
+from ..evaluators.results.errors import NotMeasured
 from ..evaluators.results.metrics import value_of
 from ..evaluators.trial.evaluator import Evaluator
-from ..spaces.errors import Infeasible
+from ..spaces.errors import ConfigError, Infeasible
 from ..spaces.messages import one_line
 from ..spaces.policy import Policy
+from .causes import traceback_of
 from .finalise import raise_what_ends_a_search
 from .runs.record import Outcome, TrialRecord
 from .runs.run import Run
@@ -54,20 +55,29 @@ def record_of(asked: Asked, run: Run, evaluator: Evaluator, raise_errors: bool) 
     """
     assert asked.result is not None, "a policy that another trial evaluates has no record of its own"
     trial, policy = asked.trial, asked.policy
-    outcome, candidate, reason = Outcome.COMPLETE, None, ""
+    outcome, candidate, reason, traceback = Outcome.COMPLETE, None, "", ""
     try:
         candidate = asked.result.result()
         candidate = replace(candidate, trial=trial.number, timings={"ask": asked.seconds, **candidate.timings})
-        for objective in run.settings.objectives:
-            value_of(candidate, objective)
-        for budget in run.settings.budgets:
-            budget.measured(candidate, candidate)
+        _check_measured(candidate, run)
     except Infeasible as error:
         outcome, candidate, reason = Outcome.INFEASIBLE, None, str(error)
     except Exception as error:
         raise_what_ends_a_search(error, run, evaluator, raise_errors)
-        run.log(f"trial {trial.number} failed\n{traceback.format_exc()}")
-        outcome, candidate, reason = Outcome.FAILED, None, one_line(error)
+        outcome, candidate, reason, traceback = Outcome.FAILED, None, one_line(error), traceback_of(error)
+        run.log(f"trial {trial.number} failed\n{traceback}")
     if candidate is None:
         run.artifact(policy.digest).unlink(missing_ok=True)
-    return TrialRecord(trial.number, policy, outcome, candidate, reason, time.perf_counter() - asked.started)
+    seconds = time.perf_counter() - asked.started
+    return TrialRecord(trial.number, policy, outcome, candidate, reason, seconds, traceback)
+
+
+def _check_measured(candidate: Candidate, run: Run) -> None:
+    """Raise ``NotMeasured`` where a metric of the objectives or budgets is missing, as the baseline's never is."""
+    try:
+        for objective in run.settings.objectives:
+            value_of(candidate, objective)
+        for budget in run.settings.budgets:
+            budget.measured(candidate, candidate)
+    except ConfigError as error:
+        raise NotMeasured(str(error)) from error

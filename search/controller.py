@@ -64,7 +64,8 @@ def search(
         The front, measured again on the test split.
 
     Raises:
-        EveryTrialFailed: where no trial is complete, or the first ten of this session failed.
+        EveryTrialFailed: where no trial is complete.
+        TrialsKeepFailing: where five trials in a row have failed of the same cause.
         HostFailed: where this machine fails: a folder of the run is gone, the disk is full, memory is short.
         RunBusy: where another process searches in this run.
         ConfigError: where the run's settings do not fit the evaluator.
@@ -222,22 +223,11 @@ class _Session:
         with suppress(NoCandidate):
             best = self.front.select()
         self.emit(Finished(record, self.done, self.run.settings.trials, self.front, best))
-        self._count(record)
+        self.stopping.add(record)
 
     def _tell(self, study: RunStudy, trial: Trial, policy: Policy, record: TrialRecord) -> None:
         for note in study.tell(trial, policy, record):
             self._note(note)
-
-    def _count(self, record: TrialRecord) -> None:
-        """Let the limits know of a trial.
-
-        Raises:
-            EveryTrialFailed: where nothing works in this session.
-        """
-        try:
-            self.stopping.add(record)
-        except EveryTrialFailed as error:
-            raise EveryTrialFailed(f"{error}; {self._why_all_failed()}") from None
 
     def _why_all_failed(self) -> str:
         reasons = [f"{record.outcome}: {record.reason}" for record in self.records.values() if record.candidate is None]

@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ..evaluators.results.candidate import Candidate
-from ..evaluators.results.errors import EveryTrialFailed
+from ..evaluators.results.errors import TrialsKeepFailing
 from ..evaluators.results.fields import Fields
 from ..evaluators.results.metrics import costs_of, useful_losses
 from ..spaces.files import write_json
+from .causes import cause_of
 from .runs.record import Outcome, TrialRecord
 from .runs.run import Run
 from .runs.settings import SearchSettings
 
-GIVE_UP_AFTER = 10
-"""Evaluations that fail one after the other at the start of a session, before the search is given up."""
+GIVE_UP_AFTER = 5
+"""Trials that fail one after the other of the same cause, before the search is given up."""
 SPENT = "spent.json"
 """Seconds that a search which is limited in time has taken, its own overhead included."""
 MINUTE = 60.0
@@ -81,7 +82,7 @@ class Stopping:
         self._corner = [cost + (loss or 0.0) for cost, loss in zip(costs_of(baseline, objectives), losses, strict=True)]
         self._best: list[tuple[float, ...]] = []
         self._done = self._gained = 0
-        self._failed_in_a_row: int | None = 0
+        self._cause, self._failed_in_a_row = "", 0
         for record in records:
             self._count(record)
 
@@ -94,15 +95,17 @@ class Stopping:
         """A trial is recorded.
 
         Raises:
-            EveryTrialFailed: where the first ten of this session have all failed.
+            TrialsKeepFailing: where it is the fifth of this session that has failed in a row, of the same cause.
         """
         self._count(record)
-        if record.outcome is not Outcome.FAILED:
-            self._failed_in_a_row = None
-        elif self._failed_in_a_row is not None:
-            self._failed_in_a_row += 1
-            if self._failed_in_a_row >= GIVE_UP_AFTER:
-                raise EveryTrialFailed(f"the first {GIVE_UP_AFTER} trials failed")
+        cause = cause_of(record.reason) if record.outcome is Outcome.FAILED else ""
+        self._failed_in_a_row = self._failed_in_a_row + 1 if cause == self._cause else 1
+        self._cause = cause
+        if cause and self._failed_in_a_row >= GIVE_UP_AFTER:
+            raise TrialsKeepFailing(
+                f"{GIVE_UP_AFTER} trials in a row have failed of the same cause: {record.reason} (the traceback is in "
+                f"trials/{record.number:06d}.json and log.txt of the run)"
+            )
 
     @property
     def spent(self) -> float:

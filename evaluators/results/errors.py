@@ -32,9 +32,22 @@ class HostFailed(ParefrontError):
 
 
 class EveryTrialFailed(ParefrontError):
-    """No trial gave a candidate, or the first ten in a row failed (exit code 3)."""
+    """No trial gave a candidate (exit code 3)."""
 
     exit_code: ClassVar[int] = 3
+
+
+class TrialsKeepFailing(ParefrontError):
+    """Several trials in a row have failed of the same cause, as further ones would (exit code 3).
+
+    What was found before is kept, and the same command goes on with other policies.
+    """
+
+    exit_code: ClassVar[int] = 3
+
+
+class NotMeasured(Exception):
+    """An evaluation has given no measurement of a metric that the search needs; its trial has failed."""
 
 
 class NoCandidate(ParefrontError):

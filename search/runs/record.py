@@ -31,6 +31,7 @@ class TrialRecord:
         candidate: what was measured; ``None`` unless complete.
         reason: why it is infeasible, or the last line of what failed.
         seconds: wall-clock time from asking the sampler to the record.
+        traceback: of the error where it failed, a long one shortened.
     """
 
     number: int
@@ -39,13 +40,14 @@ class TrialRecord:
     candidate: Candidate | None = None
     reason: str = ""
     seconds: float = 0.0
+    traceback: str = ""
 
     def to_json(self, folder: Path) -> dict[str, Any]:
         """Plain values; paths relative to the run's ``folder``."""
         head: dict[str, Any] = {"trial": self.number, "state": self.outcome.value, "digest": self.policy.digest}
         head |= {"policy": self.policy.to_dict(), "seconds": round(self.seconds, 4)}
         if self.candidate is None:
-            return head | {"reason": self.reason}
+            return head | {"reason": self.reason} | ({"traceback": self.traceback} if self.traceback else {})
         return head | _measured(self.candidate, folder)
 
     @classmethod
@@ -63,7 +65,8 @@ class TrialRecord:
         if state not in list(Outcome):
             raise fields.damaged(f"key 'state': expected one of {', '.join(Outcome)}, got {state!r}")
         if Outcome(state) is not Outcome.COMPLETE:
-            return cls(number, fields.policy(), Outcome(state), None, fields.text("reason", ""), seconds)
+            reason, traceback = fields.text("reason", ""), fields.text("traceback", "")
+            return cls(number, fields.policy(), Outcome(state), None, reason, seconds, traceback)
         candidate = replace(candidate_of(fields, folder), trial=number)
         return cls(number, candidate.policy, Outcome.COMPLETE, candidate, "", seconds)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,7 +15,7 @@ import pytest
 
 from parefront.evaluators.device.errors import DeviceError
 from parefront.evaluators.results.candidate import STOPPED, Candidate
-from parefront.evaluators.results.errors import EveryTrialFailed, HostFailed
+from parefront.evaluators.results.errors import EveryTrialFailed, HostFailed, TrialsKeepFailing
 from parefront.evaluators.results.front import Front
 from parefront.evaluators.results.measurement import Measurement
 from parefront.search.controller import search
@@ -119,6 +120,8 @@ def test_a_failure_is_recorded_and_the_search_goes_on(search_in: SearchIn) -> No
     assert not any(run.artifact(r.policy.digest).exists() for r in failed)
     log = (run.path / "log.txt").read_text()
     assert f"trial {failed[0].number} failed\nTraceback" in log
+    assert all(r.traceback.startswith("Traceback (most recent call last)") for r in failed)
+    assert all(r.traceback.endswith("RuntimeError: shapes do not match\nat all") for r in failed)
 
 
 def test_a_failure_raises_where_it_should(search_in: SearchIn) -> None:
@@ -236,10 +239,80 @@ def test_a_candidate_that_the_device_dies_of_has_failed(search_in: SearchIn) -> 
     assert run.counts["failed"] == evaluator.baselines - 1 > 0
 
 
-def test_gives_up_where_the_first_ten_fail(search_in: SearchIn) -> None:
-    with pytest.raises(EveryTrialFailed, match=r"the first 10 trials failed.*RuntimeError: nothing works") as error:
+def test_gives_up_after_five_in_a_row_of_the_same_cause(search_in: SearchIn, tmp_path: Path) -> None:
+    message = "5 trials in a row have failed of the same cause: RuntimeError: nothing works"
+    with pytest.raises(TrialsKeepFailing, match=message) as error:
         search_in(BrokenEvaluator(), trials=40, raise_errors=False)
     assert error.value.exit_code == 3
+    assert Run.open("run", tmp_path).counts == {"complete": 0, "infeasible": 0, "failed": 5}
+
+
+class FailingLater(SyntheticEvaluator):
+    """Fails from the seventh evaluation of a session on, with one of several messages by turns."""
+
+    messages: ClassVar[tuple[str, ...]] = (
+        "layer 3 of /tmp/a1b2/x.onnx has 16 channels",
+        "layer 5 of /y has 8 channels",
+    )
+
+    def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
+        made = super().evaluate(policy, artifact, rivals)
+        if len(self.evaluated) > 6:
+            raise ValueError(self.messages[len(self.evaluated) % len(self.messages)])
+        return made
+
+
+def test_gives_up_in_the_middle_keeps_what_was_found_and_goes_on(search_in: SearchIn, tmp_path: Path) -> None:
+    """The messages differ by numbers and paths alone, so that their cause is one."""
+    with pytest.raises(TrialsKeepFailing, match="ValueError: layer"):
+        search_in(FailingLater(), trials=20, raise_errors=False)
+    run = Run.open("run", tmp_path)
+    assert (run.counts["complete"], run.counts["failed"]) == (6, 5)
+    assert len(run.front)
+    run, front = search_in(SyntheticEvaluator(), trials=20)
+    assert run.counts["complete"] == 15
+    assert len(front)
+
+
+def test_failures_of_different_causes_end_no_search(search_in: SearchIn) -> None:
+    class FailingDifferently(FailingLater):
+        messages = ("too wide", "too narrow")
+
+    run, _ = search_in(FailingDifferently(), trials=20, raise_errors=False)
+    assert run.counts["failed"] == 14
+
+
+class LeavingOut(SyntheticEvaluator):
+    """Measures no latency of what quantises the first layer, or what is none."""
+
+    value: float | None = None
+
+    def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
+        made = super().evaluate(policy, artifact, rivals)
+        if "quantize/block0.conv1" not in policy:
+            return made
+        metrics = {key: value for key, value in made.metrics.items() if key != "latency_ratio"}
+        if self.value is not None:
+            metrics["latency_ratio"] = Measurement(self.value, self.value, self.value, 9, "x")
+        return replace(made, metrics=metrics)
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (None, r"NotMeasured: 'latency' was not measured for trial \d+; measured: accuracy, "),
+        (float("nan"), "ValueError: a measurement must be finite, got nan"),
+        (float("inf"), "ValueError: a measurement must be finite, got inf"),
+    ],
+)
+def test_a_candidate_without_a_finite_objective_has_failed(value: float | None, says: str, search_in: SearchIn) -> None:
+    evaluator = LeavingOut(blocks=3)
+    evaluator.value = value
+    run, front = search_in(evaluator, trials=12, raise_errors=False)
+    failed = [record for record in run.trials if record.outcome is Outcome.FAILED]
+    assert failed
+    assert all(re.match(says, record.reason) for record in failed)
+    assert len(front)
 
 
 def test_no_candidate_at_all_is_an_error(search_in: SearchIn) -> None:
