@@ -6,6 +6,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Collection
+from concurrent.futures import Future
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
@@ -24,6 +25,7 @@ from .executors.local import LocalExecutor
 from .finalise import finalise
 from .probe_phase import ProbePhase
 from .registry import make_sampler
+from .runs.asked_store import AskedStore
 from .runs.events import Done, Event, Finished, Noted, OnEvent, Started
 from .runs.kept_artifacts import KeptArtifacts
 from .runs.record import TrialRecord
@@ -32,6 +34,7 @@ from .runs.studies.study import RunStudy, note_front
 from .samplers.context import SamplerContext
 from .stopping import EndedBy, Ending, Stopping, has_ended, spent_in, write_spent
 from .uncompressed import measure_baseline
+from .under_way import UnderWay
 
 
 def search(
@@ -57,8 +60,9 @@ def search(
             ``ParefrontError`` always ends it, and so do a failure of this machine, and a ``DeviceError`` where the
             device cannot measure the uncompressed model any more; none of them spoils the trial.
         executor: where evaluations run; by default in this thread. With several workers policies are asked for ahead
-            of their results, and told in the order of asking: what is suggested depends on the number of workers,
-            too. Closed at the end.
+            of their results. They are told as they come, so that what is suggested depends on the order in which they
+            end; an ``ordered`` executor tells them in the order of asking, and waits for the slowest. Closed at the
+            end.
 
     Returns:
         The front, measured again on the test split.
@@ -107,8 +111,9 @@ class _Session:
     emit: OnEvent
     raise_errors: bool
     records: dict[str, TrialRecord] = field(init=False)
-    numbers: set[int] = field(init=False)
+    by_number: dict[int, TrialRecord] = field(init=False)
     kept: KeptArtifacts = field(init=False)
+    asked: AskedStore = field(init=False)
     front: Front = field(init=False)
     stopping: Stopping = field(init=False)
     started: float = field(init=False)
@@ -116,8 +121,9 @@ class _Session:
     def __post_init__(self) -> None:
         self.started = time.perf_counter()
         self.records = {record.policy.digest: record for record in self.run.trials}
-        self.numbers = {record.number for record in self.records.values()}
+        self.by_number = {record.number: record for record in self.records.values()}
         self.kept = KeptArtifacts(self.run, self.records)
+        self.asked = AskedStore(self.run.path)
 
     @property
     def done(self) -> int:
@@ -147,7 +153,8 @@ class _Session:
         self.run.log(f"search: {self.done} of {settings.trials} trials done, sampler {settings.sampler}")
         self.emit(Started(self.run.path, self.done, settings.trials, baseline, self.front, self.stopping.seconds_left))
         study = RunStudy(settings.searched, settings.budgets, baseline, sampler, self.front.floor)
-        for note in study.keep_in(self.run.path, settings.storage, self.records):
+        records, asked = list(self.records.values()), self._asked_before()
+        for note in study.keep_in(self.run.path, settings.storage, records, self.evaluator.space, asked):
             self._note(note)
         try:
             ending = self._evaluate_all(study, probes)
@@ -170,39 +177,62 @@ class _Session:
 
     def _evaluate_all(self, study: RunStudy, probes: ProbePhase) -> Ending:
         """Ask for policies and tell how they fared, until the search has reached one of its limits."""
-        waiting: deque[Asked] = deque()
+        under_way = UnderWay(self.executor, self.records)
         ending = self.stopping.reached()
-        while waiting or ending is None:
-            under_way = sum(asked.result is not None for asked in waiting)
-            room = min(self.executor.workers, self.run.settings.trials - self.done) - under_way
-            if room > 0 and ending is None:
+        interrupted = deque(study.under_way())
+        while under_way or ending is None:
+            left = self.run.settings.trials - self.done
+            if interrupted and ending is None and under_way.has_room(left):
+                under_way.add(self._ask_again(interrupted.popleft()))
+            elif ending is None and under_way.has_room(left):
                 try:
-                    asked = self._ask(study, probes, {asked.policy.digest for asked in waiting})
+                    asked = self._ask(study, probes, under_way.digests)
                 except SpaceExhausted as end:
                     ending = Ending(EndedBy.SPACE, str(end))
                     continue
-                waiting.extend([asked] if asked is not None else [])
-                if asked is None or (asked.result is not None and room > 1):
-                    continue
-            self._take(study, waiting.popleft())
-            ending = ending or self.stopping.reached()
+                if asked is not None:
+                    under_way.add(asked)
+            for asked in under_way.ended(may_wait=ending is not None or not under_way.has_room(left)):
+                self._take(study, asked)
+                ending = ending or self.stopping.reached()
         return ending
+
+    def _asked_before(self) -> dict[int, Policy]:
+        """The policies that were being evaluated when an earlier session ended, by the trial's number."""
+        asked = self.asked.read()
+        for number in [n for n, policy in asked.items() if n in self.by_number or policy.digest in self.records]:
+            self.asked.remove(number)
+            del asked[number]
+        return asked
+
+    def _ask_again(self, trial: Trial) -> Asked:
+        """Evaluate what an earlier session has asked for."""
+        started, policy = time.perf_counter(), self.evaluator.space.decode(trial.params)
+        return Asked(trial, policy, started, 0.0, self._submit(trial.number, policy))
+
+    def _submit(self, number: int, policy: Policy) -> Future[Candidate]:
+        if self.executor.workers > 1:
+            self.asked.add(number, policy)
+        return self.executor.submit(policy, self.run.artifact(policy.digest), self.front)
 
     def _ask(self, study: RunStudy, probes: ProbePhase, under_way: Collection[str]) -> Asked | None:
         """Ask for a policy, and let it be evaluated unless it has been, or is being; None where the number is taken."""
+        if self.executor.workers > 1:
+            while (told := self.by_number.get(study.next_number)) is not None:
+                study.add(told, self.evaluator.space)
         started, probed = time.perf_counter(), probes.seconds
         trial = study.ask()
         policy = self.evaluator.space.suggest(trial)
         started += probes.seconds - probed  # the first to ask waits for the probes, which are counted by themselves
         is_new = policy.digest not in self.records and policy.digest not in under_way
-        if is_new and trial.number in self.numbers:
+        if is_new and trial.number in self.by_number:
             for note in study.skip(trial):
                 self._note(note)
             return None
         study.claim(trial, policy)
         seconds, result = time.perf_counter() - started, None
         if is_new:
-            result = self.executor.submit(policy, self.run.artifact(policy.digest), self.front)
+            result = self._submit(trial.number, policy)
         return Asked(trial, policy, started, seconds, result)
 
     def _take(self, study: RunStudy, asked: Asked) -> None:
@@ -212,8 +242,9 @@ class _Session:
             return
         record = record_of(asked, self.run, self.evaluator, self.raise_errors)
         self.run.write_record(record)
+        self.asked.remove(record.number)
         self.records[asked.policy.digest] = record
-        self.numbers.add(record.number)
+        self.by_number[record.number] = record
         self._tell(study, asked.trial, asked.policy, record)
         if record.candidate is not None:
             self.front = self.front.adding(record.candidate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -19,6 +20,7 @@ class LocalExecutor:
     """
 
     workers = 1
+    ordered = True
 
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator = evaluator
@@ -35,6 +37,9 @@ class LocalExecutor:
         except Exception as error:
             future.set_exception(error)
         return future
+
+    def wait(self, futures: Sequence[Future[Candidate]]) -> None:
+        """All are done."""
 
     def close(self) -> None:
         """There is nothing under way."""

@@ -11,7 +11,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.samplers import GPSampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from ..runs.studies.study import FLOOR
+from ..runs.studies.told import FLOOR
 from .choice_scale import nearest, position
 from .context import SamplerContext
 from .joint_sampler import TogetherSampler

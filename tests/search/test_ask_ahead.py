@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
+import optuna
 import pytest
 
 from parefront.evaluators.results.candidate import Candidate
@@ -19,39 +21,28 @@ from parefront.spaces.policy import Policy
 from .synthetic import SyntheticEvaluator
 
 SAMPLERS = ["auto", "random", "nsga2", "tpe", "uniform", "amc"]
-
-
-class Deferred(Future[Candidate]):
-    """A future whose pool works once the first result is asked for."""
-
-    def __init__(self, pool: Pool) -> None:
-        super().__init__()
-        self._pool = pool
-
-    def result(self, timeout: float | None = None) -> Candidate:
-        self._pool.work()
-        self._pool.taken += 1
-        return super().result(timeout)
+IN_ALL = {"uniform": 14}
+"""Policies that there are, of samplers with fewer than are asked for."""
 
 
 class Pool:
     """Several workers that finish in an order of their own: of those under way, the last that was submitted first."""
 
-    def __init__(self, evaluator: SyntheticEvaluator, workers: int) -> None:
-        self.workers, self._evaluator = workers, evaluator
-        self._waiting: list[tuple[Deferred, Policy, Path, Front]] = []
+    def __init__(self, evaluator: SyntheticEvaluator, workers: int, ordered: bool = False) -> None:
+        self.workers, self.ordered, self._evaluator = workers, ordered, evaluator
+        self._waiting: list[tuple[Future[Candidate], Policy, Path, Front]] = []
         self.submitted: list[Policy] = []
-        self.most = self.taken = 0
+        self.most = 0
 
     def submit(self, policy: Policy, artifact: Path, rivals: Front) -> Future[Candidate]:
         self.submitted.append(policy)
-        self.most = max(self.most, len(self.submitted) - self.taken)
-        future = Deferred(self)
+        future = Future[Candidate]()
         self._waiting.append((future, policy, artifact, rivals))
+        self.most = max(self.most, len(self._waiting))
         return future
 
-    def work(self) -> None:
-        while self._waiting:
+    def wait(self, futures: Sequence[Future[Candidate]]) -> None:
+        while not any(future.done() for future in futures):
             future, policy, artifact, rivals = self._waiting.pop()
             try:
                 future.set_result(self._evaluator.evaluate(policy, artifact, rivals))
@@ -68,9 +59,23 @@ def run_in(folder: Path, sampler: str, trials: int) -> Run:
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_no_policy_is_evaluated_twice_and_all_are_told_in_their_order(sampler: str, tmp_path: Path) -> None:
+def test_no_policy_is_evaluated_twice_and_results_are_told_as_they_come(sampler: str, tmp_path: Path) -> None:
     evaluator = SyntheticEvaluator(blocks=3)
     pool, events = Pool(evaluator, workers=3), list[Event]()
+    run = run_in(tmp_path, sampler, trials=16)
+    search(run, evaluator, events.append, executor=pool)
+
+    assert pool.most == 3
+    assert len(pool.submitted) == len(set(pool.submitted)) == len(run.trials) == IN_ALL.get(sampler, 16)
+    finished = [event.record.policy for event in events if isinstance(event, Finished)]
+    assert finished[0] == pool.submitted[2]
+    assert sorted(finished, key=str) == sorted(pool.submitted, key=str)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_an_ordered_executor_tells_in_the_order_of_asking(sampler: str, tmp_path: Path) -> None:
+    evaluator = SyntheticEvaluator(blocks=3)
+    pool, events = Pool(evaluator, workers=3, ordered=True), list[Event]()
     run = run_in(tmp_path, sampler, trials=16)
     search(run, evaluator, events.append, executor=pool)
 
@@ -115,3 +120,55 @@ def test_an_interrupted_search_with_workers_goes_on(tmp_path: Path) -> None:
     run = run_in(tmp_path, "auto", trials=16)
     search(run, evaluator, executor=Pool(evaluator, workers=3))
     assert len({record.policy for record in run.trials}) == len(run.trials) == 16
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_what_ended_out_of_order_is_known_after_an_interruption(sampler: str, tmp_path: Path) -> None:
+    evaluator = SyntheticEvaluator(blocks=3)
+
+    def stop(event: Event) -> None:
+        if isinstance(event, Finished) and event.done == 5:
+            raise KeyboardInterrupt
+
+    first = Pool(evaluator, workers=4)
+    with pytest.raises(KeyboardInterrupt):
+        search(run_in(tmp_path, sampler, trials=20), evaluator, stop, executor=first)
+    recorded = {record.number: record.policy for record in run_in(tmp_path, sampler, trials=20).trials}
+    assert sorted(recorded) != list(range(5)), "numbers are missing of those that were under way"
+
+    second = Pool(evaluator, workers=4)
+    run = run_in(tmp_path, sampler, trials=20)
+    search(run, evaluator, executor=second)
+    were_under_way = [policy for policy in first.submitted if policy not in recorded.values()]
+    assert second.submitted[: len(were_under_way)] == were_under_way
+    assert not set(recorded.values()) & set(second.submitted)
+    assert not list((run.path / "asked").iterdir())
+    assert len({record.policy for record in run.trials}) == len(run.trials) == IN_ALL.get(sampler, 20)
+    assert {record.number: record.policy for record in run.trials if record.number in recorded} == recorded
+    told = study_of(run)
+    by_digest = {trial.user_attrs["digest"]: trial for trial in told}
+    for record in run.trials:
+        assert by_digest[record.policy.digest].number == record.number
+        if record.candidate is not None:
+            accuracy, latency = by_digest[record.policy.digest].values
+            assert accuracy == record.candidate.metrics["accuracy"].value
+            assert latency == record.candidate.metrics["latency_ratio"].value
+
+
+def test_a_record_that_was_not_told_is_told_with_its_own_number(tmp_path: Path) -> None:
+    evaluator = SyntheticEvaluator(blocks=3)
+    run = run_in(tmp_path, "tpe", trials=8)
+    search(run, evaluator, executor=Pool(evaluator, workers=3))
+    recorded = {record.policy.digest: record.number for record in run.trials}
+    (run.path / "study.db").unlink()
+
+    run = run_in(tmp_path, "tpe", trials=12)
+    search(run, evaluator, executor=Pool(evaluator, workers=3))
+    told = {trial.user_attrs["digest"]: trial for trial in study_of(run) if "repeats" not in trial.user_attrs}
+    assert {digest: told[digest].number for digest in recorded} == recorded
+
+
+def study_of(run: Run) -> list[optuna.trial.FrozenTrial]:
+    """The finished trials of a run's study, repeats and lost ones left out, as another program reads them."""
+    study = optuna.load_study(study_name=None, storage=f"sqlite:///{run.path}/study.db")
+    return [trial for trial in study.get_trials() if "repeats" not in trial.user_attrs]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import optuna
 
-from parefront.search.runs.studies.study import FLOOR
+from parefront.search.runs.studies.told import FLOOR
 
 from .conftest import SearchIn
 from .synthetic import ACCURACY, SyntheticEvaluator

@@ -12,7 +12,8 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from ....spaces.knob import Choice
-from .study import DIGEST, DIVERGENCE, REPEATS
+from .study import REPEATS
+from .told import DIGEST, DIVERGENCE
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import optuna
 from optuna.samplers import BaseSampler
 from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 from sqlalchemy.exc import SQLAlchemyError
 
 from ....evaluators.results.budget import Budget
@@ -20,25 +20,20 @@ from ....evaluators.results.candidate import Candidate
 from ....evaluators.results.floor import Floor
 from ....evaluators.results.front import Front
 from ....evaluators.results.metric import Metric
-from ....evaluators.results.metrics import Named, metric_of, value_of
-from ....evaluators.results.views.policy_words import policy_in_words
+from ....evaluators.results.metrics import Named, metric_of
 from ....spaces.errors import ConfigError
 from ....spaces.masking import masked_text
 from ....spaces.messages import one_line
 from ....spaces.policy import Policy
+from ....spaces.space import SearchSpace
 from ..record import TrialRecord
 from .study_file import StudyFile, set_aside
+from .told import DIGEST, Told, shown_attributes
 
-DIGEST = "digest"
-"""User attribute of a trial: the digest of its policy."""
 REPEATS = "repeats"
 """User attribute of a trial whose policy had been tried: the number of the trial that did."""
-NOISE = "noise"
-"""User attribute of a trial: half the 95 % interval of every objective, in its own unit."""
-DIVERGENCE = "divergence"
-"""User attribute of a trial: the divergence of its outputs from the uncompressed model's, where it was measured."""
-FLOOR = "floor"
-"""Constraint of a trial, where no budget bounds the quality: that it is of any use."""
+LOST = "lost"
+"""User attribute of a trial in memory that stands for one which was under way when its process ended."""
 _NAME = "search"
 """Of the study in memory; on disk it has the run's."""
 
@@ -79,7 +74,14 @@ class RunStudy:
         self._path: Path | None = None
         self._attributes: dict[str, Any] = {}
 
-    def keep_in(self, folder: Path, url: str | None, recorded: Collection[str] | None = None) -> list[str]:
+    def keep_in(
+        self,
+        folder: Path,
+        url: str | None,
+        records: Sequence[TrialRecord] | None = None,
+        space: SearchSpace | None = None,
+        asked: Mapping[int, Policy] | None = None,
+    ) -> list[str]:
         """Go on from the study on disk, and keep it there: the run's ``study.db``, or the Optuna storage at ``url``.
 
         A ``study.db`` that cannot be used (damaged, locked by another process, a folder) is set aside; the trials are
@@ -88,7 +90,10 @@ class RunStudy:
         Args:
             folder: of the run.
             url: of an Optuna storage, where one is configured; its study is named as the folder.
-            recorded: digests of the policies that the run has records of; None where it keeps none to compare with.
+            records: of the run's trials; None where it keeps none to compare with.
+            space: of their policies; needed where there are records.
+            asked: policies that were under way when an earlier session ended, by the trial's number;
+                :meth:`under_way` gives their trials.
 
         Returns:
             What the user should know, in lines.
@@ -96,6 +101,11 @@ class RunStudy:
         Raises:
             ConfigError: where the study at ``url`` is another run's.
         """
+        recorded = None if records is None else {record.policy.digest for record in records}
+        known: dict[int, TrialRecord | Policy] = {
+            **(asked or {}),
+            **{record.number: record for record in records or ()},
+        }
         if url is not None:
             file, finished = self._open(url, folder.name)
             if _unrecorded(finished, recorded):
@@ -103,7 +113,7 @@ class RunStudy:
                 raise ConfigError(
                     f"the study {folder.name!r} in {masked_text(url)} is of another run; give this run another name"
                 )
-            self._go_on(file, finished)
+            self._go_on(file, finished, known, space)
             return []
         self._path, notes = folder / "study.db", []
         try:
@@ -114,7 +124,7 @@ class RunStudy:
         except Exception as error:  # whatever is wrong with it: the trials' own files have all that is in it
             notes = [self._set_aside(error)]
             file, finished = self._open(self._path, folder.name)
-        self._go_on(file, finished)
+        self._go_on(file, finished, known, space)
         return notes
 
     def _open(self, where: Path | str, name: str) -> tuple[StudyFile, list[FrozenTrial]]:
@@ -125,18 +135,60 @@ class RunStudy:
             file.close()
             raise
 
-    def _go_on(self, file: StudyFile, finished: Sequence[FrozenTrial]) -> None:
+    def _go_on(
+        self,
+        file: StudyFile,
+        finished: Sequence[FrozenTrial],
+        known: Mapping[int, TrialRecord | Policy],
+        space: SearchSpace | None,
+    ) -> None:
+        """Take over the trials of an earlier session, with their numbers.
+
+        Where several evaluations were under way when it ended, numbers are missing: of trials that were recorded and
+        not told, which are told now, of trials that are evaluated now, and of lost ones, whose numbers are passed over.
+        """
         self._file = file
-        self._study.add_trials(finished)
         self._attributes = file.attributes()
         for key, value in self._attributes.items():
             self._memory.set_study_system_attr(self._study_id, key, value)
+        for trial in finished:
+            self._fill(trial.number, known, space)
+            self._study.add_trial(trial)
+        self._fill(1 + max((n for n, what in known.items() if isinstance(what, Policy)), default=-1), known, space)
+
+    def _fill(self, end: int, known: Mapping[int, TrialRecord | Policy], space: SearchSpace | None) -> None:
+        """Give the numbers up to ``end`` a trial each."""
+        while (number := self.next_number) < end:
+            what = known.get(number) if space is not None else None
+            if isinstance(what, TrialRecord) and space is not None:
+                self.add(what, space)
+            elif isinstance(what, Policy) and space is not None:
+                self._study.add_trial(
+                    create_trial(
+                        state=TrialState.RUNNING,
+                        params=space.encode(what),
+                        distributions=dict(space.distributions),
+                        user_attrs={DIGEST: what.digest},
+                    )
+                )
+            else:
+                self._study.add_trial(create_trial(state=TrialState.FAIL, user_attrs={LOST: True}))
+
+    def under_way(self) -> list[Trial]:
+        """The trials that :meth:`keep_in` was told of as asked for and not recorded, by number."""
+        running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        return [Trial(self._study, trial._trial_id) for trial in running]
 
     def _set_aside(self, error: Exception) -> str:
         """Move a database away that cannot be used; a line that says so."""
         assert self._path is not None
         aside = set_aside(self._path)
         return f"{self._path.name} cannot be used ({one_line(error)}): kept as {aside.name}, made anew from the trials"
+
+    @property
+    def next_number(self) -> int:
+        """That of the trial that is asked for next."""
+        return len(self._study.get_trials(deepcopy=False))
 
     def ask(self) -> Trial:
         return self._study.ask()
@@ -154,22 +206,34 @@ class RunStudy:
         Returns:
             What the user should know, in lines.
         """
-        trial.set_user_attr(DIGEST, policy.digest)
-        if record.number != trial.number:
-            trial.set_user_attr(REPEATS, record.number)
-        candidate, values = record.candidate, None
-        if candidate is not None:
-            values = [value_of(candidate, metric) for metric in self._objectives]
-            trial.set_user_attr(NOISE, [noise_of(candidate, metric) for metric in self._objectives])
-            for key, value in shown_attributes(candidate, self._objectives).items():
-                trial.set_user_attr(key, value)
-            if DIVERGENCE in candidate.metrics:
-                trial.set_user_attr(DIVERGENCE, candidate.metrics[DIVERGENCE].value)
-            for budget in self._budgets:
-                trial.set_constraint(budget.text, budget.violation(candidate, self._baseline))
-            if self._floor is not None:
-                trial.set_constraint(FLOOR, self._floor.violation(candidate))
-        return self._end(trial, values)
+        told = Told.of(record, self._objectives, self._budgets, self._baseline, self._floor)
+        attributes = told.attributes | ({REPEATS: record.number} if record.number != trial.number else {})
+        for key, value in attributes.items():
+            trial.set_user_attr(key, value)
+        for name, violation in told.constraints.items():
+            trial.set_constraint(name, violation)
+        return self._end(trial, told.values)
+
+    def add(self, record: TrialRecord, space: SearchSpace) -> None:
+        """Tell of a recorded trial without asking for it, under :attr:`next_number`, which has to be its own.
+
+        With several workers what a sampler suggests depends on what had ended by then, so that to ask again would give
+        another policy.
+        """
+        assert record.number == self.next_number
+        told = Told.of(record, self._objectives, self._budgets, self._baseline, self._floor)
+        state = TrialState.COMPLETE if told.values else TrialState.FAIL
+        self._study.add_trial(
+            create_trial(
+                state=state,
+                values=told.values,
+                params=space.encode(record.policy),
+                distributions=dict(space.distributions),
+                user_attrs=told.attributes,
+                constraints=told.constraints,
+            )
+        )
+        self._write(self._study.get_trials(deepcopy=False)[-1])
 
     def skip(self, trial: Trial) -> list[str]:
         """Pass over a number that the record of another policy has: the study was lost, or its sampler has changed."""
@@ -180,7 +244,10 @@ class RunStudy:
             self._file.close()
 
     def _end(self, trial: Trial, values: list[float] | None) -> list[str]:
-        told = self._study.tell(trial, values, state=TrialState.COMPLETE if values else TrialState.FAIL)
+        return self._write(self._study.tell(trial, values, state=TrialState.COMPLETE if values else TrialState.FAIL))
+
+    def _write(self, told: FrozenTrial) -> list[str]:
+        """Append a finished trial to what is on disk."""
         if self._file is None:
             return []
         attributes = self._memory.get_study_system_attrs(self._study_id)
@@ -204,7 +271,7 @@ class RunStudy:
         names = [metric.name for metric in self._objectives]
         self._file = StudyFile(self._path, self._path.parent.name, self._directions, names)
         for trial in self._study.get_trials(deepcopy=False):
-            if trial.state.is_finished():
+            if trial.state.is_finished() and LOST not in trial.user_attrs:
                 self._file.append(trial, attributes)
         return note
 
@@ -216,14 +283,6 @@ class RunStudy:
 def directions_of(objectives: Sequence[Metric]) -> list[StudyDirection]:
     """Optuna's directions of objectives."""
     return [StudyDirection.MAXIMIZE if metric.higher_is_better else StudyDirection.MINIMIZE for metric in objectives]
-
-
-def shown_attributes(candidate: Candidate, objectives: Sequence[Metric]) -> dict[str, Any]:
-    """What dashboards show of a trial beside its values: what was done, the other metrics, the artefact's name."""
-    left_out = {DIVERGENCE, *(metric.key for metric in objectives)}
-    others = {key: m.value for key, m in candidate.metrics.items() if key not in left_out}
-    artifact = {} if candidate.artifact is None else {"artifact": f"artifacts/{candidate.artifact.name}"}
-    return {"done": policy_in_words(candidate.policy), **others, **artifact}
 
 
 def note_front(front: Front, folder: Path, url: str | None) -> str:
@@ -245,10 +304,3 @@ def note_front(front: Front, folder: Path, url: str | None) -> str:
 def _unrecorded(finished: Sequence[FrozenTrial], recorded: Collection[str] | None) -> bool:
     """Whether a study has trials of policies that its run knows nothing of."""
     return recorded is not None and any(t.user_attrs.get(DIGEST, "") not in {"", *recorded} for t in finished)
-
-
-def noise_of(candidate: Candidate, objective: Named) -> float:
-    """Half the 95 % interval of an objective; for accuracy that of the paired change, as all share their images."""
-    key = metric_of(objective).key
-    paired = f"{key}_change"
-    return candidate.metrics[paired if paired in candidate.metrics else key].half_width
