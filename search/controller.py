@@ -168,6 +168,7 @@ class _Session:
         self.kept.prune({candidate.policy.digest for candidate in front})
         if note := note_front(front, self.run.path, settings.storage):
             self.run.log(note)
+        self.run.write_front(front)  # the mark that all is done, so the last of it
         self.emit(Done(self.run.path, front, self.stopping.message(ending)))
         return front
 

@@ -19,7 +19,7 @@ from .runs.run import Run
 
 
 def finalise(run: Run, evaluator: Evaluator, front: Front, emit: OnEvent, raise_errors: bool) -> Front:
-    """Measure the uncompressed model and every member again, write ``front.json`` and ``front.csv``.
+    """Measure the uncompressed model and every member again; the front of what was measured.
 
     What is on the front by chance, being measured too well, shows here. All are timed once, then all once more: what
     two readings of the same file differ by is in the intervals (:mod:`.runs.final_readings`). Members are judged by the
@@ -61,7 +61,6 @@ def finalise(run: Run, evaluator: Evaluator, front: Front, emit: OnEvent, raise_
                 f"{candidate.label}: its artefact was changed while the front was measured again, and cannot be made "
                 "as it was; the same command measures it anew"
             )
-    run.write_front(final)
     run.log(f"done: {len(final)} of {len(front)} members stay on the front")
     return final
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import re
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from .errors import ConfigError
 
 UNFINISHED = re.compile(r"\..+\.tmp")
 """Names of the files that a killed process leaves behind, half-written."""
+_OF_THE_HOST = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EROFS})
+"""What keeps a file from being opened that says nothing of what is in its place."""
 
 
 class UnreadableFile(ConfigError):
@@ -31,17 +35,19 @@ def write_bytes(path: Path, content: bytes) -> None:
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     aside.unlink(missing_ok=True)
     try:
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666), "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        aside.replace(path)
-    except IsADirectoryError as error:
-        aside.unlink(missing_ok=True)
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        try:
+            _write_all(descriptor, content)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(aside, path)
+    except BaseException as error:
+        with suppress(OSError):  # of a disk that fails; the next session clears it away
+            aside.unlink(missing_ok=True)
+        if not isinstance(error, IsADirectoryError):
+            raise
         raise UnreadableFile(f"{path}: expected a file to replace, or nothing, got a folder; move it away") from error
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
 
 
 def write_text(path: Path, text: str) -> None:
@@ -59,8 +65,11 @@ def append_text(path: Path, text: str) -> None:
     Raises:
         UnreadableFile: where there is something else than a regular file.
     """
-    with os.fdopen(open_regular(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as stream:
-        stream.write(text.encode(errors="replace"))
+    descriptor = open_regular(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    try:
+        _write_all(descriptor, text.encode(errors="replace"))
+    finally:
+        os.close(descriptor)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -93,10 +102,13 @@ def open_regular(path: Path, flags: int) -> int:
 
     Raises:
         UnreadableFile: as :func:`read_bytes`.
+        OSError: where this machine fails: the disk is full or broken, too many files are open.
     """
     try:
         descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
     except OSError as error:
+        if error.errno in _OF_THE_HOST:
+            raise
         what = "a symbolic link" if path.is_symlink() else error.strerror
         raise UnreadableFile(f"{path}: expected a regular file, got {what}") from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -123,6 +135,13 @@ def clear_unfinished(folder: Path) -> None:
         for name in names:
             if UNFINISHED.fullmatch(name):
                 (Path(place) / name).unlink(missing_ok=True)
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    """Write it all, however little the system takes at once."""
+    left = memoryview(content)
+    while left:
+        left = left[os.write(descriptor, left) :]
 
 
 def _no_number(text: str) -> float:

@@ -134,7 +134,7 @@ class SyntheticEvaluator:
         errors = np.random.default_rng(int(policy.digest[:15], 16)).normal(size=2) * noise / 1.96
         accuracy, ratio = accuracy + errors[0], ratio * (1 + errors[1])
         content = hashlib.sha256(policy.digest.encode()).digest()
-        artifact.write_bytes(content)
+        self.write(artifact, content)
         size = 1000.0 * (1 - 0.5 * len(policy) / len(self._space))
         metrics = {
             "accuracy": Measurement(accuracy, accuracy - noise, accuracy + noise, 2000, "fraction"),
@@ -146,6 +146,10 @@ class SyntheticEvaluator:
         }
         sha256 = hashlib.sha256(content).hexdigest()
         return Candidate(policy, metrics, artifact, sha256, timings={"accuracy": 0.001, "total": 0.001})
+
+    def write(self, artifact: Path, content: bytes) -> None:
+        """Keep an artefact; not by way of the disk, which the real evaluator waits for."""
+        artifact.write_bytes(content)
 
     def _loss(self, policy: Policy) -> float:
         total = 0.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import random
@@ -12,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
 
 from parefront.evaluators.results.candidate import Candidate
@@ -22,6 +20,7 @@ from parefront.search.runs.run import Run
 from parefront.search.runs.studies.study import RunStudy
 from parefront.spaces.policy import Policy
 
+from .end_state import end_state
 from .synthetic import SyntheticEvaluator
 
 TRIALS = 26
@@ -62,22 +61,6 @@ def run_and_kill(
     process.join()
     assert process.exitcode is not None
     return process.exitcode
-
-
-def end_state(path: Path) -> dict[str, Any]:
-    """All that a run leaves behind but times."""
-    study = optuna.load_study(study_name=None, storage=f"sqlite:///{path / 'study.db'}")
-    files = [*path.glob("trials/*"), *path.glob("final/*"), path / "front.json", path / "baseline.json"]
-    state: dict[str, Any] = {str(f.relative_to(path)): without_times(json.loads(f.read_text())) for f in files}
-    state["run"] = path.name
-    state["artifacts"] = {f.name: f.read_bytes() for f in (path / "artifacts").iterdir()}
-    state["study"] = [(t.number, t.state, t.params, t.values, t.user_attrs, t.system_attrs) for t in study.get_trials()]
-    state["front.csv"] = (path / "front.csv").read_text()
-    return state
-
-
-def without_times(fields: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in fields.items() if key not in ("seconds", "timings", "run", "date")}
 
 
 def trials_in(path: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -24,6 +25,29 @@ def test_what_is_written_is_flushed_to_disk(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(os, "fsync", flushed.append)
     write_bytes(tmp_path / "file", b"content")
     assert len(flushed) == 1
+
+
+def test_all_is_written_however_little_the_system_takes_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, content: write(descriptor, bytes(content[:3])))
+    write_bytes(tmp_path / "file", b"0123456789")
+    append_text(tmp_path / "file", "abcdefgh")
+    assert (tmp_path / "file").read_bytes() == b"0123456789abcdefgh"
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO, errno.EMFILE])
+def test_a_machine_that_fails_is_not_taken_for_a_damaged_file(
+    error: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> int:
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(os, "open", fails)
+    with pytest.raises(OSError, match=os.strerror(error)) as told:
+        append_text(tmp_path / "log.txt", "more")
+    assert told.value.errno == error
 
 
 @pytest.mark.parametrize("kind", ["link", "folder", "pipe", "nothing"])
