@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ConfigError
+from .limits import JSON_BYTES, MODEL_BYTES, in_words
 
 UNFINISHED = re.compile(r"\..+\.tmp")
 """Names of the files that a killed process leaves behind, half-written."""
@@ -72,24 +73,35 @@ def append_text(path: Path, text: str) -> None:
         os.close(descriptor)
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path, most: int = MODEL_BYTES, *, follow: bool = False) -> bytes:
     """The content of a regular file.
 
+    Args:
+        path: of the file.
+        most: bytes that it may have; see :mod:`.limits`.
+        follow: whether it may be a symbolic link to one: a file that the user names, not one of a run.
+
     Raises:
-        UnreadableFile: where there is none, or a symbolic link, a folder, a pipe or the like in its place.
+        UnreadableFile: where there is none, or a symbolic link, a folder, a pipe or the like in its place, and for a
+            file that is larger.
     """
-    with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as stream:
-        return stream.read()
+    with os.fdopen(open_regular(path, os.O_RDONLY, follow=follow), "rb") as stream:
+        size = os.fstat(stream.fileno()).st_size
+        content = stream.read(most + 1) if size <= most else b""  # it may grow meanwhile, or be one of /proc
+    if max(size, len(content)) > most:
+        raise UnreadableFile(f"{path}: expected a file of at most {in_words(most)}, got {in_words(size)}")
+    return content
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The mapping in a file of strict JSON.
+    """The mapping in a file of strict JSON; what would control a terminal in its texts becomes ``�``.
 
     Raises:
         UnreadableFile: as :func:`read_bytes`, and where it is not a JSON mapping.
     """
     try:
-        fields = json.loads(read_bytes(path).decode(), parse_constant=_no_number)
+        text = read_bytes(path, JSON_BYTES).decode()
+        fields = json.loads(_without_controls(text), parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise UnreadableFile(f"{path} is not JSON ({error}); it is damaged, or was edited") from error
     if not isinstance(fields, dict):
@@ -97,19 +109,19 @@ def read_json(path: Path) -> dict[str, Any]:
     return fields
 
 
-def open_regular(path: Path, flags: int) -> int:
-    """A descriptor of the regular file at ``path``, symbolic links in its last part not followed.
+def open_regular(path: Path, flags: int, *, follow: bool = False) -> int:
+    """A descriptor of the regular file at ``path``; symbolic links in its last part only where ``follow`` says so.
 
     Raises:
         UnreadableFile: as :func:`read_bytes`.
         OSError: where this machine fails: the disk is full or broken, too many files are open.
     """
     try:
-        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(path, flags | (0 if follow else os.O_NOFOLLOW) | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
     except OSError as error:
         if error.errno in _OF_THE_HOST:
             raise
-        what = "a symbolic link" if path.is_symlink() else error.strerror
+        what = "a symbolic link" if not follow and path.is_symlink() else error.strerror
         raise UnreadableFile(f"{path}: expected a regular file, got {what}") from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -142,6 +154,18 @@ def _write_all(descriptor: int, content: bytes) -> None:
     left = memoryview(content)
     while left:
         left = left[os.write(descriptor, left) :]
+
+
+def _without_controls(text: str) -> str:
+    """JSON without the characters that move a cursor, colour text, or turn its direction."""
+    return _CONTROLS.sub(r"\1�", text) if "\\u" in text or not text.isascii() else text
+
+
+_CONTROLS = re.compile(
+    r"((?<!\\)(?:\\\\)*)\\u(?:00(?:0[0-8bcef]|1[0-9a-f]|7f|[89][0-9a-f])|20(?:0[ef]|2[a-e]|6[6-9]))"
+    "|[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]",
+    re.IGNORECASE,
+)
 
 
 def _no_number(text: str) -> float:

@@ -11,6 +11,7 @@ import yaml
 
 from .errors import ConfigError
 from .knob import Choice
+from .plain_yaml import parse_yaml
 
 
 class Policy(Mapping[str, Choice]):
@@ -67,7 +68,8 @@ class Policy(Mapping[str, Choice]):
 
     @classmethod
     def from_yaml(cls, text: str) -> Policy:
-        nested = yaml.safe_load(text)
+        """The inverse of :meth:`to_yaml`; ``ConfigError`` where it is no YAML, or no policy."""
+        nested = parse_yaml(text)
         if not isinstance(nested, Mapping):
             raise ConfigError(f"policy: expected a YAML mapping, got {type(nested).__name__}")
         return cls.from_dict(nested)

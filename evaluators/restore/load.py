@@ -32,7 +32,7 @@ def load_file(path: str | Path) -> ArtifactModule:
         ParefrontError: as :func:`module_of`.
     """
     file = Path(path)
-    return module_of(load_packed(file) if file.suffix.lower() == ".pfz" else read_bytes(file), str(file))
+    return module_of(load_packed(file) if file.suffix.lower() == ".pfz" else read_bytes(file, follow=True), str(file))
 
 
 def module_of(content: bytes, name: str = "the model") -> ArtifactModule:

@@ -111,7 +111,7 @@ def _in_order(inputs: Sequence[Tensor] | Mapping[str, Tensor] | Tensor, names: S
 
 
 def _content(path: Path) -> bytes:
-    return load_packed(path) if path.suffix.lower() == ".pfz" else read_bytes(path)
+    return load_packed(path) if path.suffix.lower() == ".pfz" else read_bytes(path, follow=True)
 
 
 def _session(content: bytes) -> ort.InferenceSession:

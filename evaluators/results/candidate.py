@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yaml import YAMLError
-
 from ...spaces.errors import ConfigError, ParefrontError
 from ...spaces.files import read_bytes, write_bytes, write_text
+from ...spaces.limits import CONFIG_BYTES
 from ...spaces.policy import Policy
 from ..storage.packed_file import encode
 from .destination import destination
@@ -162,7 +161,7 @@ class Candidate:
 def _is_policy(path: Path) -> bool:
     """Whether a file is a policy, which may be written over."""
     try:
-        Policy.from_yaml(path.read_text(encoding="utf-8"))
-    except (ConfigError, OSError, UnicodeDecodeError, YAMLError):
+        Policy.from_yaml(read_bytes(path, CONFIG_BYTES).decode())
+    except (ConfigError, UnicodeDecodeError):
         return False
     return True

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from ...spaces.errors import ParefrontError
+from ...spaces.files import read_bytes
+from ...spaces.limits import MODEL_BYTES
 from . import huffman
 from .inflated import Inflated
 from .protobuf import nested
@@ -25,8 +27,6 @@ _RAW_DATA = (7, 5, 9)
 """Field numbers in onnx.proto: ModelProto.graph, GraphProto.initializer, TensorProto.raw_data."""
 _SMALLEST = 256
 """Bytes of an initialiser below which it stays with the rest of the file."""
-_LARGEST = 2**31 - 1
-"""Bytes of the original: no protobuf message has more."""
 _EXPANSION = 1032
 """Bytes that zlib makes of one at most."""
 
@@ -62,8 +62,8 @@ def encode(data: bytes) -> bytes:
     Raises:
         PfzError: where ``data`` is not a protobuf message, or of 2 GB or more.
     """
-    if len(data) > _LARGEST:
-        raise PfzError(f"expected an ONNX model of at most {_LARGEST} bytes, got {len(data)}")
+    if len(data) > MODEL_BYTES:
+        raise PfzError(f"expected an ONNX model of at most {MODEL_BYTES} bytes, got {len(data)}")
     flat = np.frombuffer(data, np.uint8)
     try:
         places = [(start, stop) for start, stop in nested(data, _RAW_DATA) if stop - start >= _SMALLEST]
@@ -120,9 +120,10 @@ def load_packed(path: Path | str) -> bytes:
 
     Raises:
         PfzError: where it cannot be decoded; names the file.
+        UnreadableFile: where there is no such file.
     """
     try:
-        return decode(Path(path).read_bytes())
+        return decode(read_bytes(Path(path), MODEL_BYTES, follow=True))
     except PfzError as error:
         raise PfzError(f"{path}: {error}") from None
 
@@ -162,7 +163,7 @@ def _restored(packed: bytes, payload: bytes, size: int, streams: int) -> bytes:
     Raises:
         ValueError: where the parts do not fit together; ``zlib.error`` where one cannot be decompressed.
     """
-    if size > min(_LARGEST, _EXPANSION * (len(packed) + len(payload))) or streams > size:
+    if size > min(MODEL_BYTES, _EXPANSION * (len(packed) + len(payload))) or streams > size:
         raise ValueError(f"{len(packed) + len(payload)} bytes cannot hold {streams} streams of {size} bytes")
     held = Inflated(packed)
     index = np.frombuffer(held.take(streams * _STREAM.itemsize), _STREAM)

@@ -22,8 +22,10 @@ from ...evaluators.results.metric import ACCURACY, Metric
 from ...evaluators.results.picks import picks
 from ...spaces.errors import ConfigError, ParefrontError
 from ...spaces.files import UnreadableFile, append_text, read_bytes, read_json, write_json, write_text
+from ...spaces.limits import CONFIG_BYTES
 from ...spaces.masking import masked, masked_text
 from ...spaces.messages import first_line
+from ...spaces.plain_yaml import NotYaml, parse_yaml
 from .final_readings import averaged
 from .identity.devices import config_differences, device_differences, flat
 from .identity.fingerprint import Fingerprint
@@ -90,8 +92,8 @@ class Run:
             raise _not_found(name, path, Path(root or RUNS))
         check_folders(path)
         try:
-            config = yaml.safe_load(read_bytes(file))
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            config = parse_yaml(read_bytes(file, CONFIG_BYTES).decode())
+        except (NotYaml, ValueError) as error:
             raise UnreadableFile(f"{file} is not YAML ({first_line(error)}); it is damaged, or was edited") from error
         if not isinstance(config, dict):
             raise UnreadableFile(f"{file}: expected a mapping, got {type(config).__name__}")
@@ -388,7 +390,7 @@ def _not_found(name: str | Path, path: Path, root: Path) -> RunNotFound:
 
 def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
     """The config as it will be read from the YAML that is written."""
-    plain: dict[str, Any] = yaml.safe_load(_dump(config))
+    plain: dict[str, Any] = parse_yaml(_dump(config))
     return plain
 
 

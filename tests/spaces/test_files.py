@@ -84,3 +84,36 @@ def test_half_written_files_are_cleared_and_links_not_walked(tmp_path: Path) -> 
     clear_unfinished(folder)
     assert [path.name for path in (folder / "inner").iterdir()] == ["a.onnx"]
     assert len(list(outside.iterdir())) == 2
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    with path.open("wb") as stream:
+        stream.truncate(5 * 2**40)
+    with pytest.raises(UnreadableFile, match=f"{path}: expected a file of at most 1 KB, got 5120 GB"):
+        read_bytes(path, 1024)
+    with pytest.raises(UnreadableFile, match="at most 64 MB"):
+        read_json(path)
+
+
+def test_a_file_of_no_size_is_not_read_for_ever() -> None:
+    with pytest.raises(UnreadableFile, match="expected a file of at most 10 bytes"):
+        read_bytes(Path("/proc/self/status"), 10)
+
+
+@pytest.mark.parametrize("place", ["/dev/zero", "pipe", "folder", "nowhere"])
+def test_links_are_followed_to_files_alone(place: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    assert read_bytes(tmp_path / "link", follow=True) == b"content"
+    (tmp_path / "other").symlink_to(tmp_path / place)
+    with pytest.raises(UnreadableFile, match="expected a regular file, got"):
+        read_bytes(tmp_path / "other", follow=True)
+
+
+def test_what_would_control_a_terminal_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"a": "\\u001b[2J\\u009b\x9b\u202e\\u202E", "b": "\\\\u001b \\n é", "c": "\\\\\\u0007"}')
+    assert read_json(path) == {"a": "�[2J����", "b": "\\u001b \n é", "c": "\\�"}

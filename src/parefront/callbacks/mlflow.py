@@ -9,6 +9,7 @@ from ..evaluators.results.front import Front
 from ..search.runs.events import Finished, Started
 from ..search.runs.run import Run
 from ..spaces.files import read_bytes, write_text
+from ..spaces.limits import NOTE_BYTES
 from .callback import Callback
 from .markdown import FILE, summary
 from .registry import needs
@@ -81,7 +82,7 @@ class MlflowTracking(Callback):
         self._client = self._make()
         file = run.path / RUN_ID
         if os.path.lexists(file):
-            self._id = read_bytes(file).decode().strip()
+            self._id = read_bytes(file, NOTE_BYTES).decode().strip()
             self._client.update_run(self._id, status="RUNNING")
             return
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", "parefront")

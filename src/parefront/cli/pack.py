@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from pathlib import Path
 
@@ -19,8 +20,7 @@ from ..units import ratio, size
 def pack_model(model: Path, output: Path) -> None:
     """Write the ``.pfz`` file of a model, and print what it saves, beside what zlib alone would."""
     target = destination(output, "--output", ".pfz")
-    check_model(model)
-    data = model.read_bytes()
+    data = check_model(model)
     packed, alone = encode(data), len(zlib.compress(data, 9))
     _write(target, packed)
     saved = f"{ratio(len(packed) / len(data))}; zlib alone {ratio(alone / len(data))}"
@@ -30,9 +30,10 @@ def pack_model(model: Path, output: Path) -> None:
 def unpack_model(packed: Path, output: Path) -> None:
     """Write the ONNX file that a ``.pfz`` file holds."""
     target = destination(output, "--output", ".onnx")
-    if not packed.is_file():
+    if not os.path.lexists(packed):
         raise ConfigError(f"there is no file {packed}; expected one that `parefront pack` has written")
-    held, data = packed.stat().st_size, load_packed(packed)
+    data = load_packed(packed)
+    held = packed.stat().st_size
     _write(target, data)
     _tell(f"{packed}: {size(held)}, unpacked {size(len(data))} ({ratio(held / len(data))})", output)
 

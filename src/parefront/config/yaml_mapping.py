@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..spaces.errors import ConfigError
+from ..spaces.files import read_bytes
+from ..spaces.limits import CONFIG_BYTES
+from ..spaces.plain_yaml import NotYaml, parse_yaml
 
 OVERRIDE = "--set"
 
@@ -16,18 +18,18 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file.
 
     Raises:
-        ConfigError: where there is no such file, it is not YAML (with line and column), or not a mapping.
+        ConfigError: where there is no such file, it is not YAML (with line and column), not a mapping, or too
+            large; see :mod:`parefront.spaces.limits`.
     """
+    if not os.path.lexists(path):
+        raise ConfigError(f"there is no config file {path}")
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError(f"there is no config file {path}") from None
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_bytes(path, CONFIG_BYTES, follow=True).decode()
+        loaded = parse_yaml(text)
+    except UnicodeDecodeError as error:
         raise ConfigError(f"{path} cannot be read as text: {error}") from None
-    try:
-        loaded = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path.name}: {_problem(error)}") from None
+    except NotYaml as error:
+        raise ConfigError(f"{path.name}: {error}") from None
     if not isinstance(loaded, dict):
         kind = "an empty file" if loaded is None else f"a {type(loaded).__name__}"
         raise ConfigError(f"{path.name}: expected a mapping of settings (task: …), got {kind}")
@@ -44,9 +46,9 @@ def read_setting(text: str, option: str = OVERRIDE) -> tuple[str, Any]:
     if not equals or not key:
         raise ConfigError(f"{option}: expected key=value, e.g. search.trials=40, got {text!r}")
     try:
-        return key, yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{option} {key}: {_problem(error)}") from None
+        return key, parse_yaml(value)
+    except NotYaml as error:
+        raise ConfigError(f"{option} {key}: {error}") from None
 
 
 def override(mapping: dict[str, Any], text: str) -> str:
@@ -66,10 +68,3 @@ def override(mapping: dict[str, Any], text: str) -> str:
             raise ConfigError(f"{OVERRIDE} {key}: {section!r} is not a section in the config")
     place[last] = value
     return key
-
-
-def _problem(error: yaml.YAMLError) -> str:
-    problem = getattr(error, "problem", None) or "not valid YAML"
-    mark = getattr(error, "problem_mark", None)
-    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    return f"{where}{problem}"

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 
 from ..evaluators.device.worker import RequestError, has_external_data
 from ..spaces.errors import ConfigError
+from ..spaces.files import read_bytes
+from ..spaces.limits import MODEL_BYTES
 from ..spaces.messages import first_line
 
 
-def check_model(path: Path) -> None:
-    """Raise ``ConfigError`` where there is no ONNX model at ``path``, or one whose weights lie in other files."""
+def check_model(path: Path) -> bytes:
+    """The bytes of the ONNX model at ``path``.
+
+    Raises:
+        ConfigError: where there is none, or one whose weights lie in other files.
+    """
     import onnx
     from google.protobuf.message import DecodeError
 
-    if not path.is_file():
+    if not os.path.lexists(path):
         raise ConfigError(f"there is no file {path}; expected an ONNX model")
+    content = read_bytes(path, MODEL_BYTES, follow=True)
     try:
-        nodes = len(onnx.load_model(path, load_external_data=False).graph.node)
-        scattered = has_external_data(memoryview(path.read_bytes()))
+        nodes = len(onnx.ModelProto.FromString(content).graph.node)
+        scattered = has_external_data(memoryview(content))
     except (DecodeError, ValueError, RequestError) as error:
         raise ConfigError(f"{path} is not an ONNX model: {first_line(error)}") from None
     if nodes == 0:
@@ -30,3 +38,4 @@ def check_model(path: Path) -> None:
             f"{path} keeps weights in other files (external data); expected a single file: "
             f"python -c {shlex.quote(program)} writes single.onnx"
         )
+    return content
