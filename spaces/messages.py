@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from .masking import masked_text
+
 
 def did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:
     """``"; did you mean 'search'?"`` where a known name is near, else the list of the known ones.
@@ -22,8 +24,8 @@ def did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an exception's message that is not blank, or the name of its type."""
-    lines = (line.strip() for line in str(error).splitlines())
+    """The first line of an exception's message that is not blank, secrets masked, or the name of its type."""
+    lines = (line.strip() for line in masked_text(str(error)).splitlines())
     return next(filter(None, lines), type(error).__name__)
 
 

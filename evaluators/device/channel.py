@@ -38,7 +38,9 @@ class Channel:
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
             )
         except OSError as error:
-            raise DeviceUnreachable(f"cannot start {command[0]!r}: {error.strerror or error}") from error
+            raise DeviceUnreachable(
+                f"cannot start {masked_text(repr(command[0]))}: {error.strerror or error}"
+            ) from error
         self._stdin, self._stdout, self._stderr = (_pipe(self._process, name) for name in ("stdin", "stdout", "stderr"))
         os.set_blocking(self._stdin.fileno(), False)
         self._ids = itertools.count(1)

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from ...spaces.files import stamp_of
-from ...spaces.masking import MASK, masked_command
+from ...spaces.masking import MASK, masked_command, masked_text
 from ..results.measurement import Measurement
 from .answers import Malformed, integer, mapping, number, objects
 from .channel import Channel
@@ -113,9 +113,8 @@ class Device:
     @property
     def name(self) -> str:
         """The command that leads there, its secrets masked, or "this machine"."""
-        return (
-            " ".join(w if w == MASK else shlex.quote(w) for w in masked_command(self.options.command)) or THIS_MACHINE
-        )
+        words = (w if w == MASK else shlex.quote(w) for w in masked_command(self.options.command))
+        return masked_text(" ".join(words)) or THIS_MACHINE
 
     @property
     def profile(self) -> DeviceProfile:

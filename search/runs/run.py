@@ -308,7 +308,7 @@ class Run:
             self._final_file(f"{trial:06d}", twice).unlink(missing_ok=True)
 
     def write_environment(self, environment: Mapping[str, Any]) -> None:
-        write_json(self.path / "environment.json", dict(environment))
+        write_json(self.path / "environment.json", masked(dict(environment)))
 
     def write_front(self, front: Front) -> None:
         """Write ``front.csv``, then ``front.json``: the mark that the run is finished."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ...spaces.errors import ConfigError
-from ...spaces.masking import masked
+from ...spaces.masking import masked, masked_text
 from ...spaces.messages import kind
 
 
@@ -39,7 +39,7 @@ class SearchKeys:
         for key, value in given.items():
             expected, words = _TYPES[key]
             if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
-                raise ConfigError(f"search.{key}: expected {words}, got {value!r}")
+                raise ConfigError(f"search.{key}: expected {words}, got {masked_text(repr(value))}")
         return cls(**given)
 
 
@@ -146,5 +146,5 @@ def _section(config: Mapping[str, Any], key: str, prefix: str = "") -> Mapping[s
 
 def _texts(key: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-        raise ConfigError(f"{key}: expected a list of texts, got {value!r}")
+        raise ConfigError(f"{key}: expected a list of texts, got {masked_text(repr(value))}")
     return tuple(value)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...evaluators.results.fields import Fields
+from ...spaces.masking import masked_command
 from .run_config import Place, RunConfig
 
 FRONT = "front.json"
@@ -31,7 +32,7 @@ def devices_of(config: RunConfig, environment: Mapping[str, Any]) -> dict[str, d
 def _device(name: str, profile: Any, place: Place, batch: int) -> dict[str, Any]:
     told = profile if isinstance(profile, Mapping) else {}
     return {
-        "name": name or (" ".join(place.command) or THIS_MACHINE),
+        "name": name or (" ".join(masked_command(place.command)) or THIS_MACHINE),
         "cpu": str(told.get("cpu", "")),
         "runtime": {"name": "onnxruntime", "version": str(told.get("onnxruntime", ""))},
         "precision": PRECISION,

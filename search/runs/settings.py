@@ -11,6 +11,7 @@ from ...evaluators.results.budget import Budget
 from ...evaluators.results.metric import ACCURACY, LATENCY, Metric
 from ...evaluators.results.metrics import metric_of
 from ...spaces.errors import ConfigError
+from ...spaces.variables import expanded
 from .run_config import RunConfig
 
 KEEP = ("auto", "front", "all")
@@ -34,7 +35,7 @@ class SearchSettings:
         keep_artifacts: ``"front"``, ``"all"`` for every candidate's, or ``"auto"`` for as many of the others', the
             latest first, as fit in 1 GB: a run can then be measured on another device without making them anew.
         warm_start: name or path of a run whose probes are taken over.
-        storage: URL of an Optuna storage; ``None`` for ``study.db`` in the run's folder.
+        storage_given: URL of an Optuna storage as the config has it; ``None`` for ``study.db`` in the run's folder.
         quality: the task's own metric.
     """
 
@@ -45,7 +46,7 @@ class SearchSettings:
     seed: int = 0
     keep_artifacts: str = "auto"
     warm_start: str | None = None
-    storage: str | None = None
+    storage_given: str | None = None
     sampler_options: Mapping[str, Any] = field(default_factory=dict)
     quality: Metric = ACCURACY
     minutes: float | None = None
@@ -68,6 +69,16 @@ class SearchSettings:
             raise ConfigError(f"search.seed: expected 0 or more, got {self.seed}")
         if self.keep_artifacts not in KEEP:
             raise ConfigError(f"search.keep_artifacts: expected one of {', '.join(KEEP)}, got {self.keep_artifacts!r}")
+
+    @property
+    def storage(self) -> str | None:
+        """URL of the Optuna storage, with the environment's variables in the places of ``${NAME}``.
+
+        Raises:
+            ConfigError: where the environment lacks one.
+        """
+        url: str | None = expanded(self.storage_given, "search.storage")
+        return url
 
     @property
     def searched(self) -> tuple[Metric, ...]:
@@ -100,7 +111,7 @@ class SearchSettings:
             seed=keys.seed,
             keep_artifacts=keys.keep_artifacts,
             warm_start=keys.warm_start,
-            storage=keys.storage,
+            storage_given=keys.storage,
             sampler_options=keys.sampler_options,
             quality=quality or ACCURACY,
             minutes=keys.minutes,

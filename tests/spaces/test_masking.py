@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from parefront.spaces.masking import masked, masked_command, masked_text
+from parefront.spaces import masking
+from parefront.spaces.masking import masked, masked_command, masked_text, remember_secrets_in
 
 
 @pytest.mark.parametrize(
@@ -18,6 +19,9 @@ from parefront.spaces.masking import masked, masked_command, masked_text
         ("board --api-token=s3cret --verbose", "board --api-token=*** --verbose"),
         ("DB_PASSWORD='s3 cret' board", "DB_PASSWORD=*** board"),
         ("Authorization: Bearer s3cret", "Authorization: Bearer ***"),
+        ("Authorization: Basic czNjcmV0", "Authorization: Basic ***"),
+        ("postgresql://user:s3/cr#et@host/db", "postgresql://user:***@host/db"),
+        ("{'password': 's3cret', 'port': 5432}", "{'password': ***, 'port': 5432}"),
     ],
 )  # fmt: skip
 def test_secrets_in_a_text_are_masked(text: str, shown: str) -> None:
@@ -27,7 +31,15 @@ def test_secrets_in_a_text_are_masked(text: str, shown: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["sqlite:////tmp/study.db", "ssh pi@raspberry", "ssh://pi@host:22", "latency@pi <= 0.5x", "docker exec -i box"],
+    [
+        "postgresql://me:${DB_PASSWORD}@host/db",
+        "sshpass -p ${PIN} ssh pi@board",
+        "sqlite:////tmp/study.db",
+        "ssh pi@raspberry",
+        "ssh://pi@host:22",
+        "latency@pi <= 0.5x",
+        "docker exec -i box",
+    ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
     assert masked_text(text) == text
@@ -58,3 +70,23 @@ def test_secrets_in_a_config_are_masked_wherever_they_are() -> None:
         "device": {"command": ["board", "--token", "***"], "provider_options": {"X": {"access_key": "***"}}},
         "search": {"storage": "postgresql://u:***@h/d", "trials": 3},
     }
+
+
+def test_a_secret_that_is_known_is_masked_wherever_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(masking, "_KNOWN", set())
+    remember_secrets_in(
+        {
+            "search": {"storage": "postgresql://me:s3%2Fcret@host/db"},
+            "device": {"command": ["sshpass", "-p", "letmein", "board", "--token=t0ken"], "threads": 1},
+            "devices": {"pi": {"command": "sshpass -pxyz9 ssh pi"}},
+        }
+    )
+    said = masked_text("login s3/cret, s3%2Fcret or letmein or t0ken or xyz9 failed; not letmeinside")
+    assert said == "login ***, *** or *** or *** or *** failed; not letmeinside"
+
+
+def test_a_short_word_is_no_secret_wherever_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(masking, "_KNOWN", set())
+    remember_secrets_in({"device": {"command": ["sshpass", "-p", "a", "ssh", "pi@a"]}})
+    assert masked_text("a device") == "a device"
+    assert masked_text("sshpass -p a ssh pi@a") == "sshpass -p *** ssh pi@a"

@@ -8,14 +8,18 @@ from typing import Any
 from ....evaluators.device.device_profile import DeviceProfile
 from ....spaces.files import UnreadableFile
 from ....spaces.masking import masked
+from ....spaces.variables import expanded_where_known
 
 MAY_CHANGE = ("search.trials", "search.minutes", "search.patience", "search.keep_artifacts", "callbacks")
 """Keys of a config that may differ when a run is gone on with; all others would make it another search."""
 
 
 def config_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """The keys that two configs differ in, with both values; not those that may. Any secret equals any other."""
-    before, after = flat(masked(there)), flat(masked(here))
+    """The keys that two configs differ in, with both values; not those that may. Any secret equals any other.
+
+    Variables of the environment are compared by what they stand for, where they are known.
+    """
+    before, after = (flat(masked(expanded_where_known(config))) for config in (there, here))
     before["order of devices"], after["order of devices"] = (
         ", ".join(devices) if isinstance(devices := config.get("devices") or {}, Mapping) else repr(devices)
         for config in (there, here)

@@ -35,10 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Exception, SystemExit) as error:
         if isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError):
             return READER_GONE  # | head has all it wants; nobody is left to be told
-        if debug:
-            traceback.print_exc()
         from ..spaces.masking import masked_text
 
+        if debug:
+            print(masked_text(traceback.format_exc()), end="", file=sys.stderr)
         message, code = message_of(error)
         colour = ("\033[1;31m", "\033[0m") if sys.stderr.isatty() else ("", "")
         with suppress(OSError):  # of a terminal that is gone

@@ -17,6 +17,7 @@ from ..search.runs.run_config import RunConfig
 from ..search.runs.settings import SearchSettings
 from ..spaces.errors import ConfigError
 from ..spaces.messages import did_you_mean
+from ..spaces.variables import expanded
 from .invalid import explain
 from .models import DEFAULT_COMPRESSORS, Config, DeviceConfig, SearchConfig
 
@@ -29,6 +30,7 @@ def unknown_names(config: Config) -> Iterator[tuple[str, str]]:
         "device": config.device.options,
         "devices": lambda: _check_devices(config),
         "latency": lambda: _check_latency(config),
+        "search.storage": lambda: expanded(config.search.storage, "search.storage"),
         "search.sampler": lambda: _check_sampler(config.search.sampler),
         "search.reuse_scores": lambda: _check_reuse(config.search),
         "search.sampler_options": lambda: check_options(config.search.sampler, config.search.sampler_options),

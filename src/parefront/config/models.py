@@ -11,6 +11,7 @@ from ..evaluators.device.device import DeviceOptions
 from ..evaluators.device.latency import LatencyProtocol
 from ..search.runs.run_config import RunConfig
 from ..spaces.errors import ConfigError
+from ..spaces.variables import expanded
 
 DEFAULT_COMPRESSORS = ("prune_channels", "drop_blocks", "quantize")
 PROTOCOL = LatencyProtocol()
@@ -51,7 +52,8 @@ class DeviceConfig(Section):
     """Where latency is measured; see :class:`parefront.evaluators.device.device.DeviceOptions`.
 
     Attributes:
-        command: prefix that starts a program on the device, e.g. ``[ssh, pi@raspberry]``; empty for this machine.
+        command: prefix that starts a program on the device, e.g. ``[ssh, pi@raspberry]``; empty for this machine. In
+            it, and in ``provider_options``, ``${NAME}`` stands for a variable of the environment.
         threads: intra-op threads of the runtime.
         spinning: whether idle threads burn CPU while they wait for work.
         providers: execution providers of ONNX Runtime, tried in their order; the first has to start.
@@ -76,12 +78,14 @@ class DeviceConfig(Section):
     deadline_seconds: PositiveFloat = 120.0
 
     def options(self) -> DeviceOptions:
-        """The same, for the evaluators.
+        """The same, for the evaluators, with the environment's variables in the places of ``${NAME}``.
 
         Raises:
-            ConfigError: where the values do not fit together.
+            ConfigError: where the values do not fit together, or the environment lacks a variable.
         """
-        values = self.model_dump() | {"command": tuple(self.command), "providers": tuple(self.providers)}
+        command, own = expanded([self.command, self.provider_options], "device")
+        values = self.model_dump() | {"command": tuple(command), "provider_options": own}
+        values["providers"] = tuple(self.providers)
         try:
             return DeviceOptions(**values)
         except ValueError as error:
@@ -133,7 +137,8 @@ class SearchConfig(Section):
         seed: of all that is drawn at random.
         images: at most this many of the search split score a candidate; by default all.
         racing: whether a candidate is measured only until it is clear that another one dominates it.
-        storage: URL of an Optuna storage; by default ``study.db`` in the run's folder.
+        storage: URL of an Optuna storage; by default ``study.db`` in the run's folder. A password in it is best a
+            variable of the environment: ``postgresql://me:${DB_PASSWORD}@host/db``.
         keep_artifacts: the ONNX files of the ``"front"``, of ``"all"`` candidates, or, by default, the front's and as
             many of the others as fit in 1 GB.
         warm_start: name or path of a run of the same model, whose probes are taken over.

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..spaces.errors import ConfigError
-from ..spaces.masking import MASK
+from ..spaces.masking import MASK, remember_secrets_in
 from .checks import unknown_names
 from .invalid import explain
 from .models import Config, DeviceConfig
@@ -42,6 +42,7 @@ def parse_config(mapping: Mapping[str, Any], source: str, overridden: Sequence[s
     Raises:
         ConfigError: one line that names the source, the key and what was expected.
     """
+    remember_secrets_in(mapping)
     try:
         config = Config.model_validate({key: value for key, value in mapping.items() if value is not None})
         _refuse_masked(config.resolved(), source)
@@ -60,6 +61,7 @@ def parse_device(mapping: Mapping[str, Any], source: str) -> DeviceConfig:
     Raises:
         ConfigError: one line that names the source, the key and what was expected.
     """
+    remember_secrets_in({"device": dict(mapping)})
     _refuse_masked({"device": dict(mapping)}, source)
     try:
         return DeviceConfig.model_validate(dict(mapping))
@@ -77,5 +79,9 @@ def _refuse_masked(config: Mapping[str, Any], source: str) -> None:
         if MASK in str(value):
             raise ConfigError(
                 f"{source}: the secret in {key} is masked ({MASK}), as in the config that a run keeps; "
-                "give the real one, as in the config that the run was made with"
+                f"give the real one, as in the config that the run was made with, or by a variable of the environment: "
+                f"--set '{key}={_EXAMPLES.get(key, '[…, ${NAME}, …]')}'"
             )
+
+
+_EXAMPLES = {"search.storage": "${PAREFRONT_STORAGE}"}
