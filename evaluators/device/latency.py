@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..results.measurement import Z_95, Measurement, bootstrap_median, order_statistic
-from .device import Device, Shapes
+from .device import Shapes
 from .errors import DeviceError
+from .link import DeviceLink
 from .pace import at_another_pace
 from .timing import Block, Clock, Timing
 
@@ -150,7 +151,7 @@ class Latency:
 
 
 def measure(
-    device: Device,
+    device: DeviceLink,
     candidate: Path,
     reference: Path,
     protocol: LatencyProtocol | None = None,

@@ -10,8 +10,9 @@ from typing import Any
 
 import onnx_ir as ir
 
-from ..device.device import Device, Shapes
+from ..device.device import Shapes
 from ..device.latency import Latency, LatencyProtocol, measure
+from ..device.link import DeviceLink
 from ..device.operator import Operator
 from .executed import Executed
 from .finding import Finding
@@ -65,7 +66,7 @@ class Explanation:
 
 
 def explain(
-    device: Device,
+    device: DeviceLink,
     candidate: Path,
     reference: Path,
     protocol: LatencyProtocol | None = None,

@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..device.device import Device
+from ..device.link import DeviceLink
 from .executed import Executed
 
 
-def layer_shares(device: Device, artifact: Path, reference: Path, batch: int = 1) -> dict[str, float]:
+def layer_shares(device: DeviceLink, artifact: Path, reference: Path, batch: int = 1) -> dict[str, float]:
     """The share of all operators' time that each weighted layer takes, by the name of its node in the artefact.
 
     Of a run of the ``batch``, where that axis is free. What the runtime has fused into a layer counts as the layer's.

@@ -41,12 +41,14 @@ class Anchors:
         self,
         space: SearchSpace,
         uncompressed: Path,
-        latency_ms: Measurement,
+        latency_ms: Measurement | None,
         compare: Compare,
         alike: Callable[[Policy], Policy] = lambda policy: policy,
         file: Path | None = None,
     ) -> None:
         """With the uncompressed model as the one anchor, which takes ``latency_ms`` (as first measured in this run).
+
+        Without ``latency_ms`` the file has to tell what it takes.
 
         ``alike`` gives a policy whose choices are the plainest that run in the same arithmetic.
         """
@@ -54,7 +56,7 @@ class Anchors:
         self._anchors = [Anchor(Policy(), uncompressed, Measurement.exact(1.0, "x"))]
         self._file = file or uncompressed.with_name("anchors.json")
         self._known = Fields.read(self._file) if os.path.lexists(self._file) else Fields(self._file, {})
-        if "uncompressed_ms" not in self._known:
+        if latency_ms is not None and "uncompressed_ms" not in self._known:
             self._remember("uncompressed_ms", latency_ms)
         self.latency_ms = self._known.measurement("uncompressed_ms")
 

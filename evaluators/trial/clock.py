@@ -9,10 +9,11 @@ from typing import TypeVar
 
 from ...spaces.policy import Policy
 from ...spaces.space import SearchSpace
-from ..device.device import Device, DeviceOptions
+from ..device.device import DeviceOptions
 from ..device.device_profile import DeviceProfile
 from ..device.errors import DeviceError, DeviceUnreachable
 from ..device.latency import LatencyProtocol
+from ..device.link import DeviceLink, OpenDevice, own_device
 from ..results.measurement import Measurement
 from ..results.metric import on_device
 from .race import Looks
@@ -32,15 +33,18 @@ class Clock:
     Args:
         devices: by name; ``""`` for the only one of a search that names none.
         protocol: for candidates.
+        open_device: makes the way to each; by default this process owns it.
     """
 
-    def __init__(self, devices: Mapping[str, DeviceOptions], protocol: LatencyProtocol) -> None:
+    def __init__(
+        self, devices: Mapping[str, DeviceOptions], protocol: LatencyProtocol, open_device: OpenDevice = own_device
+    ) -> None:
         self._batch = protocol.batch
-        self.devices = {name: Device(options) for name, options in devices.items()}
+        self.devices = {name: open_device(name, options) for name, options in devices.items()}
         self.by_device = {name: Timer(device, protocol) for name, device in self.devices.items()}
 
     @property
-    def first(self) -> Device:
+    def first(self) -> DeviceLink:
         """The device that candidates are built for."""
         return next(iter(self.devices.values()))
 
@@ -58,10 +62,14 @@ class Clock:
         """As :meth:`Timer.start`, everywhere."""
 
         def start(name: str) -> Metrics:
-            file = uncompressed.with_name(f"{on_device('anchors', name)}.json")
-            return self.by_device[name].start(space, uncompressed, alike, file)
+            return self.by_device[name].start(space, uncompressed, alike, _anchors_of(uncompressed, name))
 
         return self._everywhere(start)
+
+    def join(self, space: SearchSpace, uncompressed: Path, alike: Callable[[Policy], Policy]) -> None:
+        """As :meth:`Timer.join`, everywhere."""
+        for name, timer in self.by_device.items():
+            timer.join(space, uncompressed, alike, _anchors_of(uncompressed, name))
 
     def add_anchor(self, policy: Policy, artifact: Path, sha256: str) -> None:
         """Let candidates like ``policy`` be timed against ``artifact``, whose bytes have that SHA-256."""
@@ -134,6 +142,11 @@ class _Together:
 
     def full(self) -> Metrics | None:
         return self._everywhere(lambda name: self._looks[name].full() or {}) or None
+
+
+def _anchors_of(uncompressed: Path, device: str) -> Path:
+    """Where the anchors of a device are kept, beside the uncompressed model."""
+    return uncompressed.with_name(f"{on_device('anchors', device)}.json")
 
 
 def _at_once(action: Callable[[S], T], subjects: Sequence[S]) -> list[T]:

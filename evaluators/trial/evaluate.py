@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...compressors.target import Target
-from ...spaces.errors import Infeasible
+from ...spaces.errors import Infeasible, TaskError
 from ...spaces.network.graph import Layer
 from ...spaces.network.trace import Traced
 from ...spaces.policy import Policy
@@ -22,6 +22,7 @@ from ..device.device import DeviceOptions
 from ..device.device_profile import DeviceProfile
 from ..device.errors import DeviceError, DeviceUnreachable, RequestRefused
 from ..device.latency import LatencyProtocol
+from ..device.link import OpenDevice, own_device
 from ..device.lock import THIS_MACHINE, shared
 from ..explain.shares import by_module
 from ..quality.parity import ParityError
@@ -59,6 +60,7 @@ class TaskEvaluator:
         built_for: what artefacts are built for, given what the first device is; by default that device.
         on_phase: told what goes on while the evaluator is made.
         accept: called with what the devices say of themselves, by name, before the model is traced; may raise.
+        open_device: makes the way to each device; by default this process owns them.
 
     Raises:
         TaskError: where the model offers nothing to compress, or the metric does not say which way is better.
@@ -79,6 +81,7 @@ class TaskEvaluator:
         built_for: Callable[[DeviceProfile], Target] = target_of,
         on_phase: Callable[[str], None] = lambda _: None,
         accept: Callable[[Mapping[str, DeviceProfile]], None] = lambda _: None,
+        open_device: OpenDevice = own_device,
     ) -> None:
         places = {"": devices} if isinstance(devices, DeviceOptions) else devices
         self._on_phase = on_phase
@@ -86,7 +89,7 @@ class TaskEvaluator:
         self._proxy: ProxyDivergence | None = None
         self.scorer = Scorer(task, images, seed)
         self.racing = racing and self.scorer.can_race
-        self.clock = Clock(places, latency or LatencyProtocol())
+        self.clock = Clock(places, latency or LatencyProtocol(), open_device)
         with ExitStack() as on_error:
             on_error.callback(self.clock.close)
             on_phase("starting the device" if len(places) == 1 else "starting the devices")
@@ -162,6 +165,34 @@ class TaskEvaluator:
         metrics = {**found, **latency, **built.candidate.metrics, **memory}
         self._uncompressed = replace(built.candidate, metrics=metrics)
         return self._uncompressed
+
+    def join(self, artifacts: Path, measured: Candidate, scores: Mapping[str, Measurement] | None = None) -> None:
+        """Get ready to evaluate in a search that another process has begun, instead of :meth:`baseline`.
+
+        The uncompressed model is built and scored here, the anchors are built; what they take is read from their files.
+
+        Args:
+            artifacts: a folder with copies of the search's ``anchors*.json``, that models are emitted into.
+            measured: the uncompressed model, as the search has measured it.
+            scores: what it scores, as for :meth:`baseline`.
+
+        Raises:
+            TaskError: where the same task gives another file here, so that candidates would be other ones, too.
+        """
+        path = artifacts / BASELINE
+        self._references.clear()
+        built = self.builder.build(Policy(), path)
+        if built.candidate.sha256 != measured.sha256:
+            raise TaskError(
+                "task: its uncompressed model gives another file in this process than in the one that has begun the "
+                "search (another version of torch or onnx, or a model that is made at random); make both alike"
+            )
+        self._references.add(built.candidate)
+        if scores is None:
+            self.scorer.reference(built.session)
+        self.clock.join(self.space, path, self.builder.plainest_alike)
+        self._add_anchors(artifacts)
+        self._uncompressed = measured
 
     def _add_anchors(self, artifacts: Path) -> None:
         """Build and time what candidates of another arithmetic are timed against."""

@@ -82,6 +82,10 @@ class RetargetedEvaluator:
     def baseline(self, artifacts: Path) -> Candidate:
         return self._inner.baseline(artifacts, self._scores(Policy()))
 
+    def join(self, artifacts: Path, measured: Candidate) -> None:
+        """As :meth:`TaskEvaluator.join`."""
+        self._inner.join(artifacts, measured, self._scores(Policy()))
+
     def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
         """The file of the other run as it was scored, or made anew, timed on this device; else as any other policy."""
         scores = self._scores(policy)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ...spaces.policy import Policy
 from ...spaces.space import SearchSpace
-from ..device.device import Device
 from ..device.latency import Latency, LatencyProtocol, measure
+from ..device.link import DeviceLink
 from ..explain.shares import layer_shares
 from ..results.measurement import Measurement
 from ..results.metric import BATCH
@@ -22,7 +22,7 @@ NOISY_RETRIES = 2
 
 
 class Timer:
-    """Times artefacts on one device; :meth:`start` comes first.
+    """Times artefacts on one device; :meth:`start` or :meth:`join` comes first.
 
     Attributes:
         anchors: what candidates are timed against.
@@ -30,7 +30,7 @@ class Timer:
 
     anchors: Anchors
 
-    def __init__(self, device: Device, protocol: LatencyProtocol) -> None:
+    def __init__(self, device: DeviceLink, protocol: LatencyProtocol) -> None:
         self._device, self._protocol = device, protocol.on(device.options.threads)
 
     def start(
@@ -44,6 +44,14 @@ class Timer:
         timed = self._time(uncompressed, uncompressed, longer(self._protocol))
         self.anchors = Anchors(space, uncompressed, timed.latency_ms, self._compare, alike, file)
         return {"latency_ms": timed.latency_ms, "latency_ratio": timed.ratio, **self._beside(timed)}
+
+    def join(self, space: SearchSpace, uncompressed: Path, alike: Callable[[Policy], Policy], file: Path) -> None:
+        """Take over the anchors of a search that another process has started, from its ``file``; nothing is timed.
+
+        Raises:
+            UnreadableFile: where the file lacks the uncompressed model's time.
+        """
+        self.anchors = Anchors(space, uncompressed, None, self._compare, alike, file)
 
     def looks(self, policy: Policy, artifact: Path) -> Looks:
         """Looks at a candidate, one finer than the other."""

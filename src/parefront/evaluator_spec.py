@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from .config.load import load_task
 from .config.models import Config
 from .config.schema import parse_config
+from .evaluators.device.link import OpenDevice, own_device
 from .evaluators.quality.scoring.registry import quality_metric
 from .evaluators.results.metric import Metric
 from .search.runs.reused_run import ReusedRun
@@ -43,8 +44,14 @@ class EvaluatorSpec:
     base: Path
     root: Path = Path(RUNS)
 
-    def make(self, on_phase: Callable[[str], None] = lambda _: None) -> AnyEvaluator:
+    def make(
+        self, on_phase: Callable[[str], None] = lambda _: None, open_device: OpenDevice = own_device
+    ) -> AnyEvaluator:
         """Load the task, check it, and make the evaluator; the caller closes it.
+
+        Args:
+            on_phase: told what goes on.
+            open_device: makes the way to each device; by default this process owns them.
 
         Raises:
             ConfigError: where the config cannot be read.
@@ -52,11 +59,15 @@ class EvaluatorSpec:
         """
         config = parse_config(dict(self.settings), "the config")
         task = check_task(load_task(config.task, self.base), on_phase).task
-        return make_evaluator(config, task, on_phase, self.root)
+        return make_evaluator(config, task, on_phase, self.root, open_device)
 
 
 def make_evaluator(
-    config: Config, task: Task, on_phase: Callable[[str], None], root: Path = Path(RUNS)
+    config: Config,
+    task: Task,
+    on_phase: Callable[[str], None],
+    root: Path = Path(RUNS),
+    open_device: OpenDevice = own_device,
 ) -> AnyEvaluator:
     """What turns the policies of a checked task into measured candidates.
 
@@ -78,6 +89,7 @@ def make_evaluator(
         memory=needs_memory(settings),
         racing=config.search.racing,
         on_phase=on_phase,
+        open_device=open_device,
         accept=partial(check_devices, measured_metrics(settings), config.places()),
     )
     if not scores:

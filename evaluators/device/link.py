@@ -1,0 +1,58 @@
+"""The seam of devices: what is asked of one, whether this process owns it or another one does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from ..results.measurement import Measurement
+from .device import Device, DeviceOptions, Shapes
+from .device_profile import DeviceProfile
+from .operator import Operator
+from .timing import Timing
+
+
+class DeviceLink(Protocol):
+    """A way to a device: :class:`.device.Device` itself, or one that stands for it in a process that asks the owner.
+
+    One reading at a time: whoever asks while another reading is going on waits. Errors are those of ``Device``.
+    """
+
+    @property
+    def options(self) -> DeviceOptions: ...
+
+    @property
+    def name(self) -> str:
+        """How messages call it."""
+        ...
+
+    @property
+    def profile(self) -> DeviceProfile: ...
+
+    def time(
+        self, candidate: Path, reference: Path, protocol: Mapping[str, float], shapes: Shapes | None = None
+    ) -> Timing:
+        """As :meth:`.device.Device.time`."""
+        ...
+
+    def operators(
+        self, candidate: Path, reference: Path, shapes: Shapes | None = None, rounds: int = 8, batch: int = 1
+    ) -> tuple[list[Operator], list[Operator]]:
+        """As :meth:`.device.Device.operators`."""
+        ...
+
+    def memory(self, artifact: Path, shapes: Shapes | None = None, repeats: int = 3, batch: int = 1) -> Measurement:
+        """As :meth:`.device.Device.memory`."""
+        ...
+
+    def close(self) -> None: ...
+
+
+OpenDevice: TypeAlias = Callable[[str, DeviceOptions], DeviceLink]
+"""Makes the way to the device of that name, ``""`` for the only one, with these options."""
+
+
+def own_device(name: str, options: DeviceOptions) -> DeviceLink:
+    """The device, owned by this process."""
+    return Device(options)
