@@ -23,6 +23,7 @@ from .asked import Asked, record_of
 from .executors.executor import Executor
 from .executors.local import LocalExecutor
 from .finalise import finalise
+from .interruption import Interruption
 from .probe_phase import ProbePhase
 from .registry import make_sampler
 from .runs.asked_store import AskedStore
@@ -43,6 +44,7 @@ def search(
     on_event: OnEvent | None = None,
     raise_errors: bool = False,
     executor: Executor | None = None,
+    interruption: Interruption | None = None,
 ) -> Front:
     """Search in ``run`` until it has reached a limit, going on where an earlier process has stopped.
 
@@ -63,6 +65,7 @@ def search(
             of their results. They are told as they come, so that what is suggested depends on the order in which they
             end; an ``ordered`` executor tells them in the order of asking, and waits for the slowest. Closed at the
             end.
+        interruption: where it is requested, what is under way is finished and recorded, and the search ends.
 
     Returns:
         The front, measured again on the test split.
@@ -73,23 +76,34 @@ def search(
         HostFailed: where this machine fails: a folder of the run is gone, the disk is full, memory is short.
         RunBusy: where another process searches in this run.
         ConfigError: where the run's settings do not fit the evaluator.
+        KeyboardInterrupt: where it was interrupted; all trials that are done are kept.
     """
+    interruption = interruption or Interruption()
     try:
         with run.lock(), closing(executor or LocalExecutor(evaluator)) as executor:
-            return _search_alone(run, evaluator, executor, on_event or _ignore, raise_errors)
+            return _search_alone(run, evaluator, executor, on_event or _ignore, raise_errors, interruption)
     except Exception as error:
         if not is_of_the_host(error):
             raise
         with suppress(OSError):
             run.log(f"ended by the machine\n{traceback.format_exc()}")
+        if interruption.requested:  # e.g. since the terminal is gone, and with it where progress was shown
+            raise KeyboardInterrupt from error
         raise HostFailed(
             f"this machine failed, which spoils no trial: {one_line(error)}; mend that, and the same command goes on"
         ) from error
 
 
-def _search_alone(run: Run, evaluator: Evaluator, executor: Executor, on_event: OnEvent, raise_errors: bool) -> Front:
+def _search_alone(
+    run: Run,
+    evaluator: Evaluator,
+    executor: Executor,
+    on_event: OnEvent,
+    raise_errors: bool,
+    interruption: Interruption,
+) -> Front:
     """The search of the only process that writes into the run."""
-    session = _Session(run, evaluator, executor, on_event, raise_errors)
+    session = _Session(run, evaluator, executor, on_event, raise_errors, interruption)
     if has_ended(run):
         front = run.front
         session.emit(Done(run.path, front))
@@ -110,6 +124,7 @@ class _Session:
     executor: Executor
     emit: OnEvent
     raise_errors: bool
+    interruption: Interruption
     records: dict[str, TrialRecord] = field(init=False)
     by_number: dict[int, TrialRecord] = field(init=False)
     kept: KeptArtifacts = field(init=False)
@@ -164,7 +179,7 @@ class _Session:
         self.run.log(f"search ended by its {ending.by}: {ending.text}")
         if not any(record.candidate for record in self.records.values()):
             raise EveryTrialFailed(self._why_all_failed() if self.done else f"{ending.text} before the first trial")
-        front = finalise(self.run, self.evaluator, self.front, self.emit, self.raise_errors)
+        front = finalise(self.run, self.evaluator, self.front, self.emit, self.raise_errors, self.interruption)
         self.kept.prune({candidate.policy.digest for candidate in front})
         if note := note_front(front, self.run.path, settings.storage):
             self.run.log(note)
@@ -182,10 +197,12 @@ class _Session:
         ending = self.stopping.reached()
         interrupted = deque(study.under_way())
         while under_way or ending is None:
+            self.interruption.check()
             left = self.run.settings.trials - self.done
-            if interrupted and ending is None and under_way.has_room(left):
+            asks = ending is None and not self.interruption.requested and under_way.has_room(left)
+            if asks and interrupted:
                 under_way.add(self._ask_again(interrupted.popleft()))
-            elif ending is None and under_way.has_room(left):
+            elif asks:
                 try:
                     asked = self._ask(study, probes, under_way.digests)
                 except SpaceExhausted as end:
@@ -193,7 +210,7 @@ class _Session:
                     continue
                 if asked is not None:
                     under_way.add(asked)
-            for asked in under_way.ended(may_wait=ending is not None or not under_way.has_room(left)):
+            for asked in under_way.ended(may_wait=not asks or not under_way.has_room(left)):
                 self._take(study, asked)
                 ending = ending or self.stopping.reached()
         return ending
@@ -214,6 +231,7 @@ class _Session:
     def _submit(self, number: int, policy: Policy) -> Future[Candidate]:
         if self.executor.workers > 1:
             self.asked.add(number, policy)
+        self.interruption.begin()
         return self.executor.submit(policy, self.run.artifact(policy.digest), self.front)
 
     def _ask(self, study: RunStudy, probes: ProbePhase, under_way: Collection[str]) -> Asked | None:
@@ -254,6 +272,7 @@ class _Session:
         best = None
         with suppress(NoCandidate):
             best = self.front.select()
+        self.interruption.end()
         self.emit(Finished(record, self.done, self.run.settings.trials, self.front, best))
         self.stopping.add(record)
 

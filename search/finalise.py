@@ -13,18 +13,21 @@ from ..evaluators.results.front import Front
 from ..evaluators.trial.evaluator import Evaluator
 from ..spaces.errors import ParefrontError, is_of_the_host
 from ..spaces.files import sha256_of
+from .interruption import Interruption
 from .runs.events import Finalising, OnEvent
 from .runs.final_readings import averaged
 from .runs.run import Run
 
 
-def finalise(run: Run, evaluator: Evaluator, front: Front, emit: OnEvent, raise_errors: bool) -> Front:
+def finalise(
+    run: Run, evaluator: Evaluator, front: Front, emit: OnEvent, raise_errors: bool, interruption: Interruption
+) -> Front:
     """Measure the uncompressed model and every member again; the front of what was measured.
 
     What is on the front by chance, being measured too well, shows here. All are timed once, then all once more: what
     two readings of the same file differ by is in the intervals (:mod:`.runs.final_readings`). Members are judged by the
     objectives as measured again, on the search split; test accuracy is reported, and chooses nothing. Each is written
-    as it comes, and what an earlier session has measured is kept.
+    as it comes, and what an earlier session has measured is kept. An interruption waits for the reading under way.
 
     Raises:
         EveryTrialFailed: where no member could be measured again.
@@ -37,16 +40,18 @@ def finalise(run: Run, evaluator: Evaluator, front: Front, emit: OnEvent, raise_
         first = 1 + twice * (1 + len(front))
         if run.final_baseline(twice) is None:
             emit(Finalising(first, readings, run.baseline))
-            started = time.perf_counter()
-            baseline = evaluator.finalise(run.baseline)
-            run.write_final_baseline(baseline, time.perf_counter() - started, twice)
+            with interruption.finishing("reading"):
+                started = time.perf_counter()
+                baseline = evaluator.finalise(run.baseline)
+                run.write_final_baseline(baseline, time.perf_counter() - started, twice)
         before = [candidate for candidate in front if not twice or candidate.trial in known]
         done = second if twice else known
         for index, candidate in enumerate(before, start=first + 1):
             emit(Finalising(index, readings, candidate))
             assert candidate.trial is not None
             if candidate.trial not in done:
-                again = _read(run, evaluator, known[candidate.trial] if twice else candidate, raise_errors, twice)
+                with interruption.finishing("reading"):
+                    again = _read(run, evaluator, known[candidate.trial] if twice else candidate, raise_errors, twice)
                 done |= {candidate.trial: again} if again is not None else {}
     averages = averaged(known, second)
     members = [averages[candidate.trial] for candidate in front if candidate.trial in averages]

@@ -8,9 +8,10 @@ import itertools
 import json
 import os
 import selectors
+import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any
 
 from ...spaces.masking import masked_text
@@ -34,9 +35,10 @@ class Channel:
 
     def __init__(self, command: Sequence[str], preamble: bytes = b"") -> None:
         try:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
-            )
+            with _deaf_to_the_terminal():
+                self._process = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+                )
         except OSError as error:
             raise DeviceUnreachable(
                 f"cannot start {masked_text(repr(command[0]))}: {error.strerror or error}"
@@ -168,6 +170,20 @@ class Channel:
     def _last_words(self) -> str:
         lines = self._said.decode(errors="replace").strip().splitlines()
         return f"; its last words: {masked_text(lines[-1])[:300]}" if lines else ""
+
+
+@contextlib.contextmanager
+def _deaf_to_the_terminal() -> Iterator[None]:
+    """Let what is started inside not hear Ctrl-C and the end of the terminal, which go to all of its programs.
+
+    They are for this program: the measurement under way is finished, and the worker ends when its stdin does. A mask of
+    signals is inherited, and no code of ours runs in the new process.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _pipe(process: subprocess.Popen[bytes], name: str) -> IO[bytes]:

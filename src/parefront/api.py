@@ -68,7 +68,8 @@ def compress(
         TaskError: where model, data and metric do not fit together.
         EveryTrialFailed: where no candidate could be measured.
         TrialsKeepFailing: where five trials in a row have failed of the same cause; what was found is kept.
-        KeyboardInterrupt: at Ctrl-C, SIGTERM or SIGHUP; all trials that are done are kept.
+        KeyboardInterrupt: at Ctrl-C, SIGTERM or SIGHUP, once the trial under way is done; the second one stops it at
+            once. All trials that are done are kept.
     """
     sections = {"compress": compress, "device": device, "devices": devices, "latency": latency}
     limits = {"minutes": minutes, "patience": patience}

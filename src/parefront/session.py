@@ -28,6 +28,7 @@ from .search.runs.reused_run import ReusedRun
 from .search.runs.run import Run
 from .search.runs.run_folder import RUNS, is_free
 from .search.stopping import has_ended
+from .signals import finishing_first
 from .spaces.account import account_json
 from .spaces.errors import ConfigError, TaskError
 from .spaces.files import write_json
@@ -120,7 +121,8 @@ class Job:
                     write_json(run.path / GRAPH, account_json(evaluator.traced.graph, evaluator.space))
             for warning in checked.warnings:
                 run.log(f"warning: {warning}")
-            search(run, evaluator, told.events_of(run))
+            with finishing_first(lambda line: on_event(Noted(line))) as interruption:
+                search(run, evaluator, told.events_of(run), interruption=interruption)
         return run
 
     def in_folder_of_its_own(self) -> Job:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -83,6 +84,32 @@ def test_ctrl_c_says_that_the_same_call_goes_on(project: Path, formula: FormulaE
         pf.compress(small_task, trials=4, run="demo", progress=False)
     formula.before = lambda number: None
     assert sum(pf.compress(small_task, trials=4, run="demo", progress=False).counts.values()) == 4
+
+
+def test_a_signal_is_heard_in_python_as_on_the_command_line(
+    project: Path, formula: FormulaEvaluator, small_task: pf.Task
+) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        formula.before = lambda number: signal.raise_signal(signal.SIGINT) if number == 3 else None
+        with pytest.raises(KeyboardInterrupt, match="interrupted after 3 trials; the same call goes on from there"):
+            pf.compress(small_task, trials=4, run="demo", progress=False)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_handler_of_the_callers_own_stays_in_force(
+    project: Path, formula: FormulaEvaluator, small_task: pf.Task
+) -> None:
+    heard = list[int]()
+    before = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
+    try:
+        formula.before = lambda number: signal.raise_signal(signal.SIGINT) if number == 3 else None
+        assert sum(pf.compress(small_task, trials=4, run="demo", progress=False).counts.values()) == 4
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert heard == [signal.SIGINT]
 
 
 def test_in_another_thread_signals_are_left_alone(

@@ -13,6 +13,7 @@ from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.front import Front
 from parefront.search.controller import search
 from parefront.search.executors.local import LocalExecutor
+from parefront.search.interruption import Interruption
 from parefront.search.runs.events import Event, Finished
 from parefront.search.runs.run import Run
 from parefront.spaces.errors import Infeasible
@@ -104,6 +105,24 @@ def test_the_local_executor_is_what_a_search_has_by_default(tmp_path: Path) -> N
         policies.append([record.policy for record in run.trials])
 
     assert policies[0] == policies[1]
+
+
+def test_a_search_that_is_to_end_takes_what_is_under_way_and_asks_for_nothing_more(tmp_path: Path) -> None:
+    evaluator, interruption = SyntheticEvaluator(blocks=3), Interruption()
+    pool = Pool(evaluator, workers=3)
+
+    def ask_to_end(event: Event) -> None:
+        interruption.requested = isinstance(event, Finished) and event.done >= 5
+
+    with pytest.raises(KeyboardInterrupt):
+        search(run_in(tmp_path, "auto", trials=16), evaluator, ask_to_end, executor=pool, interruption=interruption)
+    assert interruption.under_way == 0
+    assert 5 < len(run_in(tmp_path, "auto", trials=16).trials) == len(pool.submitted) <= 5 + 2
+    assert not [*(tmp_path / "run" / "asked").iterdir()]
+
+    search(run_in(tmp_path, "auto", trials=16), evaluator, executor=Pool(evaluator, workers=3))
+    assert len(run_in(tmp_path, "auto", trials=16).trials) == len(set(evaluator.evaluated)) == 16
+    assert len(evaluator.evaluated) == 16, "nothing is evaluated again"
 
 
 def test_an_interrupted_search_with_workers_goes_on(tmp_path: Path) -> None:

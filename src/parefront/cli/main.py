@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -20,6 +21,13 @@ _UsageError = cast(type[Exception], typer.BadParameter.__base__)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; the traceback of an error is shown with ``--debug``."""
+    try:
+        return _main(arguments)
+    finally:
+        _give_up_what_cannot_be_written()
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     for stream in (sys.stdout, sys.stderr):
@@ -45,6 +53,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{colour[0]}error:{colour[1]} {masked_text(message)}", file=sys.stderr)
         return code
     return result if isinstance(result, int) else 0
+
+
+def _give_up_what_cannot_be_written() -> None:
+    """Where the terminal is gone, Python would try once more at its end, fail, and exit with another code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 def message_of(error: BaseException) -> tuple[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -76,7 +77,9 @@ class PlainView:
                 self._say(f"[{done}/{total}] {outcome(record, front.quality)}{best_so_far}; {self._progress.timing()}")
             case Finalising(index=index, total=total, candidate=candidate):
                 self._say(f"measuring the front again [{index}/{total}] {candidate.label}")
-            case Done(message=message) | Noted(message=message):
+            case Noted(message=message):
+                self._say(message)
+            case Done(message=message):
                 if message:
                     self._say(message)
                 for warning in self._progress.warnings:  # the first ones are far above by then
@@ -117,7 +120,8 @@ class LiveView:
         self._stop.set()
         self._ticking.set()
         self._ticker.join()
-        self._live.stop()
+        with suppress(OSError):  # of a terminal that is gone
+            self._live.stop()
 
     def phase(self, name: str) -> None:
         if name.partition(":")[0] == self._phase.partition(":")[0]:
@@ -162,7 +166,8 @@ class LiveView:
         while not self._stop.is_set():
             often = self._ticking.wait(QUIET_TICK_SECONDS)
             if not (often and self._stop.wait(TICK_SECONDS)):
-                self._live.refresh()
+                with suppress(OSError):
+                    self._live.refresh()
 
     def _render(self) -> RenderableType:
         progress = self._progress

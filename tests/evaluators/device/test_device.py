@@ -164,6 +164,25 @@ def test_a_python_without_onnxruntime_is_told_what_to_install(tmp_path: Path) ->
     assert raised.value.code == "runtime"
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_what_the_terminal_sends_to_all_of_its_programs_ends_no_measurement(
+    number: signal.Signals, conv_net: ConvNet
+) -> None:
+    """Nor what carries it, such as ssh."""
+    prefix = (sys.executable, "-c", "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))")
+    with Device(DeviceOptions(command=prefix, python=sys.executable)) as device:
+        assert device.profile.cores
+        carrier = worker_pid(device)
+        for process in (carrier, *children_of(carrier)):
+            os.kill(process, number)
+        assert_times(device.time(conv_net(), conv_net(8), QUICK))
+        assert worker_pid(device) == carrier, "it is the same one"
+
+
+def children_of(process: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
 def test_a_worker_that_dies_again_is_given_up(conv_net: ConvNet) -> None:
     killed: set[int] = set()
     done = threading.Event()

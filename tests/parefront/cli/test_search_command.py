@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from parefront.evaluators.device.errors import DeviceError
+from parefront.evaluators.results.candidate import Candidate
 
 from ..conftest import Command, FormulaEvaluator
 
@@ -118,22 +121,92 @@ def test_an_interrupted_search_says_how_to_go_on(project: Path, formula: Formula
     assert len(trial_files(project)) == 6
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_signals_that_end_a_process_end_a_search_as_ctrl_c_does(
+USUAL: dict[signal.Signals, tuple[str, Any]] = {
+    signal.SIGINT: ("Ctrl-C", signal.default_int_handler),
+    signal.SIGTERM: ("SIGTERM", signal.SIG_DFL),
+    signal.SIGHUP: ("SIGHUP", signal.SIG_DFL),
+}
+"""What handles them in a program of its own; whatever runs the tests may ignore them, as nohup does."""
+
+
+@pytest.fixture(params=USUAL)
+def number(request: pytest.FixtureRequest) -> Iterator[signal.Signals]:
+    """Of a signal that ends a process."""
+    sent: signal.Signals = request.param
+    usual = USUAL[sent][1]
+    before = signal.signal(sent, usual)
+    yield sent
+    assert signal.getsignal(sent) is usual, "it is handled as before"
+    signal.signal(sent, before)
+
+
+def test_a_signal_lets_the_trial_under_way_be_finished(
     number: signal.Signals, project: Path, formula: FormulaEvaluator, run: Command
 ) -> None:
-    before = signal.signal(number, signal.SIG_DFL)  # whatever runs the tests may ignore it, as nohup does
-    try:
-        formula.before = lambda evaluation: os.kill(os.getpid(), number) if evaluation == 4 else None
-        outcome = run(*SEARCH)
+    formula.before = lambda evaluation: signal.raise_signal(number) if evaluation == 4 else None
+    outcome = run(*SEARCH)
 
-        assert outcome.code == 130
-        assert outcome.err == "interrupted after 3 trials; the same command goes on from there\n"
-        assert formula.closed, "the workers end with it"
-        assert signal.getsignal(number) is signal.SIG_DFL
-        assert run(*SEARCH).code == 0
-    finally:
-        signal.signal(number, before)
+    assert outcome.code == 130
+    assert f"stopping after the trial under way; {USUAL[number][0]} again stops at once\n" in outcome.out
+    assert outcome.err == "interrupted after 4 trials; the same command goes on from there\n"
+    assert formula.closed, "the workers end with it"
+    assert len(trial_files(project)) == 4
+    assert run(*SEARCH).code == 0
+    assert formula.evaluations == 6, "nothing is evaluated again"
+
+
+def test_a_second_signal_stops_at_once(
+    number: signal.Signals, project: Path, formula: FormulaEvaluator, run: Command
+) -> None:
+    def twice(evaluation: int) -> None:
+        if evaluation == 4:
+            signal.raise_signal(number)
+            signal.raise_signal(number)
+
+    formula.before = twice
+    outcome = run(*SEARCH)
+
+    assert outcome.code == 130
+    assert outcome.err == "interrupted after 3 trials; the same command goes on from there\n"
+    assert formula.closed
+    assert len(trial_files(project)) == 3
+    assert run(*SEARCH).code == 0
+
+
+def test_a_signal_while_the_front_is_measured_again_waits_for_that_reading_alone(
+    number: signal.Signals, project: Path, formula: FormulaEvaluator, run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finalise, readings = formula.finalise, list[Candidate]()
+
+    def interrupting(candidate: Candidate) -> Candidate:
+        readings.append(candidate)
+        if len(readings) == 2:
+            signal.raise_signal(number)
+        return finalise(candidate)
+
+    monkeypatch.setattr(formula, "finalise", interrupting)
+    outcome = run(*SEARCH)
+
+    assert outcome.code == 130
+    assert f"stopping after the reading under way; {USUAL[number][0]} again" in outcome.out
+    assert len(readings) == len([*(project / "runs" / "demo" / "final").iterdir()]) == 2
+    assert run(*SEARCH).code == 0
+    first = [candidate.policy for candidate in readings]
+    assert all(first.count(policy) == 2 for policy in first), "each is read twice, and no more"
+
+
+def test_a_signal_before_the_first_trial_stops_at_once(
+    number: signal.Signals, project: Path, formula: FormulaEvaluator, run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def baseline(artifacts: Path) -> Candidate:
+        signal.raise_signal(number)
+        raise AssertionError("it goes on")
+
+    monkeypatch.setattr(formula, "baseline", baseline)
+    outcome = run(*SEARCH)
+
+    assert outcome.code == 130
+    assert outcome.err == "interrupted after 0 trials; the same command goes on from there\n"
 
 
 def test_a_signal_that_is_ignored_stays_so(project: Path, formula: FormulaEvaluator, run: Command) -> None:
