@@ -35,6 +35,7 @@ from torch import Tensor, fx, nn
 from ..spaces.network.emission import Builder, Emittable, layer_node
 from ..spaces.network.layers import WEIGHTED, PaddedConv2d, SequenceLinear
 from ..spaces.network.packing import is_packed, packed
+from ..spaces.tensors.sharing import to_array
 from .pattern import Pattern
 
 
@@ -75,7 +76,7 @@ class StoredLayer(LatentLayer):
         return self.latent_weight, self.layer.get_parameter("bias")
 
     def emit(self, builder: Builder, inputs: Sequence[ir.Value | None]) -> list[ir.Value]:
-        weight, bias = (tensor.detach().numpy() for tensor in (self.latent_weight, self.layer.get_parameter("bias")))
+        weight, bias = map(to_array, (self.latent_weight, self.layer.get_parameter("bias")))
         held = packed(builder, "weight", weight.T if isinstance(self.layer, SequenceLinear) else weight)
         return layer_node(builder, self.layer, inputs[0], held, builder.constant("bias", bias))
 

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,11 @@ class UnreadableFile(ConfigError):
 
 
 def write_bytes(path: Path, content: bytes) -> None:
+    """As :func:`write_chunks`, of one part."""
+    write_chunks(path, [content])
+
+
+def write_chunks(path: Path, parts: Iterable[bytes | memoryview]) -> None:
     """Replace the file at ``path``: a reader, or a kill of this process, finds the old content or the whole new one.
 
     It is written aside, flushed to disk and renamed into place. A symbolic link at ``path`` is replaced, not followed.
@@ -38,7 +44,8 @@ def write_bytes(path: Path, content: bytes) -> None:
     try:
         descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         try:
-            _write_all(descriptor, content)
+            for part in parts:
+                _write_all(descriptor, part)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -149,7 +156,7 @@ def clear_unfinished(folder: Path) -> None:
                 (Path(place) / name).unlink(missing_ok=True)
 
 
-def _write_all(descriptor: int, content: bytes) -> None:
+def _write_all(descriptor: int, content: bytes | memoryview) -> None:
     """Write it all, however little the system takes at once."""
     left = memoryview(content)
     while left:

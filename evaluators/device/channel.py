@@ -63,11 +63,11 @@ class Channel:
         if payload:
             header |= {"payload_bytes": len(payload), "payload_sha256": hashlib.sha256(payload).hexdigest()}
         body = json.dumps(header).encode()
-        frame = self._unsent + worker.PREFIX.pack(worker.MAGIC, len(body)) + body + payload
+        frame = self._unsent + worker.PREFIX.pack(worker.MAGIC, len(body)) + body
         self._unsent = b""
         try:
             silence = _SILENCE_SECONDS if self._answered and fields["op"] not in _MAY_BE_SILENT else float("inf")
-            answer = self._exchange(frame, time.monotonic() + seconds, silence)
+            answer = self._exchange([frame, payload], time.monotonic() + seconds, silence)
         except TimeoutError:
             self.kill()
             raise DeviceError(f"no answer to {fields.get('op')!r} within {seconds:.0f} s{self._last_words()}") from None
@@ -107,8 +107,8 @@ class Channel:
             with contextlib.suppress(OSError):
                 pipe.close()
 
-    def _exchange(self, frame: bytes, deadline: float, silence: float) -> dict[str, Any]:
-        outgoing = memoryview(frame)
+    def _exchange(self, frame: Sequence[bytes], deadline: float, silence: float) -> dict[str, Any]:
+        outgoing = [memoryview(part) for part in frame if part]
         with selectors.DefaultSelector() as selector:
             selector.register(self._stdin, selectors.EVENT_WRITE)
             selector.register(self._stdout, selectors.EVENT_READ)
@@ -131,14 +131,16 @@ class Channel:
                     elif (answer := self._read()) is not None:
                         return answer
 
-    def _send(self, outgoing: memoryview) -> memoryview:
+    def _send(self, outgoing: list[memoryview]) -> list[memoryview]:
         """What is left to send; nothing where the worker reads no more, for it may have said why before it ended."""
+        first, *others = outgoing
         try:
-            return outgoing[os.write(self._stdin.fileno(), outgoing[:_CHUNK]) :]
+            left = first[os.write(self._stdin.fileno(), first[:_CHUNK]) :]
         except BlockingIOError:
             return outgoing
         except OSError:
-            return outgoing[:0]
+            return []
+        return [left, *others] if left else others
 
     def _read(self) -> dict[str, Any] | None:
         chunk = os.read(self._stdout.fileno(), _CHUNK)

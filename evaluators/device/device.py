@@ -188,7 +188,7 @@ class Device:
             models = {slot: {"digest": self._digest(artifact), "slot": slot} for slot, artifact in artifacts.items()}
             with exclusive(self.name):  # the creation of sessions would disturb others, too
                 for slot, artifact in artifacts.items():
-                    self._load(channel, artifact, slot)
+                    self._load(channel, artifact, slot, keep=op == "operators")
                 return self._ask(channel, op, b"", **models, shapes=_plain(shapes), **fields)
 
         return self._served(asked)
@@ -231,14 +231,14 @@ class Device:
         source = _WORKER.read_bytes()
         return Channel([*options.command, *program], b"%d\n%s" % (len(source), source))
 
-    def _load(self, channel: Channel, artifact: Path, slot: str) -> None:
+    def _load(self, channel: Channel, artifact: Path, slot: str, keep: bool) -> None:
         digest, size = self._digest(artifact), artifact.stat().st_size
         try:
-            answer = self._ask(channel, "load", digest=digest, slot=slot)
+            answer = self._ask(channel, "load", digest=digest, slot=slot, keep=keep)
         except RequestRefused as refusal:
             if refusal.code != "unknown_model":
                 raise
-            answer = self._ask(channel, "load", artifact.read_bytes(), digest=digest, slot=slot)
+            answer = self._ask(channel, "load", artifact.read_bytes(), digest=digest, slot=slot, keep=keep)
         with self._reading("load"):
             integer(answer, "model_bytes", low=size, high=size)
 
@@ -284,7 +284,8 @@ class Device:
     def _digest(self, artifact: Path) -> str:
         key = (artifact.absolute(), *stamp_of(artifact))
         if key not in self._digests:
-            self._digests[key] = hashlib.sha256(artifact.read_bytes()).hexdigest()
+            with artifact.open("rb") as content:
+                self._digests[key] = hashlib.file_digest(content, "sha256").hexdigest()
         return self._digests[key]
 
 

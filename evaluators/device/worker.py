@@ -21,6 +21,7 @@ import functools
 import gc
 import glob
 import hashlib
+import io
 import json
 import math
 import os
@@ -156,14 +157,14 @@ def read_frame(source: BinaryIO) -> tuple[Header, bytes] | None:
 
 def read_exactly(source: BinaryIO, size: int) -> bytes:
     """`size` bytes, in chunks, so that memory grows with what arrives and not with what a header claims."""
-    chunks, missing = [], size
+    held, missing = io.BytesIO(), size  # grows where it lies, and gives its bytes without a copy
     while missing:
         chunk = source.read(min(missing, 1 << 20))
         if not chunk:
             raise StreamError(f"the stream ended {missing} bytes before the end of a frame")
-        chunks.append(chunk)
+        held.write(chunk)
         missing -= len(chunk)
-    return b"".join(chunks)
+    return held.getvalue()
 
 
 def write_frame(sink: BinaryIO, answer: Header) -> None:
@@ -297,7 +298,10 @@ def beating(sink: BinaryIO, request: Any) -> Iterator[None]:
 
 
 class Worker:
-    """The requests, and what is kept between them: models, and the `MAX_SESSIONS` most recently used sessions."""
+    """The requests, and what is kept between them: models, and the `MAX_SESSIONS` most recently used sessions.
+
+    Of large models there are fewer sessions, two at least: as many as have `MAX_CACHED_BYTES` together.
+    """
 
     def __init__(self) -> None:
         self.models = Models()
@@ -333,24 +337,35 @@ class Worker:
     def load(self, header: Header, payload: bytes) -> Header:
         """Create the session of a model under a slot, or find it; without the bytes, of a model that came before.
 
+        Where `keep` is set, the bytes are kept beside the session, for a profile of its operators.
         Two slots of one digest are two sessions, so that a model can honestly be timed against itself.
         """
         key = session_key(header, header.get("slot", ""))
         found = key in self.sessions
-        if not found:
+        model = b""
+        if not found or (header.get("keep") and not self.sessions[key].model):
             model = self.models.take(key[0], payload)
+        if not found:
+            self.make_room(len(model))
             self.fresh = False
             self.sessions[key] = Loaded(model, header["options"])
-            while len(self.sessions) > MAX_SESSIONS:
-                self.sessions.popitem(last=False)
         loaded = self.sessions[key]
+        loaded.model = loaded.model or (model if header.get("keep") else b"")
         self.sessions.move_to_end(key)
-        used = {"providers": loaded.session.get_providers(), "model_bytes": len(loaded.model)}
+        used = {"providers": loaded.session.get_providers(), "model_bytes": loaded.size}
         return {"session_seconds": loaded.seconds, "found": found, "inputs": loaded.inputs(), **used}
+
+    def make_room(self, size: int) -> None:
+        """Let go of the sessions that were used longest ago, before one of a model of so many bytes is made."""
+        while len(self.sessions) >= MAX_SESSIONS or (
+            len(self.sessions) > 1 and size + sum(held.size for held in self.sessions.values()) > MAX_CACHED_BYTES
+        ):
+            self.sessions.popitem(last=False)
 
     def measure(self, header: Header, payload: bytes) -> Header:
         """Time `candidate` and `reference` (slots of loaded models) against each other; see `time_pairs`."""
         loaded = self.loaded(header)
+        self.models.let_go()
         protocol, shapes = bounded(header["protocol"]), header.get("shapes") or {}
         seed, batch = int(protocol["seed"]), int(protocol.get("batch", 1))
         runs = [loaded[role].bind(shapes, seed, batch) for role in ("candidate", "reference")]
@@ -379,7 +394,11 @@ class Worker:
         with scratch_folder() as folder:
             profiled = {}
             for role, loaded in self.loaded(header).items():
+                if not loaded.model:
+                    raise RequestError("unknown_model", f"the bytes of the {role} are not here; send them to be kept")
                 profiled[role] = Loaded(loaded.model, header["options"], os.path.join(folder, role))
+                loaded.model = b""
+            self.models.let_go()
             runs = {role: loaded.bind(shapes, 0, batch) for role, loaded in profiled.items()}
             counts = dict.fromkeys(runs, 1)  # `bind` has run each once
             warm: dict[str, int] = {}
@@ -448,18 +467,25 @@ class Models:
         if hashlib.sha256(payload).hexdigest() != digest:
             raise RequestError("digest", f"the model's SHA-256 is not {digest}")
         self.kept[digest] = payload
-        while len(self.kept) > 1 and sum(map(len, self.kept.values())) > MAX_CACHED_BYTES:
-            self.kept.popitem(last=False)
+        self.let_go(least=1)
         return payload
+
+    def let_go(self, least: int = 0) -> None:
+        """Forget what was used longest ago beyond `MAX_CACHED_BYTES`, but for the `least` last ones."""
+        while len(self.kept) > least and sum(map(len, self.kept.values())) > MAX_CACHED_BYTES:
+            self.kept.popitem(last=False)
 
 
 class Loaded:
-    """An inference session, made from bytes, and the seconds that this took; `profile` is a prefix of files."""
+    """An inference session, made from bytes, and the seconds that this took; `profile` is a prefix of files.
+
+    `size` is that of the model; `model` its bytes, as long as somebody wants them.
+    """
 
     def __init__(self, model: bytes, options: Header, profile: str = "") -> None:
         if has_external_data(memoryview(model)):  # older releases of onnxruntime would read any file it names
             raise RequestError("model", "the model keeps weights in other files (external data); send a single file")
-        self.model = model
+        self.model, self.size = b"", len(model)
         ort = runtime()
         missing = set(options["providers"]).difference(ort.get_available_providers())
         if missing:  # onnxruntime would take another one in silence

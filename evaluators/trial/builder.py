@@ -26,6 +26,7 @@ from ...spaces.policy import Policy
 from ...spaces.space import SearchSpace
 from ...spaces.task import Task
 from ...spaces.tensors.batch import Tensors, joined, to_tensors
+from ...spaces.tensors.sharing import to_array
 from ..device.device_profile import DeviceProfile
 from ..device.lock import THIS_MACHINE, shared
 from ..quality.accuracy import open_session, split_batch
@@ -150,7 +151,8 @@ class Builder:
         """SHA-256 of all weights of the traced model, by name."""
         digest = hashlib.sha256()
         for name, tensor in self.traced.net.state_dict().items():
-            digest.update(name.encode() + tensor.numpy().tobytes())
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(to_array(tensor)).data)
         return digest.hexdigest()
 
     def anchor_policies(self) -> list[Policy]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +13,9 @@ import onnx_ir as ir
 import torch
 from torch import Tensor, fx, nn
 
-from ..files import write_bytes
+from ..files import write_chunks
 from ..tensors.batch import Batch, Outputs, Tensors, joined, named
+from ..tensors.sharing import to_array
 from ..tensors.signature import INPUT
 from .capture import OPSET, onnx_program
 from .channels.flow import is_input
@@ -24,6 +25,7 @@ from .layers import WEIGHTED, SequenceLinear
 from .ops import Op
 from .outputs import OutputSpec, output_nodes, output_specs
 from .packing import is_packed, packed
+from .streaming import Chunk, chunks
 
 _TYPES = {
     torch.float32: ir.DataType.FLOAT, torch.float64: ir.DataType.DOUBLE, torch.float16: ir.DataType.FLOAT16,
@@ -65,12 +67,27 @@ def emit(net: fx.GraphModule, path: Path, example: Tensors) -> Artifact:
     network go through ``torch.onnx.export`` instead, and the artefact says so.
     """
     try:
-        data, made_by = serialize(net, example), EDITED
+        parts, made_by = chunks(build(net, example)), EDITED
     except UnknownModule:
-        data, made_by = _full_export(net, example), EXPORTED
-    write_bytes(path, data)
+        parts, made_by = iter([_full_export(net, example)]), EXPORTED
+    counted = _Counted(parts)
+    write_chunks(path, counted)
     shapes = {name: tuple(part.shape[1:]) for name, part in named(example, INPUT).items()}
-    return Artifact(path, hashlib.sha256(data).hexdigest(), len(data), shapes, made_by)
+    return Artifact(path, counted.digest.hexdigest(), counted.size, shapes, made_by)
+
+
+class _Counted:
+    """Parts of a file, of which digest and size are known once they have been read."""
+
+    def __init__(self, parts: Iterable[Chunk]) -> None:
+        self._parts = parts
+        self.digest, self.size = hashlib.sha256(), 0
+
+    def __iter__(self) -> Iterator[Chunk]:
+        for part in self._parts:
+            self.digest.update(part)
+            self.size += len(part)
+            yield part
 
 
 def serialize(net: fx.GraphModule, example: Tensors) -> bytes:
@@ -79,7 +96,7 @@ def serialize(net: fx.GraphModule, example: Tensors) -> bytes:
     Raises:
         UnknownModule: for a module without an emitter.
     """
-    return bytes(ir.to_proto(build(net, example)).SerializeToString(deterministic=True))
+    return b"".join(chunks(build(net, example)))
 
 
 def build(net: fx.GraphModule, example: Tensors) -> ir.Model:
@@ -187,9 +204,9 @@ def _op(builder: Builder, op: Op, inputs: Sequence[ir.Value]) -> list[ir.Value]:
 
 
 def array(tensor: Tensor | None) -> np.ndarray:
-    """A tensor as a numpy array, without a copy where possible."""
+    """A tensor as a numpy array, only to be read, without a copy where possible."""
     assert tensor is not None
-    return np.asarray(tensor.detach().cpu().numpy())
+    return to_array(tensor)
 
 
 def _full_export(net: fx.GraphModule, example: Tensors) -> bytes:

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..tensors.sharing import to_array
+
 if TYPE_CHECKING:
     import onnx_ir as ir
 
@@ -64,7 +66,7 @@ class Op(nn.Module):
     def constant(self, position: int) -> np.ndarray | None:
         """The constant at an input position, or None."""
         name = self.constants.get(position)
-        return None if name is None else self.get_buffer(name).numpy()
+        return None if name is None else to_array(self.get_buffer(name))
 
     def extra_repr(self) -> str:
         return self.op_type

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from ..errors import TraceError
+from ..tensors.sharing import copy_on_write
 from ..tensors.signature import INPUT
 from .export import Exported, constant
 from .layers import ChannelNorm, PaddedConv2d, SequenceLinear, set_norm, set_origin
@@ -44,9 +45,12 @@ SHARED = (bool, int, float, str, tuple, type(None))
 
 
 def duplicate(net: fx.GraphModule) -> fx.GraphModule:
-    """A copy with tensors of its own; ``copy.deepcopy`` takes three times as long, not knowing modules to be flat."""
+    """A copy with tensors of its own; ``copy.deepcopy`` takes three times as long, not knowing modules to be flat.
+
+    Large tensors share their memory until either is changed, so that a copy takes the memory of what differs.
+    """
     modules = {str(node.target): net.get_submodule(str(node.target)) for node in net.graph.nodes if _calls(node)}
-    copied = fx.GraphModule({name: _twin(m) for name, m in modules.items()}, copy.deepcopy(net.graph), "Net")
+    copied = fx.GraphModule({name: twin(m) for name, m in modules.items()}, copy.deepcopy(net.graph), "Net")
     copied.meta = dict(net.meta)
     return copied.train(net.training)
 
@@ -55,25 +59,23 @@ def _calls(node: fx.Node) -> bool:
     return node.op == "call_module"
 
 
-def _twin(module: nn.Module) -> nn.Module:
-    """A copy of a module without modules inside."""
+def twin(module: nn.Module) -> nn.Module:
+    """A copy of a module, as :func:`duplicate` makes it."""
     if any(True for _ in module.children()):
         return copy.deepcopy(module)
-    twin = module.__class__.__new__(module.__class__)
+    made = module.__class__.__new__(module.__class__)
     for key, value in vars(module).items():
         held: Any
         if key == "_parameters":
-            held = {
-                n: None if p is None else nn.Parameter(p.detach().clone(), p.requires_grad) for n, p in value.items()
-            }
+            held = {n: None if p is None else nn.Parameter(copy_on_write(p), p.requires_grad) for n, p in value.items()}
         elif key == "_buffers":
-            held = {name: None if buffer is None else buffer.clone() for name, buffer in value.items()}
+            held = {name: None if buffer is None else copy_on_write(buffer) for name, buffer in value.items()}
         elif isinstance(value, dict) and not value:
             held = type(value)()  # hooks, of which there are many kinds and hardly ever one
         else:
             held = value if isinstance(value, SHARED) else copy.deepcopy(value)
-        twin.__dict__[key] = held
-    return twin
+        made.__dict__[key] = held
+    return made
 
 
 OWN = "own"
@@ -157,11 +159,11 @@ class _Builder:
             stride=tuple(attributes.get("strides") or [1] * rank),
             padding=tuple(pads[:rank]) if even else 0,  # type: ignore[arg-type]
             dilation=tuple(attributes.get("dilations") or [1] * rank),
-            groups=groups, bias=True,
+            groups=groups, bias=True, device="meta",
         )  # fmt: skip
         if isinstance(conv, PaddedConv2d):
             conv.pads = (pads[1], pads[3], pads[0], pads[2])
-        _fill(conv, weight, bias)
+        _fill(conv, held_tensor(node.inputs[1]), bias)
         set_origin(conv)
         norm = self.exported.norms.get(str(node.inputs[1].name))
         if norm is not None:
@@ -174,8 +176,8 @@ class _Builder:
         plain = attributes.get("alpha", 1.0) == attributes.get("beta", 1.0) == 1.0 and not attributes.get("transA", 0)
         if weight is None or not plain or self._tied(node):
             return None
-        weight = weight if attributes.get("transB", 0) else weight.T
-        return self._named(node.inputs[1], node), _linear(weight, bias), [node]
+        held = held_tensor(node.inputs[1])
+        return self._named(node.inputs[1], node), _linear(held if attributes.get("transB", 0) else held.T, bias), [node]
 
     def _matmul(self, node: ir.Node) -> tuple[str, nn.Module, list[ir.Node]] | None:
         weight = constant(node.inputs[1])
@@ -191,7 +193,8 @@ class _Builder:
                 used, bias = [node, add], found
         rank = 2 if node.inputs[0] is None or node.inputs[0].shape is None else len(node.inputs[0].shape)
         kind = SequenceLinear if rank > 2 else nn.Linear
-        return scope_of(node) or self._named(node.inputs[1], node), _linear(weight.T, bias, kind), used
+        linear = _linear(held_tensor(node.inputs[1]).T, bias, kind)
+        return scope_of(node) or self._named(node.inputs[1], node), linear, used
 
     def _tied(self, node: ir.Node) -> bool:
         """Whether a weight is another module's too: to change one of them would untie them."""
@@ -206,7 +209,7 @@ class _Builder:
         module: nn.Module
         if node.op_type == "BatchNormalization":
             batch = ChannelNorm(width, eps=epsilon)
-            _fill(batch, held[0], held[1])
+            _fill(batch, _tensor(held[0]), held[1])
             batch.running_mean = torch.from_numpy(held[2].copy())  # type: ignore[union-attr]
             batch.running_var = torch.from_numpy(held[3].copy())  # type: ignore[union-attr]
             module = batch
@@ -214,7 +217,7 @@ class _Builder:
             if int(plain_attributes(node).get("axis", -1)) != -1 or held[0].ndim != 1:  # type: ignore[union-attr]
                 return None
             module = nn.LayerNorm(width, eps=epsilon)
-            _fill(module, held[0], held[1] if len(held) > 1 else np.zeros(width, np.float32))
+            _fill(module, _tensor(held[0]), held[1] if len(held) > 1 else np.zeros(width, np.float32))
         return scope_of(node) or self._named(node.inputs[1], node), module, [node]
 
     def _known(self, name: str, module: nn.Module) -> str | None:
@@ -313,21 +316,29 @@ def _alike(one: nn.Module, other: nn.Module) -> bool:
     return held.keys() == given.keys() and all(torch.equal(tensor, given[key]) for key, tensor in held.items())
 
 
-def _linear(weight: np.ndarray, bias: np.ndarray | None, kind: type[nn.Linear] = nn.Linear) -> nn.Linear:
-    linear = kind(weight.shape[1], weight.shape[0], bias=True)
+def _linear(weight: Tensor, bias: np.ndarray | None, kind: type[nn.Linear] = nn.Linear) -> nn.Linear:
+    linear = kind(weight.shape[1], weight.shape[0], bias=True, device="meta")
     _fill(linear, weight, bias)
     set_origin(linear)
     return linear
 
 
-def _fill(module: nn.Module, weight: np.ndarray | None, bias: np.ndarray | None) -> None:
-    assert weight is not None
-    module.weight = nn.Parameter(_tensor(weight))
+def _fill(module: nn.Module, weight: Tensor, bias: np.ndarray | None) -> None:
+    module.weight = nn.Parameter(weight.contiguous())
     module.bias = nn.Parameter(torch.zeros(weight.shape[0]) if bias is None else _tensor(bias))
 
 
-def _tensor(array: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.array(array, dtype=np.float32, order="C"))
+def held_tensor(value: ir.Value | None) -> Tensor:
+    """The float32 constant that a value holds; where that is a tensor of the user's, its memory is shared."""
+    raw = getattr(value.const_value, "raw", None) if value is not None else None
+    if isinstance(raw, Tensor) and raw.dtype == torch.float32 and raw.is_contiguous():
+        return copy_on_write(raw)
+    return _tensor(constant(value))
+
+
+def _tensor(array: np.ndarray | None) -> Tensor:
+    assert array is not None
+    return torch.tensor(array, dtype=torch.float32)
 
 
 def _safe(name: str) -> str:

@@ -81,7 +81,8 @@ def trace(
         outputs = [signature.outputs.batch(value) for value in returned]
         with flattened(plain, signature) as flat:
             exported = export(flat, example, signature.outputs.names)
-    net = rebuild(exported)
+    net, owners = rebuild(exported), exported.owners
+    del exported  # and the weights that it holds
     for batch, expected in zip(batches, outputs, strict=True):
         with torch.no_grad():
             actual = _run(net, batch)
@@ -89,7 +90,7 @@ def trace(
     remember_outputs(net, actual)
     graph = describe(net, example)
     groups, excluded = find_groups(net, graph, example[:2], prove, on_phase)
-    layers, others = account(exported.owners, graph)
+    layers, others = account(owners, graph)
     graph = replace(
         graph, layers=layers, groups=groups, excluded=(*excluded, *others), inputs=_ports(named(example, INPUT)),
         outputs=_ports(named(actual, OUTPUT)),

@@ -6,7 +6,7 @@ import copy
 import itertools
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from parefront.evaluators.device import worker
@@ -41,9 +41,10 @@ class Scripted(Channel):
 
     close = kill
 
-    def _exchange(self, frame: bytes, deadline: float, silence: float) -> Answer:
-        _, length = worker.PREFIX.unpack_from(frame)
-        written = self._respond(json.loads(frame[worker.PREFIX.size : worker.PREFIX.size + length]))
+    def _exchange(self, frame: Sequence[bytes], deadline: float, silence: float) -> Answer:
+        header = frame[0]
+        _, length = worker.PREFIX.unpack_from(header)
+        written = self._respond(json.loads(header[worker.PREFIX.size : worker.PREFIX.size + length]))
         for start in range(0, len(written), 1 << 16):
             if (answer := self._frames.feed(written[start : start + (1 << 16)])) is not None:
                 return answer

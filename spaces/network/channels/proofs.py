@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -18,7 +17,7 @@ from ..graph import ChannelGroup, ModelGraph
 from ..layers import is_grouped
 from ..ops import Op
 from ..outputs import output_problem
-from ..rebuild import duplicate
+from ..rebuild import duplicate, twin
 from .coupling import MOVING, mover_behind
 from .cut import cut, layer_width
 from .flow import Located, labels_of, op_of
@@ -98,7 +97,7 @@ class Proofs:
     def _is_closed(self, group: ChannelGroup) -> bool:
         """Whether the values behind the group's last reader are those of the network that ignores its channels."""
         names = {part.layer for part in group.slices}
-        cut_layers = _Copies({name: copy.deepcopy(self._net.get_submodule(name)) for name in names})
+        cut_layers = _Copies({name: twin(self._net.get_submodule(name)) for name in names})
         try:
             cut(cut_layers, [(group, _kept(group))])
             with torch.no_grad(), _ignoring(self._net, group, _kept(group)):

@@ -190,6 +190,21 @@ def test_only_the_most_recently_used_sessions_are_kept(model: bytes) -> None:
     assert answers[-1]["found"] is False
 
 
+def test_of_large_models_two_sessions_are_kept_and_no_bytes(model: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "MAX_CACHED_BYTES", len(model))
+    served = worker.Worker()
+
+    def load(slot: str, **fields: Any) -> None:
+        served.answer({"op": "load", "version": worker.VERSION, **named(model, slot), **fields}, model)
+
+    for slot in ("first", "second", "third"):
+        load(slot)
+    assert [key[1] for key in served.sessions] == ["second", "third"]
+    assert not any(loaded.model for loaded in served.sessions.values())
+    load("third", keep=True)
+    assert served.sessions[worker.session_key(named(model, "third"), "")].model == model
+
+
 def test_a_model_that_was_sent_once_is_not_sent_again(model: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     models = worker.Models()
     digest = hashlib.sha256(model).hexdigest()
