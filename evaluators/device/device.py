@@ -9,6 +9,7 @@ import shlex
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any, Self, TypeVar
 from ...spaces.files import stamp_of
 from ...spaces.masking import MASK, masked_command, masked_text
 from ..results.measurement import Measurement
+from ..results.span import READING, Span
 from .answers import Malformed, integer, mapping, number, objects
 from .channel import Channel
 from .device_profile import DeviceProfile
@@ -26,6 +28,9 @@ from .lock import BUSY_SECONDS, THIS_MACHINE, exclusive
 from .operator import Operator
 from .pace import Pace
 from .timing import ROLES, Timing
+
+MOST_READINGS = 256
+"""Of which a device remembers when they were, until somebody asks."""
 
 T = TypeVar("T")
 Shapes = Mapping[str, Sequence[int]]
@@ -80,6 +85,12 @@ class DeviceOptions:
             raise ValueError(f"deadline_seconds must be positive, got {self.deadline_seconds}")
 
     @property
+    def name(self) -> str:
+        """The command that leads there, its secrets masked, or "this machine"."""
+        words = (w if w == MASK else shlex.quote(w) for w in masked_command(self.command))
+        return masked_text(" ".join(words)) or THIS_MACHINE
+
+    @property
     def session(self) -> dict[str, Any]:
         """What of it decides how a session runs, as the worker takes it."""
         chosen = {"threads": self.threads, "spinning": self.spinning, "optimisation": self.optimisation}
@@ -101,6 +112,7 @@ class Device:
         self._digests: dict[tuple[Path | int, ...], str] = {}
         self._pace = Pace()
         self._busy = ""
+        self._readings: deque[Span] = deque(maxlen=MOST_READINGS)
 
     def __enter__(self) -> Self:
         return self
@@ -112,9 +124,8 @@ class Device:
 
     @property
     def name(self) -> str:
-        """The command that leads there, its secrets masked, or "this machine"."""
-        words = (w if w == MASK else shlex.quote(w) for w in masked_command(self.options.command))
-        return masked_text(" ".join(words)) or THIS_MACHINE
+        """As messages call it: :attr:`DeviceOptions.name`."""
+        return self.options.name
 
     @property
     def profile(self) -> DeviceProfile:
@@ -156,7 +167,7 @@ class Device:
         """
         model, peaks = artifact.read_bytes(), []
         for _ in range(repeats):
-            with exclusive(self.name):
+            with self._alone():
                 peaks.append(self._twice(lambda: self._peak(model, shapes, batch)))
         peaks.sort()
         return Measurement(peaks[len(peaks) // 2], peaks[0], peaks[-1], len(peaks), "bytes")
@@ -170,6 +181,15 @@ class Device:
             channel.close()
         with self._reading("memory"):
             return number(answer, "peak_bytes")
+
+    def prefer(self, rank: int) -> None:
+        """One process asks at a time, and nobody waits beside it."""
+
+    def take_readings(self) -> tuple[Span, ...]:
+        """When the device was read since this was last called, the last 256 readings at most."""
+        taken = tuple(self._readings)
+        self._readings.clear()
+        return taken
 
     def close(self) -> None:
         """End the worker; a later request starts another."""
@@ -186,7 +206,7 @@ class Device:
         def asked(channel: Channel, profile: DeviceProfile) -> dict[str, Any]:
             artifacts = {"candidate": candidate, "reference": reference}
             models = {slot: {"digest": self._digest(artifact), "slot": slot} for slot, artifact in artifacts.items()}
-            with exclusive(self.name):  # the creation of sessions would disturb others, too
+            with self._alone():  # the creation of sessions would disturb others, too
                 for slot, artifact in artifacts.items():
                     self._load(channel, artifact, slot, keep=op == "operators")
                 return self._ask(channel, op, b"", **models, shapes=_plain(shapes), **fields)
@@ -272,6 +292,16 @@ class Device:
                 _LOG.warning("waiting: %s (%s)", refusal, self.name)
             self._busy = str(refusal)
             return None
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """A reading, while which nobody else on this host measures there."""
+        with exclusive(self.name):
+            began = time.time()
+            try:
+                yield
+            finally:
+                self._readings.append(Span(READING, began, time.time(), self.name))
 
     @contextlib.contextmanager
     def _reading(self, op: str) -> Iterator[None]:

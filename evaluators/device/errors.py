@@ -25,3 +25,6 @@ class RequestRefused(DeviceError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+    def __reduce__(self) -> tuple[type[RequestRefused], tuple[str, str]]:
+        return type(self), (self.code, str(self))

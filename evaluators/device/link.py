@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from ..results.measurement import Measurement
+from ..results.span import Span
 from .device import Device, DeviceOptions, Shapes
 from .device_profile import DeviceProfile
 from .operator import Operator
@@ -44,6 +45,17 @@ class DeviceLink(Protocol):
 
     def memory(self, artifact: Path, shapes: Shapes | None = None, repeats: int = 3, batch: int = 1) -> Measurement:
         """As :meth:`.device.Device.memory`."""
+        ...
+
+    def prefer(self, rank: int) -> None:
+        """Say what is asked about next: a candidate that so many members of the front dominate in what is known of it.
+
+        Of several that wait, those that fewer dominate go first.
+        """
+        ...
+
+    def take_readings(self) -> tuple[Span, ...]:
+        """When the device was read for what was asked here since this was last called."""
         ...
 
     def close(self) -> None: ...

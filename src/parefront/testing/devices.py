@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..evaluators.device.device import Device
 from ..evaluators.device.device_profile import DeviceProfile
 from ..evaluators.device.latency import LatencyProtocol, measure
+from ..evaluators.device.link import DeviceLink
 from ..spaces.network.emit import emit
 from .specimen import specimen
 
@@ -25,7 +25,7 @@ class DeviceConformance:
                     yield board
     """
 
-    def test_it_says_what_it_is(self, device: Device) -> None:
+    def test_it_says_what_it_is(self, device: DeviceLink) -> None:
         profile = device.profile
         assert profile.cpu
         assert profile.machine
@@ -35,20 +35,20 @@ class DeviceConformance:
         assert set(device.options.providers) <= set(profile.providers)
         assert DeviceProfile.from_json(profile.to_json()) == profile
 
-    def test_an_artifact_takes_as_long_as_itself(self, device: Device, tmp_path: Path) -> None:
+    def test_an_artifact_takes_as_long_as_itself(self, device: DeviceLink, tmp_path: Path) -> None:
         artifact = _artifact(tmp_path)
         latency = measure(device, artifact, artifact, QUICK)
         assert 0.67 < latency.ratio.value < 1.5
         assert 0 < latency.latency_ms.low <= latency.latency_ms.value <= latency.latency_ms.high
         assert latency.runs >= QUICK.min_samples
 
-    def test_it_answers_again_and_again(self, device: Device, tmp_path: Path) -> None:
+    def test_it_answers_again_and_again(self, device: DeviceLink, tmp_path: Path) -> None:
         artifact = _artifact(tmp_path)
         first, second = (measure(device, artifact, artifact, QUICK).latency_ms.value for _ in range(2))
         assert 0.2 < first / second < 5
         assert device.memory(artifact, repeats=1).value > 0
 
-    def test_it_can_be_closed_and_used_again(self, device: Device, tmp_path: Path) -> None:
+    def test_it_can_be_closed_and_used_again(self, device: DeviceLink, tmp_path: Path) -> None:
         artifact = _artifact(tmp_path)
         before = device.profile.machine
         device.close()
