@@ -10,7 +10,6 @@ import os
 import selectors
 import signal
 import subprocess
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any
 
@@ -18,6 +17,7 @@ from ...spaces.masking import masked_text
 from . import worker
 from .errors import AnswerMalformed, DeviceError, DeviceUnreachable, WorkerDied
 from .frames import Frames, served
+from .liveness import LOOK_SECONDS, STARVED_TIMES, Patience, Process
 
 _CHUNK = 1 << 16
 _STDERR_TAIL_BYTES = 4096
@@ -30,10 +30,11 @@ class Channel:
     """One process, spoken to by one thread at a time.
 
     Starting it raises `DeviceUnreachable` where there is no such program. `preamble` is sent before the first frame.
-    POSIX only: the pipes are waited for with selectors.
+    `computes` says that the process is the worker itself, and not what leads to it. POSIX only: the pipes are waited
+    for with selectors.
     """
 
-    def __init__(self, command: Sequence[str], preamble: bytes = b"") -> None:
+    def __init__(self, command: Sequence[str], preamble: bytes = b"", computes: bool = False) -> None:
         try:
             with _deaf_to_the_terminal():
                 self._process = subprocess.Popen(
@@ -43,6 +44,7 @@ class Channel:
             raise DeviceUnreachable(
                 f"cannot start {masked_text(repr(command[0]))}: {error.strerror or error}"
             ) from error
+        self._watched = Process(self._process.pid, computes)
         self._stdin, self._stdout, self._stderr = (_pipe(self._process, name) for name in ("stdin", "stdout", "stderr"))
         os.set_blocking(self._stdin.fileno(), False)
         self._ids = itertools.count(1)
@@ -54,12 +56,16 @@ class Channel:
 
         Raises `RequestRefused` with the worker's own words, `AnswerMalformed` where it says neither yes nor no,
         `WorkerDied` where it ended, its stream is broken or it gave no sign of life for half a minute (a cut cable is
-        not told otherwise), and `DeviceError` after `seconds` without an answer. After the last three the process is
-        gone. The first answer, and those for which sessions are created, may take all of their `seconds` in silence.
-        The worker ends by itself soon after these, too.
+        not told otherwise), and `DeviceError` after `seconds` without an answer; the message says what the process was
+        doing. After the last three the process is gone. The first answer, and those for which sessions are created,
+        may take all of their `seconds` in silence. Time for which the process is stopped does not count; a worker on
+        this machine that gets hardly any processor has up to four times as long. It ends by itself soon after that.
         """
         request_id = next(self._ids)
-        header: dict[str, Any] = {**fields, "version": worker.VERSION, "id": request_id, "seconds": seconds}
+        ends = seconds * (1 + STARVED_TIMES if self._watched.computes else 1)
+        header: dict[str, Any] = {
+            **fields, "version": worker.VERSION, "id": request_id, "seconds": seconds, "ends_seconds": ends,
+        }  # fmt: skip
         if payload:
             header |= {"payload_bytes": len(payload), "payload_sha256": hashlib.sha256(payload).hexdigest()}
         body = json.dumps(header).encode()
@@ -67,10 +73,13 @@ class Channel:
         self._unsent = b""
         try:
             silence = _SILENCE_SECONDS if self._answered and fields["op"] not in _MAY_BE_SILENT else float("inf")
-            answer = self._exchange([frame, payload], time.monotonic() + seconds, silence)
+            patience = Patience(self._watched, seconds, silence)
+            answer = self._exchange([frame, payload], patience)
         except TimeoutError:
+            found = patience.found()
             self.kill()
-            raise DeviceError(f"no answer to {fields.get('op')!r} within {seconds:.0f} s{self._last_words()}") from None
+            late = f"no answer to {fields.get('op')!r} within {seconds:.0f} s"
+            raise DeviceError(f"{late}: {found}{self._last_words()}") from None
         except BaseException:  # an interrupted exchange would leave its answer to the next request
             self.kill()
             raise
@@ -107,19 +116,23 @@ class Channel:
             with contextlib.suppress(OSError):
                 pipe.close()
 
-    def _exchange(self, frame: Sequence[bytes], deadline: float, silence: float) -> dict[str, Any]:
+    def _exchange(self, frame: Sequence[bytes], patience: Patience) -> dict[str, Any]:
         outgoing = [memoryview(part) for part in frame if part]
         with selectors.DefaultSelector() as selector:
             selector.register(self._stdin, selectors.EVENT_WRITE)
             selector.register(self._stdout, selectors.EVENT_READ)
             selector.register(self._stderr, selectors.EVENT_READ)
             while True:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise TimeoutError
-                events = selector.select(min(left, silence))
-                if not events and left > silence:
-                    raise WorkerDied(f"no sign of life for {silence:.0f} s{self._last_words()}")
+                patience.look()
+                left = patience.left()
+                if left <= 0 and not patience.extended():
+                    if not patience.silent:
+                        raise TimeoutError
+                    silence = f"no sign of life for {patience.silence:.0f} s"
+                    raise WorkerDied(f"{silence}: {patience.found()}{self._last_words()}")
+                events = selector.select(max(0.0, min(left, LOOK_SECONDS)))
+                if events:
+                    patience.heard()
                 for key, _ in events:
                     if key.fileobj is self._stdin:
                         outgoing = self._send(outgoing)

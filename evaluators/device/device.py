@@ -243,7 +243,7 @@ class Device:
     def _start(self) -> Channel:
         options = self.options
         if not options.command and options.python is None:
-            return Channel([sys.executable, "-P", str(_WORKER)])
+            return Channel([sys.executable, "-P", str(_WORKER)], computes=True)
         program = [options.python or "python3", "-c", _BOOTSTRAP]
         through_a_shell = any(Path(word).name in _THROUGH_A_SHELL for word in options.command)
         if through_a_shell if options.quote is None else options.quote:

@@ -51,7 +51,14 @@ MAX_CACHED_BYTES = 1 << 28
 BEAT_SECONDS = 2.0
 LOAD_SECONDS = 0.2  # over which other programs' load is taken: the system counts it in ticks of 10 ms
 MAX_THREADS, MAX_INPUT_VALUES = 1024, 1 << 28
-MAX_PROTOCOL = {"max_seconds": 3600.0, "warmup_seconds": 600.0, "rounds": 1000.0, "batch": 65536.0, "seconds": 1e5}
+MAX_PROTOCOL = {
+    "max_seconds": 3600.0,
+    "warmup_seconds": 600.0,
+    "rounds": 1000.0,
+    "batch": 65536.0,
+    "seconds": 1e5,
+    "ends_seconds": 4e5,
+}
 DEADLINE_MARGIN_SECONDS = 5.0
 TURN_SECONDS = 5.0  # or a quarter of what the request may take
 FOREIGN_SECONDS = 20.0  # for another user's worker: longer than a measurement takes, and all that anybody can keep us
@@ -93,6 +100,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started us; we end when stdin does
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     atexit.register(remove_scratch)
+    clear_scratch()
     return serve(source, sink, Worker())
 
 
@@ -175,12 +183,12 @@ def write_frame(sink: BinaryIO, answer: Header) -> None:
 
 @contextlib.contextmanager
 def ending_at_deadline(header: Header) -> Iterator[None]:
-    """End the process where the request's own `seconds` are long over, whatever it hangs in.
+    """End the process where the request's own `ends_seconds` (or `seconds`) are over, whatever it hangs in.
 
     Whoever asked has given it up by then, but over ssh nothing ends a worker whose client is gone. The thread that does
     it needs no Python: the runtime holds the interpreter's lock while it makes a session.
     """
-    seconds = bounded(header).get("seconds", 0)
+    seconds = bounded(header).get("ends_seconds") or header.get("seconds", 0)
     if seconds:
         faulthandler.dump_traceback_later(seconds + DEADLINE_MARGIN_SECONDS, exit=True, file=2)
     try:
@@ -257,22 +265,56 @@ def named(user: int, process: int) -> str:
 
 
 SCRATCH: list[str] = []
+SCRATCH_PREFIX = "parefront-scratch-"
 
 
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[str]:
-    """A temporary folder that goes with the block, and with the process, unless that is killed outright."""
-    folder = tempfile.mkdtemp(prefix="parefront-")
+    """A temporary folder that goes with the block, and with the process; with a killed one when the next one starts."""
+    clear_scratch()
+    folder, descriptor = locked_folder()
     SCRATCH.append(folder)
     try:
         yield folder
     finally:
-        remove_scratch()
+        shutil.rmtree(folder, ignore_errors=True)
+        if folder in SCRATCH:
+            SCRATCH.remove(folder)
+        os.close(descriptor)
 
 
 def remove_scratch() -> None:
     while SCRATCH:
         shutil.rmtree(SCRATCH.pop(), ignore_errors=True)
+
+
+def locked_folder() -> tuple[str, int]:
+    """A temporary folder, and the descriptor by which it is locked: a lock goes with its process, however that ends."""
+    import fcntl
+
+    while True:
+        folder = tempfile.mkdtemp(prefix=SCRATCH_PREFIX)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.isdir(folder):
+                return folder, descriptor
+        os.close(descriptor)  # another process has taken it for a dead one's, before it was locked
+
+
+def clear_scratch() -> None:
+    """Remove the folders that killed processes of this user have left: those that nobody locks."""
+    import fcntl
+
+    for folder in glob.glob(os.path.join(glob.escape(tempfile.gettempdir()), SCRATCH_PREFIX + "*")):
+        with contextlib.suppress(OSError):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.fstat(descriptor).st_uid == os.getuid():
+                    shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import onnx_ir as ir
@@ -14,6 +13,7 @@ from ..device.device import Shapes
 from ..device.latency import Latency, LatencyProtocol, measure
 from ..device.link import DeviceLink
 from ..device.operator import Operator
+from ..device.worker import scratch_folder
 from .executed import Executed
 from .finding import Finding
 from .findings import findings
@@ -78,7 +78,7 @@ def explain(
         DeviceError: where it cannot.
     """
     latency = measure(device, candidate, reference, protocol, shapes)
-    with TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         candidate, reference = (
             _named(path, Path(folder) / f"{role}.onnx") for role, path in enumerate((candidate, reference))
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from parefront.evaluators.device.channel import Channel
 from parefront.evaluators.device.device import Device, DeviceOptions
 from parefront.evaluators.device.errors import WorkerDied
 from parefront.evaluators.device.frames import Frames
+from parefront.evaluators.device.liveness import Patience, Process
 
 Answer = dict[str, Any]
 
@@ -28,6 +30,7 @@ class Scripted(Channel):
 
     def __init__(self, respond: Callable[[Answer], bytes]) -> None:
         self._respond, self._frames, self._answered, self._unsent = respond, Frames(), False, b""
+        self._watched = Process(os.getpid())
         self._ids = itertools.count(1)
         self._said = bytearray()
         self._ended = False
@@ -41,7 +44,7 @@ class Scripted(Channel):
 
     close = kill
 
-    def _exchange(self, frame: Sequence[bytes], deadline: float, silence: float) -> Answer:
+    def _exchange(self, frame: Sequence[bytes], patience: Patience) -> Answer:
         header = frame[0]
         _, length = worker.PREFIX.unpack_from(header)
         written = self._respond(json.loads(header[worker.PREFIX.size : worker.PREFIX.size + length]))

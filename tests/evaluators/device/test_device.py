@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import signal
 import socket
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parefront.evaluators.device import lock, worker
+from parefront.evaluators.device import liveness, lock, worker
 from parefront.evaluators.device.device import Device, DeviceOptions
 from parefront.evaluators.device.device_profile import DeviceProfile
 from parefront.evaluators.device.errors import DeviceError, DeviceUnreachable, RequestRefused
@@ -226,13 +227,44 @@ def test_a_file_that_was_replaced_is_loaded_again(device: Device, tmp_path: Path
         device.time(path, conv_net(), QUICK)
 
 
-def test_a_silent_worker_is_given_up_at_the_deadline(conv_net: ConvNet) -> None:
+def test_a_worker_that_stays_stopped_is_given_up_and_another_one_is_started(
+    conv_net: ConvNet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(liveness, "STOPPED_SECONDS", 0.6)
     with Device(DeviceOptions(deadline_seconds=60)) as device:
         _ = device.profile
-        os.kill(worker_pid(device), signal.SIGSTOP)
+        stopped = worker_pid(device)
+        os.kill(stopped, signal.SIGSTOP)
         device.options = DeviceOptions(deadline_seconds=0.3)
-        with pytest.raises(DeviceError, match="no answer to 'load' within"):
+        with pytest.raises(DeviceError, match=f"no answer to 'load' within 0 s: .*process {stopped}\\) is stopped"):
             device.time(conv_net(), conv_net(), QUICK)
+        device.options = DeviceOptions(deadline_seconds=60)
+        assert_times(device.time(conv_net(), conv_net(), QUICK))
+        assert worker_pid(device) != stopped
+
+
+def test_a_stopped_worker_is_waited_for_beyond_the_deadline(
+    conv_net: ConvNet, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The line that tells of it lets it go on here, after longer than the deadline."""
+    monkeypatch.setattr(liveness, "SAY_SECONDS", 2.0)
+
+    class Continued(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            os.kill(stopped, signal.SIGCONT)
+
+    with Device(DeviceOptions(deadline_seconds=60)) as device:
+        assert_times(device.time(conv_net(), conv_net(), QUICK))
+        stopped = worker_pid(device)
+        os.kill(stopped, signal.SIGSTOP)
+        device.options = DeviceOptions(deadline_seconds=1.5)
+        logging.getLogger("parefront").addHandler(handler := Continued())
+        try:
+            assert_times(device.time(conv_net(), conv_net(), QUICK))
+        finally:
+            logging.getLogger("parefront").removeHandler(handler)
+        assert worker_pid(device) == stopped, "it is the same one"
+    assert f"kill -CONT {stopped} lets it go on" in caplog.text
 
 
 def test_memory_grows_with_the_model(device: Device, conv_net: ConvNet) -> None:
