@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import traceback
+from collections.abc import Iterable
 
 from ..spaces.masking import masked_text
+from .runs.record import TrialRecord
+from .runs.run import Run
 
 KEPT_CHARACTERS = 8000
 """Of a traceback, in a trial's record; most of it from the end, where the error is."""
@@ -32,3 +35,10 @@ def traceback_of(error: BaseException) -> str:
         return text
     head = KEPT_CHARACTERS // 4
     return f"{text[:head]}\n… {len(text) - KEPT_CHARACTERS} characters left out …\n{text[head - KEPT_CHARACTERS :]}"
+
+
+def why_all_failed(records: Iterable[TrialRecord], run: Run) -> str:
+    """Of a run without a candidate: what its trials say most often."""
+    reasons = [f"{record.outcome}: {record.reason}" for record in records if record.candidate is None]
+    often = max(set(reasons), key=reasons.count) if reasons else "there was none"
+    return f"no candidate from {len(reasons)} trials; most often {often} (see {run.path / 'log.txt'})"

@@ -20,10 +20,12 @@ from ..spaces.errors import is_of_the_host
 from ..spaces.messages import one_line
 from ..spaces.policy import Policy
 from .asked import Asked, record_of
+from .causes import why_all_failed
 from .executors.executor import Executor
 from .executors.local import LocalExecutor
 from .finalise import finalise
 from .interruption import Interruption
+from .opening import open_alone, open_shared, sampler_context
 from .probe_phase import ProbePhase
 from .registry import make_sampler
 from .runs.asked_store import AskedStore
@@ -31,8 +33,12 @@ from .runs.events import Done, Event, Finished, Noted, OnEvent, Started
 from .runs.kept_artifacts import KeptArtifacts
 from .runs.record import TrialRecord
 from .runs.run import Run
-from .runs.studies.study import RunStudy, note_front
-from .samplers.context import SamplerContext
+from .runs.studies.front_note import note_front
+from .runs.studies.membership import Membership
+from .runs.studies.shared_study import SharedStudy
+from .runs.studies.shared_table import Refused
+from .runs.studies.study import RunStudy
+from .shared import joined, study_of
 from .stopping import EndedBy, Ending, Stopping, has_ended, spent_in, write_spent
 from .uncompressed import measure_baseline
 from .under_way import UnderWay
@@ -146,52 +152,62 @@ class _Session:
 
     def search(self) -> Front:
         spent = spent_in(self.run)
-        baseline = measure_baseline(self.run, self.evaluator)
-        settings = self.run.settings
-        self.front = self._front(baseline)
-        self.stopping = Stopping(settings, baseline, self.records.values(), spent, self.started)
-        probes = ProbePhase(self.run, self.evaluator, baseline, self.emit)
-        context = SamplerContext(
-            settings.seed,
-            self.evaluator.space,
-            settings.searched,
-            settings.budgets,
-            settings.trials,
-            baseline,
-            search_seed=settings.seed,
-            layers=self.evaluator.layers,
-            probe=probes.sensitivity,
-            options=settings.sampler_options,
-            root=self.run.root,
-        )
-        sampler = make_sampler(settings.sampler, context)
-        self.run.log(f"search: {self.done} of {settings.trials} trials done, sampler {settings.sampler}")
-        self.emit(Started(self.run.path, self.done, settings.trials, baseline, self.front, self.stopping.seconds_left))
-        study = RunStudy(settings.searched, settings.budgets, baseline, sampler, self.front.floor)
-        records, asked = list(self.records.values()), self._asked_before()
-        for note in study.keep_in(self.run.path, settings.storage, records, self.evaluator.space, asked):
-            self._note(note)
-        try:
-            ending = self._evaluate_all(study, probes)
-        finally:
-            study.close()
-            write_spent(self.run, self.stopping.spent)
+        measure_baseline(self.run, self.evaluator)
+        with joined(self.run, self.evaluator, self._note) as member:
+            ending = self._search_with(member, spent)
         self.run.log(f"search ended by its {ending.by}: {ending.text}")
         if not any(record.candidate for record in self.records.values()):
-            raise EveryTrialFailed(self._why_all_failed() if self.done else f"{ending.text} before the first trial")
+            nothing = f"{ending.text} before the first trial"
+            raise EveryTrialFailed(why_all_failed(self.records.values(), self.run) if self.done else nothing)
         front = finalise(self.run, self.evaluator, self.front, self.emit, self.raise_errors, self.interruption)
         self.kept.prune({candidate.policy.digest for candidate in front})
-        if note := note_front(front, self.run.path, settings.storage):
+        if note := note_front(front, self.run.path, self.run.settings.storage, study_of(self.run)):
             self.run.log(note)
         self.run.write_front(front)  # the mark that all is done, so the last of it
         self.emit(Done(self.run.path, front, self.stopping.message(ending)))
         return front
 
+    def _search_with(self, member: Membership | None, spent: float) -> Ending:
+        """Search until a limit is reached, with other controllers where this one is a member of their study."""
+        baseline, settings = self.run.search_baseline, self.run.settings
+        probes = ProbePhase(self.run, self.evaluator, baseline, self.emit)
+        sampler = make_sampler(
+            settings.sampler, sampler_context(self.run, self.evaluator, baseline, probes.sensitivity)
+        )
+        floor = self._front(baseline).floor
+        study, notes = self._opened(RunStudy(settings.searched, settings.budgets, baseline, sampler, floor), member)
+        try:
+            self.front = self._front(baseline)
+            self.stopping = Stopping(settings, baseline, self.records.values(), spent, self.started)
+            self.run.log(f"search: {self.done} of {settings.trials} trials done, sampler {settings.sampler}")
+            left = self.stopping.seconds_left
+            self.emit(Started(self.run.path, self.done, settings.trials, baseline, self.front, left))
+            for note in notes:
+                self._note(note)
+            try:
+                return self._evaluate_all(study, probes)
+            finally:
+                write_spent(self.run, self.stopping.spent)
+        finally:
+            study.close()
+
+    def _opened(self, study: RunStudy, member: Membership | None) -> tuple[RunStudy | SharedStudy, list[str]]:
+        """The study with all that was told before, and what the user should know of it."""
+        asked = self.asked.read_unrecorded(self.by_number, self.records)
+        if member is None:
+            return study, open_alone(self.run, self.evaluator, study, self.records, asked)
+        for number in asked:
+            self.asked.remove(number)
+        shared, news = open_shared(self.run, study, member, self.records)
+        for record in news:
+            self._keep(record)
+        return shared, []
+
     def _note(self, message: str) -> None:
         self.run.log(message)
         self.emit(Noted(message))
 
-    def _evaluate_all(self, study: RunStudy, probes: ProbePhase) -> Ending:
+    def _evaluate_all(self, study: RunStudy | SharedStudy, probes: ProbePhase) -> Ending:
         """Ask for policies and tell how they fared, until the search has reached one of its limits."""
         under_way = UnderWay(self.executor, self.records)
         ending = self.stopping.reached()
@@ -206,22 +222,26 @@ class _Session:
                 try:
                     asked = self._ask(study, probes, under_way.digests)
                 except SpaceExhausted as end:
-                    ending = Ending(EndedBy.SPACE, str(end))
-                    continue
+                    ending = None if study.full else Ending(EndedBy.SPACE, str(end))
+                    asked = None
                 if asked is not None:
                     under_way.add(asked)
-            for asked in under_way.ended(may_wait=not asks or not under_way.has_room(left)):
+            for asked in under_way.ended(may_wait=not asks or study.full or not under_way.has_room(left)):
                 self._take(study, asked)
                 ending = ending or self.stopping.reached()
+            if self._learn(study):
+                ending = ending or self.stopping.reached()
+            elif study.full and ending is None and not under_way:
+                study.wait()
         return ending
 
-    def _asked_before(self) -> dict[int, Policy]:
-        """The policies that were being evaluated when an earlier session ended, by the trial's number."""
-        asked = self.asked.read()
-        for number in [n for n, policy in asked.items() if n in self.by_number or policy.digest in self.records]:
-            self.asked.remove(number)
-            del asked[number]
-        return asked
+    def _learn(self, study: RunStudy | SharedStudy) -> bool:
+        """Take over what other controllers have recorded; whether there was any."""
+        news = study.news()
+        for record in news:
+            self._keep(record)
+            self._count_in(record)
+        return bool(news)
 
     def _ask_again(self, trial: Trial) -> Asked:
         """Evaluate what an earlier session has asked for."""
@@ -234,56 +254,70 @@ class _Session:
         self.interruption.begin()
         return self.executor.submit(policy, self.run.artifact(policy.digest), self.front)
 
-    def _ask(self, study: RunStudy, probes: ProbePhase, under_way: Collection[str]) -> Asked | None:
-        """Ask for a policy, and let it be evaluated unless it has been, or is being; None where the number is taken."""
+    def _ask(self, study: RunStudy | SharedStudy, probes: ProbePhase, under_way: Collection[str]) -> Asked | None:
+        """Ask for a policy, and let it be evaluated unless it has been, or is being; None where the number is taken, or
+        other controllers evaluate the policy or all that are left."""
         if self.executor.workers > 1:
-            while (told := self.by_number.get(study.next_number)) is not None:
-                study.add(told, self.evaluator.space)
+            study.add_recorded(self.by_number, self.evaluator.space)
         started, probed = time.perf_counter(), probes.seconds
         trial = study.ask()
-        policy = self.evaluator.space.suggest(trial)
+        if trial is None:
+            return None
+        try:
+            policy = self.evaluator.space.suggest(trial)
+        except SpaceExhausted:
+            study.give_back(trial)
+            raise
         started += probes.seconds - probed  # the first to ask waits for the probes, which are counted by themselves
         is_new = policy.digest not in self.records and policy.digest not in under_way
         if is_new and trial.number in self.by_number:
             for note in study.skip(trial):
                 self._note(note)
             return None
-        study.claim(trial, policy)
+        if is_new and not study.claim(trial, policy):
+            return None
         seconds, result = time.perf_counter() - started, None
         if is_new:
             result = self._submit(trial.number, policy)
         return Asked(trial, policy, started, seconds, result)
 
-    def _take(self, study: RunStudy, asked: Asked) -> None:
+    def _take(self, study: RunStudy | SharedStudy, asked: Asked) -> None:
         """Wait for an evaluation, record it and tell it."""
         if asked.result is None:
             self._tell(study, asked.trial, asked.policy, self.records[asked.policy.digest])
             return
         record = record_of(asked, self.run, self.evaluator, self.raise_errors)
+        if not study.accept(asked.trial, asked.policy, record):
+            self._note(f"trial {record.number} does not count: {Refused.NOT_ITS_OWN.value}")
+            self.run.artifact(asked.policy.digest).unlink(missing_ok=True)
+            self.interruption.end()
+            return
+        self._keep(record)
+        self._tell(study, asked.trial, asked.policy, record)
+        self.interruption.end()
+        self._count_in(record)
+
+    def _keep(self, record: TrialRecord) -> None:
         self.run.write_record(record)
         self.asked.remove(record.number)
-        self.records[asked.policy.digest] = record
+        self.records[record.policy.digest] = record
         self.by_number[record.number] = record
-        self._tell(study, asked.trial, asked.policy, record)
+
+    def _count_in(self, record: TrialRecord) -> None:
+        """A trial of this controller or of another is recorded."""
         if record.candidate is not None:
             self.front = self.front.adding(record.candidate)
-        self.kept.add(asked.policy.digest)
+        self.kept.add(record.policy.digest)
         self.kept.prune({candidate.policy.digest for candidate in self.front})
         best = None
         with suppress(NoCandidate):
             best = self.front.select()
-        self.interruption.end()
         self.emit(Finished(record, self.done, self.run.settings.trials, self.front, best))
         self.stopping.add(record)
 
-    def _tell(self, study: RunStudy, trial: Trial, policy: Policy, record: TrialRecord) -> None:
+    def _tell(self, study: RunStudy | SharedStudy, trial: Trial, policy: Policy, record: TrialRecord) -> None:
         for note in study.tell(trial, policy, record):
             self._note(note)
-
-    def _why_all_failed(self) -> str:
-        reasons = [f"{record.outcome}: {record.reason}" for record in self.records.values() if record.candidate is None]
-        often = max(set(reasons), key=reasons.count) if reasons else "there was none"
-        return f"no candidate from {self.done} trials; most often {often} (see {self.run.path / 'log.txt'})"
 
     def _front(self, baseline: Candidate) -> Front:
         candidates = [record.candidate for record in self.records.values() if record.candidate is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from pathlib import Path
 
 from ...evaluators.results.fields import Fields
@@ -35,6 +36,19 @@ class AskedStore:
                 raise fields.damaged(f"key 'trial': expected the {file.stem} of the file's name, got {number}")
             found[number] = fields.policy()
         return found
+
+    def read_unrecorded(self, numbers: Container[int], digests: Container[str]) -> dict[int, Policy]:
+        """Those that were under way when an earlier session ended; what has been recorded meanwhile is removed.
+
+        Args:
+            numbers: of the recorded trials.
+            digests: of their policies.
+        """
+        asked = self.read()
+        for number in [n for n, policy in asked.items() if n in numbers or policy.digest in digests]:
+            self.remove(number)
+            del asked[number]
+        return asked
 
     def add(self, number: int, policy: Policy) -> None:
         """A policy was asked for, and is about to be evaluated."""

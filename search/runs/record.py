@@ -32,6 +32,7 @@ class TrialRecord:
         reason: why it is infeasible, or the last line of what failed.
         seconds: wall-clock time from asking the sampler to the record.
         traceback: of the error where it failed, a long one shortened.
+        controller: machine and run of the controller of a shared study that evaluated it; empty where it is this run's.
     """
 
     number: int
@@ -41,11 +42,13 @@ class TrialRecord:
     reason: str = ""
     seconds: float = 0.0
     traceback: str = ""
+    controller: str = ""
 
     def to_json(self, folder: Path) -> dict[str, Any]:
         """Plain values; paths relative to the run's ``folder``."""
         head: dict[str, Any] = {"trial": self.number, "state": self.outcome.value, "digest": self.policy.digest}
         head |= {"policy": self.policy.to_dict(), "seconds": round(self.seconds, 4)}
+        head |= {"controller": self.controller} if self.controller else {}
         if self.candidate is None:
             return head | {"reason": self.reason} | ({"traceback": self.traceback} if self.traceback else {})
         return head | _measured(self.candidate, folder)
@@ -58,17 +61,25 @@ class TrialRecord:
             UnreadableFile: naming the file, the key and what came.
         """
         fields = Fields.read(file)
+        if f"{fields.count('trial'):06d}" != file.stem:
+            raise fields.damaged(
+                f"key 'trial': expected the {file.stem} of the file's name, got {fields.count('trial')}"
+            )
+        return cls.of(fields, folder)
+
+    @classmethod
+    def of(cls, fields: Fields, folder: Path) -> TrialRecord:
+        """As :meth:`to_json` gave it, wherever that was kept; raises as :meth:`read`."""
         number, seconds = fields.count("trial"), fields.number("seconds")
-        if f"{number:06d}" != file.stem:
-            raise fields.damaged(f"key 'trial': expected the {file.stem} of the file's name, got {number}")
+        controller = fields.text("controller", "")
         state = fields.text("state")
         if state not in list(Outcome):
             raise fields.damaged(f"key 'state': expected one of {', '.join(Outcome)}, got {state!r}")
         if Outcome(state) is not Outcome.COMPLETE:
             reason, traceback = fields.text("reason", ""), fields.text("traceback", "")
-            return cls(number, fields.policy(), Outcome(state), None, reason, seconds, traceback)
+            return cls(number, fields.policy(), Outcome(state), None, reason, seconds, traceback, controller)
         candidate = replace(candidate_of(fields, folder), trial=number)
-        return cls(number, candidate.policy, Outcome.COMPLETE, candidate, "", seconds)
+        return cls(number, candidate.policy, Outcome.COMPLETE, candidate, "", seconds, controller=controller)
 
 
 def candidate_to_json(candidate: Candidate, folder: Path, seconds: float) -> dict[str, Any]:

@@ -269,9 +269,10 @@ class Run:
 
     @property
     def search_seconds(self) -> float:
-        """The same without the final step."""
+        """The same without the final step, and without what other controllers of a shared study have evaluated."""
         paths = [self.path / "baseline.json", self.path / PROBES, *self.path.glob("trials/[0-9]*.json")]
-        return math.fsum(Fields.read(path).number("seconds") for path in paths if os.path.lexists(path))
+        read = (Fields.read(path) for path in paths if os.path.lexists(path))
+        return math.fsum(fields.number("seconds") for fields in read if "controller" not in fields)
 
     def to_json(self) -> dict[str, Any]:
         """What ``parefront front --json`` prints."""

@@ -24,6 +24,7 @@ class SearchKeys:
     images: int | None = None
     racing: bool = True
     storage: str | None = None
+    study: str | None = None
     keep_artifacts: str = "auto"
     warm_start: str | None = None
     reuse_scores: str | None = None
@@ -129,6 +130,7 @@ _TYPES: dict[str, tuple[Any, str]] = {
     "images": (int, "a whole number"),
     "racing": (bool, "true or false"),
     "storage": (str, "text"),
+    "study": (str, "text"),
     "keep_artifacts": (str, "text"),
     "warm_start": (str, "text"),
     "reuse_scores": (str, "text"),

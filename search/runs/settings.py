@@ -18,6 +18,9 @@ KEEP = ("auto", "front", "all")
 KEPT_BYTES = 1e9
 """Up to which ``"auto"`` keeps what is not on the front."""
 
+_LONGEST_NAME = 512
+"""Of a study, in Optuna's tables."""
+
 
 @dataclass(frozen=True)
 class SearchSettings:
@@ -36,6 +39,8 @@ class SearchSettings:
             latest first, as fit in 1 GB: a run can then be measured on another device without making them anew.
         warm_start: name or path of a run whose probes are taken over.
         storage_given: URL of an Optuna storage as the config has it; ``None`` for ``study.db`` in the run's folder.
+        study: name of the study in ``storage``; by default that of the run. Controllers whose runs are called
+            otherwise share a study by it.
         quality: the task's own metric.
     """
 
@@ -47,6 +52,7 @@ class SearchSettings:
     keep_artifacts: str = "auto"
     warm_start: str | None = None
     storage_given: str | None = None
+    study: str | None = None
     sampler_options: Mapping[str, Any] = field(default_factory=dict)
     quality: Metric = ACCURACY
     minutes: float | None = None
@@ -65,6 +71,11 @@ class SearchSettings:
             raise ConfigError(f"search.minutes: expected a number above 0, got {self.minutes}")
         if self.patience is not None and self.patience < 1:
             raise ConfigError(f"search.patience: expected 1 or more, got {self.patience}")
+        if self.study is not None and (self.storage_given is None or not 0 < len(self.study) <= _LONGEST_NAME):
+            raise ConfigError(
+                f"search.study: expected the name of a study in search.storage, of {_LONGEST_NAME} characters at most, "
+                f"got {self.study!r}{'' if self.storage_given else ' and no search.storage'}"
+            )
         if self.seed < 0:
             raise ConfigError(f"search.seed: expected 0 or more, got {self.seed}")
         if self.keep_artifacts not in KEEP:
@@ -112,6 +123,7 @@ class SearchSettings:
             keep_artifacts=keys.keep_artifacts,
             warm_start=keys.warm_start,
             storage_given=keys.storage,
+            study=keys.study,
             sampler_options=keys.sampler_options,
             quality=quality or ACCURACY,
             minutes=keys.minutes,

@@ -17,7 +17,7 @@ def declared() -> dict[str, str]:
     needed = [*project["dependencies"], *project["optional-dependencies"]["test"]]
     found: dict[str, str] = {}
     for requirement in needed:
-        match = re.fullmatch(r"([\w-]+)(?:\[\w,]+\])?>=([\d.]+)", requirement)
+        match = re.fullmatch(r"([\w-]+)(?:\[[\w,]+\])?>=([\d.]+)", requirement)
         assert match, f"{requirement} has no floor"
         assert found.setdefault(match[1], match[2]) == match[2], f"{match[1]} has two floors"
     return found

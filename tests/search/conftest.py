@@ -1,8 +1,9 @@
-"""Searches over the synthetic network."""
+"""Searches over the synthetic network, and a database server that several of them may share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from parefront.evaluators.results.front import Front
 from parefront.evaluators.trial.evaluator import Evaluator
 from parefront.search.controller import search
 from parefront.search.runs.run import Run
+
+from .servers import PostgresServer, postgres_server
 
 SearchIn = Callable[..., tuple[Run, Front]]
 
@@ -30,3 +33,15 @@ def search_in(tmp_path: Path) -> SearchIn:
         return run, search(run, evaluator, on_event, raise_errors)
 
     return search_it
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server; skipped, with the reason, where there is none to start or no driver."""
+    pytest.importorskip("psycopg", reason="the driver of the extra postgresql is not installed")
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(postgres_server())
+        except FileNotFoundError as error:
+            pytest.skip(str(error))
+        yield server

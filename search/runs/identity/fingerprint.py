@@ -40,12 +40,16 @@ class Fingerprint:
 
     @classmethod
     def read(cls, file: Path) -> Fingerprint:
-        """As :meth:`to_json` gave it.
+        """As :meth:`to_json` gave it, in a file.
 
         Raises:
             UnreadableFile: naming the file and the key.
         """
-        fields = Fields.read(file)
+        return cls.of(Fields.read(file))
+
+    @classmethod
+    def of(cls, fields: Fields) -> Fingerprint:
+        """As :meth:`to_json` gave it; raises as :meth:`read`."""
         splits, metric, outputs = fields.fields("splits"), fields.fields("metric"), fields.fields("outputs")
         held = {name: splits.fields(name) for name in SPLITS}
         return cls(

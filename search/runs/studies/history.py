@@ -12,6 +12,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from ....spaces.knob import Choice
+from .mirror import ABANDONED
 from .study import REPEATS
 from .told import DIGEST, DIVERGENCE
 
@@ -113,4 +114,4 @@ def _teaches(trial: FrozenTrial) -> bool:
 
 
 def _digests(trials: Iterable[FrozenTrial]) -> Iterator[str]:
-    return (trial.user_attrs[DIGEST] for trial in trials if DIGEST in trial.user_attrs)
+    return (t.user_attrs[DIGEST] for t in trials if DIGEST in t.user_attrs and ABANDONED not in t.user_attrs)

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.samplers import BaseSampler
 from optuna.storages import InMemoryStorage
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 from sqlalchemy.exc import SQLAlchemyError
 
 from ....evaluators.results.budget import Budget
 from ....evaluators.results.candidate import Candidate
 from ....evaluators.results.floor import Floor
-from ....evaluators.results.front import Front
-from ....evaluators.results.metric import Metric
 from ....evaluators.results.metrics import Named, metric_of
 from ....spaces.errors import ConfigError
 from ....spaces.masking import masked_text
@@ -27,8 +23,10 @@ from ....spaces.messages import one_line
 from ....spaces.policy import Policy
 from ....spaces.space import SearchSpace
 from ..record import TrialRecord
+from .alone import Alone
+from .mirror import mirror
 from .study_file import StudyFile, set_aside
-from .told import DIGEST, Told, shown_attributes
+from .told import DIGEST, Told, directions_of
 
 REPEATS = "repeats"
 """User attribute of a trial whose policy had been tried: the number of the trial that did."""
@@ -38,7 +36,7 @@ _NAME = "search"
 """Of the study in memory; on disk it has the run's."""
 
 
-class RunStudy:
+class RunStudy(Alone):
     """Asks for trials and tells how they fared. On disk a trial exists once it is told, never half.
 
     A process that is killed between recording a trial in ``trials/`` and telling it finds it again when it asks: a
@@ -81,6 +79,7 @@ class RunStudy:
         records: Sequence[TrialRecord] | None = None,
         space: SearchSpace | None = None,
         asked: Mapping[int, Policy] | None = None,
+        name: str | None = None,
     ) -> list[str]:
         """Go on from the study on disk, and keep it there: the run's ``study.db``, or the Optuna storage at ``url``.
 
@@ -89,11 +88,12 @@ class RunStudy:
 
         Args:
             folder: of the run.
-            url: of an Optuna storage, where one is configured; its study is named as the folder.
+            url: of an Optuna storage, where one is configured.
             records: of the run's trials; None where it keeps none to compare with.
             space: of their policies; needed where there are records.
             asked: policies that were under way when an earlier session ended, by the trial's number;
                 :meth:`under_way` gives their trials.
+            name: of the study; by default the folder's.
 
         Returns:
             What the user should know, in lines.
@@ -101,29 +101,30 @@ class RunStudy:
         Raises:
             ConfigError: where the study at ``url`` is another run's.
         """
+        name = name or folder.name
         recorded = None if records is None else {record.policy.digest for record in records}
         known: dict[int, TrialRecord | Policy] = {
             **(asked or {}),
             **{record.number: record for record in records or ()},
         }
         if url is not None:
-            file, finished = self._open(url, folder.name)
+            file, finished = self._open(url, name)
             if _unrecorded(finished, recorded):
                 file.close()
                 raise ConfigError(
-                    f"the study {folder.name!r} in {masked_text(url)} is of another run; give this run another name"
+                    f"the study {name!r} in {masked_text(url)} is of another run; give this run another name"
                 )
             self._go_on(file, finished, known, space)
             return []
         self._path, notes = folder / "study.db", []
         try:
-            file, finished = self._open(self._path, folder.name)
+            file, finished = self._open(self._path, name)
             if _unrecorded(finished, recorded):
                 file.close()
                 raise ValueError("it has trials that the run has no records of")
         except Exception as error:  # whatever is wrong with it: the trials' own files have all that is in it
             notes = [self._set_aside(error)]
-            file, finished = self._open(self._path, folder.name)
+            file, finished = self._open(self._path, name)
         self._go_on(file, finished, known, space)
         return notes
 
@@ -193,9 +194,10 @@ class RunStudy:
     def ask(self) -> Trial:
         return self._study.ask()
 
-    def claim(self, trial: Trial, policy: Policy) -> None:
+    def claim(self, trial: Trial, policy: Policy) -> bool:
         """Let samplers know that the policy is being evaluated, so that none suggests it again meanwhile."""
         trial.set_user_attr(DIGEST, policy.digest)
+        return True
 
     def tell(self, trial: Trial, policy: Policy, record: TrialRecord) -> list[str]:
         """Tell how the policy fared, in this trial or in the earlier one that it repeats.
@@ -206,13 +208,30 @@ class RunStudy:
         Returns:
             What the user should know, in lines.
         """
+        return self.end(trial, self.describe(trial, record))
+
+    def describe(self, trial: Trial, record: TrialRecord) -> list[float] | None:
+        """Set the attributes and constraints of a trial; the values of its objectives, where it is complete."""
         told = Told.of(record, self._objectives, self._budgets, self._baseline, self._floor)
         attributes = told.attributes | ({REPEATS: record.number} if record.number != trial.number else {})
         for key, value in attributes.items():
             trial.set_user_attr(key, value)
         for name, violation in told.constraints.items():
             trial.set_constraint(name, violation)
-        return self._end(trial, told.values)
+        return told.values
+
+    def add_recorded(self, by_number: Mapping[int, TrialRecord], space: SearchSpace) -> None:
+        """Tell of the recorded trials whose numbers come next, without asking for them."""
+        while (record := by_number.get(self.next_number)) is not None:
+            self.add(record, space)
+
+    def take_in(self, trial: FrozenTrial) -> None:
+        """Let samplers know of a trial of another process, as it is by now."""
+        mirror(self._memory, self._study_id, trial)
+
+    def as_it_is(self, trial: Trial) -> FrozenTrial:
+        """A trial of this process with all that has been set."""
+        return self._study.get_trials(deepcopy=False)[trial.number]
 
     def add(self, record: TrialRecord, space: SearchSpace) -> None:
         """Tell of a recorded trial without asking for it, under :attr:`next_number`, which has to be its own.
@@ -237,13 +256,14 @@ class RunStudy:
 
     def skip(self, trial: Trial) -> list[str]:
         """Pass over a number that the record of another policy has: the study was lost, or its sampler has changed."""
-        return self._end(trial, None)
+        return self.end(trial, None)
 
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
 
-    def _end(self, trial: Trial, values: list[float] | None) -> list[str]:
+    def end(self, trial: Trial, values: list[float] | None) -> list[str]:
+        """Finish a trial, with the values of the objectives or, without, as failed."""
         return self._write(self._study.tell(trial, values, state=TrialState.COMPLETE if values else TrialState.FAIL))
 
     def _write(self, told: FrozenTrial) -> list[str]:
@@ -278,27 +298,6 @@ class RunStudy:
     @property
     def _study_id(self) -> int:
         return self._memory.get_study_id_from_name(_NAME)
-
-
-def directions_of(objectives: Sequence[Metric]) -> list[StudyDirection]:
-    """Optuna's directions of objectives."""
-    return [StudyDirection.MAXIMIZE if metric.higher_is_better else StudyDirection.MINIMIZE for metric in objectives]
-
-
-def note_front(front: Front, folder: Path, url: str | None) -> str:
-    """Write into the study on disk what the final step has read of the front's members: test scores, and the artefact.
-
-    Returns:
-        Why that was not possible, in a line; empty where it was.
-    """
-    names, where = [metric.name for metric in front.objectives], folder / "study.db" if url is None else url
-    try:
-        with closing(StudyFile(where, folder.name, directions_of(front.objectives), names)) as file:
-            shown = {c.trial: shown_attributes(c, front.objectives) for c in front if c.trial is not None}
-            file.annotate({trial: {**attributes, "front": True} for trial, attributes in shown.items()})
-    except (sqlite3.Error, SQLAlchemyError, OSError, ValueError) as error:
-        return f"the study was not told of the front: {one_line(error)}"
-    return ""
 
 
 def _unrecorded(finished: Sequence[FrozenTrial], recorded: Collection[str] | None) -> bool:

@@ -21,6 +21,7 @@ from optuna.trial import FrozenTrial
 from sqlalchemy.pool import NullPool
 
 from ....spaces.files import open_regular
+from .database import storage_at
 
 LOCKED_SECONDS = 5.0
 """For how long another process may keep a database locked before it counts as one that cannot be used."""
@@ -54,7 +55,7 @@ class StudyFile:
             # A path may hold what a URL has other uses for (?, {, %), so SQLAlchemy is handed the connections.
             self._storage = RDBStorage("sqlite://", {"creator": partial(_connect, where), "poolclass": NullPool})
         else:
-            self._storage = RDBStorage(where)
+            self._storage = storage_at(where)
         if isinstance(where, Path):
             names = [study.study_name for study in self._storage.get_all_studies()]
             name = names[0] if len(names) == 1 else name

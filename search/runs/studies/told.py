@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from optuna.study import StudyDirection
+
 from ....evaluators.results.budget import Budget
 from ....evaluators.results.candidate import Candidate
 from ....evaluators.results.floor import Floor
@@ -63,6 +65,11 @@ class Told:
         if floor is not None:
             constraints[FLOOR] = floor.violation(candidate)
         return cls([value_of(candidate, metric) for metric in objectives], attributes, constraints)
+
+
+def directions_of(objectives: Sequence[Metric]) -> list[StudyDirection]:
+    """Optuna's directions of objectives."""
+    return [StudyDirection.MAXIMIZE if metric.higher_is_better else StudyDirection.MINIMIZE for metric in objectives]
 
 
 def shown_attributes(candidate: Candidate, objectives: Sequence[Metric]) -> dict[str, Any]:

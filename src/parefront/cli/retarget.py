@@ -55,7 +55,8 @@ def retargeted(source: Run, device: dict[str, Any], trials: int, promising: bool
     """The config of a run that measures ``source``'s candidates on another device."""
     path = str(source.path)
     search = {**source.config.get("search", {}), "sampler": "replay", "trials": trials, "reuse_scores": path}
-    search |= {"sampler_options": {"run": path, "promising": promising}, "storage": None, "warm_start": None}
+    search |= {"sampler_options": {"run": path, "promising": promising}, "storage": None, "study": None}
+    search["warm_start"] = None
     objectives = list(dict.fromkeys(without_device(text) for text in source.made_with.objectives))
     budgets = list(dict.fromkeys(without_device(text) for text in source.made_with.budget))
     return {

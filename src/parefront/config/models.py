@@ -137,8 +137,10 @@ class SearchConfig(Section):
         seed: of all that is drawn at random.
         images: at most this many of the search split score a candidate; by default all.
         racing: whether a candidate is measured only until it is clear that another one dominates it.
-        storage: URL of an Optuna storage; by default ``study.db`` in the run's folder. A password in it is best a
-            variable of the environment: ``postgresql://me:${DB_PASSWORD}@host/db``.
+        storage: URL of an Optuna storage; by default ``study.db`` in the run's folder. With ``postgresql://`` or
+            ``mysql://`` any number of controllers, each with a run of its own, search in one study. A password in it is
+            best a variable of the environment: ``postgresql://me:${DB_PASSWORD}@host/db``.
+        study: its name in ``storage``; by default that of the run.
         keep_artifacts: the ONNX files of the ``"front"``, of ``"all"`` candidates, or, by default, the front's and as
             many of the others as fit in 1 GB.
         warm_start: name or path of a run of the same model, whose probes are taken over.
@@ -155,6 +157,7 @@ class SearchConfig(Section):
     images: Positive | None = None
     racing: bool = True
     storage: str | None = None
+    study: str | None = None
     keep_artifacts: Literal["auto", "front", "all"] = "auto"
     warm_start: str | None = None
     reuse_scores: str | None = None
