@@ -13,6 +13,9 @@ RIDGE = 1e-2
 SINGLE = 512
 """From so many channels on eigenvectors are computed in single precision: they take a third of the time."""
 
+KEPT = 4096
+"""Most channels of which both roots are kept; of more, 134 MB and up for two, they are worked out each time."""
+
 
 def moments_of(rows: Tensor) -> tuple[Tensor, Tensor]:
     """Mean ``(n,)`` and covariance ``(n, n)`` of rows ``(samples, n)``."""
@@ -44,9 +47,16 @@ class Spectrum:
         """Eigenvectors in columns ``(n, n)``, in the order of the values."""
         return self._decomposed[1]
 
-    @cached_property
+    @property
     def root(self) -> tuple[Tensor, Tensor]:
-        """The symmetric square root, ridge added, and its inverse."""
+        """The symmetric square root, ridge added, and its inverse; kept of matrices that are not large."""
+        return self._root if len(self.matrix) <= KEPT else self._rooted()
+
+    @cached_property
+    def _root(self) -> tuple[Tensor, Tensor]:
+        return self._rooted()
+
+    def _rooted(self) -> tuple[Tensor, Tensor]:
         values = self.values + RIDGE * float(self.values.mean()) + 1e-12
         scale = values.sqrt()
         return (self.vectors * scale) @ self.vectors.T, (self.vectors / scale) @ self.vectors.T

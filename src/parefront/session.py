@@ -32,7 +32,9 @@ from .signals import finishing_first
 from .spaces.account import account_json
 from .spaces.errors import ConfigError, TaskError
 from .spaces.files import write_json
+from .spaces.network.graph import ModelGraph
 from .spaces.task import Task
+from .task_check.memory_check import MemoryNeed
 from .task_check.validate import check_task
 from .units import plural
 
@@ -108,9 +110,15 @@ class Job:
         checked = check_task(task, on_phase)
         fingerprint = fingerprint or fingerprint_of(task, checked.digests)
         self._check_reused(fingerprint)
-        for warning in checked.warnings:
+        warnings_of_task = list(checked.warnings)
+        for warning in warnings_of_task:
             on_event(Warned(warning))
         with self._evaluator_of(checked.task, on_phase) as evaluator:
+            del task, checked  # and the model, which is traced by now
+            short_of_memory = self.memory_need(evaluator.traced.graph).warning()
+            if short_of_memory is not None:
+                on_event(Warned(short_of_memory))
+                warnings_of_task.append(short_of_memory)
             if run is not None:
                 self._check_evaluator(run, evaluator.environment)
             run = Run.resume_or_create(self.run, self.settings, self.root)
@@ -119,11 +127,16 @@ class Job:
                     run.write_fingerprint(fingerprint)
                 if not os.path.lexists(run.path / GRAPH):
                     write_json(run.path / GRAPH, account_json(evaluator.traced.graph, evaluator.space))
-            for warning in checked.warnings:
+            for warning in warnings_of_task:
                 run.log(f"warning: {warning}")
             with finishing_first(lambda line: on_event(Noted(line))) as interruption:
                 search(run, evaluator, told.events_of(run), interruption=interruption)
         return run
+
+    def memory_need(self, graph: ModelGraph) -> MemoryNeed:
+        """About how much memory a search over that network takes."""
+        local = any(not place.command for place in self.config.places().values())
+        return MemoryNeed.of(graph, self.config.compress, local)
 
     def in_folder_of_its_own(self) -> Job:
         """The job in the first of ``resnet``, ``resnet-2``, … that is free, or a run of this very task and config."""
@@ -165,7 +178,9 @@ class Job:
     @contextmanager
     def _evaluator_of(self, checked: Task, on_phase: OnPhase) -> Iterator[AnyEvaluator]:
         search_settings(self.config, checked)
-        with closing(make_evaluator(self.config, checked, on_phase, self.root)) as evaluator:
+        made = make_evaluator(self.config, checked, on_phase, self.root)
+        del checked  # its model is traced by now
+        with closing(made) as evaluator:
             yield evaluator
 
     def _existing(self) -> Run | None:

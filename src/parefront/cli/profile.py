@@ -25,5 +25,5 @@ def show_profile(path: Path, overrides: list[str], as_json: bool) -> None:
         print(json.dumps(found.to_json(), indent=2))
         return
     console = Console(highlight=False)
-    for table in profile_tables(found.graph, found.space):
+    for table in profile_tables(found.graph, found.space, found.memory):
         console.print(table)

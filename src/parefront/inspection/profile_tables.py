@@ -17,8 +17,8 @@ from ..spaces.space import SearchSpace
 from ..units import count, plural
 
 
-def profile_tables(graph: ModelGraph, space: SearchSpace) -> Iterator[RenderableType]:
-    """The profile as rich tables, in the order to print them."""
+def profile_tables(graph: ModelGraph, space: SearchSpace, memory: str = "") -> Iterator[RenderableType]:
+    """The profile as rich tables, in the order to print them; ``memory`` is a line behind them."""
     if graph.inputs:
         yield Text(f"{_ports(graph.inputs)} → {_ports(graph.outputs)}", style="bold")
     yield _layers(graph)
@@ -28,6 +28,8 @@ def profile_tables(graph: ModelGraph, space: SearchSpace) -> Iterator[Renderable
     left_out = listed(graph, space)
     if left_out:
         yield _excluded(left_out, offered_params(graph, space))
+    if memory:
+        yield Text(memory)
 
 
 def _ports(ports: Sequence[Port]) -> str:

@@ -30,10 +30,12 @@ class Profile:
     Attributes:
         graph: its layers, coupled groups and exclusions.
         space: the knobs of the methods chosen.
+        memory: in words, about how much a search takes; "" where nobody has asked.
     """
 
     graph: ModelGraph
     space: SearchSpace
+    memory: str = ""
 
     @property
     def excluded(self) -> list[Exclusion]:
@@ -45,7 +47,7 @@ class Profile:
         return account_json(self.graph, self.space)
 
     def __repr__(self) -> str:
-        return rendered(*profile_tables(self.graph, self.space))
+        return rendered(*profile_tables(self.graph, self.space, self.memory))
 
 
 def profile(
@@ -78,4 +80,5 @@ def profile(
 def profile_of(job: Job, view: View) -> Profile:
     """The profile of a job's model."""
     with job.evaluator(view.phase, lambda message: view.event(Warned(message))) as evaluator:
-        return Profile(evaluator.traced.graph, evaluator.space)
+        graph = evaluator.traced.graph
+        return Profile(graph, evaluator.space, f"a search takes {job.memory_need(graph)}")
