@@ -18,16 +18,19 @@ _NAMED = re.compile(r"[\"']?\$\{\w+\}[\"']?")
 """The name of a variable of the environment, which is no secret; see :mod:`.variables`."""
 _KNOWN: set[str] = set()
 """Secrets that a config of this process holds; see :func:`remember`."""
-_OPTION = re.compile(rf"--?(?:[A-Za-z0-9]+[-_])*{_NAME}", re.IGNORECASE)
-_IN_A_TEXT = (
-    re.compile(r"(?P<kept>[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#:@]*:)(?P<secret>[^\s@]+(?:@[^\s/?#@]+)*)(?=@)"),
+_OPTION = re.compile(rf"--?(?:[A-Za-z0-9]{{1,60}}[-_]){{0,9}}{_NAME}", re.IGNORECASE)
+_IN_A_TEXT = (  # every repetition that could be tried from many places is bounded, so that no text takes long
     re.compile(
-        rf"(?P<kept>(?:^|[\s;\"'?&{{,])[\w-]*{_NAME}=)(?P<secret>\"[^\"]*\"|'[^']*'|[^\s;&\"']+)", re.IGNORECASE
+        r"(?P<kept>(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{0,40}://[^\s/?#:@]{0,256}:)"
+        r"(?P<secret>[^\s@]{1,256}(?:@[^\s/?#@]{1,256}){0,4})(?=@)"
     ),
-    re.compile(rf"(?P<kept>(?:^|\s)--?[\w-]*{_NAME}\s+)(?P<secret>[^\s-]\S*)", re.IGNORECASE),
-    re.compile(r"(?P<kept>\bsshpass\s+(?:-[a-oq-z]\S*\s+)*-p\s*)(?P<secret>\S+)"),
+    re.compile(
+        rf"(?P<kept>(?:^|[\s;\"'?&{{,])[\w-]{{0,60}}{_NAME}=)(?P<secret>\"[^\"]*\"|'[^']*'|[^\s;&\"']+)", re.IGNORECASE
+    ),
+    re.compile(rf"(?P<kept>(?:^|\s)--?[\w-]{{0,60}}{_NAME}\s+)(?P<secret>[^\s-]\S*)", re.IGNORECASE),
+    re.compile(r"(?P<kept>\bsshpass\s+(?:-[a-oq-z]\S*\s+){0,9}-p\s*)(?P<secret>\S+)"),
     re.compile(r"(?P<kept>\b(?:[Bb]earer|[Aa]uthorization:\s*\w+)\s+)(?P<secret>[^\s\"']+)"),
-    re.compile(rf"(?P<kept>[\"'][\w-]*{_NAME}[\"']\s*:\s*)(?P<secret>\"[^\"]*\"|'[^']*')", re.IGNORECASE),
+    re.compile(rf"(?P<kept>[\"'][\w-]{{0,60}}{_NAME}[\"']\s*:\s*)(?P<secret>\"[^\"]*\"|'[^']*')", re.IGNORECASE),
 )
 
 

@@ -17,6 +17,7 @@ def did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:
         prefix: put before the suggestion, e.g. ``"search."`` for a key inside the section ``search``.
     """
     names = sorted(known)
+    name = name[:200]
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     if near:
         return f"; did you mean {prefix + near[0]!r}?"
@@ -34,6 +35,18 @@ def one_line(error: BaseException) -> str:
     line = first_line(error)
     name = type(error).__name__
     return line if line == name else f"{name}: {line}"
+
+
+def printable(text: str) -> str:
+    """A message as a terminal may show it: no character that would control one, lines of bounded length."""
+    lines = (line if len(line) <= LONGEST else f"{line[:LONGEST]}…" for line in text[: 50 * LONGEST].split("\n"))
+    return "\n".join(lines).translate(_CONTROLS)
+
+
+LONGEST = 1000
+"""Characters of a line of a message."""
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code not in (9, 10)}
+_CONTROLS |= {code: f"\\u{code:04x}" for code in (0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 
 
 def kind(value: object) -> str:

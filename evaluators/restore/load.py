@@ -16,6 +16,7 @@ from ...spaces.files import read_bytes
 from ...spaces.messages import one_line
 from ..storage.packed_file import load_packed
 from .contents import Slot
+from .elsewhere import keeps_data_elsewhere
 from .graph import Held, Operation, operations
 from .module import ArtifactModule, Program, Step
 from .operators import Node
@@ -46,12 +47,16 @@ def module_of(content: bytes, name: str = "the model") -> ArtifactModule:
         ParefrontError: where it is no ONNX model, or has an operator that torch has no counterpart of here.
     """
     try:
-        model = ir.from_proto(onnx.ModelProto.FromString(content))
+        held = onnx.ModelProto.FromString(content)
+        scattered = keeps_data_elsewhere(held)
+        model = ir.from_proto(held)
     except Exception as error:
         raise ParefrontError(f"{name}: expected an ONNX model ({one_line(error)})") from error
     try:
-        if any(isinstance(value.const_value, ir.ExternalTensor) for value in model.graph.initializers.values()):
+        if scattered:
             raise ParefrontError("its weights are in another file; save it with all of them inside")
+        if not len(model.graph):
+            raise ParefrontError("its graph has no nodes")
         for index, value in enumerate(value for node in model.graph for value in node.outputs):
             value.name = value.name or f"value_{index}"
         return _Builder(model).build(content)

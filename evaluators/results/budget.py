@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -77,6 +78,8 @@ class Budget:
         name, comparator, sign, digits, unit = match.groups()
         base, at, device = name.partition("@")
         base, unit, number, text = base.lower(), unit.lower(), float(sign + digits), " ".join(text.split())
+        if math.isinf(number):
+            raise ConfigError(f"budget {text!r}: expected a number that is finite; accepted forms: {FORMS}")
         metric = metric_of(base + at + device, quality)
         if metric.is_quality and quality is None:
             return cls(score(base, comparator in (">=", "≥")), number, False, text)

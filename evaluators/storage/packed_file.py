@@ -163,7 +163,7 @@ def _restored(packed: bytes, payload: bytes, size: int, streams: int) -> bytes:
     Raises:
         ValueError: where the parts do not fit together; ``zlib.error`` where one cannot be decompressed.
     """
-    if size > min(MODEL_BYTES, _EXPANSION * (len(packed) + len(payload))) or streams > size:
+    if size > min(MODEL_BYTES, _EXPANSION * (len(packed) + len(payload))) or streams > min(size, len(payload)):
         raise ValueError(f"{len(packed) + len(payload)} bytes cannot hold {streams} streams of {size} bytes")
     held = Inflated(packed)
     index = np.frombuffer(held.take(streams * _STREAM.itemsize), _STREAM)

@@ -50,7 +50,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         message, code = message_of(error)
         colour = ("\033[1;31m", "\033[0m") if sys.stderr.isatty() else ("", "")
         with suppress(OSError):  # of a terminal that is gone
-            print(f"{colour[0]}error:{colour[1]} {masked_text(message)}", file=sys.stderr)
+            print(f"{colour[0]}error:{colour[1]} {message}", file=sys.stderr)
         return code
     return result if isinstance(result, int) else 0
 
@@ -67,7 +67,18 @@ def _give_up_what_cannot_be_written() -> None:
 
 
 def message_of(error: BaseException) -> tuple[str, int]:
-    """The message and the exit code of an error."""
+    """The message and the exit code of an error; secrets are masked, and nothing in it controls a terminal."""
+    from ..evaluators.results.errors import NoCandidate
+    from ..spaces.masking import masked_text
+    from ..spaces.messages import printable
+
+    message, code = _told(error)
+    if not isinstance(error, NoCandidate):  # which lists the nearest, one a line
+        message = " ".join(message.splitlines())
+    return printable(masked_text(message)), code
+
+
+def _told(error: BaseException) -> tuple[str, int]:
     from ..evaluators.device.errors import DeviceError
     from ..spaces.errors import ParefrontError, is_of_the_host
     from ..spaces.messages import one_line
