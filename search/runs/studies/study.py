@@ -9,7 +9,6 @@ from typing import Any
 
 import optuna
 from optuna.samplers import BaseSampler
-from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -24,6 +23,7 @@ from ....spaces.policy import Policy
 from ....spaces.space import SearchSpace
 from ..record import TrialRecord
 from .alone import Alone
+from .finished_trial import TrialsInMemory
 from .mirror import mirror
 from .study_file import StudyFile, set_aside
 from .told import DIGEST, Told, directions_of
@@ -63,7 +63,7 @@ class RunStudy(Alone):
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._objectives, self._budgets, self._baseline = [*map(metric_of, objectives)], tuple(budgets), baseline
         self._directions = directions_of(self._objectives)
-        self._memory = InMemoryStorage()
+        self._memory = TrialsInMemory()
         self._study = optuna.create_study(
             storage=self._memory, study_name=_NAME, directions=self._directions, sampler=sampler
         )
@@ -302,4 +302,4 @@ class RunStudy(Alone):
 
 def _unrecorded(finished: Sequence[FrozenTrial], recorded: Collection[str] | None) -> bool:
     """Whether a study has trials of policies that its run knows nothing of."""
-    return recorded is not None and any(t.user_attrs.get(DIGEST, "") not in {"", *recorded} for t in finished)
+    return recorded is not None and not {t.user_attrs.get(DIGEST, "") for t in finished} <= {"", *recorded}

@@ -8,6 +8,7 @@ import sqlite3
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from datetime import UTC
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from ....spaces.files import open_regular
 from .database import storage_at
+from .rows import read_trials
 
 LOCKED_SECONDS = 5.0
 """For how long another process may keep a database locked before it counts as one that cannot be used."""
@@ -72,6 +74,8 @@ class StudyFile:
 
     def trials(self) -> list[FrozenTrial]:
         """All trials, by number."""
+        if self._sqlite is not None:
+            return read_trials(self._sqlite, self._study_id)
         return self._study.get_trials(deepcopy=False)
 
     def attributes(self) -> dict[str, Any]:
@@ -159,7 +163,8 @@ def _knows_schema(connection: sqlite3.Connection) -> bool:
 
 def _insert(connection: sqlite3.Connection, study_id: int, trial: FrozenTrial, attributes: Mapping[str, Any]) -> None:
     """The rows that ``RDBStorage.create_new_trial`` would write for ``trial``."""
-    times = [moment.isoformat(" ") if moment else None for moment in (trial.datetime_start, trial.datetime_complete)]
+    moments = (trial.datetime_start, trial.datetime_complete)
+    times = [moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ") if moment else None for moment in moments]
     trial_id = connection.execute(
         "INSERT INTO trials (number, study_id, state, datetime_start, datetime_complete) VALUES (?, ?, ?, ?, ?)",
         (trial.number, study_id, trial.state.name, *times),
