@@ -24,8 +24,8 @@ from parefront.evaluators.device.device import DeviceOptions
 from parefront.evaluators.results.metrics import costs_of, metric_key, quality_of
 from parefront.evaluators.trial.evaluate import TaskEvaluator
 from parefront.search.probes.probing import Prober
-from parefront.search.runs.probe_store import ProbeStore
 from parefront.search.runs.run import Run
+from parefront.search.runs.stores.probe_store import ProbeStore
 from parefront.search.runs.studies.history import Tried
 from parefront.search.surrogate.sensitivity import Sensitivity
 from parefront.search.surrogate.surrogate_prediction import Outlook

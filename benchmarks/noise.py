@@ -19,7 +19,7 @@ from parefront.evaluators.device.device import Device
 from parefront.evaluators.device.latency import LatencyProtocol, measure
 from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.trial.timer import one_of_two, readings
-from parefront.search.runs.final_readings import error_of_means, mean_of
+from parefront.search.runs.stores.final_readings import error_of_means, mean_of
 from parefront.spaces.network.emit import emit
 from parefront.spaces.network.trace import trace
 

@@ -28,11 +28,11 @@ from .interruption import Interruption
 from .opening import open_alone, open_shared, sampler_context
 from .probe_phase import ProbePhase
 from .registry import make_sampler
-from .runs.asked_store import AskedStore
 from .runs.events import Done, Event, Finished, Noted, OnEvent, Started
 from .runs.kept_artifacts import KeptArtifacts
 from .runs.record import TrialRecord
 from .runs.run import Run
+from .runs.stores.asked_store import AskedStore
 from .runs.studies.front_note import note_front
 from .runs.studies.membership import Membership
 from .runs.studies.shared_study import SharedStudy

@@ -15,8 +15,8 @@ from ..spaces.errors import ParefrontError, is_of_the_host
 from ..spaces.files import sha256_of
 from .interruption import Interruption
 from .runs.events import Finalising, OnEvent
-from .runs.final_readings import averaged
 from .runs.run import Run
+from .runs.stores.final_readings import averaged
 
 
 def finalise(
@@ -25,9 +25,10 @@ def finalise(
     """Measure the uncompressed model and every member again; the front of what was measured.
 
     What is on the front by chance, being measured too well, shows here. All are timed once, then all once more: what
-    two readings of the same file differ by is in the intervals (:mod:`.runs.final_readings`). Members are judged by the
-    objectives as measured again, on the search split; test accuracy is reported, and chooses nothing. Each is written
-    as it comes, and what an earlier session has measured is kept. An interruption waits for the reading under way.
+    two readings of the same file differ by is in the intervals (:mod:`.runs.stores.final_readings`). Members are judged
+    by the objectives as measured again, on the search split; test accuracy is reported, and chooses nothing. Each is
+    written as it comes, and what an earlier session has measured is kept. An interruption waits for the reading under
+    way.
 
     Raises:
         EveryTrialFailed: where no member could be measured again.

@@ -19,8 +19,8 @@ from .finalise import make_sure_of_device
 from .probes.probing import Prober
 from .runs.events import OnEvent, Probed, Probing
 from .runs.identity.devices import device_differences, profiles
-from .runs.probe_store import ProbeStore
 from .runs.run import Run
+from .runs.stores.probe_store import ProbeStore
 from .surrogate.dominated_choices import unpaying
 from .surrogate.knapsack import Knapsack
 from .surrogate.sensitivity import Indices, Sensitivity

@@ -9,7 +9,8 @@ from ..evaluators.results.metrics import value_of
 from ..evaluators.trial.evaluator import Evaluator
 from ..spaces.errors import ConfigError
 from .runs.identity.baseline import check_baseline
-from .runs.run import Run, quality_in
+from .runs.run import Run
+from .runs.run_facts import quality_in
 
 
 def measure_baseline(run: Run, evaluator: Evaluator) -> Candidate:

@@ -19,7 +19,7 @@ from ...spaces.knob import Choice, Knob
 from ...spaces.network.graph import Layer
 from ...spaces.policy import Policy
 from ...spaces.space import SearchSpace
-from ..runs.probe_store import ProbeStore
+from ..runs.stores.probe_store import ProbeStore
 from ..surrogate.sensitivity import Sensitivity
 from .probe_plan import Change, cost_changes, loss_changes
 

@@ -88,17 +88,13 @@ def candidate_to_json(candidate: Candidate, folder: Path, seconds: float) -> dic
     return head | {"seconds": round(seconds, 4)} | _measured(candidate, folder)
 
 
-def read_candidate(file: Path, folder: Path) -> Candidate:
-    """The inverse of :func:`candidate_to_json`, from a file of the run's ``folder``.
+def candidate_of(fields: Fields, folder: Path) -> Candidate:
+    """The candidate in the fields of a file, the inverse of :func:`candidate_to_json`; the path of its artefact becomes
+    absolute again.
 
     Raises:
         UnreadableFile: naming the file, the key and what came.
     """
-    return candidate_of(Fields.read(file), folder)
-
-
-def candidate_of(fields: Fields, folder: Path) -> Candidate:
-    """The candidate in the fields of a file; the path of its artefact becomes absolute again."""
     measured = fields.fields("metrics")
     return Candidate(
         policy=fields.policy(),
@@ -126,11 +122,16 @@ def _inside(fields: Fields, folder: Path) -> Path | None:
     path = PurePosixPath(text)
     if path.is_absolute() or ".." in path.parts or "\0" in text or not path.parts:
         raise fields.damaged(f"key 'artifact': expected a path inside of the run's folder, got {text!r}")
-    if not (folder / path).parent.resolve().is_relative_to(folder.resolve()):
+    if _has_link(folder, path) and not (folder / path).parent.resolve().is_relative_to(folder.resolve()):
         raise fields.damaged(f"key 'artifact': {text!r} leads out of the run's folder by a symbolic link")
     if not fields.text("sha256"):
         raise fields.damaged(f"key 'sha256': expected that of the artefact {text}, got none")
     return folder / path
+
+
+def _has_link(folder: Path, path: PurePosixPath) -> bool:
+    """Whether a folder between a run's and a file in it is a symbolic link."""
+    return any((folder / parent).is_symlink() for parent in path.parents)
 
 
 def _measured(candidate: Candidate, folder: Path) -> dict[str, Any]:

@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from html import escape
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ...evaluators.results.candidate import Candidate
-from ...evaluators.results.errors import RunNotFound
 from ...evaluators.results.fields import Fields
 from ...evaluators.results.front import Front
 from ...evaluators.results.metric import ACCURACY, Metric
-from ...evaluators.results.picks import picks
 from ...spaces.errors import ConfigError, ParefrontError
-from ...spaces.files import UnreadableFile, append_text, read_bytes, read_json, write_json, write_text
-from ...spaces.limits import CONFIG_BYTES
+from ...spaces.files import UnreadableFile, append_text, read_json, write_json, write_text
 from ...spaces.masking import masked, masked_text
 from ...spaces.messages import first_line
-from ...spaces.plain_yaml import NotYaml, parse_yaml
-from .final_readings import averaged
-from .identity.devices import config_differences, device_differences, flat
+from .config_file import CONFIG, config_text, no_run, plain, read_config
+from .identity.devices import flat
 from .identity.fingerprint import Fingerprint
-from .probe_store import PROBES
-from .record import Outcome, TrialRecord, candidate_to_json, read_candidate
+from .identity.refusals import refuse_other_config, refuse_other_devices, refuse_other_task
+from .record import Outcome, TrialRecord
 from .run_config import RunConfig
-from .run_facts import FRONT, date_of, devices_of, today
+from .run_facts import FRONT, chance_in, date_of, devices_of, today
 from .run_folder import FOLDERS, RUNS, check_folders, clear_unfinished_run, locate, locked
-from .run_shown import run_line, run_page
+from .run_shown import run_json, run_line, run_page
 from .settings import SearchSettings
+from .stores.candidate_store import CandidateStore
+from .stores.final_readings import averaged
+from .stores.probe_store import PROBES
+from .stores.read_once import ReadOnce
+from .stores.trial_store import TrialStore
 
 TASK = "task.json"
 """What a run's task is told apart by."""
@@ -44,7 +42,8 @@ TASK = "task.json"
 class Run:
     """A folder with ``config.yaml``, ``task.json``, ``environment.json``, ``baseline.json``, ``trials/NNNNNN.json``,
     ``artifacts/``, ``final/NNNNNN.json`` (the front's members, measured again), ``front.json`` and ``front.csv`` once
-    it is done, and ``log.txt``. What is read is what is on disk at that moment, so another process may be writing.
+    it is done, and ``log.txt``. What is read is what is on disk at that moment, so another process may be writing; each
+    file is read once, and again where it has changed.
 
     Attributes:
         path: the folder, absolute.
@@ -57,6 +56,8 @@ class Run:
         self.path = path
         self.config = config
         self.root = Path(root) if root is not None else path.parent
+        self._trials, self._candidates = TrialStore(path), CandidateStore(path)
+        self._fields, self._seconds = ReadOnce(read_json), ReadOnce(lambda file: Fields.read(file).number("seconds"))
         self._quality = self.quality
         self.made_with = RunConfig.of(config)
         self._settings = SearchSettings.of(self.made_with, self._quality)
@@ -69,8 +70,8 @@ class Run:
             ConfigError: where there is a run of that name, or a folder with something else in it.
         """
         path = locate(name, root or RUNS)
-        run = cls(path, _plain(config), root)
-        if (path / "config.yaml").exists():
+        run = cls(path, plain(config), root)
+        if (path / CONFIG).exists():
             raise ConfigError(f"there is a run {path} already; go on with it, or choose another name")
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise ConfigError(f"{path} is in the way: expected nothing or an empty folder there")
@@ -87,16 +88,11 @@ class Run:
             RunNotFound: naming the runs that there are.
         """
         path = locate(name, root or RUNS)
-        file = path / "config.yaml"
+        file = path / CONFIG
         if not file.is_file():
-            raise _not_found(name, path, Path(root or RUNS))
+            raise no_run(name, path, Path(root or RUNS))
         check_folders(path)
-        try:
-            config = parse_yaml(read_bytes(file, CONFIG_BYTES).decode())
-        except (NotYaml, ValueError) as error:
-            raise UnreadableFile(f"{file} is not YAML ({first_line(error)}); it is damaged, or was edited") from error
-        if not isinstance(config, dict):
-            raise UnreadableFile(f"{file}: expected a mapping, got {type(config).__name__}")
+        config = read_config(file)
         try:
             return cls(path, config, root)
         except ConfigError as error:
@@ -112,10 +108,10 @@ class Run:
             ConfigError: where the run was made with another config, naming the first key that differs.
         """
         path = locate(name, root or RUNS)
-        if not (path / "config.yaml").is_file():
+        if not (path / CONFIG).is_file():
             clear_unfinished_run(path)
             return cls.create(name, config, root)
-        run, wanted = cls.open(name, root), cls(path, _plain(config), root)
+        run, wanted = cls.open(name, root), cls(path, plain(config), root)
         run.check_config(config)
         if flat(masked(run.config)) != flat(masked(wanted.config)) or masked(run.config) != run.config:
             with wanted.lock():
@@ -124,32 +120,15 @@ class Run:
 
     def check_config(self, config: Mapping[str, Any]) -> None:
         """Raise ``ConfigError`` where the run was made with another config, naming the first key that differs."""
-        found = config_differences(self.config, _plain(config))
-        for key, (there, here) in found.items():
-            only_device = all(key.split(".")[0] in ("device", "devices", "order of devices") for key in found)
-            mend = f"`parefront retarget {self.name}` measures it on another device; else " if only_device else ""
-            raise ConfigError(
-                f"run {self.name} was made with another config ({key}: {there!r} there, {here!r} here); "
-                f"{mend}choose another name for the run"
-            )
+        refuse_other_config(self.name, self.config, plain(config))
 
     def check_task(self, here: Fingerprint) -> None:
         """Raise ``ConfigError`` where the run is of another task, naming all that differs."""
-        found = self.fingerprint.differences(here) if self.fingerprint is not None else []
-        if found:
-            raise ConfigError(
-                f"run {self.name} is of another task: {'; '.join(found)}; choose another name for the run"
-            )
+        refuse_other_task(self.name, self.fingerprint, here)
 
     def check_devices(self, environment: Mapping[str, Any]) -> None:
         """Raise ``ConfigError`` where the run was measured on other devices than those of an environment."""
-        found = device_differences(self.environment, environment)
-        if found:
-            raise ConfigError(
-                f"run {self.name} was measured on another device: {'; '.join(found)}; "
-                f"`parefront retarget {self.name}` measures its candidates on this one, "
-                f"`parefront front {self.name}` shows what was measured there"
-            )
+        refuse_other_devices(self.name, self.environment, environment)
 
     @property
     def name(self) -> str:
@@ -168,14 +147,14 @@ class Run:
         path = self.path / "environment.json"
         if not os.path.lexists(path):
             return None
-        told = Fields.read(path)
+        told = Fields(path, self._fields.of(path))
         return told.quality("metric") if "metric" in told else ACCURACY
 
     @property
     def environment(self) -> dict[str, Any]:
         """Versions, CPU and device profile of the first session; empty before it."""
         path = self.path / "environment.json"
-        return read_json(path) if os.path.lexists(path) else {}
+        return dict(self._fields.of(path)) if os.path.lexists(path) else {}
 
     @property
     def fingerprint(self) -> Fingerprint | None:
@@ -200,21 +179,20 @@ class Run:
         """The uncompressed model as first measured; what budgets are relative to while searching."""
         if not self.has_baseline:
             raise ParefrontError(f"run {self.name} has measured nothing yet; start or go on with its search")
-        return read_candidate(self.path / "baseline.json", self.path)
+        return self._candidates.baseline()
 
     def final_baseline(self, twice: bool = False) -> Candidate | None:
         """What the final step has read of the uncompressed model, first or the second time; None before."""
-        file = self._final_file("baseline", twice)
-        return read_candidate(file, self.path) if os.path.lexists(file) else None
+        return self._candidates.final_baseline(twice)
 
     @property
     def has_baseline(self) -> bool:
-        return os.path.lexists(self.path / "baseline.json")
+        return self._candidates.has_baseline
 
     @property
     def trials(self) -> list[TrialRecord]:
         """All finished trials, by number."""
-        return [TrialRecord.read(file, self.path) for file in sorted(self.path.glob("trials/[0-9]*.json"))]
+        return self._trials.records()
 
     @property
     def finished(self) -> bool:
@@ -225,7 +203,7 @@ class Run:
         if not os.path.lexists(self.path / FRONT):
             return False
         counted = Fields.read(self.path / FRONT).fields("trials")
-        return sum(counted.count(outcome) for outcome in Outcome) >= len([*self.path.glob("trials/[0-9]*.json")])
+        return sum(counted.count(outcome) for outcome in Outcome) >= len(self._trials.files())
 
     @property
     def front(self) -> Front:
@@ -251,28 +229,24 @@ class Run:
 
     def read_again(self, twice: bool = False) -> dict[int, Candidate]:
         """What the final step has read of the candidates, by trial: first, or the second time."""
-        files = sorted((self.path / "final").glob(self._final_file("[0-9]*", twice).name))
-        found = [read_candidate(file, self.path) for file in files]
-        return {candidate.trial: candidate for candidate in found if candidate.trial is not None}
+        return self._candidates.final(twice)
 
     @property
     def counts(self) -> dict[str, int]:
         """Number of trials by outcome."""
-        outcomes = [record.outcome for record in self.trials]
-        return {outcome.value: outcomes.count(outcome) for outcome in Outcome}
+        return {outcome.value: number for outcome, number in self._trials.counts().items()}
 
     @property
     def seconds(self) -> float:
         """Wall-clock time of all that is recorded, over all sessions; what a kill has undone is not counted."""
-        final = math.fsum(Fields.read(path).number("seconds") for path in self.path.glob("final/*.json"))
-        return round(self.search_seconds + final, 3)
+        return round(self.search_seconds + self._candidates.final_seconds(), 3)
 
     @property
     def search_seconds(self) -> float:
         """The same without the final step, and without what other controllers of a shared study have evaluated."""
-        paths = [self.path / "baseline.json", self.path / PROBES, *self.path.glob("trials/[0-9]*.json")]
-        read = (Fields.read(path) for path in paths if os.path.lexists(path))
-        return math.fsum(fields.number("seconds") for fields in read if "controller" not in fields)
+        probes = self.path / PROBES
+        spent = [self._candidates.baseline_seconds(), self._seconds.of(probes) if os.path.lexists(probes) else 0.0]
+        return math.fsum([*spent, *(record.seconds for record in self.trials if not record.controller)])
 
     def to_json(self) -> dict[str, Any]:
         """What ``parefront front --json`` prints."""
@@ -287,17 +261,16 @@ class Run:
         append_text(self.path / "log.txt", line)
 
     def write_record(self, record: TrialRecord) -> None:
-        write_json(self.path / "trials" / f"{record.number:06d}.json", record.to_json(self.path))
+        self._trials.add(record)
 
     def write_baseline(self, candidate: Candidate, seconds: float) -> None:
-        write_json(self.path / "baseline.json", candidate_to_json(candidate, self.path, seconds))
+        self._candidates.write_baseline(candidate, seconds)
 
     def write_final_baseline(self, candidate: Candidate, seconds: float, twice: bool = False) -> None:
-        write_json(self._final_file("baseline", twice), candidate_to_json(candidate, self.path, seconds))
+        self._candidates.write_final_baseline(candidate, seconds, twice)
 
     def write_finalised(self, candidate: Candidate, seconds: float, twice: bool = False) -> None:
-        file = self._final_file(f"{candidate.trial:06d}", twice)
-        write_json(file, candidate_to_json(candidate, self.path, seconds))
+        self._candidates.write_final(candidate, seconds, twice)
 
     def write_fingerprint(self, fingerprint: Fingerprint) -> None:
         """Bind the run to its task."""
@@ -305,8 +278,7 @@ class Run:
 
     def forget_final(self, trial: int) -> None:
         """Remove what the final step has read of a candidate."""
-        for twice in (False, True):
-            self._final_file(f"{trial:06d}", twice).unlink(missing_ok=True)
+        self._candidates.forget_final(trial)
 
     def write_environment(self, environment: Mapping[str, Any]) -> None:
         write_json(self.path / "environment.json", masked(dict(environment)))
@@ -318,18 +290,7 @@ class Run:
 
     def _shown(self, front: Front, date: str) -> dict[str, Any]:
         devices = devices_of(self.made_with, self.environment)
-        alone = devices.get("") if len(devices) == 1 else None
-        task = self.fingerprint
-        return {
-            "run": self.name,
-            "date": date,
-            "trials": self.counts,
-            "seconds": self.seconds,
-            **({"device": alone} if alone is not None else {"devices": devices}),
-            "task": None if task is None else task.to_json(),
-            **front.to_json(),
-            "picks": [pick.to_json() for pick in picks(front)],
-        }
+        return run_json(self.name, date, self.counts, self.seconds, devices, self.fingerprint, front)
 
     def __repr__(self) -> str:
         try:
@@ -345,8 +306,7 @@ class Run:
         devices = devices_of(self.made_with, self.environment)
         return run_page(self.name, date_of(self.path), devices, self.counts, self.front)
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> AbstractContextManager[None]:
         """Be the only process that writes here, and clear away what a killed one has left half-written.
 
         The lock goes with the process, however it ends.
@@ -354,46 +314,7 @@ class Run:
         Raises:
             RunBusy: where another process holds it.
         """
-        with locked(self.path):
-            for folder in FOLDERS:  # copies of a run often come without its empty ones
-                (self.path / folder).mkdir(exist_ok=True)
-            yield
-
-    def _final_file(self, name: str, twice: bool) -> Path:
-        return self.path / "final" / f"{'again-' if twice else ''}{name}.json"
+        return locked(self.path)
 
     def _write_config(self) -> None:
-        write_text(self.path / "config.yaml", _dump(masked(self.config)))
-
-
-def quality_in(environment: Mapping[str, Any]) -> Metric:
-    """The task's metric as an evaluator or a run says it: top-1 accuracy where none is named."""
-    fields = environment.get("metric")
-    return Metric.from_json(fields) if fields else ACCURACY
-
-
-def chance_in(environment: Mapping[str, Any]) -> float:
-    """What guessing gives of the task's metric, where the evaluator knows; else 0."""
-    told = environment.get("chance", 0.0)
-    return float(told) if isinstance(told, int | float) and 0 <= told <= 1 else 0.0
-
-
-def _not_found(name: str | Path, path: Path, root: Path) -> RunNotFound:
-    known = sorted((p.parent for p in root.glob("*/config.yaml")), key=lambda p: p.stat().st_mtime, reverse=True)
-    names = [folder.name for folder in known]
-    near = difflib.get_close_matches(Path(name).name, names, n=3, cutoff=0.4)
-    if near:
-        hint = f"did you mean {' or '.join(repr(n) for n in near)}?"
-    else:
-        hint = f"there are: {', '.join(names[:5])}" if names else f"there are none under {root}"
-    return RunNotFound(f"no run {str(name)!r} (looked for {path / 'config.yaml'}); {hint}")
-
-
-def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config as it will be read from the YAML that is written."""
-    plain: dict[str, Any] = parse_yaml(_dump(config))
-    return plain
-
-
-def _dump(config: Mapping[str, Any]) -> str:
-    return yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
+        write_text(self.path / CONFIG, config_text(masked(self.config)))

@@ -1,4 +1,4 @@
-"""What a front was measured on and with: device, precision, threads, batch, the task's digests, the date."""
+"""What a front was measured on and with: device, precision, threads, batch, the task's metric, the date."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...evaluators.results.fields import Fields
+from ...evaluators.results.metric import ACCURACY, Metric
 from ...spaces.masking import masked_command
 from .run_config import Place, RunConfig
 
@@ -53,6 +54,18 @@ def date_of(folder: Path) -> str:
 def today() -> str:
     """The date of what is written at this moment."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def quality_in(environment: Mapping[str, Any]) -> Metric:
+    """The task's metric as an evaluator or a run says it: top-1 accuracy where none is named."""
+    fields = environment.get("metric")
+    return Metric.from_json(fields) if fields else ACCURACY
+
+
+def chance_in(environment: Mapping[str, Any]) -> float:
+    """What guessing gives of the task's metric, where the evaluator knows; else 0."""
+    told = environment.get("chance", 0.0)
+    return float(told) if isinstance(told, int | float) and 0 <= told <= 1 else 0.0
 
 
 def _recorded(folder: Path) -> Iterator[Path]:

@@ -94,6 +94,8 @@ def locked(path: Path) -> Iterator[None]:
         os.truncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         clear_unfinished(path)
+        for folder in FOLDERS:  # copies of a run often come without its empty ones
+            (path / folder).mkdir(exist_ok=True)
         yield
     finally:
         os.close(descriptor)

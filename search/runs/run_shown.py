@@ -1,4 +1,4 @@
-"""A run as a notebook shows it: one line, or a small page with its front and the members to begin with."""
+"""A run as it is shown: one line, a small page with its front and the members to begin with, JSON."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ...evaluators.results.front import Front
 from ...evaluators.results.picks import picks
 from ...evaluators.results.views.policy_words import counted, policy_in_words
 from ...evaluators.results.views.rows import front_rows, html_table, worded
+from .identity.fingerprint import Fingerprint
 
 
 def run_line(counts: Mapping[str, int], front: Front | None, finished: bool) -> str:
@@ -36,6 +37,29 @@ def run_page(
     )
     table = html_table(*front_rows(front.baseline, front.candidates, front.objectives, front.quality))
     return f"<div><p>{head}</p><ul>{chosen}</ul>{table}</div>"
+
+
+def run_json(
+    name: str,
+    date: str,
+    counts: Mapping[str, int],
+    seconds: float,
+    devices: Mapping[str, Mapping[str, Any]],
+    task: Fingerprint | None,
+    front: Front,
+) -> dict[str, Any]:
+    """What ``parefront front --json`` prints; ``device`` where there is one without a name, else ``devices``."""
+    alone = devices.get("") if len(devices) == 1 else None
+    return {
+        "run": name,
+        "date": date,
+        "trials": counts,
+        "seconds": seconds,
+        **({"device": alone} if alone is not None else {"devices": devices}),
+        "task": None if task is None else task.to_json(),
+        **front.to_json(),
+        "picks": [pick.to_json() for pick in picks(front)],
+    }
 
 
 def device_line(device: Mapping[str, Any]) -> str:

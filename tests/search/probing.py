@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from parefront.search.probes.probing import Prober
-from parefront.search.runs.probe_store import ProbeStore
+from parefront.search.runs.stores.probe_store import ProbeStore
 from parefront.search.surrogate.sensitivity import Sensitivity
 
 from .synthetic import SyntheticEvaluator

@@ -18,8 +18,8 @@ from parefront.search import controller, finalise, probe_phase, uncompressed
 from parefront.search.controller import search
 from parefront.search.probes import probing
 from parefront.search.runs.events import Probing
-from parefront.search.runs.probe_store import ProbeStore
 from parefront.search.runs.run import Run
+from parefront.search.runs.stores.probe_store import ProbeStore
 from parefront.spaces.errors import ConfigError
 from parefront.spaces.policy import Policy
 

@@ -11,7 +11,7 @@ from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.metric import Kind
 from ..evaluators.results.metrics import metric_of
 from ..evaluators.trial.evaluator import Evaluator
-from ..search.runs.run import quality_in
+from ..search.runs.run_facts import quality_in
 from ..spaces.errors import Infeasible
 from ..spaces.policy import Policy
 

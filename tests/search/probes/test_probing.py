@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 from parefront.evaluators.device.errors import DeviceError, DeviceUnreachable, RequestRefused
 from parefront.evaluators.results.errors import EveryTrialFailed
 from parefront.search.probes.probing import Prober
-from parefront.search.runs.probe_store import ProbeStore
+from parefront.search.runs.stores.probe_store import ProbeStore
 from parefront.spaces.errors import Infeasible
 from parefront.spaces.policy import Policy
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from parefront.search.probes.probing import Prober
-from parefront.search.runs.probe_store import ProbeStore
+from parefront.search.runs.stores.probe_store import ProbeStore
 from parefront.search.runs.studies.history import Tried
 from parefront.search.surrogate.sensitivity import Sensitivity
 from parefront.search.surrogate.surrogate_prediction import Outlook

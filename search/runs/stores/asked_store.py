@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Container
 from pathlib import Path
 
-from ...evaluators.results.fields import Fields
-from ...spaces.files import write_json
-from ...spaces.policy import Policy
+from ....evaluators.results.fields import Fields
+from ....spaces.files import write_json
+from ....spaces.policy import Policy
 
 ASKED = "asked"
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ...evaluators.results.candidate import FINAL_SECONDS, Candidate
-from ...evaluators.results.measurement import Z_95, Measurement
-from ...evaluators.results.metric import is_timed
+from ....evaluators.results.candidate import FINAL_SECONDS, Candidate
+from ....evaluators.results.measurement import Z_95, Measurement
+from ....evaluators.results.metric import is_timed
 
 Pair = tuple[Measurement, Measurement]
 

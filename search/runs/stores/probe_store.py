@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ...evaluators.results.fields import Fields
-from ...spaces.errors import ConfigError
-from ...spaces.files import write_json
-from ...spaces.policy import Policy
+from ....evaluators.results.fields import Fields
+from ....spaces.errors import ConfigError
+from ....spaces.files import write_json
+from ....spaces.policy import Policy
 
 PROBES = "probes.json"
 

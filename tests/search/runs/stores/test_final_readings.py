@@ -7,7 +7,7 @@ import pytest
 
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.measurement import Z_95, Measurement
-from parefront.search.runs.final_readings import PAIRS_KNOWN, averaged, error_of_means, mean_of
+from parefront.search.runs.stores.final_readings import PAIRS_KNOWN, averaged, error_of_means, mean_of
 from parefront.spaces.policy import Policy
 
 MEMBERS = 200
