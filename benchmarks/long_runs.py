@@ -31,7 +31,7 @@ from parefront.search.runs.studies.study import RunStudy
 from parefront.spaces.network.graph import Layer
 from parefront.spaces.policy import Policy
 from parefront.spaces.space import SearchSpace
-from parefront.testing.formula import formula_layers, formula_space, measured, probed
+from parefront.testing.formula import BLOCKS, formula_layers, formula_space, measured, probed
 
 
 class Formula:
@@ -40,10 +40,10 @@ class Formula:
     environment: Mapping[str, Any] = {"device": "formula"}
     bases: Sequence[Policy] = ()
 
-    def __init__(self) -> None:
-        self.space: SearchSpace = formula_space()
-        self.layers: Mapping[str, Layer] = formula_layers()
-        self._told = probed(["latency", "size", "macs"])
+    def __init__(self, blocks: int = BLOCKS) -> None:
+        self.space: SearchSpace = formula_space(blocks)
+        self.layers: Mapping[str, Layer] = formula_layers(blocks)
+        self._blocks, self._told = blocks, probed(["latency", "size", "macs"], blocks)
 
     def baseline(self, artifacts: Path) -> Candidate:
         return self.evaluate(Policy(), artifacts / "baseline.onnx")
@@ -51,7 +51,9 @@ class Formula:
     def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
         content = policy.digest.encode()
         artifact.write_bytes(content)
-        return replace(measured(policy), artifact=artifact, sha256=hashlib.sha256(content).hexdigest())
+        return replace(
+            measured(policy, blocks=self._blocks), artifact=artifact, sha256=hashlib.sha256(content).hexdigest()
+        )
 
     def probe_divergence(self, policy: Policy) -> float:
         row = self._told.indices([self.space.encode(policy)])

@@ -22,6 +22,7 @@ from .samplers.bisect import BisectSampler
 from .samplers.cmaes import CmaSampler
 from .samplers.context import SamplerContext
 from .samplers.gaussian_process import GaussianProcessSampler
+from .samplers.genetic import nsga2, nsga3
 from .samplers.options import read_options, refuse_unknown
 from .samplers.repeatable import RepeatableSampler
 from .samplers.replay import ReplayOptions, ReplaySampler
@@ -36,16 +37,6 @@ SamplerFactory = Callable[[SamplerContext], BaseSampler]
 def random(context: SamplerContext) -> BaseSampler:
     """Every knob drawn uniformly, in every trial: the control that others must beat."""
     return optuna.samplers.RandomSampler(seed=context.seed)
-
-
-def nsga2(context: SamplerContext) -> BaseSampler:
-    """NSGA-II (Deb et al. 2002) from a random population."""
-    return optuna.samplers.NSGAIISampler(seed=context.seed, population_size=16)
-
-
-def nsga3(context: SamplerContext) -> BaseSampler:
-    """NSGA-III (Deb & Jain 2014) from a random population: for three objectives and more."""
-    return optuna.samplers.NSGAIIISampler(seed=context.seed, population_size=16)
 
 
 def tpe(context: SamplerContext) -> BaseSampler:

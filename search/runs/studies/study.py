@@ -271,7 +271,8 @@ class RunStudy(Alone):
         if self._file is None:
             return []
         attributes = self._memory.get_study_system_attrs(self._study_id)
-        changed = {key: value for key, value in attributes.items() if self._attributes.get(key) != value}
+        known = self._attributes  # most are the same objects: NSGA-II adds one with every generation
+        changed = {key: v for key, v in attributes.items() if known.get(key) is not v and known.get(key) != v}
         try:
             self._file.append(told, changed)
         except (sqlite3.Error, SQLAlchemyError) as error:

@@ -24,10 +24,10 @@ _SIZE = {"drop_blocks": 0.24, "prune_channels": 0.2, "quantize": 0.09}
 _MACS = {"drop_blocks": 0.22, "prune_channels": 0.18, "quantize": 0.0}
 
 
-def formula_space() -> SearchSpace:
-    """Four blocks of two layers: droppable, the first layer's width in four choices, both layers in int8 or not."""
+def formula_space(blocks: int = BLOCKS) -> SearchSpace:
+    """Blocks of two layers: droppable, the first layer's width in four choices, both layers in int8 or not."""
     knobs, removes = [], {}
-    for block in range(BLOCKS):
+    for block in range(blocks):
         layers = [f"block{block}.conv{i}" for i in (1, 2)]
         drop = Knob("drop_blocks", f"block{block}", (False, True), False, frozenset(layers), 2 * block)
         removes[drop.name] = drop.layers
@@ -37,29 +37,32 @@ def formula_space() -> SearchSpace:
     return SearchSpace.of(knobs, removes)
 
 
-def formula_layers() -> dict[str, Layer]:
-    """The layers by name: 16 channels at 16 pixels a side in the first block, twice as many at half in each next."""
+def formula_layers(blocks: int = BLOCKS) -> dict[str, Layer]:
+    """The layers by name: 16 channels at 16 pixels a side in the first of four stages, twice as many at half in each
+    next."""
     layers = {}
-    for position in range(2 * BLOCKS):
+    for position in range(2 * blocks):
         block, index = divmod(position, 2)
-        channels, side = 16 * 2**block, 16 // 2**block
+        stage = BLOCKS * block // blocks
+        channels, side = 16 * 2**stage, 16 // 2**stage
         weights = 9 * channels**2
         shape, name = (channels, side, side), f"block{block}.conv{index + 1}"
         layers[name] = Layer(name, "conv", shape, shape, weights, weights * side**2, 1, (3, 3), (1, 1), position)
     return layers
 
 
-def measured(policy: Policy, quality: Metric = ACCURACY) -> Candidate:
+def measured(policy: Policy, quality: Metric = ACCURACY, blocks: int = BLOCKS) -> Candidate:
     """The candidate that a policy gives: every change costs quality, and saves time and bytes.
 
     ``quality`` is accuracy or :data:`ERROR`, which rises by what accuracy falls.
     """
     accuracy, latency, size, macs = 0.93, 1.0, 1.0, 1.0
     for name, choice in policy.items():
-        accuracy -= _loss(name, choice)
-        latency -= _share(name, choice) * _LATENCY[name.split("/")[0]]
-        size -= _share(name, choice) * _SIZE[name.split("/")[0]]
-        macs -= _share(name, choice) * _MACS[name.split("/")[0]]
+        share = _share(name, choice) * BLOCKS / blocks
+        accuracy -= _loss(name, choice, blocks)
+        latency -= share * _LATENCY[name.split("/")[0]]
+        size -= share * _SIZE[name.split("/")[0]]
+        macs -= share * _MACS[name.split("/")[0]]
     ratio, size, macs = max(latency, 0.05), max(size, 0.02), max(macs, 0.02)
     value = accuracy if quality.higher_is_better else 0.1 + (0.93 - accuracy)
     metrics = {
@@ -72,12 +75,12 @@ def measured(policy: Policy, quality: Metric = ACCURACY) -> Candidate:
     return Candidate(policy, metrics)
 
 
-def probed(objectives: Collection[str | Metric]) -> Sensitivity:
+def probed(objectives: Collection[str | Metric], blocks: int = BLOCKS) -> Sensitivity:
     """What each choice does alone: its divergence, and what it saves of those objectives that are costs."""
-    space = formula_space()
+    space, part = formula_space(blocks), BLOCKS / blocks
 
     def saves(shares: dict[str, float]) -> dict[str, tuple[float, ...]]:
-        return {k.name: tuple(_share(k.name, c) * shares[k.compressor] for c in k.choices) for k in space}
+        return {k.name: tuple(_share(k.name, c) * part * shares[k.compressor] for c in k.choices) for k in space}
 
     wanted = set(map(metric_key, objectives))
     known = {"latency_ratio": _LATENCY, "size_bytes": _SIZE, "macs": _MACS}
@@ -85,15 +88,16 @@ def probed(objectives: Collection[str | Metric]) -> Sensitivity:
     return Sensitivity(
         space,
         base={knob.name: knob.neutral for knob in space},
-        divergence={knob.name: tuple(_loss(knob.name, choice) for choice in knob.choices) for knob in space},
+        divergence={knob.name: tuple(_loss(knob.name, choice, blocks) for choice in knob.choices) for knob in space},
         base_costs=dict.fromkeys(tables, 1.0),
         savings={cost: saves(table) for cost, table in tables.items()},
     )
 
 
-def _loss(name: str, choice: Choice) -> float:
+def _loss(name: str, choice: Choice, blocks: int) -> float:
     """Accuracy that a choice loses, more in later blocks."""
-    return (1 + int(name.split("block")[-1][0])) * _share(name, choice) * _LOSS[name.split("/")[0]]
+    block = int(name.rsplit("block", 1)[1].split(".")[0])
+    return (1 + block * BLOCKS / blocks) * _share(name, choice) * BLOCKS / blocks * _LOSS[name.split("/")[0]]
 
 
 def _share(name: str, choice: Choice) -> float:
