@@ -92,8 +92,8 @@ class VirtualWorkers:
 
     @property
     def steady(self) -> float:
-        """The workers' utilisation while there was enough to do: the share of the time that they worked, from the moment
-        at which all had work for the first time to the last at which work was handed out."""
+        """The workers' utilisation while there was enough to do: the share of the time that they worked, from the
+        moment at which all had work for the first time to the last at which work was handed out."""
         begin, end = self._full_since, self._last_submit
         worked = sum(max(0.0, min(until, end) - max(since, begin)) for since, until in self._spans)
         return worked / (self.workers * max(1e-9, end - begin))
