@@ -1,6 +1,6 @@
 """What the loop itself takes of a trial (ask, tell, front) in a run with thousands of trials on record.
 
-python benchmarks/long_runs.py [--recorded 10000] [--samplers random auto] [--objectives accuracy latency]
+python benchmarks/long_runs.py [--recorded 10000] [--blocks 4] [--samplers random auto] [--objectives accuracy latency]
 
 The network is a formula (:mod:`parefront.testing.formula`), so that evaluating costs next to nothing. The run is
 written as a search would have left it, records and study, with policies drawn at random; then the search goes on.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import resource
 import tempfile
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -19,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from optuna.samplers import RandomSampler
+from optuna.distributions import BaseDistribution
+from optuna.trial import create_trial
 
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.front import Front
@@ -27,7 +29,10 @@ from parefront.search.controller import search
 from parefront.search.runs.events import Event, Finished
 from parefront.search.runs.record import Outcome, TrialRecord
 from parefront.search.runs.run import Run
-from parefront.search.runs.studies.study import RunStudy
+from parefront.search.runs.studies.study import directions_of
+from parefront.search.runs.studies.study_file import StudyFile
+from parefront.search.runs.studies.told import Told
+from parefront.spaces.files import write_json
 from parefront.spaces.network.graph import Layer
 from parefront.spaces.policy import Policy
 from parefront.spaces.space import SearchSpace
@@ -82,6 +87,7 @@ def main() -> None:
     parser.add_argument("--recorded", type=int, default=10_000)
     parser.add_argument("--timed", type=int, default=30)
     parser.add_argument("--samplers", nargs="+", default=["random", "auto"])
+    parser.add_argument("--blocks", type=int, default=BLOCKS, help="of the network, four knobs each")
     parser.add_argument("--objectives", nargs="+", default=["accuracy", "latency"])
     arguments = parser.parse_args()
     for sampler in arguments.samplers:
@@ -91,12 +97,14 @@ def main() -> None:
                 "budget": ["latency <= 0.7x"],
                 "search": {"sampler": sampler, "trials": arguments.recorded + arguments.timed},
             }
-            run, evaluator = Run.create("long", config, root=folder), Formula()
+            run, evaluator = Run.create("long", config, root=folder), Formula(arguments.blocks)
             record(run, evaluator, arguments.recorded)
+            before = resident_mb()
             opened, trials = go_on(run, evaluator)
             print(
                 f"{sampler}, {arguments.recorded} recorded: {1000 * float(np.median(trials)):.1f} CPU ms a trial "
-                f"(longest {1000 * max(trials):.1f} ms); {opened:.1f} s until the first was done"
+                f"(longest {1000 * max(trials):.1f} ms); {opened:.1f} s until the first was done; "
+                f"{resident_mb() - before:.0f} MB, {before:.0f} MB before"
             )
 
 
@@ -104,18 +112,30 @@ def record(run: Run, evaluator: Formula, count: int) -> None:
     """Write what a search at random would have left after ``count`` different policies."""
     run.write_environment(evaluator.environment)
     run.write_baseline(evaluator.baseline(run.path / "artifacts"), 0.0)
-    settings, baseline = run.settings, run.search_baseline
-    records: dict[str, TrialRecord] = {}
-    with closing(RunStudy(settings.objectives, settings.budgets, baseline, RandomSampler(seed=0))) as study:
-        study.keep_in(run.path, None)
-        while len(records) < count:
-            trial = study.ask()
-            policy = evaluator.space.suggest(trial)
-            if policy.digest not in records:
-                candidate = replace(evaluator.evaluate(policy, run.artifact(policy.digest)), trial=trial.number)
-                records[policy.digest] = TrialRecord(trial.number, policy, Outcome.COMPLETE, candidate)
-                run.write_record(records[policy.digest])
-            study.tell(trial, policy, records[policy.digest])
+    settings, baseline, space = run.settings, run.search_baseline, evaluator.space
+    metrics, floor = settings.objectives, run.front_of([], baseline).floor
+    distributions = dict[str, BaseDistribution](space.distributions)
+    generator, known = np.random.default_rng(0), set[str]()
+    names = [metric.name for metric in metrics]
+    with closing(StudyFile(run.path / "study.db", run.name, directions_of(metrics), names)) as study:
+        while len(known) < count:
+            policy, number = space.sample(generator), len(known)
+            if policy.digest in known:
+                continue
+            known.add(policy.digest)
+            candidate = replace(evaluator.evaluate(policy, run.artifact(policy.digest)), trial=number)
+            done = TrialRecord(number, policy, Outcome.COMPLETE, candidate)
+            write_json(run.path / "trials" / f"{number:06d}.json", done.to_json(run.path))
+            told = Told.of(done, metrics, settings.budgets, baseline, floor)
+            trial = create_trial(
+                values=told.values,
+                params=space.encode(policy),
+                distributions=distributions,
+                user_attrs=told.attributes,
+                constraints=told.constraints,
+            )
+            trial.number = number
+            study.append(trial, {})
 
 
 def go_on(run: Run, evaluator: Formula) -> tuple[float, list[float]]:
@@ -132,6 +152,12 @@ def go_on(run: Run, evaluator: Formula) -> tuple[float, list[float]]:
         search(run, evaluator, watch, raise_errors=True)
     steps = np.diff(moments)
     return float(steps[0]), [float(step) for step in steps[1:]]
+
+
+def resident_mb() -> float:
+    """Memory of this process at the moment, in megabytes."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
 
 
 if __name__ == "__main__":
