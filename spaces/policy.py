@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -60,7 +61,7 @@ class Policy(Mapping[str, Choice]):
             for target, choice in targets.items():
                 if not isinstance(choice, bool | int | float | str):
                     raise ConfigError(f"policy: expected a plain value for {compressor}/{target}, got {choice!r}")
-                choices[f"{compressor}/{target}"] = choice
+                choices[sys.intern(f"{compressor}/{target}")] = choice  # one name for all policies that are read
         return cls(choices)
 
     def to_yaml(self) -> str:

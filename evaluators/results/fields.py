@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,7 +114,7 @@ class Fields:
         value, low, high = (held.number(part) for part in ("value", "low", "high"))
         noisy, why = held.values.get("noisy") is True, held.texts("why_noisy") if "why_noisy" in held else ()
         try:
-            return Measurement(value, low, high, held.count("n"), held.text("unit"), noisy, why)
+            return Measurement(value, low, high, held.count("n"), sys.intern(held.text("unit")), noisy, why)
         except ValueError as error:
             raise self.damaged(f"key {self._path(key)!r}: {error}") from error
 

@@ -142,7 +142,10 @@ class Front:
         """
         budgets = tuple(map(self.budget, where)) or self.budgets
         best_in = self._free_objective(budgets) if by is None else metric_of(by, self.quality)
-        fitting = [c for c in self.candidates if all(b.met(c, self.baseline) for b in budgets)]
+        if budgets == self.budgets:
+            fitting = [candidate for candidate, fits in zip(self.candidates, self._fits, strict=True) if fits]
+        else:
+            fitting = [c for c in self.candidates if all(b.met(c, self.baseline) for b in budgets)]
         if not fitting:
             raise self._none_meets(budgets)
         useful = fitting

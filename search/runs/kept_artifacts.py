@@ -35,13 +35,16 @@ class KeptArtifacts:
         others = self._total - sum(self._bytes.get(digest, 0) for digest in front)
         if others <= self._room:
             return
-        for digest in [digest for digest in self._bytes if digest not in front]:
-            self._run.artifact(digest).unlink(missing_ok=True)
-            size = self._bytes.pop(digest)
-            self._total -= size
-            others -= size
+        oldest = []
+        for digest, size in self._bytes.items():
             if others <= self._room:
-                return
+                break
+            if digest not in front:
+                oldest.append(digest)
+                others -= size
+        for digest in oldest:
+            self._run.artifact(digest).unlink(missing_ok=True)
+            self._total -= self._bytes.pop(digest)
 
 
 def _size(artifact: Path) -> int:
