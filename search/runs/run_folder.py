@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...evaluators.results.errors import RunBusy
+from ...spaces.errors import ConfigError
 from ...spaces.files import UnreadableFile, clear_unfinished, open_regular
 
 RUNS = "runs"
@@ -20,6 +21,8 @@ FOLDERS = ("trials", "artifacts", "final")
 def locate(name: str | Path, root: str | Path = RUNS) -> Path:
     """The folder that a name or a path of a run means: a path where it has more than one part or is a run's folder."""
     path = Path(name)
+    if "\0" in str(path):
+        raise ConfigError(f"expected the name or the path of a run, got {str(name)!r}")
     is_path = len(path.parts) != 1 or path.is_absolute() or (path / "config.yaml").is_file()
     return (path if is_path else Path(root) / path).resolve()
 

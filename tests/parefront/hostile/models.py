@@ -301,11 +301,11 @@ def _change(chance: random.Random, graph: onnx.GraphProto) -> None:
         one.output[0] = chance.choice(("x", "w", "h", "y", "", "z"))
     elif way == 3 and one.attribute:
         ints = chance.choice(one.attribute).ints
-        ints[chance.randrange(len(ints))] = number
+        ints[:] = [chance.choice((number, known)) for known in ints] or [number]
     elif way == 4:
         one.attribute.append(helper.make_attribute(chance.choice(("group", "pads", "strides", "axis", "to")), number))
     elif way == 5:
-        held.dims[chance.randrange(len(held.dims))] = number
+        held.dims[:] = [chance.choice((number, known)) for known in held.dims]
     elif way == 6:
         held.data_type = chance.randrange(30)
     else:
