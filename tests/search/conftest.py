@@ -14,7 +14,7 @@ from parefront.evaluators.trial.evaluator import Evaluator
 from parefront.search.controller import search
 from parefront.search.runs.run import Run
 
-from .servers import PostgresServer, postgres_server
+from .servers import PostgresServer, mariadb_server, postgres_server
 
 SearchIn = Callable[..., tuple[Run, Front]]
 
@@ -45,3 +45,15 @@ def postgres() -> Iterator[PostgresServer]:
         except FileNotFoundError as error:
             pytest.skip(str(error))
         yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[str]:
+    """The URL of a database on a MariaDB server; skipped as :func:`postgres`."""
+    pytest.importorskip("pymysql", reason="the driver of the extra mysql is not installed")
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(mariadb_server())
+        except FileNotFoundError as error:
+            pytest.skip(str(error))
+        yield url

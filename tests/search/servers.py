@@ -1,4 +1,4 @@
-"""A database server of the tests' own: in a temporary folder, on a socket there, gone with what started it."""
+"""Database servers of the tests' own: in a temporary folder, on a socket there, gone with what started them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,9 +45,9 @@ class PostgresServer:
         ]
         if os.getuid() == 0:
             for path in (self.folder, secret):
-                os.chown(path, *_owner())
+                os.chown(path, *_owner("postgres"))
         subprocess.run(
-            [*_as_its_owner(), f"{self._binaries}/initdb", "-D", f"{self.folder}/data", *options],
+            [*_as("postgres"), f"{self._binaries}/initdb", "-D", f"{self.folder}/data", *options],
             check=True,
             capture_output=True,
         )
@@ -58,7 +59,7 @@ class PostgresServer:
         words = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*_as_its_owner(), f"{self._binaries}/postgres", "-D", f"{self.folder}/data", *words],
+                [*_as("postgres"), f"{self._binaries}/postgres", "-D", f"{self.folder}/data", *words],
                 stdout=log,
                 stderr=log,
             )
@@ -86,7 +87,7 @@ def postgres_server() -> Iterator[PostgresServer]:
     if found is None:
         raise FileNotFoundError("PostgreSQL is not installed (Debian's package postgresql)")
     if os.getuid() == 0:
-        _owner()
+        _owner("postgres")
     with tempfile.TemporaryDirectory(prefix="parefront-pg-", ignore_cleanup_errors=True) as name:
         server = PostgresServer(Path(name), found.parent)
         server.create()
@@ -97,18 +98,56 @@ def postgres_server() -> Iterator[PostgresServer]:
             server.stop()
 
 
-def _owner() -> tuple[int, int]:
-    """Of the server's files: PostgreSQL refuses to run as root."""
+@contextmanager
+def mariadb_server() -> Iterator[str]:
+    """The URL of a database on a MariaDB server, which speaks MySQL's language.
+
+    Raises:
+        FileNotFoundError: where MariaDB is not installed, or there is nobody to run it as.
+    """
+    server, create = shutil.which("mariadbd") or "/usr/sbin/mariadbd", shutil.which("mariadb-install-db")
+    if create is None or not Path(server).exists():
+        raise FileNotFoundError("MariaDB is not installed (Debian's package mariadb-server)")
+    with tempfile.TemporaryDirectory(prefix="parefront-my-", ignore_cleanup_errors=True) as folder:
+        if os.getuid() == 0:
+            os.chown(folder, *_owner("mysql"))
+        user = [] if os.getuid() == 0 else [f"--user={pwd.getpwuid(os.getuid()).pw_name}"]
+        where = ["--no-defaults", f"--datadir={folder}/data", *user]
+        made = [*where, "--auth-root-authentication-method=normal", "--skip-test-db"]
+        subprocess.run([*_as("mysql"), create, *made], check=True, capture_output=True)
+        first, log = Path(folder, "first.sql"), Path(folder, "log")
+        first.write_text(
+            "CREATE DATABASE study;\n"
+            "CREATE USER parefront IDENTIFIED BY 's3cret';\n"
+            "GRANT ALL ON study.* TO parefront;\n"
+        )
+        settings = [f"--socket={folder}/socket", "--skip-networking", "--skip-name-resolve", f"--init-file={first}"]
+        first.chmod(0o644)
+        with log.open("wb") as stream:
+            process = subprocess.Popen([*_as("mysql"), server, *where, *settings], stdout=stream, stderr=stream)
+        try:
+            while "ready for connections" not in log.read_text(errors="replace"):
+                assert process.poll() is None, log.read_text(errors="replace")
+                time.sleep(0.02)
+            yield f"mysql://parefront:s3cret@localhost/study?unix_socket={folder}/socket"
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _owner(user: str) -> tuple[int, int]:
+    """Of a server's files: PostgreSQL refuses to run as root, and MariaDB had better not."""
     try:
-        entry = pwd.getpwnam("postgres")
+        entry = pwd.getpwnam(user)
     except KeyError:
-        raise FileNotFoundError("there is no user postgres to run PostgreSQL as") from None
+        raise FileNotFoundError(f"there is no user {user} to run the server as") from None
     return entry.pw_uid, entry.pw_gid
 
 
-def _as_its_owner() -> list[str]:
-    """The start of a command that runs as that user, and ends when this process ends."""
-    words = ["setpriv", "--pdeathsig", "INT"]
+def _as(user: str) -> list[str]:
+    """The start of a command that runs as that user where this is root, and that ends when this process ends."""
+    words = ["setpriv", "--pdeathsig", "INT" if user == "postgres" else "TERM"]
     if os.getuid() == 0:
-        words += [f"--reuid={_owner()[0]}", f"--regid={_owner()[1]}", "--clear-groups"]
+        uid, gid = _owner(user)
+        words += [f"--reuid={uid}", f"--regid={gid}", "--clear-groups"]
     return words

@@ -134,6 +134,14 @@ def test_two_at_once_do_what_one_was_asked_for(controllers: Controllers, sampler
 
 
 def test_one_killed_the_other_ends_the_study_and_both_have_the_same_front(controllers: Controllers) -> None:
+    one_killed_the_other_ends_the_study(controllers)
+
+
+def test_the_same_on_a_server_that_speaks_mysql(tmp_path: Path, mariadb: str) -> None:
+    one_killed_the_other_ends_the_study(Controllers(tmp_path, mariadb))
+
+
+def one_killed_the_other_ends_the_study(controllers: Controllers) -> None:
     other = controllers.start("other", slowly)
     killed = controllers.start("killed", kill_at(4))
     killed.join()
