@@ -1,0 +1,196 @@
+"""The Ray executor: hands policies to the cluster's mailbox, where trials of Ray Tune's take them."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import pickle
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, Future
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ....evaluators.results.candidate import Candidate
+from ....evaluators.results.errors import HostFailed
+from ....evaluators.results.front import Front
+from ....spaces.messages import one_line
+from ....spaces.policy import Policy
+from ..executor import wait_for_any
+from .cluster import Cluster, alive_nodes, on_node
+from .device_actors import DeviceActors
+from .mailbox import Mailbox
+from .messages import Outcome, Work
+from .worker import JoinSearch
+
+END_SECONDS = 10.0
+"""After which the thread of Ray Tune is left to itself, whose processes end with the connection to the cluster."""
+MOST_LOSSES = 20
+"""Workers that may be lost without a result in between, before the search ends."""
+_LOG = logging.getLogger("parefront")
+
+
+class RayExecutor:
+    """Runs evaluations on a cluster, as many at a time as it has room for: nodes that join are used, what a lost node
+    or process was evaluating is evaluated elsewhere.
+
+    Args:
+        cluster: left open.
+        devices: the owners of the devices, which the controller's evaluator asks, too.
+        join: gives, at the first submission, what makes the evaluators of the workers.
+        ordered: whether results are taken in the order of asking.
+    """
+
+    def __init__(
+        self, cluster: Cluster, devices: DeviceActors, join: Callable[[], JoinSearch], ordered: bool = False
+    ) -> None:
+        self._cluster, self._devices, self._join = cluster, devices, join
+        self._ordered = ordered
+        self._numbers = itertools.count()
+        self._over = threading.Event()
+        self._under_way: set[Future[Candidate]] = set()
+        self._thread: threading.Thread | None = None
+        self._mailbox: Any = None
+        self._losses = 0
+
+    @property
+    def workers(self) -> int:
+        return self._cluster.workers
+
+    @property
+    def ordered(self) -> bool:
+        return self._ordered
+
+    def submit(self, policy: Policy, artifact: Path, rivals: Front) -> Future[Candidate]:
+        """As :meth:`..executor.Executor.submit`; the first time the cluster's processes are started."""
+        if self._thread is None:
+            self._start()
+        number = next(self._numbers)
+        future: Future[Candidate] = Future()
+        self._under_way.add(future)
+        content = pickle.dumps(Work(policy, rivals))
+        reference = self._mailbox.evaluate.options(name=f"trial {number}").remote(number, content)
+        reference.future().add_done_callback(partial(self._came, future, artifact))
+        return future
+
+    def wait(self, futures: Sequence[Future[Candidate]]) -> None:
+        wait_for_any(futures)
+
+    def close(self) -> None:
+        """Give up what is under way, and end the processes."""
+        self._over.set()
+        if self._thread is None:
+            return
+        import ray
+
+        try:
+            ray.get(self._mailbox.close.remote(), timeout=END_SECONDS)
+        except (ray.exceptions.RayError, ray.exceptions.GetTimeoutError) as error:
+            _LOG.debug("closing the mailbox: %s", one_line(error))
+        self._thread.join(END_SECONDS)
+        ray.kill(self._mailbox)
+
+    def _start(self) -> None:
+        """Start the mailbox, and Ray Tune in a thread."""
+        import ray
+        from ray import cloudpickle
+
+        actor = ray.remote(Mailbox).options(num_cpus=0, max_concurrency=100_000, **on_node(self._cluster.node))
+        self._mailbox = actor.remote(alive_nodes, _died)
+        join = cloudpickle.dumps(self._join())
+        self._thread = threading.Thread(target=self._tune, args=(join,), name="ray tune", daemon=True)
+        self._thread.start()
+
+    def _tune(self, join: bytes) -> None:
+        """Run trials of Ray Tune's until the search is over."""
+        folder = tempfile.mkdtemp(prefix="parefront-tune-")
+        try:
+            self._tuner(join, folder).fit()
+        except Exception as error:
+            self._fail(HostFailed(f"executor: Ray Tune has failed: {one_line(error)}; the same command goes on"))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _tuner(self, join: bytes, folder: str) -> Any:
+        from ray import tune
+
+        from .searcher import EvaluationSearcher, LossCallback, OverStopper
+        from .trainable import EvaluationTrainable
+
+        options = self._cluster.options
+        trainable = tune.with_parameters(EvaluationTrainable, mailbox=self._mailbox, join=join, devices=self._devices)
+        return tune.Tuner(
+            tune.with_resources(trainable, {"CPU": options.cpus}),
+            tune_config=tune.TuneConfig(
+                search_alg=EvaluationSearcher(self._over),
+                num_samples=-1,
+                max_concurrent_trials=options.workers,
+                reuse_actors=True,
+                trial_name_creator=_name,
+                trial_dirname_creator=_name,
+            ),
+            run_config=tune.RunConfig(
+                name="search",
+                storage_path=folder,
+                failure_config=tune.FailureConfig(max_failures=-1),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                callbacks=[LossCallback(self._lost)],
+                stop=OverStopper(self._over),
+                verbose=0,
+            ),
+        )
+
+    def _lost(self, holder: str, why: str) -> None:
+        """A process is gone, or could not even be started."""
+        self._losses += 1
+        _LOG.warning("a worker was lost, its evaluation goes elsewhere: %s", why)
+        self._mailbox.lost.remote(holder)
+        if self._losses >= MOST_LOSSES:
+            self._fail(
+                HostFailed(f"executor: {self._losses} workers were lost in a row, of which none gave a result: {why}")
+            )
+
+    def _fail(self, error: Exception) -> None:
+        """Let all that is under way end with an error."""
+        for future in list(self._under_way):
+            if not future.done():
+                future.set_exception(error)
+
+    def _came(self, future: Future[Candidate], artifact: Path, reply: Future[bytes | None]) -> None:
+        """An outcome came: write the artefact, and pass the candidate on."""
+        self._under_way.discard(future)
+        self._losses = 0
+        if future.done():
+            return
+        try:
+            content = reply.result()
+            if content is None:
+                future.set_exception(CancelledError())
+                return
+            outcome: Outcome = pickle.loads(content)
+            future.set_result(outcome.written(artifact))
+        except Exception as error:
+            future.set_exception(_of_the_cluster(error))
+
+
+def _of_the_cluster(error: Exception) -> Exception:
+    """An error of an evaluation as it is, one of the connection as what it means."""
+    import ray
+
+    if isinstance(error, ray.exceptions.RayError):
+        return HostFailed(f"executor: the connection to Ray is lost: {one_line(error)}; the same command goes on")
+    return error
+
+
+def _died(deaths: int) -> bytes:
+    """The outcome of a policy that processes have died of."""
+    message = f"the process that evaluated it died {deaths} times, and its node did not: out of memory, or a crash"
+    return pickle.dumps(Outcome(error=RuntimeError(message)))
+
+
+def _name(trial: Any) -> str:
+    """Of a trial of Ray Tune's, and of its folder."""
+    return f"evaluation_{trial.trial_id}"

@@ -1,0 +1,60 @@
+"""What goes over the wire for a candidate: its policy one way, its measurements and its file's bytes the other."""
+
+from __future__ import annotations
+
+import pickle
+import traceback
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ....evaluators.results.candidate import Candidate
+from ....evaluators.results.front import Front
+from ....spaces.files import write_bytes
+from ....spaces.messages import one_line
+from ....spaces.policy import Policy
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be evaluated.
+
+    Attributes:
+        policy: of the candidate.
+        rivals: the front when it was asked for.
+    """
+
+    policy: Policy
+    rivals: Front
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it: a candidate with the bytes of its artefact, or an error."""
+
+    candidate: Candidate | None = None
+    artifact: bytes = b""
+    error: Exception | None = None
+
+    @classmethod
+    def of_error(cls, error: Exception) -> Outcome:
+        """Of what an evaluation has raised, with the traceback of that process as a note.
+
+        An error that cannot be sent as it is becomes a ``RuntimeError`` of the same words.
+        """
+        trace = "".join(traceback.format_exception(error)).rstrip()
+        try:
+            sent = pickle.loads(pickle.dumps(error))
+        except Exception:
+            sent = RuntimeError(one_line(error))
+        if not isinstance(sent, Exception) or str(sent) != str(error):
+            sent = RuntimeError(one_line(error))
+        sent.add_note(f"in the process that evaluated it:\n{trace}")
+        return cls(error=sent)
+
+    def written(self, artifact: Path) -> Candidate:
+        """The candidate, its artefact written to that path; raises the error instead where there is one."""
+        if self.error is not None:
+            raise self.error
+        assert self.candidate is not None, "an outcome is a candidate or an error"
+        write_bytes(artifact, self.artifact)
+        return replace(self.candidate, artifact=artifact)

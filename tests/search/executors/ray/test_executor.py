@@ -1,0 +1,101 @@
+"""The Ray executor on a real cluster of three nodes, with the evaluator of a formula."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from parefront.search.controller import search
+from parefront.search.executors.ray.cluster import Cluster, ClusterOptions
+from parefront.search.executors.ray.device_actors import DeviceActors
+from parefront.search.executors.ray.executor import RayExecutor
+from parefront.search.executors.ray.worker import JoinSearch
+from parefront.search.runs.run import Run
+from parefront.spaces.errors import ParefrontError
+
+from ...synthetic import SyntheticEvaluator
+from .joining import JoinSynthetic, join_nothing
+
+
+@pytest.fixture(scope="module")
+def cluster(nodes: Any) -> Iterator[Cluster]:
+    with closing(Cluster(ClusterOptions(address=nodes.address, workers=2))) as connected:
+        yield connected
+
+
+def executor_of(cluster: Cluster, join: JoinSearch, ordered: bool = False) -> RayExecutor:
+    return RayExecutor(cluster, DeviceActors({}), lambda: join, ordered)
+
+
+def run_in(folder: Path, trials: int) -> Run:
+    config: dict[str, Any] = {"objectives": ["accuracy", "latency"], "budget": []}
+    settings = {"sampler": "nsga2", "trials": trials, "seed": 0}
+    return Run.resume_or_create("run", config | {"search": settings}, folder)
+
+
+def test_every_policy_is_evaluated_once_and_none_fails(cluster: Cluster, tmp_path: Path) -> None:
+    run = run_in(tmp_path, 30)
+    search(run, SyntheticEvaluator(), executor=executor_of(cluster, JoinSynthetic()))
+    assert len({record.policy.digest for record in run.trials}) == len(run.trials) == 30
+    assert run.counts["failed"] == 0
+    for candidate in run.front:
+        assert candidate.artifact is not None
+        assert candidate.artifact.is_file()
+
+
+def test_in_order_its_candidates_do_not_depend_on_the_clock(cluster: Cluster, tmp_path: Path) -> None:
+    asked = []
+    for name, seconds in (("even", 0.0), ("uneven", 0.2)):
+        run = run_in(tmp_path / name, 12)
+        search(run, SyntheticEvaluator(), executor=executor_of(cluster, JoinSynthetic(seconds), ordered=True))
+        asked.append([record.policy for record in run.trials])
+    assert asked[0] == asked[1]
+
+
+def test_a_worker_that_cannot_make_its_evaluator_ends_the_search_with_one_line(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    run = run_in(tmp_path, 4)
+    with pytest.raises(ParefrontError, match="cannot make its evaluator: ModuleNotFoundError: nothing there"):
+        search(run, SyntheticEvaluator(), executor=executor_of(cluster, join_nothing))
+    assert list(run.trials) == []
+
+
+def test_nothing_of_a_cluster_that_is_started_here_is_reached_from_elsewhere(nodes: Any) -> None:
+    addresses = listening(descendants(os.getpid()))
+    assert len(addresses) > 3
+    assert {address for address in addresses if not address.endswith(LOOPBACK)} == set()
+
+
+LOOPBACK = "0100007F"
+"""127.0.0.1 as the system writes it, also at the end of ``::ffff:127.0.0.1``."""
+LISTENING = "0A"
+
+
+def descendants(root: int) -> set[int]:
+    """The processes that a process has started, and those that these have."""
+    parents = {}
+    for folder in Path("/proc").iterdir():
+        with suppress(OSError, ValueError):  # of a process that is gone meanwhile, or of no process
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+    found = {root}
+    while more := {pid for pid, parent in parents.items() if parent in found and pid not in found}:
+        found |= more
+    return found - {root}
+
+
+def listening(processes: set[int]) -> list[str]:
+    """The addresses, in hexadecimal digits, that these processes accept TCP connections at."""
+    sockets = set()
+    for pid in processes:
+        with suppress(OSError):
+            for file in Path(f"/proc/{pid}/fd").iterdir():
+                with suppress(OSError):
+                    sockets.add(os.readlink(file))
+    rows = [row.split() for table in ("tcp", "tcp6") for row in Path(f"/proc/net/{table}").read_text().splitlines()[1:]]
+    return [row[1].split(":")[0] for row in rows if row[3] == LISTENING and f"socket:[{row[9]}]" in sockets]
