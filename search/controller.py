@@ -290,6 +290,7 @@ class _Session:
         if not study.accept(asked.trial, asked.policy, record):
             self._note(f"trial {record.number} does not count: {Refused.NOT_ITS_OWN.value}")
             self.run.artifact(asked.policy.digest).unlink(missing_ok=True)
+            self.asked.remove(record.number)
             self.interruption.end()
             return
         self._keep(record)

@@ -20,6 +20,8 @@ import pytest
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.front import Front
 from parefront.search.controller import search
+from parefront.search.interruption import Interruption
+from parefront.search.runs.events import Event, Finished
 from parefront.search.runs.run import Run
 from parefront.search.runs.studies import leases, shared_study
 from parefront.search.runs.studies.database import storage_at
@@ -30,6 +32,7 @@ from parefront.spaces.policy import Policy
 
 from .servers import PostgresServer
 from .synthetic import SyntheticEvaluator
+from .test_ask_ahead import Pool
 from .test_kill import kill_when
 
 TRIALS = 24
@@ -298,3 +301,39 @@ def test_small_spaces_are_searched_to_their_end_by_all_together(controllers: Con
     one, other = (controllers.run(name) for name in ("one", "other"))
     assert len(one.trials) == 5**2, "a block is dropped, or has two layers of two widths"
     assert [r.policy for r in one.trials] == [r.policy for r in other.trials]
+
+
+def test_each_controller_may_have_several_workers(controllers: Controllers) -> None:
+    pools = {name: Pool(SyntheticEvaluator(blocks=5), 3) for name in ("one", "other")}
+
+    def search_with(name: str) -> None:
+        keys = {"sampler": "random", "storage": controllers.url, "study": controllers.study, "trials": TRIALS}
+        run = Run.resume_or_create(controllers.folder / name, {"search": keys})
+        search(run, SyntheticEvaluator(blocks=5), executor=pools[name])
+
+    threads = [threading.Thread(target=search_with, args=(name,)) for name in pools]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    same_ends(controllers, "one", "other")
+    submitted = [policy for pool in pools.values() for policy in pool.submitted]
+    assert len(submitted) == len(set(submitted)) == TRIALS
+    assert not [*controllers.folder.glob("*/asked/*")]
+
+
+def test_an_interrupted_controller_gives_its_slots_back_at_once(controllers: Controllers) -> None:
+    interruption = Interruption()
+    keys = {"sampler": "random", "storage": controllers.url, "study": controllers.study, "trials": TRIALS}
+
+    def interrupt(event: Event) -> None:
+        interruption.requested = interruption.requested or isinstance(event, Finished)
+
+    run = Run.resume_or_create(controllers.folder / "one", {"search": keys})
+    pool = Pool(SyntheticEvaluator(blocks=5), 3)
+    with pytest.raises(KeyboardInterrupt):
+        search(run, SyntheticEvaluator(blocks=5), interrupt, executor=pool, interruption=interruption)
+    assert len(run.trials) == 3, "what was under way is recorded"
+    search_here(controllers, "other", search={"trials": TRIALS})
+    assert len(controllers.run("other").trials) == TRIALS
+    assert all(trial.state.is_finished() for trial in controllers.trials())
