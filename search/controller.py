@@ -185,7 +185,9 @@ class _Session:
             for note in notes:
                 self._note(note)
             try:
-                return self._evaluate_all(study, probes)
+                ending = self._evaluate_all(study, probes)
+                study.catch_up(self.by_number, self.evaluator.space)
+                return ending
             finally:
                 write_spent(self.run, self.stopping.spent)
         finally:

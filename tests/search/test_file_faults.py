@@ -3,89 +3,37 @@
 from __future__ import annotations
 
 import errno
-import json
-import multiprocessing
-import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.errors import HostFailed, RunNotFound
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.errors import HostFailed
 from parefront.search.controller import search
 from parefront.search.runs.run import Run
 from parefront.spaces import files
-from parefront.spaces.policy import Policy
 
 from ..faults import FaultyOs
 from .end_state import end_state, leftovers
-from .synthetic import SyntheticEvaluator
-
-CONFIG = {"search": {"sampler": "random", "trials": 4, "seed": 1, "keep_artifacts": "front"}}
-EVERY = 1 if "PAREFRONT_FAULTS" in os.environ else 5
-"""Of the steps, which are tried: all where the environment asks for it. A file takes three, so all kinds are."""
-SHARES = 4
-"""Tests that the steps are dealt to, for workers of pytest to share."""
-
-
-class WritingEvaluator(SyntheticEvaluator):
-    """Writes artefacts as the real one does, and notes what it has evaluated to the end."""
-
-    log: Path
-
-    def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
-        candidate = super().evaluate(policy, artifact, rivals)
-        with self.log.open("a") as stream:
-            stream.write(policy.digest + "\n")
-        return candidate
-
-    def write(self, artifact: Path, content: bytes) -> None:
-        files.write_bytes(artifact, content)
-
-
-def session(path: Path) -> None:
-    """What the command does: open or create the run, and search."""
-    evaluator = WritingEvaluator(blocks=3)
-    evaluator.log = path.with_suffix(".evaluated")
-    search(Run.resume_or_create(path, CONFIG), evaluator)
+from .faulty_sessions import (
+    CONFIG,
+    SHARES,
+    WritingEvaluator,
+    check_ends_as,
+    check_readable,
+    exit_code_of,
+    records_of,
+    runs_of_share,
+    session,
+)
+from .test_ask_ahead import Pool
 
 
 def faulty_session(path: Path, faulty: FaultyOs) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "os", faulty)
         session(path)
-
-
-def records_of(path: Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in path.glob("trials/[0-9]*.json")}
-
-
-def check_readable(path: Path) -> None:
-    """The run says in its own words what it has; a front that is there is whole."""
-    try:
-        run = Run.open(path)
-    except RunNotFound:
-        return
-    assert repr(run).startswith("<Run demo")
-    if run.has_baseline:
-        assert json.loads(json.dumps(run.to_json()))["run"] == "demo"
-        assert len(run.front) <= len(run.trials)
-
-
-def check_ends_as(whole: dict[str, Any], path: Path) -> None:
-    """Go on with a search that has met a fault, and compare its end to that of one that has met none."""
-    found = records_of(path)
-    session(path)
-    now = records_of(path)
-    assert {name: now[name] for name in found} == found
-    assert end_state(path) == whole
-    assert leftovers(path) == []
-    evaluated = path.with_suffix(".evaluated").read_text().split()
-    assert len(evaluated) <= len(set(evaluated)) + 1, "at most the trial under way is done again"
 
 
 @pytest.fixture(scope="module")
@@ -96,23 +44,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], int
     return end_state(path), counting.steps
 
 
-def runs_of_share(folder: Path, steps: int, share: int) -> Iterator[tuple[int, Path]]:
-    """The steps that a test has to try, each with a run of its own."""
-    for step in range(share * EVERY, steps, SHARES * EVERY):
-        (folder / str(step)).mkdir()
-        yield step, folder / str(step) / "demo"
-
-
 @pytest.mark.parametrize("share", range(SHARES))
 def test_killed_in_any_step_of_writing_it_ends_where_it_would_have_ended(
     share: int, tmp_path: Path, whole: tuple[dict[str, Any], int]
 ) -> None:
     end, steps = whole
     for step, path in runs_of_share(tmp_path, steps, share):
-        process = multiprocessing.get_context("fork").Process(target=faulty_session, args=(path, FaultyOs(step)))
-        process.start()
-        process.join()
-        assert process.exitcode == -signal.SIGKILL
+        assert exit_code_of(faulty_session, path, FaultyOs(step)) == -signal.SIGKILL
         check_readable(path)
         check_ends_as(end, path)
 
@@ -131,3 +69,32 @@ def test_a_disk_that_fails_in_any_step_ends_the_session_in_one_line_and_spoils_n
         assert "\n" not in str(told.value)
         check_readable(path)
         check_ends_as(end, path)
+
+
+def session_with_workers(path: Path, faulty: FaultyOs) -> None:
+    """Three evaluations are under way at a time, and end in another order than they were asked for in."""
+    evaluator = WritingEvaluator(blocks=3)
+    evaluator.log = path.with_suffix(".evaluated")
+    config = {"search": {**CONFIG["search"], "trials": 6}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "os", faulty)
+        search(Run.resume_or_create(path, config), evaluator, executor=Pool(evaluator, workers=3))
+
+
+@pytest.mark.parametrize("share", range(SHARES))
+def test_killed_with_several_workers_it_does_what_was_asked_for_and_no_more(share: int, tmp_path: Path) -> None:
+    counting = FaultyOs()
+    session_with_workers(tmp_path / "demo", counting)
+    for step, path in runs_of_share(tmp_path, counting.steps, share):
+        assert exit_code_of(session_with_workers, path, FaultyOs(step)) == -signal.SIGKILL
+        check_readable(path)
+        found, asked = records_of(path), {file.name for file in path.glob("asked/*.json")}
+
+        session_with_workers(path, FaultyOs())
+        now, run = records_of(path), Run.open(path)
+        assert {name: now[name] for name in found} == found
+        assert asked <= now.keys(), "what was under way is evaluated under its number"
+        assert run.counts["failed"] == 0
+        assert len(run.trials) == len({record.policy for record in run.trials}) == 6
+        assert len(run.front)
+        assert leftovers(path) == []

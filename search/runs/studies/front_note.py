@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ....evaluators.results.front import Front
 from ....spaces.errors import ConfigError
 from ....spaces.messages import one_line
-from .study_file import StudyFile
+from .study_file import StudyFile, is_full
 from .told import directions_of, shown_attributes
 
 
@@ -27,5 +27,7 @@ def note_front(front: Front, folder: Path, url: str | None, name: str) -> str:
             shown = {c.trial: shown_attributes(c, front.objectives) for c in front if c.trial is not None}
             file.annotate({trial: {**attributes, "front": True} for trial, attributes in shown.items()})
     except (sqlite3.Error, SQLAlchemyError, OSError, ValueError, ConfigError) as error:
+        if is_full(error):
+            raise
         return f"the study was not told of the front: {one_line(error)}"
     return ""

@@ -104,6 +104,9 @@ class SharedStudy:
     def add_recorded(self, by_number: Mapping[int, TrialRecord], space: SearchSpace) -> None:
         """All that is recorded has been taken in already."""
 
+    def catch_up(self, records: Mapping[int, TrialRecord], space: SearchSpace) -> None:
+        """All that is recorded has been told already."""
+
     def under_way(self) -> list[Trial]:
         """What an earlier process had under way was given up; its policies may be suggested again."""
         return []

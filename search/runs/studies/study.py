@@ -25,7 +25,7 @@ from ..record import TrialRecord
 from .alone import Alone
 from .finished_trial import TrialsInMemory
 from .mirror import mirror
-from .study_file import StudyFile, set_aside
+from .study_file import StudyFile, is_full, set_aside
 from .told import DIGEST, Told, directions_of
 
 REPEATS = "repeats"
@@ -123,6 +123,8 @@ class RunStudy(Alone):
                 file.close()
                 raise ValueError("it has trials that the run has no records of")
         except Exception as error:  # whatever is wrong with it: the trials' own files have all that is in it
+            if is_full(error):
+                raise
             notes = [self._set_aside(error)]
             file, finished = self._open(self._path, name)
         self._go_on(file, finished, known, space)
@@ -254,6 +256,13 @@ class RunStudy(Alone):
         )
         self._write(self._study.get_trials(deepcopy=False)[-1])
 
+    def catch_up(self, records: Mapping[int, TrialRecord], space: SearchSpace) -> None:
+        """Tell of trials by number that are recorded and were not told, when no more are asked for.
+
+        They are the last ones of a session that was killed in between, or all where the database was lost.
+        """
+        self._fill(1 + max(records, default=-1), records, space)
+
     def skip(self, trial: Trial) -> list[str]:
         """Pass over a number that the record of another policy has: the study was lost, or its sampler has changed."""
         return self.end(trial, None)
@@ -276,6 +285,8 @@ class RunStudy(Alone):
         try:
             self._file.append(told, changed)
         except (sqlite3.Error, SQLAlchemyError) as error:
+            if is_full(error):
+                raise
             if self._path is None:
                 raise ConfigError(f"search.storage: the study there cannot be written: {one_line(error)}") from error
             return [self._renew(error, attributes)]

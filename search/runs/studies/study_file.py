@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sqlite3
@@ -125,6 +126,12 @@ class StudyFile:
             self._storage.engine.dispose()
 
 
+def is_full(error: Exception) -> bool:
+    """Whether there is no room on the disk, so that nothing is wrong with the database, nor would another one fit."""
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return full or "disk is full" in str(error)
+
+
 def set_aside(path: Path) -> Path:
     """Rename a database and the files beside it that belong to it; the first name with a number that is free.
 
@@ -134,7 +141,7 @@ def set_aside(path: Path) -> Path:
     number = 1
     while os.path.lexists(aside := path.with_name(f"{path.name}.broken-{number}")):
         number += 1
-    for end in ("", "-wal", "-shm", "-journal"):
+    for end in ("-wal", "-shm", "-journal", ""):  # last itself: a new one would be mixed with what is left of the old
         beside = path.with_name(path.name + end)
         if os.path.lexists(beside):
             beside.rename(aside.with_name(aside.name + end))
