@@ -1,27 +1,47 @@
-"""The quickstart killed ten times (SIGKILL, at random moments), against the same search left alone.
+"""A search killed many times (SIGKILL, at random moments), against the same search left alone.
 
-    python benchmarks/kills.py --trials 24
+    python benchmarks/kills.py --trials 24                  # the quickstart, ten times
+    python benchmarks/kills.py --formula --kills 50         # a network that is a formula, in a minute or two
 
 The random sampler is used, whose policies do not depend on what was measured: then both searches must end with the same
 policies and the same accuracies, and latencies that differ by their noise. After every kill the records of the
 finished trials must be there still, byte for byte.
+
+With ``--formula`` the sampler is ``auto`` and the end must be equal in all but times: records, artefacts, the study,
+the front. After every kill the run must be readable, and after the last session no half-written file, lock or process
+is left.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import random
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from parefront.evaluators.results.candidate import Candidate
+from parefront.evaluators.results.errors import RunNotFound
+from parefront.evaluators.results.front import Front
+from parefront.search.controller import search
+from parefront.search.runs.run import Run
+from parefront.spaces.files import write_bytes
+from parefront.spaces.policy import Policy
+
 REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPOSITORY))
+
+from tests.search.end_state import end_state, leftovers  # noqa: E402
+from tests.search.synthetic import SyntheticEvaluator  # noqa: E402
+
 RUNS = REPOSITORY / "runs"
 CONFIG = "examples/fashion_mnist/search.yaml"
 
@@ -61,12 +81,85 @@ def kill_often(name: str, trials: int, kills: int, generator: random.Random) -> 
     return len(left)
 
 
+class LoggingEvaluator(SyntheticEvaluator):
+    """Writes artefacts as the real one does, and notes what it has evaluated to the end."""
+
+    log: Path
+
+    def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
+        candidate = super().evaluate(policy, artifact, rivals)
+        time.sleep(0.005)
+        with self.log.open("a") as stream:
+            stream.write(policy.digest + "\n")
+        return candidate
+
+    def write(self, artifact: Path, content: bytes) -> None:
+        write_bytes(artifact, content)
+
+
+def formula_session(path: Path, trials: int) -> None:
+    config = {"search": {"sampler": "auto", "trials": trials, "seed": 3}}
+    evaluator = LoggingEvaluator(blocks=5, noise=0.01)
+    evaluator.log = path.with_suffix(".evaluated")
+    search(Run.resume_or_create(path, config), evaluator, raise_errors=True)
+
+
+def run_formula(path: Path, trials: int, kill_after: float | None = None) -> int:
+    """The exit code of a session in a process of its own."""
+    process = multiprocessing.get_context("fork").Process(target=formula_session, args=(path, trials))
+    process.start()
+    process.join(kill_after)
+    process.kill()
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def kill_formula(kills: int, trials: int, generator: random.Random) -> None:
+    """Kill a search of the formula's network at moments spread over its sessions, and compare its end."""
+    with tempfile.TemporaryDirectory() as folder:
+        whole, killed = Path(folder) / "whole" / "demo", Path(folder) / "killed" / "demo"
+        started = time.perf_counter()
+        assert run_formula(whole, trials) == 0
+        seconds = time.perf_counter() - started
+        left: Mapping[str, bytes] = {}
+        found = []
+        for index in range(kills):
+            if run_formula(killed, trials, generator.uniform(0, 4 * seconds / kills)) == 0:
+                raise SystemExit(f"it ended after {index} kills; give it more --trials")
+            there = {path.name: path.read_bytes() for path in killed.glob("trials/*.json")}
+            assert all(there.get(name) == content for name, content in left.items()), "a finished trial was lost"
+            left = there
+            found.append(len(left))
+            try:
+                run = Run.open(killed)
+                assert not run.has_baseline or len(run.front) <= len(run.to_json()["candidates"])
+            except RunNotFound:
+                assert not left
+        assert run_formula(killed, trials) == 0
+        assert end_state(killed) == end_state(whole), "it ends otherwise than the search that was left alone"
+        assert leftovers(killed) == []
+        assert not multiprocessing.active_children()
+        evaluated = killed.with_suffix(".evaluated").read_text().split()
+        again = len(evaluated) - len(set(evaluated))
+        assert again <= kills
+    print(
+        f"{kills} kills, at {len(set(found))} numbers of trials from {found[0]} to {found[-1]} of {trials}; {again} "
+        f"evaluations done again; the end is that of the search left alone ({seconds:.1f} s)"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trials", type=int, default=24)
+    parser.add_argument("--trials", type=int, help="by default 24, of the formula's network 150")
+    parser.add_argument("--formula", action="store_true", help="kill the search of a network that is a formula")
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     arguments = parser.parse_args()
+    if arguments.formula:
+        kill_formula(arguments.kills, arguments.trials or 150, random.Random(arguments.seed))
+        return
+    arguments.trials = arguments.trials or 24
     killed, whole = "bench-killed", "bench-whole"
     for name in (killed, whole):
         shutil.rmtree(RUNS / name, ignore_errors=True)

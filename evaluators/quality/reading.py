@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Subset, TensorDataset
 
 from ...spaces.errors import TaskError
-from ...spaces.messages import first_line, kind
+from ...spaces.messages import first_line, kind, one_line
 from ...spaces.task import Dataset
 
 Array = NDArray[Any]
@@ -87,6 +87,18 @@ def samples(dataset: Dataset, indices: Indices, name: str = "dataset") -> Iterat
         return
     for part in parts(indices, held.sample_bytes):
         yield from zip(*held.take(part), strict=True)
+
+
+def length_of(dataset: Dataset, name: str = "dataset") -> int:
+    """How many samples the dataset says that it has.
+
+    Raises:
+        TaskError: where it cannot say so, naming it.
+    """
+    try:
+        return len(dataset)
+    except Exception as error:  # whatever the user's code raises, or Python of a length that is none
+        raise TaskError(f"{name}: its length cannot be told: {one_line(error)}") from error
 
 
 def read_sample(dataset: Dataset, index: int, name: str = "dataset") -> tuple[Any, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ....evaluators.quality.reading import read_sample
+from ....evaluators.quality.reading import length_of, read_sample
 from ....evaluators.quality.split_digest import digest_of, digest_of_value
 from ....evaluators.results.digest import SplitDigest
 from ....spaces.errors import TaskError
@@ -40,7 +40,7 @@ def fingerprint_of(task: Task, digests: Mapping[str, SplitDigest] | None = None)
     if not isinstance(task.model, nn.Module):
         raise TaskError(f"task.model: expected a torch.nn.Module, got {kind(task.model)}")
     for name in SPLITS:
-        if not isinstance(getattr(task, name), Dataset) or len(getattr(task, name)) == 0:
+        if not isinstance(getattr(task, name), Dataset) or length_of(getattr(task, name), f"task.{name}") == 0:
             raise TaskError(f"task.{name}: expected a map-style dataset of one (input, target) or more")
     splits = digests or {name: _digest(getattr(task, name), f"task.{name}") for name in SPLITS}
     image, _ = read_sample(task.calibration, 0, "task.calibration")

@@ -40,7 +40,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         with suppress(OSError):  # of a terminal that is gone
             print("interrupted; the same command starts again, or goes on with what is there", file=sys.stderr)
         return INTERRUPTED
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # some of other languages' errors are no Exception, such as a panic of Rust
         if isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError):
             return READER_GONE  # | head has all it wants; nobody is left to be told
         from ..spaces.masking import masked_text

@@ -12,14 +12,14 @@ from ..inspection.profile_tables import profile_tables
 from ..inspection.profiling import profile_of
 from ..session import Job
 from ..terminal.progress import view_for
-from .quiet import quiet
+from .quiet import quiet, stdout_kept
 
 
 def show_profile(path: Path, overrides: list[str], as_json: bool) -> None:
     """Print what tracing finds in the model of a config."""
     quiet()
     job = Job.from_file(load_config(path, overrides), path, None)
-    with view_for(Console(stderr=True, quiet=as_json), path.name) as view:
+    with view_for(Console(stderr=True, quiet=as_json), path.name) as view, stdout_kept(as_json):
         found = profile_of(job, view)
     if as_json:
         print(json.dumps(found.to_json(), indent=2))

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..evaluators.quality.reading import Indices, TensorPair, is_ragged, parts, read_sample, to_array
+from ..evaluators.quality.reading import Indices, TensorPair, is_ragged, length_of, parts, read_sample, to_array
 from ..evaluators.quality.split_digest import Digester, digest_of_value, digested_indices
 from ..evaluators.results.digest import SplitDigest
 from ..spaces.errors import TaskError
@@ -76,16 +76,19 @@ class SplitCheck:
         Raises:
             TaskError: naming the split and the sample, what was expected and what came.
         """
+        length = length_of(self.dataset, f"task.{self.name}")
         digested = digested_indices(self.dataset, name=f"task.{self.name}")
         if self.name == "train":
             digested = digested[:: max(1, len(digested) // TRAIN_SAMPLES)]
         held = TensorPair.of(self.dataset)
-        digester = Digester(len(self.dataset), f"task.{self.name}")
+        digester = Digester(length, f"task.{self.name}")
         if held is not None:
             self._look_at_tensors(held, digested, digester)
         else:
             self._check_repeatable(digested)
             self._look_at_samples(digested, digester)
+        if (now := length_of(self.dataset, f"task.{self.name}")) != length:
+            raise TaskError(f"task.{self.name}: its length changes: {length} samples, then {now}; expected one number")
         return SeenSplit(self.name, digester.result(), digester.inputs)
 
     def _look_at_tensors(self, held: TensorPair, digested: Indices, digester: Digester) -> None:

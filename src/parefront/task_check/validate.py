@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..evaluators.quality.reading import read_sample
+from ..evaluators.quality.reading import length_of, read_sample
 from ..evaluators.quality.scoring.builtin import BUILT_IN
 from ..evaluators.quality.scoring.registry import quality_of
 from ..evaluators.results.digest import SplitDigest
@@ -109,7 +109,7 @@ def _check_weights(model: nn.Module) -> None:
 def _check_split(name: str, split: Any) -> None:
     if not isinstance(split, Dataset):
         raise TaskError(f"task.{name}: expected a map-style dataset with __len__ and __getitem__, got {kind(split)}")
-    if len(split) == 0:
+    if length_of(split, f"task.{name}") == 0:
         raise TaskError(f"task.{name}: the {name} split is empty; expected at least one (input, target)")
 
 

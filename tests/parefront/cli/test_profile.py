@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 from parefront.spaces.account import account_json
@@ -57,3 +59,31 @@ def test_the_parameters_of_what_is_offered_and_of_what_is_listed_add_up_to_the_m
             "model_params": 2320,
         },
     ]
+
+
+NOISE = """
+import os
+print("reading the images")
+os.write(1, b"from a library\\n")
+os.system("echo from another program")
+
+class Noisy(torch.utils.data.Dataset):
+    def __len__(self):
+        return 16
+    def __getitem__(self, index):
+        print("reading", index)
+        return data()[index]
+"""
+
+
+def test_what_the_task_prints_stays_out_of_the_json(project: Path) -> None:
+    """In a process of its own, whose stdout is a file as others have it."""
+    task = project / "demo" / "task.py"
+    task.write_text(task.read_text().replace("search=data()", "search=Noisy()") + NOISE)
+    command = [sys.executable, "-m", "parefront", "profile", "demo/search.yaml", "--json"]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["layers"]
+    said = set(done.stderr.splitlines())
+    assert {"reading the images", "from a library", "from another program", "reading 3"} <= said

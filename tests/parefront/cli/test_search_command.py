@@ -246,6 +246,24 @@ def test_data_that_ends_the_process_is_an_error(project: Path, formula: FormulaE
     assert "called sys.exit(0)" in outcome.err
 
 
+class Panic(BaseException):
+    """Of a library in Rust; no ``Exception``."""
+
+
+def test_what_is_no_exception_ends_in_one_line_too(project: Path, formula: FormulaEvaluator, run: Command) -> None:
+    def panic(evaluation: int) -> None:
+        raise Panic("index out of bounds")
+
+    formula.before = panic
+    outcome = run(*SEARCH)
+
+    assert outcome.code == 1
+    assert outcome.err.startswith(
+        "error: Panic: index out of bounds (this is a bug in parefront, or in the task's code"
+    )
+    assert formula.closed
+
+
 def test_another_config_is_refused_with_a_free_name(project: Path, formula: FormulaEvaluator, run: Command) -> None:
     run(*SEARCH)
 

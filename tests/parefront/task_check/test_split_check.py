@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -61,6 +62,37 @@ FAULTS: dict[str, tuple[Callable[[int, Tensor, Any], tuple[Tensor, Any]], str]] 
     "label": (lambda i, x, y: (x, 4 if i == BAD else y), f"task.test: label 4 of sample {BAD} is out of range"),
     "negative label": (lambda i, x, y: (x, -1 if i == BAD else y), f"task.test: label -1 of sample {BAD} is out of"),
 }
+
+
+class OtherLength(Lazy):
+    """Says another length each time that it is asked, or none."""
+
+    def __init__(self, *lengths: Any) -> None:
+        super().__init__(lambda i, x, y: (x, y), count=40)
+        self.lengths = list(lengths)
+
+    def __len__(self) -> int:
+        length = self.lengths.pop(0) if len(self.lengths) > 1 else self.lengths[0]
+        if isinstance(length, Exception):
+            raise length
+        return length  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "says"),
+    [
+        ((40, 40, 30), "task.test: its length changes: 40 samples, then 30; expected one number"),
+        ((20, 30, 40), "task.test: its length changes: 20 samples, then 40; expected one number"),
+        ((50,), "task.test: sample 40 cannot be read: index 40 is out of bounds"),
+        ((-1,), "task.test: its length cannot be told: ValueError: "),
+        ((16.0,), "task.test: its length cannot be told: TypeError: "),
+        ((RuntimeError("the archive is gone"),), "task.test: its length cannot be told: RuntimeError: the archive"),
+    ],
+)
+def test_a_length_that_is_not_that_of_the_samples_is_refused(lengths: tuple[Any, ...], says: str) -> None:
+    with pytest.raises(TaskError, match=re.escape(says)) as told:
+        check(OtherLength(*lengths))
+    assert "\n" not in str(told.value)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
