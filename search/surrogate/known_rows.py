@@ -11,11 +11,11 @@ from .sensitivity import Indices, Sensitivity
 
 
 class KnownRows:
-    """Turns policies into rows of places, and those that it has seen at the same place not again.
+    """Turns policies into rows of places, and those that it has seen before not again.
 
-    What was tried only grows at its end, as long as trials finish in the order of their numbers; from the first policy
-    on that is another object than before, everything is converted afresh. With thousands of trials that conversion
-    would take most of the time of a suggestion.
+    With thousands of trials that conversion would take most of the time of a suggestion. Policies are known again by
+    being the same objects, in whatever order they come: with several workers trials end in another order than they
+    were asked for.
 
     Args:
         sensitivity: says which place each choice has.
@@ -24,6 +24,7 @@ class KnownRows:
     def __init__(self, sensitivity: Sensitivity) -> None:
         self._sensitivity = sensitivity
         self._policies: list[Mapping[str, Choice]] = []
+        self._places: dict[int, int] = {}
         self._rows: Indices = np.zeros((0, len(sensitivity.space)), dtype=np.int64)
 
     def of(self, policies: Sequence[Mapping[str, Choice]]) -> Indices:
@@ -32,13 +33,12 @@ class KnownRows:
         Args:
             policies: a choice for every knob; they must not change afterwards.
         """
-        pairs = enumerate(zip(self._policies, policies, strict=False))
-        alike = next(
-            (index for index, (known, policy) in pairs if known is not policy), min(len(self._policies), len(policies))
-        )
-        if alike < len(policies):
-            self._rows = np.concatenate([self._rows[:alike], self._sensitivity.indices(policies[alike:])])
-            self._policies[alike:] = policies[alike:]
-        rows = self._rows[: len(policies)]
+        new = [policy for policy in policies if id(policy) not in self._places]
+        if new:
+            self._rows = np.concatenate([self._rows, self._sensitivity.indices(new)])
+            for policy in new:
+                self._places[id(policy)] = len(self._policies)
+                self._policies.append(policy)  # which keeps its identity from being another one's
+        rows: Indices = self._rows[[self._places[id(policy)] for policy in policies]]
         rows.flags.writeable = False
         return rows

@@ -62,7 +62,7 @@ class History:
     @classmethod
     def of(cls, study: Study) -> History:
         seen, others = _Seen.of(study)
-        tried = (*seen.tried, *(Tried.of(study, trial) for trial in others if _teaches(trial)))
+        tried = (*seen.tried, *(seen.later[trial.number] for trial in others if trial.number in seen.later))
         return cls(tried, seen.digests.union(_digests(others)))
 
     def by_digest(self, digest: str) -> Tried | None:
@@ -88,11 +88,14 @@ class _Seen:
         count: of those trials.
         tried: as :attr:`History.tried`, of them.
         digests: of their policies.
+        later: what has been tried behind the first unfinished trial, by number: with many workers, or one evaluation
+            that takes long, thousands.
     """
 
     count: int = 0
     tried: list[Tried] = field(default_factory=list)
     digests: frozenset[str] = frozenset()
+    later: dict[int, Tried] = field(default_factory=dict)
 
     @classmethod
     def of(cls, study: Study) -> tuple[_Seen, list[FrozenTrial]]:
@@ -101,8 +104,12 @@ class _Seen:
         first = seen.count
         while seen.count < len(trials) and trials[seen.count].state.is_finished():
             seen.count += 1
-        seen.tried += [Tried.of(study, trial) for trial in trials[first : seen.count] if _teaches(trial)]
-        seen.digests = seen.digests.union(_digests(trials[first : seen.count]))
+        for trial in trials[first:]:
+            if trial.number not in seen.later and _teaches(trial):
+                seen.later[trial.number] = Tried.of(study, trial)
+        seen.tried += [seen.later.pop(t.number) for t in trials[first : seen.count] if t.number in seen.later]
+        if seen.count > first:
+            seen.digests = seen.digests.union(_digests(trials[first : seen.count]))
         return seen, trials[seen.count :]
 
 
