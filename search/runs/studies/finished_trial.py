@@ -58,6 +58,11 @@ class TrialsInMemory(InMemoryStorage):
         super().__init__()
         self._shared = SharedDistributions()
 
+    @property
+    def trial_count(self) -> int:
+        """How many trials there are, in the one study that is kept here; Optuna would copy a list of them to count."""
+        return self._max_trial_id + 1
+
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
         """As the base class's; a trial that is over becomes a :class:`FinishedTrial`."""
         done = super().set_trial_state_values(trial_id, state, values)

@@ -191,7 +191,7 @@ class RunStudy(Alone):
     @property
     def next_number(self) -> int:
         """That of the trial that is asked for next."""
-        return len(self._study.get_trials(deepcopy=False))
+        return self._memory.trial_count
 
     def ask(self) -> Trial:
         return self._study.ask()

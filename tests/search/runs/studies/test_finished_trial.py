@@ -43,6 +43,9 @@ def test_a_search_finds_what_it_finds_in_optunas_own_storage() -> None:
     search(ours)
     search(theirs)
     assert seen(ours) == seen(theirs)
+    storage = ours._storage
+    assert isinstance(storage, TrialsInMemory)
+    assert storage.trial_count == len(theirs.trials) == 8
     assert [t.number for t in ours.best_trials] == [t.number for t in theirs.best_trials]
 
 
