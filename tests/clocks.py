@@ -26,7 +26,7 @@ class HandClock:
     def perf_counter(self) -> float:
         return self.wall_ns / 1e9
 
-    monotonic = perf_counter
+    monotonic = time = perf_counter
 
     def thread_time_ns(self) -> int:
         return round(self.cpu_share * self.wall_ns)

@@ -17,6 +17,7 @@ import logging
 import os
 import stat
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,7 @@ BUSY_SECONDS = 600.0
 SAY_SECONDS = 2.0
 """After which a wait says whom it waits for."""
 _GATE = " gate"
+_THREAD = threading.local()
 _LOG = logging.getLogger("parefront")
 
 
@@ -53,12 +55,27 @@ def _both(name: str, seconds: float) -> Iterator[None]:
 def shared(name: str, *, seconds: float = BUSY_SECONDS) -> Iterator[None]:
     """As `exclusive`, beside others that share it: for work on the device while which nobody must measure.
 
-    Not to be nested: a measurement that waits in between would wait for the outer one, and the inner one for it.
+    Inside of another one of the same thread it does nothing: a measurement that waits would wait for the outer one, and
+    the inner one for it.
     """
+    mine = _shared_here()
+    if name in mine:
+        yield
+        return
     with contextlib.ExitStack() as held:
         with _held(name, fcntl.LOCK_EX, seconds, _GATE):
             held.enter_context(_held(name, fcntl.LOCK_SH, seconds))
+        mine.add(name)
+        held.callback(mine.discard, name)
         yield
+
+
+def _shared_here() -> set[str]:
+    """The names that this thread shares."""
+    if not hasattr(_THREAD, "names"):
+        _THREAD.names = set()
+    names: set[str] = _THREAD.names
+    return names
 
 
 @contextlib.contextmanager

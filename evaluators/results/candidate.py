@@ -17,6 +17,7 @@ from ..storage.packed_file import encode
 from .destination import destination
 from .measurement import Measurement
 from .reciprocals import with_reciprocals
+from .span import Span
 
 if TYPE_CHECKING:
     from ..restore.module import ArtifactModule
@@ -58,6 +59,8 @@ class Candidate:
         notes: what a reader of the number should know, e.g. ``"emitted by full export"``, ``"stopped early: …"``.
         trial: number of the trial that measured it; set by the controller, ``None`` for the uncompressed model.
         stopped: why it was not measured in full; None where it was.
+        spans: when its steps were computed, and when devices were read for it; kept of searches in which several
+            processes do so, to show that nothing was computed while a latency was read.
     """
 
     policy: Policy
@@ -68,6 +71,7 @@ class Candidate:
     notes: tuple[str, ...] = ()
     trial: int | None = None
     stopped: Stopped | None = None
+    spans: tuple[Span, ...] = ()
 
     @property
     def stopped_early(self) -> bool:

@@ -28,7 +28,6 @@ from ...spaces.task import Task
 from ...spaces.tensors.batch import Tensors, joined, to_tensors
 from ...spaces.tensors.sharing import to_array
 from ..device.device_profile import DeviceProfile
-from ..device.lock import THIS_MACHINE, shared
 from ..quality.accuracy import open_session, split_batch
 from ..quality.cost import cost_of
 from ..quality.parity import check_parity, prove
@@ -123,22 +122,22 @@ class Builder:
         """
         watch = watch or Stopwatch()
         before = self.calibration.forward_seconds
-        with watch.step("apply"), shared(THIS_MACHINE):
+        with watch.work("apply"):
             pipeline = self.pipeline if repaired else self._unrepaired
             net = pipeline.apply(self.traced.net, policy, self.context)
         watch.seconds["apply_forward"] = self.calibration.forward_seconds - before
         watch.seconds["apply"] -= watch.seconds["apply_forward"]
-        with watch.step("emit"):
+        with watch.work("emit"):
             artifact = emit(net, path, self._example)
-        with watch.step("count"):
+        with watch.work("count"):
             metrics = {**_size(artifact), **cost_of(net, self._example).measurements()}
         notes = (f"emitted by {EXPORTED}",) if artifact.made_by == EXPORTED else ()
         made = Candidate(policy, metrics, artifact.path, artifact.sha256, notes=notes)
         if rivals is not None:
             refuse_beyond_budget(made, rivals)
-        with watch.step("session"):
+        with watch.work("session"):
             session = open_session(path)
-        with watch.step("parity"):
+        with watch.work("parity"):
             check_parity(session, net, self._example)
         return Built(replace(made, timings=watch.total()), session)
 

@@ -16,6 +16,7 @@ from ..device.latency import LatencyProtocol
 from ..device.link import DeviceLink, OpenDevice, own_device
 from ..results.measurement import Measurement
 from ..results.metric import on_device
+from ..results.span import Span
 from .race import Looks
 from .timer import Timer
 
@@ -107,6 +108,10 @@ class Clock:
             raise failures[0]
         return {"": found[0], **dict(zip(names, found, strict=True))}
 
+    def take_readings(self) -> tuple[Span, ...]:
+        """When the devices were read since this was last called."""
+        return tuple(span for device in self.devices.values() for span in device.take_readings())
+
     def memory(self, artifact: Path, repeats: int = 3) -> Measurement:
         """Peak memory in bytes on the first device, of the batch that is timed."""
         return self.first.memory(artifact, repeats=repeats, batch=self._batch)
@@ -142,6 +147,10 @@ class _Together:
 
     def full(self) -> Metrics | None:
         return self._everywhere(lambda name: self._looks[name].full() or {}) or None
+
+    def prefer(self, rank: int) -> None:
+        for looks in self._looks.values():
+            looks.prefer(rank)
 
 
 def _anchors_of(uncompressed: Path, device: str) -> Path:

@@ -63,6 +63,10 @@ class Standing:
             for m in self._rivals(known)
         )
 
+    def dominating(self, known: Known) -> int:
+        """How many members of the front are ahead of the candidate in what is known of it, errors left aside."""
+        return sum(_dominates(self._leads(member, known, 0.0)) for member in self.front)
+
     @property
     def _stretch(self) -> float:
         return NormalDist().inv_cdf(1 - (1 - CONFIDENCE) / (self.looks + 1)) / Z_95

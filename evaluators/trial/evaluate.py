@@ -7,6 +7,7 @@ import platform
 from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -211,19 +212,23 @@ class TaskEvaluator:
     def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
         watch = Stopwatch()
         self.prepare()
+        self.clock.take_readings()
         built = self.builder.build(policy, artifact, watch, rivals)
         made, looks = built.candidate, self.clock.looks(policy, artifact)
         known = {**made.metrics, **self.peak(artifact, watch)}
         if rivals is not None and self.racing:
             search = self.scorer.search
             raced = race(search, built.session, known, looks, Standing(rivals, search.looks), watch)
-            return stopped_or_whole(made, raced, watch)
-        with watch.step("accuracy"):
-            known |= self.scorer.score(built.session)
+            return self.timed(stopped_or_whole(made, raced, watch), watch)
+        known |= self.scorer.score(built.session, partial(watch.work, "accuracy"))
         with watch.step("latency"):
             while (seen := looks.full()) is not None:
                 known |= seen
-        return replace(made, metrics=known, timings=watch.total())
+        return self.timed(replace(made, metrics=known, timings=watch.total()), watch)
+
+    def timed(self, candidate: Candidate, watch: Stopwatch) -> Candidate:
+        """With what the watch and the devices tell of when something ran."""
+        return replace(candidate, spans=(*watch.spans, *self.clock.take_readings()))
 
     def prepare(self) -> None:
         """Before a candidate: the reference files are what they were, and what probes keep is let go, which is much."""

@@ -27,6 +27,10 @@ class Looks(Protocol):
         """The next look that is not short."""
         ...
 
+    def prefer(self, rank: int) -> None:
+        """How many members of the front dominate the candidate, before a look: as ``DeviceLink.prefer``."""
+        ...
+
 
 @dataclass(frozen=True)
 class Raced:
@@ -61,17 +65,17 @@ def race(
         watch: where the seconds of ``accuracy`` and ``latency`` go.
     """
     known = dict(counted)
-    look = partial(_look, known, watch)
-    for seen in watch.each("accuracy", split.growing(session)):
+    working = partial(watch.work, "accuracy")
+    for seen in split.growing(session, working):
         known |= split.by_quality(seen)
         rival = standing.dominated_by(known)
-        while rival is None and standing.is_close(known) and look(looks.closer):
+        while rival is None and standing.is_close(known) and _look(known, watch, looks, looks.closer, standing):
             rival = standing.dominated_by(known)
         if rival is not None:
             break
     if rival is None:
-        _in_full(known, partial(look, looks.full), replace(standing, scored=True))
-    with watch.step("accuracy"):
+        _in_full(known, watch, looks, replace(standing, scored=True))
+    with working():
         known |= split.all_of(seen)
     why = f"after {seen.count} of {len(split)} images, dominated by {rival.label}" if rival is not None else ""
     stopped = Stopped(rival.trial, seen.count) if rival is not None and rival.trial is not None else None
@@ -81,24 +85,31 @@ def race(
 def time_only(scored: Known, looks: Looks, standing: Standing | None, watch: Stopwatch) -> Raced:
     """As :func:`race`, of a candidate whose accuracy is known; without a standing its latency is measured in full."""
     known, rival = dict(scored), None
-    look = partial(_look, known, watch)
-    if standing is not None and look(looks.closer):
+    if standing is not None and _look(known, watch, looks, looks.closer, standing):
         rival = standing.dominated_by(known)
     if rival is None:
-        _in_full(known, partial(look, looks.full), standing)
+        _in_full(known, watch, looks, standing)
     if rival is None:
         return Raced(known)
     return Raced(known, f"dominated by {rival.label}", None if rival.trial is None else Stopped(rival.trial))
 
 
-def _in_full(known: Known, look: Callable[[], bool], standing: Standing | None) -> None:
+def _in_full(known: dict[str, Measurement], watch: Stopwatch, looks: Looks, standing: Standing | None) -> None:
     """Measure latency in full, and what is noisy again, unless it is dominated as it is."""
-    while look() and (standing is None or standing.dominated_by(known) is None):
-        pass
+    while _look(known, watch, looks, looks.full, standing):
+        if standing is not None and standing.dominated_by(known) is not None:
+            return
 
 
-def _look(known: dict[str, Measurement], watch: Stopwatch, closer: Callable[[], Known | None]) -> bool:
-    """Take a look into ``known``; whether there was one left."""
+def _look(
+    known: dict[str, Measurement],
+    watch: Stopwatch,
+    looks: Looks,
+    closer: Callable[[], Known | None],
+    standing: Standing | None,
+) -> bool:
+    """Take a look into ``known``, in the order of promise where several wait for one; whether there was one left."""
+    looks.prefer(0 if standing is None else standing.dominating(known))
     with watch.step("latency"):
         seen = closer()
     known.update(seen or {})

@@ -93,6 +93,7 @@ class RetargetedEvaluator:
             return self._inner.evaluate(policy, artifact, rivals)
         watch = Stopwatch()
         self._inner.prepare()
+        self._inner.clock.take_readings()
         made = self._reused.copy(policy, artifact)
         if made is None:
             made = self._inner.builder.build(policy, artifact, watch, rivals).candidate
@@ -102,7 +103,7 @@ class RetargetedEvaluator:
         known = {**made.metrics, **scores, **self._inner.peak(artifact, watch)}
         standing = Standing(rivals, looks=0, scored=True) if rivals is not None and self._inner.racing else None
         looks = self._inner.clock.looks(policy, artifact)
-        return stopped_or_whole(made, time_only(known, looks, standing, watch), watch)
+        return self._inner.timed(stopped_or_whole(made, time_only(known, looks, standing, watch), watch), watch)
 
     def probe_divergence(self, policy: Policy) -> float:
         return self._inner.probe_divergence(policy)

@@ -13,7 +13,7 @@ from ..quality.accuracy import open_session
 from ..quality.scoring.registry import quality_of
 from ..quality.task_signature import metric_form, signature_of
 from ..results.measurement import Measurement
-from .split import Split
+from .split import Split, Working, beside_nobody
 
 TEST = "test_"
 """How metrics of the test split begin."""
@@ -53,9 +53,9 @@ class Scorer:
         """
         return _reference(self.search, session)
 
-    def score(self, session: ort.InferenceSession) -> dict[str, Measurement]:
-        """Score an artefact on all of the search split."""
-        return self.search.score(session)
+    def score(self, session: ort.InferenceSession, working: Working = beside_nobody) -> dict[str, Measurement]:
+        """Score an artefact on all of the search split; ``working`` as for :meth:`Split.growing`."""
+        return self.search.score(session, working)
 
     def score_on_test(self, artifact: Path, uncompressed: Path) -> dict[str, Measurement]:
         """Score an artefact on the test split, which is read when this is first called.

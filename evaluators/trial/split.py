@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 import onnxruntime as ort
@@ -13,6 +15,7 @@ from ...spaces.errors import TaskError
 from ...spaces.task import Dataset
 from ...spaces.tensors.batch import Arrays, named
 from ...spaces.tensors.signature import OUTPUT, InputForm, OutputForm
+from ..device.lock import THIS_MACHINE, shared
 from ..quality.accuracy import drawn_indices
 from ..quality.divergence import divergence
 from ..quality.inference import fixed_batch, run_outputs
@@ -32,6 +35,13 @@ KEPT_BYTES = 2**29
 """Where outputs and targets take more than this and outputs are no class scores, the divergence is that of the first
 ones, which take so many."""
 BATCH = 64
+Working: TypeAlias = Callable[[], AbstractContextManager[None]]
+"""Gives a context to compute in."""
+
+
+def beside_nobody() -> AbstractContextManager[None]:
+    """Compute while nobody measures on this machine."""
+    return shared(THIS_MACHINE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,20 +106,23 @@ class Split:
         """How many times :meth:`growing` stops to look."""
         return len(_ends(len(self)))
 
-    def growing(self, session: ort.InferenceSession) -> Iterator[Seen]:
+    def growing(self, session: ort.InferenceSession, working: Working = beside_nobody) -> Iterator[Seen]:
         """An artefact on a first part of the split, that doubles until it is all of it.
 
-        Only for metrics of single samples; of others nothing is known before the end.
+        Only for metrics of single samples; of others nothing is known before the end. Batch by batch something is
+        computed inside of ``working()``, so that whoever wants to measure on this machine waits for one at most.
         """
-        yield from self._run(session, _ends(len(self)))
+        yield from self._run(session, _ends(len(self)), working)
 
-    def score(self, session: ort.InferenceSession) -> dict[str, Measurement]:
-        """The scores of an artefact on all of the split.
+    def score(self, session: ort.InferenceSession, working: Working = beside_nobody) -> dict[str, Measurement]:
+        """The scores of an artefact on all of the split; ``working`` as for :meth:`growing`.
 
         Raises:
             Infeasible: where the metric is not finite.
         """
-        return self.all_of(self._whole(session))
+        seen = self._whole(session, working)
+        with working():
+            return self.all_of(seen)
 
     def score_reference(self, session: ort.InferenceSession) -> dict[str, Measurement]:
         """Score the uncompressed model, and remember its outputs and scores.
@@ -153,25 +166,28 @@ class Split:
             measured = _sum(self.reference.scores.measurement(metric), change, metric)
         return {key: measured, f"{key}_change": change}
 
-    def _whole(self, session: ort.InferenceSession) -> Seen:
-        return next(self._run(session, [len(self)]))
+    def _whole(self, session: ort.InferenceSession, working: Working = beside_nobody) -> Seen:
+        return next(self._run(session, [len(self)], working))
 
-    def _run(self, session: ort.InferenceSession, ends: list[int]) -> Iterator[Seen]:
+    def _run(self, session: ort.InferenceSession, ends: list[int], working: Working) -> Iterator[Seen]:
         """What is known of an artefact after so many samples; batches are the same ones whatever the ends."""
         tally, kept, start, step = self.quality.tally(len(self)), NamedStack(0), 0, _step(session)
         for end in ends:
             while start < end:
                 stop = min(start + step, end)
-                inputs, targets = self.samples.read(start, stop)
-                outputs = run_outputs(session, inputs, BATCH)
-                tally.update(self.form.restore(outputs), targets)
-                if start == 0:
-                    size = sum(part.nbytes for part in named(outputs, OUTPUT).values())
-                    kept = NamedStack(self._kept((size + sum(map(bytes_of, targets))) / len(outputs)))
-                if start < len(kept):
-                    kept.extend(outputs[: len(kept) - start], start)
+                with working():
+                    inputs, targets = self.samples.read(start, stop)
+                    outputs = run_outputs(session, inputs, BATCH)
+                    tally.update(self.form.restore(outputs), targets)
+                    if start == 0:
+                        size = sum(part.nbytes for part in named(outputs, OUTPUT).values())
+                        kept = NamedStack(self._kept((size + sum(map(bytes_of, targets))) / len(outputs)))
+                    if start < len(kept):
+                        kept.extend(outputs[: len(kept) - start], start)
                 start = stop
-            yield Seen(end, tally.scores(), kept.part(0, kept.filled))
+            with working():
+                seen = Seen(end, tally.scores(), kept.part(0, kept.filled))
+            yield seen
 
     def _kept(self, sample_bytes: float) -> int:
         """Of how many samples outputs are kept: of all for class scores, else of as many as there is room for."""

@@ -58,7 +58,7 @@ class Timer:
         anchor = self.anchors.nearest(policy)
 
         read = partial(measure, self._device, artifact, anchor.artifact)
-        return Looks(read, self._protocol, partial(self._through, anchor))
+        return Looks(read, self._protocol, partial(self._through, anchor), self._device.prefer)
 
     def shares(self, policy: Policy) -> dict[str, float]:
         """Which part of a run each layer takes in the anchor nearest to ``policy``, by the name of its node."""
@@ -115,8 +115,9 @@ class Looks:
         read: Callable[[LatencyProtocol], Latency],
         protocol: LatencyProtocol,
         metrics: Callable[[Latency], dict[str, Measurement]],
+        prefer: Callable[[int], None] = lambda _: None,
     ) -> None:
-        self._read, self._protocol, self._metrics = read, protocol, metrics
+        self._read, self._protocol, self._metrics, self.prefer = read, protocol, metrics, prefer
         self._full: Iterator[Latency] | None = None
 
     def closer(self) -> dict[str, Measurement] | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...evaluators.results.candidate import Candidate, Stopped
 from ...evaluators.results.fields import Fields
+from ...evaluators.results.span import Span
 from ...spaces.policy import Policy
 
 
@@ -105,7 +106,24 @@ def candidate_of(fields: Fields, folder: Path) -> Candidate:
         notes=fields.texts("notes"),
         trial=None if fields.values.get("trial") is None else fields.count("trial"),
         stopped=None if fields.values.get("stopped") is None else _stopped(fields.fields("stopped")),
+        spans=_spans(fields),
     )
+
+
+def _span_to_json(span: Span) -> list[str | float]:
+    return [span.step, round(span.began, 4), round(span.ended, 4), span.place]
+
+
+def _spans(fields: Fields) -> tuple[Span, ...]:
+    """Each a list of step, beginning, end and place; there are none of a search in one process."""
+    listed, found = fields.values.get("spans", []), []
+    for item in listed if isinstance(listed, list) else [listed]:
+        match item:
+            case [str(step), int() | float() as began, int() | float() as ended, str(place)] if began <= ended < 1e12:
+                found.append(Span(step, float(began), float(ended), place))
+            case _:
+                raise fields.damaged("key 'spans': expected lists of step, beginning, end and place")
+    return tuple(found)
 
 
 def _stopped(fields: Fields) -> Stopped:
@@ -145,4 +163,5 @@ def _measured(candidate: Candidate, folder: Path) -> dict[str, Any]:
         "timings": {step: round(seconds, 5) for step, seconds in candidate.timings.items()},
         "notes": list(candidate.notes),
         **({"stopped": asdict(candidate.stopped)} if candidate.stopped is not None else {}),
+        **({"spans": [_span_to_json(span) for span in candidate.spans]} if candidate.spans else {}),
     }

@@ -32,6 +32,7 @@ def compress(
     patience: int | None = None,
     search: Mapping[str, Any] | None = None,
     latency: Mapping[str, Any] | None = None,
+    executor: str | Mapping[str, Any] | None = None,
     run: str | Path | None = None,
     root: str | Path = RUNS,
     callbacks: Sequence[str | Callback] = (),
@@ -55,6 +56,8 @@ def compress(
         search: further settings of the section of that name: ``sampler``, ``seed``, ``images``, ``racing``,
             ``keep_artifacts``.
         latency: for how long it is measured, e.g. ``{"min_seconds": 1.0}``.
+        executor: where evaluations run: ``"local"``, or ``"pool"`` for several processes on this machine; or with
+            settings, e.g. ``{"name": "pool", "workers": 4}``.
         run: name under ``root``, or a path; by default the name of the model's class, with a number where there is
             a run of another task or with other settings: ``resnet-2``.
         root: folder of the runs; also where other runs that the settings name are looked up.
@@ -72,6 +75,7 @@ def compress(
             once. All trials that are done are kept.
     """
     sections = {"compress": compress, "device": device, "devices": devices, "latency": latency}
+    sections["executor"] = {"name": executor} if isinstance(executor, str) else executor
     limits = {"minutes": minutes, "patience": patience}
     mapping: dict[str, Any] = {
         "task": IN_PYTHON,

@@ -19,6 +19,8 @@ from .search.runs.reused_run import ReusedRun
 from .search.runs.run import Run
 from .search.runs.run_folder import RUNS
 from .search.runs.settings import SearchSettings
+from .spaces.errors import ConfigError
+from .spaces.messages import one_line
 from .spaces.task import Task
 from .task_check.device_check import check_devices
 from .task_check.validate import check_task
@@ -60,6 +62,59 @@ class EvaluatorSpec:
         config = parse_config(dict(self.settings), "the config")
         task = check_task(load_task(config.task, self.base), on_phase).task
         return make_evaluator(config, task, on_phase, self.root, open_device)
+
+
+@dataclass(frozen=True)
+class GivenTaskSpec:
+    """As :class:`EvaluatorSpec`, of a task that was given in Python instead of named in a config.
+
+    Attributes:
+        settings: the config; its ``task`` says nothing.
+        task: checked, as bytes that only processes of this search take.
+        root: where plain names of runs in the config are looked up.
+    """
+
+    settings: Mapping[str, Any]
+    task: bytes
+    root: Path = Path(RUNS)
+
+    @classmethod
+    def of(cls, config: Config, task: Task, root: Path) -> GivenTaskSpec:
+        """The spec of a task at hand.
+
+        Raises:
+            ConfigError: where it cannot be sent to another process.
+        """
+        try:
+            from cloudpickle import dumps  # sends classes and functions of scripts and notebooks along
+        except ImportError:
+            from pickle import dumps
+        try:
+            return cls(config.resolved(), dumps(task), root)
+        except Exception as error:
+            raise ConfigError(
+                f"executor: the task cannot be sent to other processes ({one_line(error)}); pip install cloudpickle, "
+                "or name the task in a config file (task: file.py:function)"
+            ) from error
+
+    def make(
+        self, on_phase: Callable[[str], None] = lambda _: None, open_device: OpenDevice = own_device
+    ) -> AnyEvaluator:
+        """As :meth:`EvaluatorSpec.make`.
+
+        Raises:
+            ConfigError: where the task cannot be taken apart here.
+        """
+        from pickle import loads
+
+        try:
+            task: Task = loads(self.task)
+        except Exception as error:
+            raise ConfigError(
+                f"executor: the task cannot be taken over by a worker process ({one_line(error)}); pip install "
+                "cloudpickle, or name the task in a config file (task: file.py:function)"
+            ) from error
+        return make_evaluator(parse_config(dict(self.settings), "the config"), task, on_phase, self.root, open_device)
 
 
 def make_evaluator(

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,13 @@ from .callbacks.dispatch import Dispatch
 from .callbacks.registry import make_callbacks
 from .config.load import load_task
 from .config.models import Config
-from .evaluator_spec import AnyEvaluator, make_evaluator, search_settings
+from .evaluator_spec import AnyEvaluator, EvaluatorSpec, GivenTaskSpec, make_evaluator, search_settings
 from .evaluators.device.device import Device, DeviceOptions
 from .evaluators.device.errors import DeviceError
+from .evaluators.device.link import OpenDevice, own_device
+from .execution import execution_of
 from .search.controller import search
+from .search.executors.pool.messages import MakeEvaluator
 from .search.runs.events import Noted, OnEvent, Warned
 from .search.runs.identity.devices import profiles
 from .search.runs.identity.fingerprint import Fingerprint
@@ -60,6 +64,7 @@ class Job:
         settings: the config as it is written into the run.
         root: where plain names of runs are looked up.
         callbacks: told of the search beside those that the config names.
+        base: the folder of the config file, that its task is named relative to; None of a task given in Python.
     """
 
     config: Config
@@ -68,6 +73,7 @@ class Job:
     settings: Mapping[str, Any]
     root: Path = Path(RUNS)
     callbacks: Sequence[str | Callback] = ()
+    base: Path | None = None
 
     @classmethod
     def from_file(cls, config: Config, path: Path, run: str | Path | None, root: Path = Path(RUNS)) -> Job:
@@ -81,7 +87,7 @@ class Job:
         """
         folder = run_folder(run, root) if run is not None else default_run(path, root)
         settings = {**config.resolved(), "task": _relocated(config.task, path.parent, folder)}
-        return cls(config, lambda: load_task(config.task, path.parent), folder, settings, root)
+        return cls(config, lambda: load_task(config.task, path.parent), folder, settings, root, base=path.parent)
 
     def search(self, on_phase: OnPhase, on_event: OnEvent) -> Run:
         """Search, or go on with it; nothing is written before task and model are known to be sound.
@@ -113,7 +119,8 @@ class Job:
         warnings_of_task = list(checked.warnings)
         for warning in warnings_of_task:
             on_event(Warned(warning))
-        with self._evaluator_of(checked.task, on_phase) as evaluator:
+        execution = execution_of(self.config, partial(self._sent, checked.task))
+        with self._evaluator_of(checked.task, on_phase, execution.open_device) as evaluator:
             del task, checked  # and the model, which is traced by now
             short_of_memory = self.memory_need(evaluator.traced.graph).warning()
             if short_of_memory is not None:
@@ -129,8 +136,10 @@ class Job:
                     write_json(run.path / GRAPH, account_json(evaluator.traced.graph, evaluator.space))
             for warning in warnings_of_task:
                 run.log(f"warning: {warning}")
+            events = told.events_of(run)
+            executor = execution.executor(evaluator, partial(_note, run, on_event))
             with finishing_first(lambda line: on_event(Noted(line))) as interruption:
-                search(run, evaluator, told.events_of(run), interruption=interruption)
+                search(run, evaluator, events, executor=executor, interruption=interruption)
         return run
 
     def memory_need(self, graph: ModelGraph) -> MemoryNeed:
@@ -176,12 +185,20 @@ class Job:
             yield evaluator
 
     @contextmanager
-    def _evaluator_of(self, checked: Task, on_phase: OnPhase) -> Iterator[AnyEvaluator]:
+    def _evaluator_of(
+        self, checked: Task, on_phase: OnPhase, open_device: OpenDevice = own_device
+    ) -> Iterator[AnyEvaluator]:
         search_settings(self.config, checked)
-        made = make_evaluator(self.config, checked, on_phase, self.root)
+        made = make_evaluator(self.config, checked, on_phase, self.root, open_device)
         del checked  # its model is traced by now
         with closing(made) as evaluator:
             yield evaluator
+
+    def _sent(self, checked: Task) -> MakeEvaluator:
+        """What makes the evaluator in another process."""
+        if self.base is None:
+            return GivenTaskSpec.of(self.config, checked, self.root).make
+        return EvaluatorSpec(self.config.resolved(), self.base.resolve(), self.root.resolve()).make
 
     def _existing(self) -> Run | None:
         if not (self.run / "config.yaml").is_file():
@@ -229,6 +246,11 @@ class Job:
             name = free_name(self.run)
             mend = f'run="{name}"' if self.settings["task"] == IN_PYTHON else f"--run {name}"
             raise ConfigError(f"{error}, e.g. {mend}") from None
+
+
+def _note(run: Run, on_event: OnEvent, line: str) -> None:
+    run.log(line)
+    on_event(Noted(line))
 
 
 @contextmanager

@@ -22,6 +22,8 @@ EXCEPTIONS = {
         "exec in a text",
     ): "starts our own worker.py on a device, whose source is sent there",
     ("benchmarks/cifar10.py", "exec_module"): "a file of ours beside it",
+    ("src/parefront/evaluator_spec.py", "cloudpickle"): "a task given in Python goes to the search's own processes",
+    ("src/parefront/evaluator_spec.py", "pickle"): "the same, in those processes, from the pipe they were started with",
     ("src/parefront/config/load.py", "exec_module"): "the task is code of the user's, named by the config he starts",
 }
 

@@ -12,6 +12,8 @@ from ....spaces.variables import expanded_where_known
 
 MAY_CHANGE = ("search.trials", "search.minutes", "search.patience", "search.keep_artifacts", "callbacks")
 """Keys of a config that may differ when a run is gone on with; all others would make it another search."""
+WHERE = "executor"
+"""The section of where evaluations run, which no result depends on."""
 
 
 def config_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
@@ -28,7 +30,8 @@ def config_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> dic
     for key in sorted(before.keys() | after.keys()):
         pair = before.get(key), after.get(key)
         absent = not key.startswith("compress.") and {} in pair and None in pair
-        if pair[0] != pair[1] and not absent and key not in MAY_CHANGE:
+        may_change = key in MAY_CHANGE or key.split(".")[0] == WHERE
+        if pair[0] != pair[1] and not absent and not may_change:
             found[key] = pair
     return found
 

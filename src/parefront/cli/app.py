@@ -82,6 +82,13 @@ def search(
     patience: Annotated[
         int | None, typer.Option(min=1, help="Trials without growth of the front after which the search ends.")
     ] = None,
+    executor: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Where evaluations run: local, or pool for several processes here."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Evaluations at a time, of a pool; more than one mean a pool.")
+    ] = None,
     set_: Set = None,
     root: Root = RUNS,
 ) -> None:
@@ -93,6 +100,8 @@ def search(
         from .search import run_search
     limits = {"trials": trials, "minutes": None if minutes is None else f"{minutes:f}", "patience": patience}
     given = [f"search.{name}={value}" for name, value in limits.items() if value is not None]
+    where = executor or ("pool" if workers is not None and workers > 1 else None)
+    given += [f"executor.{key}={value}" for key, value in {"name": where, "workers": workers}.items() if value]
     code = run_search(config, run, [*(set_ or ()), *given], root)
     raise typer.Exit(code)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import Annotated, Any, Literal
 
@@ -27,10 +28,19 @@ def _split(value: Any) -> Any:
     return shlex.split(value) if isinstance(value, str) else value
 
 
+def _bytes(value: Any) -> Any:
+    """An amount of memory as text: ``4GB``, ``512 MiB``."""
+    match = _AMOUNT.fullmatch(value) if isinstance(value, str) else None
+    return value if match is None else round(float(match[1]) * _BYTES[match[2].lower()])
+
+
 def _with_options(value: Any) -> Any:
     """A compressor with nothing behind it: its defaults."""
     return {k: {} if v is None else v for k, v in value.items()} if isinstance(value, dict) else value
 
+
+_BYTES = {"b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
+_AMOUNT = re.compile(rf"\s*([0-9]*\.?[0-9]+)\s*({'|'.join(_BYTES)})\s*", re.IGNORECASE)
 
 Positive = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
@@ -39,6 +49,12 @@ DeviceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 _TEXT_OR_TEXTS = WithJsonSchema({"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]})
 Texts = Annotated[list[str], BeforeValidator(_listed), _TEXT_OR_TEXTS]
 Command = Annotated[list[str], BeforeValidator(_split), _TEXT_OR_TEXTS]
+Bytes = Annotated[
+    int,
+    Field(ge=1),
+    BeforeValidator(_bytes),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 1}]}),
+]
 Compressors = Annotated[dict[str, dict[str, Any]], BeforeValidator(_with_options)]
 
 
@@ -163,6 +179,28 @@ class SearchConfig(Section):
     reuse_scores: str | None = None
 
 
+class ExecutorConfig(Section):
+    """Where evaluations run. It is no part of what a run is: one may be gone on with elsewhere.
+
+    Attributes:
+        name: ``local``, one after the other in the search's own process, or ``pool``, in several processes on this
+            machine, which all pause while a latency is measured on it.
+        workers: of a pool; by default half of this machine's cores.
+        ordered: whether results are taken in the order of asking, so that a search with workers is repeatable; nothing
+            new is asked for while the first is the slowest.
+        deadline_seconds: after which the process of an evaluation is ended, and its trial has failed; by default twenty
+            times the longest evaluation so far, but ten minutes at least.
+        memory: that a worker's process may take, e.g. ``4GB``, else its trial has failed; by default its share of nine
+            tenths of this machine's.
+    """
+
+    name: Literal["local", "pool"] = "local"
+    workers: Positive | None = None
+    ordered: bool = False
+    deadline_seconds: PositiveFloat | None = None
+    memory: Bytes | None = None
+
+
 class Config(Section):
     """The whole config.
 
@@ -176,6 +214,7 @@ class Config(Section):
             on the first, which candidates are built for.
         latency: for how long.
         search: which candidates to try, and how many.
+        executor: where evaluations run.
         callbacks: who else is told of the search, by name: ``markdown``, ``tensorboard``, ``mlflow``.
     """
 
@@ -187,6 +226,7 @@ class Config(Section):
     devices: dict[DeviceName, DeviceConfig] = {}
     latency: LatencyConfig = LatencyConfig()
     search: SearchConfig = SearchConfig()
+    executor: ExecutorConfig = ExecutorConfig()
     callbacks: Texts = []
 
     def places(self) -> dict[str, DeviceOptions]:

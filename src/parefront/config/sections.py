@@ -14,7 +14,7 @@ from ..compressors import registry
 from ..search.registry import OPTIONS
 from ..spaces.errors import ConfigError
 from ..spaces.messages import did_you_mean, one_line
-from .models import Config, DeviceConfig, LatencyConfig, SearchConfig
+from .models import Config, DeviceConfig, ExecutorConfig, LatencyConfig, SearchConfig
 
 TOP = "config"
 COMPRESS = "compress"
@@ -80,7 +80,11 @@ class ConfigSection:
 
 def all_sections() -> list[ConfigSection]:
     """Every section: the top level, its parts, the options of every installed method and of our own samplers."""
-    return [*map(section, (TOP, "device", "latency", "search")), *sections_of(COMPRESS), *sections_of("samplers")]
+    return [
+        *map(section, (TOP, "device", "latency", "search", "executor")),
+        *sections_of(COMPRESS),
+        *sections_of("samplers"),
+    ]
 
 
 def sections_of(name: str) -> list[ConfigSection]:
@@ -105,6 +109,7 @@ def section(name: str) -> ConfigSection:
     name = name.removeprefix("compress.")
     models: dict[str, type[BaseModel]] = {
         TOP: Config, "device": DeviceConfig, "devices": DeviceConfig, "latency": LatencyConfig, "search": SearchConfig,
+        "executor": ExecutorConfig,
     }  # fmt: skip
     if name in models:
         place = {TOP: "", "devices": "devices.NAME"}.get(name, name)
@@ -216,7 +221,7 @@ def _describe(schema: dict[str, Any], model: type[BaseModel]) -> None:
             entry.setdefault("description", told[key])
     for name in inner:
         inner[name].pop("description", None)
-    for known in (DeviceConfig, LatencyConfig, SearchConfig):
+    for known in (DeviceConfig, ExecutorConfig, LatencyConfig, SearchConfig):
         if known.__name__ in inner and known is not model:
             _describe(inner[known.__name__], known)
 

@@ -35,7 +35,7 @@ SCORES = {"accuracy", "latency_ms", "latency_ratio", "load_ms", "size_bytes", "m
 SCORES |= {"p50_ms", "p95_ms", "p99_ms"}
 MAYBE = {"energy_mj", "clock_mhz"}
 """Where the machine has counters, and tells its clock."""
-STEPS = {"apply", "apply_forward", "emit", "count", "session", "parity", "accuracy", "latency", "total"}
+STEPS = {"wait", "apply", "apply_forward", "emit", "count", "session", "parity", "accuracy", "latency", "total"}
 
 
 def split(count: int, seed: int) -> TensorDataset:

@@ -35,6 +35,7 @@ class Timed:
 
     ratio: float
     taken: list[str] = field(default_factory=list)
+    ranks: list[int] = field(default_factory=list)
 
     def closer(self) -> dict[str, Measurement] | None:
         if not self.taken:
@@ -47,6 +48,9 @@ class Timed:
             return None
         self.taken.append("full")
         return latency(self.ratio, 0.01)
+
+    def prefer(self, rank: int) -> None:
+        self.ranks.append(rank)
 
 
 def latency(ratio: float, error: float) -> dict[str, Measurement]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
 
 import pytest
 
+from parefront.evaluators.device.lock import THIS_MACHINE, exclusive
+from parefront.evaluators.results.span import Span
 from parefront.evaluators.trial import stopwatch
 from parefront.evaluators.trial.stopwatch import Stopwatch
 
@@ -52,18 +54,27 @@ def _fail_after(clock: HandClock, seconds: float) -> None:
     raise ValueError("no")
 
 
-def test_what_each_item_takes_to_come_is_counted_and_what_is_done_with_it_is_not(
-    clock: HandClock,
-) -> None:
-    def slow() -> Iterator[int]:
-        for item in (1, 2):
-            clock.sleep(0.01)
-            yield item
-
+def test_what_is_computed_is_told_with_the_time_of_day(clock: HandClock) -> None:
     watch = Stopwatch()
-    seen = []
-    for item in watch.each("accuracy", slow()):
-        seen.append(item)
-        clock.sleep(0.05)
-    assert seen == [1, 2]
-    assert watch.seconds["accuracy"] == pytest.approx(0.02)
+    clock.sleep(5.0)
+    for pause in (0.0, 0.001, 1.0):
+        clock.sleep(pause)
+        with watch.work("accuracy"):
+            clock.sleep(0.25)
+    assert watch.seconds == {"wait": 0, "accuracy": pytest.approx(0.75)}
+    assert watch.spans == [Span("accuracy", 5.0, 5.501), Span("accuracy", 6.501, 6.751)]
+
+
+def test_nothing_is_computed_while_somebody_measures_on_this_machine(clock: HandClock) -> None:
+    watch, computing = Stopwatch(), threading.Event()
+
+    def compute() -> None:
+        with watch.work("apply"):
+            computing.set()
+
+    thread = threading.Thread(target=compute)
+    with exclusive(THIS_MACHINE):
+        thread.start()
+        assert not computing.wait(0.1)
+    thread.join(60)
+    assert computing.is_set()

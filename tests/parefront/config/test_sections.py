@@ -21,7 +21,9 @@ EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*/*.yaml"))
 def test_every_key_of_every_section_has_a_meaning_and_a_type() -> None:
     found = all_sections()
 
-    assert {"config", "device", "latency", "search", *registry.known(), "amc", "replay"} == {s.name for s in found}
+    assert {"config", "device", "latency", "search", "executor", *registry.known(), "amc", "replay"} == {
+        s.name for s in found
+    }
     silent = [f"{s.name}.{key.name}" for s in found for key in s.keys if not (key.meaning and key.type)]
     assert silent == []
 
