@@ -27,6 +27,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import optuna
 
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.errors import RunNotFound
@@ -104,10 +105,13 @@ def formula_session(path: Path, trials: int) -> None:
     search(Run.resume_or_create(path, config), evaluator, raise_errors=True)
 
 
-def run_formula(path: Path, trials: int, kill_after: float | None = None) -> int:
-    """The exit code of a session in a process of its own."""
+def run_formula(path: Path, trials: int, kill_after: float | None = None, first: bool = False) -> int:
+    """The exit code of a session in a process of its own; ``first`` counts the seconds from its first trial on."""
     process = multiprocessing.get_context("fork").Process(target=formula_session, args=(path, trials))
+    before = len(list(path.glob("trials/*.json")))
     process.start()
+    while first and process.is_alive() and len(list(path.glob("trials/*.json"))) == before:
+        time.sleep(0.002)
     process.join(kill_after)
     process.kill()
     process.join()
@@ -117,6 +121,7 @@ def run_formula(path: Path, trials: int, kill_after: float | None = None) -> int
 
 def kill_formula(kills: int, trials: int, generator: random.Random) -> None:
     """Kill a search of the formula's network at moments spread over its sessions, and compare its end."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     with tempfile.TemporaryDirectory() as folder:
         whole, killed = Path(folder) / "whole" / "demo", Path(folder) / "killed" / "demo"
         started = time.perf_counter()
@@ -125,7 +130,7 @@ def kill_formula(kills: int, trials: int, generator: random.Random) -> None:
         left: Mapping[str, bytes] = {}
         found = []
         for index in range(kills):
-            if run_formula(killed, trials, generator.uniform(0, 4 * seconds / kills)) == 0:
+            if run_formula(killed, trials, generator.uniform(0, seconds / trials), generator.random() < 0.8) == 0:
                 raise SystemExit(f"it ended after {index} kills; give it more --trials")
             there = {path.name: path.read_bytes() for path in killed.glob("trials/*.json")}
             assert all(there.get(name) == content for name, content in left.items()), "a finished trial was lost"
