@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ RUNS = "runs"
 """Where runs that are named by a plain name are, unless another root is given."""
 FOLDERS = ("trials", "artifacts", "final")
 """Inside of a run's folder."""
+WORKERS = "workers"
+"""Inside of it, too, while processes evaluate for the search: what each needs for itself."""
 
 
 def locate(name: str | Path, root: str | Path = RUNS) -> Path:
@@ -97,6 +100,7 @@ def locked(path: Path) -> Iterator[None]:
         os.truncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         clear_unfinished(path)
+        shutil.rmtree(path / WORKERS, ignore_errors=True)  # which follows no symbolic link
         for folder in FOLDERS:  # copies of a run often come without its empty ones
             (path / folder).mkdir(exist_ok=True)
         yield

@@ -24,6 +24,9 @@ def cores_of_workers(cores: Collection[int], workers: int, device_threads: int) 
         cores: of this machine.
         workers: how many; with more of them than cores several share one.
         device_threads: of the devices on this machine, 0 where there is none.
+
+    Returns:
+        Sets of cores; an empty one means that the worker runs as the search's own process does.
     """
     ordered = sorted(cores)
     if not ordered:
@@ -31,6 +34,8 @@ def cores_of_workers(cores: Collection[int], workers: int, device_threads: int) 
     free = len(ordered) - device_threads
     if len(ordered) >= SPARE * device_threads and free >= workers:
         ordered = ordered[:free]
+    if workers == 1 and len(ordered) == len(cores):
+        return [()]
     if workers >= len(ordered):
         return [(ordered[index % len(ordered)],) for index in range(workers)]
     return [tuple(ordered[index::workers]) for index in range(workers)]

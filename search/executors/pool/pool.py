@@ -15,6 +15,7 @@ from ....evaluators.device.remote.owner import DeviceOwner
 from ....evaluators.results.candidate import Candidate
 from ....evaluators.results.front import Front
 from ....spaces.policy import Policy
+from ...runs.run_folder import WORKERS
 from ..executor import wait_for_any
 from .cores import cores_of_workers, own_cores
 from .limits import Limits
@@ -22,8 +23,6 @@ from .messages import MakeEvaluator, Setup, Task
 from .vitals import machine_memory
 from .worker import Job, Shared, Worker
 
-FOLDER = "workers"
-"""In the run's folder, while there are workers: one folder for each."""
 MEMORY_SHARE = 0.9
 """Of the machine's memory, that all workers together may take."""
 
@@ -103,8 +102,7 @@ class PoolExecutor:
         return [worker.pid for worker in self._workers if worker.pid is not None]
 
     def _start(self, artifacts: Path, baseline: Candidate) -> None:
-        self._folder = artifacts.parent / FOLDER
-        shutil.rmtree(self._folder, ignore_errors=True)  # of a search that was killed
+        self._folder = artifacts.parent / WORKERS
         self._shared.tell(f"starting {self._counted}")
         self._started = time.monotonic()
         cores = cores_of_workers(own_cores(), self.workers, self._options.device_threads)

@@ -14,7 +14,7 @@ import numpy as np
 from parefront.evaluators.device.link import OpenDevice
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.front import Front
-from parefront.spaces.errors import ConfigError, Infeasible, TaskError
+from parefront.spaces.errors import Infeasible, TaskError
 from parefront.spaces.policy import Policy
 
 from ....waiting import until
@@ -67,6 +67,21 @@ def dying_at_start(on_phase: Callable[[str], None], open_device: OpenDevice) -> 
     os._exit(3)
 
 
+class Growing(Formula):
+    """Takes memory, up to 3 GB in ten seconds, for some policies."""
+
+    def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
+        kept = []
+        for _ in range(100 if policy.of("prune_channels") else 0):
+            kept.append(np.ones(2**22))  # 32 MB, written to
+            time.sleep(0.1)
+        return super().evaluate(policy, artifact, rivals)
+
+
+def growing(on_phase: Callable[[str], None], open_device: OpenDevice) -> Growing:
+    return Growing(blocks=1)
+
+
 class Faulty(Formula):
     """Does what the first choice of ``prune_channels/block0.conv1`` says; see :data:`FAULTS`."""
 
@@ -111,14 +126,6 @@ def _hangs(artifact: Path) -> None:
     time.sleep(3600)
 
 
-def _grows(artifact: Path) -> None:
-    kept = []
-    for _ in range(200):
-        kept.append(np.ones(2**22))  # 32 MB, written to
-        time.sleep(0.05)
-    raise ConfigError("nobody minded")
-
-
 FAULTS: dict[object, Callable[[Path], None]] = {
     0.0: _well,
     0.125: _raises,
@@ -127,5 +134,4 @@ FAULTS: dict[object, Callable[[Path], None]] = {
     0.5: _segfaults_once,
     0.625: _segfaults,
     0.75: _hangs,
-    "memory": _grows,
 }

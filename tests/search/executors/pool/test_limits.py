@@ -93,7 +93,8 @@ def test_a_process_is_looked_at_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("cores", "workers", "threads", "expected"),
     [
-        (range(2), 1, 1, [(0, 1)]),
+        (range(2), 1, 1, [()]),
+        (range(4), 1, 1, [(0, 1, 2)]),
         (range(2), 2, 1, [(0,), (1,)]),
         (range(2), 3, 1, [(0,), (1,), (0,)]),
         (range(4), 2, 1, [(0, 2), (1,)]),

@@ -15,15 +15,16 @@ from parefront.evaluators.results.errors import HostFailed
 from parefront.evaluators.results.front import Front
 from parefront.search.controller import search
 from parefront.search.executors.executor import Executor
-from parefront.search.executors.pool.pool import FOLDER, PoolExecutor, PoolOptions
+from parefront.search.executors.pool.pool import PoolExecutor, PoolOptions
 from parefront.search.runs.run import Run
+from parefront.search.runs.run_folder import WORKERS
 from parefront.spaces.errors import Infeasible, TaskError
 from parefront.spaces.files import write_json
 from parefront.spaces.policy import Policy
 
 from ....waiting import until
 from ...synthetic import SyntheticEvaluator
-from .evaluating import dying_at_start, faulty, formula, meeting, unmakeable
+from .evaluating import dying_at_start, faulty, formula, growing, meeting, unmakeable
 
 WELL = Policy({"quantize/block0.conv1": 8})
 RAISES, INFEASIBLE, EXITS, SEGFAULTS_ONCE, SEGFAULTS, HANGS = (
@@ -90,11 +91,18 @@ def test_what_goes_wrong_in_an_evaluation_is_told_and_the_next_one_is_done(
     ]
 
 
-def test_what_takes_too_long_or_too_much_is_ended(front: Front, artifacts: Path) -> None:
+def test_what_takes_too_long_is_ended(front: Front, artifacts: Path) -> None:
     options = PoolOptions(workers=1, deadline_seconds=1.0)
     with closing(PoolExecutor(faulty, DeviceOwner(), options)) as pool:
         error = pool.submit(HANGS, artifacts / "hangs.onnx", front).exception(timeout=120)
         assert "no result after 1 s, of 1 s" in str(error)
+        assert pool.submit(WELL, artifacts / "well.onnx", front).result(timeout=120).policy == WELL
+
+
+def test_what_takes_too_much_memory_is_ended(front: Front, artifacts: Path) -> None:
+    with closing(PoolExecutor(growing, DeviceOwner(), PoolOptions(workers=1, memory_bytes=1_500_000_000))) as pool:
+        error = pool.submit(RAISES, artifacts / "grows.onnx", front).exception(timeout=120)
+        assert "GB of memory, and may take 1.50 GB (executor.memory)" in str(error)
         assert pool.submit(WELL, artifacts / "well.onnx", front).result(timeout=120).policy == WELL
 
 
@@ -108,7 +116,7 @@ def test_closing_ends_the_processes_even_one_that_is_stopped(front: Front, artif
     pool.close()
     assert stuck.cancelled()
     assert not any(map(paths, pids))
-    assert not (artifacts.parent / FOLDER).exists()
+    assert not (artifacts.parent / WORKERS).exists()
 
 
 @pytest.mark.parametrize(
@@ -145,4 +153,4 @@ def test_with_several_workers_each_policy_is_evaluated_once_by_one_of_them(tmp_p
     marks = [path.name.split(".at.") for path in (run.path / "artifacts").glob("*.at.*")]
     assert sorted(digest for digest, _ in marks) == sorted(record.policy.digest for record in run.trials)
     assert len({pid for _, pid in marks}) == 2
-    assert not (run.path / FOLDER).exists()
+    assert not (run.path / WORKERS).exists()
