@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from .config.models import Config
 from .evaluators.device.link import OpenDevice, own_device
@@ -24,10 +25,12 @@ class Execution:
         open_device: how the evaluator of the search's own process reaches devices.
         executor: makes the executor around that evaluator, which the search closes; told in lines what goes on in
             other processes, from several threads.
+        close: ends what was started for it, once the search is over.
     """
 
     open_device: OpenDevice
     executor: Callable[[Evaluator, Callable[[str], None]], Executor]
+    close: Callable[[], None] = lambda: None
 
 
 def execution_of(config: Config, make: Callable[[], MakeEvaluator]) -> Execution:
@@ -38,12 +41,30 @@ def execution_of(config: Config, make: Callable[[], MakeEvaluator]) -> Execution
         make: gives what makes the evaluator in another process; called where there are such processes.
 
     Raises:
-        ConfigError: where the task cannot be sent to other processes.
+        ConfigError: where the task cannot be sent to other processes, or the executor is not installed.
+        HostFailed: where the cluster cannot be reached.
     """
     if config.executor.name == "local":
         return Execution(own_device, lambda evaluator, tell: LocalExecutor(evaluator))
+    if config.executor.name == "ray":
+        return _on_a_cluster(config, make())
     owner, sent, options = DeviceOwner(), make(), _pool_options(config)
     return Execution(owner.open, lambda evaluator, tell: PoolExecutor(sent, owner, options, tell))
+
+
+def _on_a_cluster(config: Config, sent: MakeEvaluator) -> Execution:
+    from .search.executors.ray.cluster import Cluster, ClusterOptions
+    from .search.executors.ray.device_actors import DeviceActors
+    from .search.executors.ray.executor import RayExecutor
+    from .search.executors.ray.joining import JoinTask
+
+    asked = config.executor
+    workers = asked.workers or max(1, (os.cpu_count() or 2) // 2)
+    cluster = Cluster(ClusterOptions(asked.address, workers, asked.cpus, asked.device_nodes))
+    devices, join = DeviceActors.start(cluster, config.places()), partial(JoinTask.of, sent)
+    return Execution(
+        devices.open, lambda evaluator, tell: RayExecutor(cluster, devices, join, asked.ordered), cluster.close
+    )
 
 
 def _pool_options(config: Config) -> PoolOptions:

@@ -120,7 +120,7 @@ class Job:
         for warning in warnings_of_task:
             on_event(Warned(warning))
         execution = execution_of(self.config, partial(self._sent, checked.task))
-        with self._evaluator_of(checked.task, on_phase, execution.open_device) as evaluator:
+        with closing(execution), self._evaluator_of(checked.task, on_phase, execution.open_device) as evaluator:
             del task, checked  # and the model, which is traced by now
             short_of_memory = self.memory_need(evaluator.traced.graph).warning()
             if short_of_memory is not None:

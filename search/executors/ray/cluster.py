@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -20,12 +21,15 @@ from ....spaces.errors import ConfigError
 from ....spaces.messages import one_line
 
 LOCAL = "local"
+LOOPBACK = ("127.", "localhost:")
+CONNECT_SECONDS = 5.0
 STORE_BYTES = 512 << 20
 """Of the object store of a cluster that is started here: policies and artefacts pass through it."""
 LOOK_SECONDS = 2.0
 """For which what the cluster has is taken to be what it had."""
-SILENT = {
+ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_ENABLE_AUTO_CONNECT": "0",
@@ -34,7 +38,10 @@ SILENT = {
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
 }
-"""No telemetry, no files of Ray Tune's beside those of the run, nothing on the terminal but our own."""
+"""No telemetry, no files of Ray Tune's beside those of the run, nothing on the terminal but our own.
+
+Processes of a cluster that is started here are no nicer than ours: Ray lets any other program go before its own, which
+latency shows."""
 _LOG = logging.getLogger("parefront")
 
 
@@ -73,9 +80,10 @@ class Cluster:
     def __init__(self, options: ClusterOptions) -> None:
         if any(find_spec(name) is None for name in ("ray", "pyarrow", "tensorboardX")):
             raise ConfigError('executor: ray needs Ray Tune, which is not installed; pip install "parefront[ray]"')
-        os.environ |= {name: value for name, value in SILENT.items() if name not in os.environ}
-        if options.address == LOCAL:
+        _set_environment()
+        if options.address == LOCAL or options.address.startswith(LOOPBACK):
             stay_on_loopback()
+        _check_reachable(options.address)
         import ray
 
         self.options = options
@@ -133,12 +141,17 @@ def stay_on_loopback() -> None:
     thus by those who mine coins (ShadowRay, CVE-2023-48022). To ask for the address 127.0.0.1 is not enough, since Ray
     takes the machine's public one instead; it stays on loopback where it is told that there are no other nodes.
     """
+    _set_environment()
     if "ray" not in sys.modules:  # it reads this when it is imported; a later one asks for a token unless told not to
         os.environ.setdefault("RAY_AUTH_MODE", "token")
     import ray._private.ray_constants as constants
 
     os.environ[constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = "0"
     constants.ENABLE_RAY_CLUSTER = False
+
+
+def _set_environment() -> None:
+    os.environ |= {name: value for name, value in ENVIRONMENT.items() if name not in os.environ}
 
 
 def alive_nodes() -> set[str]:
@@ -153,6 +166,17 @@ def on_node(node: str) -> dict[str, Any]:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     return {"scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=False)}
+
+
+def _check_reachable(address: str) -> None:
+    """Raise ``HostFailed`` where nothing listens at ``host:port``, which Ray takes minutes to find out."""
+    host, separator, port = address.rpartition(":")
+    if not separator or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+    except OSError as error:
+        raise HostFailed(f"executor: cannot reach Ray at {address!r}: {error.strerror or one_line(error)}") from error
 
 
 @contextmanager

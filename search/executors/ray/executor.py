@@ -40,12 +40,13 @@ class RayExecutor:
     Args:
         cluster: left open.
         devices: the owners of the devices, which the controller's evaluator asks, too.
-        join: gives, at the first submission, what makes the evaluators of the workers.
+        join: gives, at the first submission, what makes the evaluators of the workers, from the folder of artefacts
+            and the front.
         ordered: whether results are taken in the order of asking.
     """
 
     def __init__(
-        self, cluster: Cluster, devices: DeviceActors, join: Callable[[], JoinSearch], ordered: bool = False
+        self, cluster: Cluster, devices: DeviceActors, join: Callable[[Path, Front], JoinSearch], ordered: bool = False
     ) -> None:
         self._cluster, self._devices, self._join = cluster, devices, join
         self._ordered = ordered
@@ -67,7 +68,7 @@ class RayExecutor:
     def submit(self, policy: Policy, artifact: Path, rivals: Front) -> Future[Candidate]:
         """As :meth:`..executor.Executor.submit`; the first time the cluster's processes are started."""
         if self._thread is None:
-            self._start()
+            self._start(self._join(artifact.parent, rivals))
         number = next(self._numbers)
         future: Future[Candidate] = Future()
         self._under_way.add(future)
@@ -93,14 +94,14 @@ class RayExecutor:
         self._thread.join(END_SECONDS)
         ray.kill(self._mailbox)
 
-    def _start(self) -> None:
+    def _start(self, made: JoinSearch) -> None:
         """Start the mailbox, and Ray Tune in a thread."""
         import ray
         from ray import cloudpickle
 
         actor = ray.remote(Mailbox).options(num_cpus=0, max_concurrency=100_000, **on_node(self._cluster.node))
         self._mailbox = actor.remote(alive_nodes, _died)
-        join = cloudpickle.dumps(self._join())
+        join = cloudpickle.dumps(made)
         self._thread = threading.Thread(target=self._tune, args=(join,), name="ray tune", daemon=True)
         self._thread.start()
 

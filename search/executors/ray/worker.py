@@ -9,13 +9,15 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from ....evaluators.device.errors import DeviceError
 from ....evaluators.device.link import OpenDevice
-from ....evaluators.trial.evaluator import Evaluator
+from ....evaluators.results.candidate import Candidate
+from ....evaluators.results.front import Front
 from ....spaces.errors import ParefrontError, is_of_the_host
 from ....spaces.messages import one_line
+from ....spaces.policy import Policy
 from .messages import Outcome
 
 
@@ -23,7 +25,15 @@ class WorkerUnfit(ParefrontError):
     """A process that cannot evaluate this search's policies at all (exit code 2)."""
 
 
-JoinSearch: TypeAlias = Callable[[OpenDevice, Path], Evaluator]
+class ReadyEvaluator(Protocol):
+    """What a worker evaluates with, as :class:`parefront.evaluators.trial.evaluator.Evaluator` says."""
+
+    def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate: ...
+
+    def close(self) -> None: ...
+
+
+JoinSearch: TypeAlias = Callable[[OpenDevice, Path], ReadyEvaluator]
 """Makes an evaluator that is ready to evaluate in a search that was begun elsewhere, given the way to the devices and a
 folder for its files; can be pickled."""
 
@@ -39,7 +49,7 @@ class Worker:
     def __init__(self, join: bytes, open_device: OpenDevice) -> None:
         self._join, self._open_device = join, open_device
         self._folder = Path(tempfile.mkdtemp(prefix="parefront-worker-"))
-        self._evaluator: Evaluator | None = None
+        self._evaluator: ReadyEvaluator | None = None
 
     def evaluate(self, content: bytes) -> bytes:
         """The outcome of a pickled ``Work``, pickled.
@@ -59,7 +69,7 @@ class Worker:
             outcome = Outcome.of_error(error)
         return pickle.dumps(outcome)
 
-    def _joined(self) -> Evaluator:
+    def _joined(self) -> ReadyEvaluator:
         """The evaluator, made at the first call.
 
         Raises:

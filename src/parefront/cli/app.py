@@ -84,7 +84,7 @@ def search(
     ] = None,
     executor: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Where evaluations run: local, or pool for several processes here."),
+        typer.Option(metavar="NAME", help="Where evaluations run: local, pool (processes here) or ray."),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Evaluations at a time, of a pool; more than one mean a pool.")

@@ -27,6 +27,7 @@ EXTRAS = {
     "test": ("pytest", "Parefront's own tests"),
     "tensorboard": ("tensorboard", "callbacks: [tensorboard]"),
     "mlflow": ("mlflow", "callbacks: [mlflow]"),
+    "ray": ("ray", "executor: {name: ray}"),
 }
 BUSY_LOAD = 0.5
 

@@ -183,22 +183,30 @@ class ExecutorConfig(Section):
     """Where evaluations run. It is no part of what a run is: one may be gone on with elsewhere.
 
     Attributes:
-        name: ``local``, one after the other in the search's own process, or ``pool``, in several processes on this
-            machine, which all pause while a latency is measured on it.
-        workers: of a pool; by default half of this machine's cores.
+        name: ``local``, one after the other in the search's own process; ``pool``, in several processes on this
+            machine, which all pause while a latency is measured on it; ``ray``, on a cluster (``docs/cluster.md``).
+        workers: evaluations at a time, of a cluster at most; by default half of this machine's cores.
         ordered: whether results are taken in the order of asking, so that a search with workers is repeatable; nothing
             new is asked for while the first is the slowest.
         deadline_seconds: after which the process of an evaluation is ended, and its trial has failed; by default twenty
             times the longest evaluation so far, but ten minutes at least.
         memory: that a worker's process may take, e.g. ``4GB``, else its trial has failed; by default its share of nine
             tenths of this machine's.
+        address: of the cluster: ``local`` starts one on this machine, ``auto`` is the one that this machine is part of,
+            else ``host:port``.
+        cpus: cores of the cluster that each evaluation is given.
+        device_nodes: by device the node that reads it: a custom resource of it (``device:pi4``) or a label
+            (``device=pi4``); ``""`` is the only device of a config that names none. By default the search's own node.
     """
 
-    name: Literal["local", "pool"] = "local"
+    name: Literal["local", "pool", "ray"] = "local"
     workers: Positive | None = None
     ordered: bool = False
     deadline_seconds: PositiveFloat | None = None
     memory: Bytes | None = None
+    address: str = "local"
+    cpus: PositiveFloat = 1.0
+    device_nodes: dict[str, str] = {}
 
 
 class Config(Section):

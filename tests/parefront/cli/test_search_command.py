@@ -355,9 +355,15 @@ def test_a_trial_file_holds_policy_and_measurements(project: Path, formula: Form
     assert record["metrics"]["accuracy"]["unit"] == "fraction"
 
 
-def test_no_executor_is_offered_that_there_is_not(project: Path, run: Command) -> None:
-    assert "--executor" not in run("search", "--help").out
-    assert "ray" not in json.loads(run("doctor", "--json").out)["extras"]
+def test_executors_are_offered_by_name_and_another_name_is_refused_before_anything_is_written(
+    project: Path, run: Command
+) -> None:
+    assert "--executor" in run("search", "--help").out
+    assert json.loads(run("doctor", "--json").out)["extras"]["ray"]["for"] == "executor: {name: ray}"
+    outcome = run("search", "demo/search.yaml", "--executor", "slurm")
+    assert outcome.code == 2
+    assert "executor.name" in outcome.err
+    assert not list(project.glob("runs/*"))
 
 
 WITH_A_PASSWORD = """

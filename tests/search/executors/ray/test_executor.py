@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from parefront.evaluators.device.device import DeviceOptions
+from parefront.evaluators.device.latency import measure
 from parefront.search.controller import search
 from parefront.search.executors.ray.cluster import Cluster, ClusterOptions
 from parefront.search.executors.ray.device_actors import DeviceActors
@@ -17,6 +19,9 @@ from parefront.search.executors.ray.executor import RayExecutor
 from parefront.search.executors.ray.worker import JoinSearch
 from parefront.search.runs.run import Run
 from parefront.spaces.errors import ParefrontError
+from parefront.spaces.network.emit import emit
+from parefront.testing.devices import QUICK
+from parefront.testing.specimen import specimen
 
 from ...synthetic import SyntheticEvaluator
 from .joining import JoinSynthetic, join_nothing
@@ -24,12 +29,12 @@ from .joining import JoinSynthetic, join_nothing
 
 @pytest.fixture(scope="module")
 def cluster(nodes: Any) -> Iterator[Cluster]:
-    with closing(Cluster(ClusterOptions(address=nodes.address, workers=2))) as connected:
+    with closing(Cluster(ClusterOptions(nodes.address, workers=2, device_nodes={"pi": "device:pi"}))) as connected:
         yield connected
 
 
 def executor_of(cluster: Cluster, join: JoinSearch, ordered: bool = False) -> RayExecutor:
-    return RayExecutor(cluster, DeviceActors({}), lambda: join, ordered)
+    return RayExecutor(cluster, DeviceActors({}), lambda folder, rivals: join, ordered)
 
 
 def run_in(folder: Path, trials: int) -> Run:
@@ -64,6 +69,21 @@ def test_a_worker_that_cannot_make_its_evaluator_ends_the_search_with_one_line(
     with pytest.raises(ParefrontError, match="cannot make its evaluator: ModuleNotFoundError: nothing there"):
         search(run, SyntheticEvaluator(), executor=executor_of(cluster, join_nothing))
     assert list(run.trials) == []
+
+
+def test_a_device_is_read_by_its_owner_and_again_once_a_lost_owner_is_back(cluster: Cluster, tmp_path: Path) -> None:
+    import ray
+
+    subject = specimen("plain")
+    artifact = emit(subject.net, tmp_path / "plain.onnx", subject.calibration.example).path
+    devices = DeviceActors.start(cluster, {"pi": DeviceOptions()})
+    device = devices.open("pi", DeviceOptions())
+    before = measure(device, artifact, artifact, QUICK)
+    ray.kill(devices.owners["pi"], no_restart=False)
+    after = measure(device, artifact, artifact, QUICK)
+    for latency in (before, after):
+        assert latency.runs >= QUICK.min_samples
+    assert device.profile.cores > 0
 
 
 def test_nothing_of_a_cluster_that_is_started_here_is_reached_from_elsewhere(nodes: Any) -> None:
