@@ -24,6 +24,8 @@ EXCEPTIONS = {
     ("benchmarks/cifar10.py", "exec_module"): "a file of ours beside it",
     ("src/parefront/evaluator_spec.py", "cloudpickle"): "a task given in Python goes to the search's own processes",
     ("src/parefront/evaluator_spec.py", "pickle"): "the same, in those processes, from the pipe they were started with",
+    ("search/executors/ray/executor.py", "pickle"): "what the search's own processes of a cluster send each other",
+    ("search/executors/ray/worker.py", "pickle"): "the same, in these processes",
     ("src/parefront/config/load.py", "exec_module"): "the task is code of the user's, named by the config he starts",
 }
 

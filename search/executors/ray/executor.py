@@ -189,7 +189,7 @@ def _of_the_cluster(error: Exception) -> Exception:
 def _died(deaths: int) -> bytes:
     """The outcome of a policy that processes have died of."""
     message = f"the process that evaluated it died {deaths} times, and its node did not: out of memory, or a crash"
-    return pickle.dumps(Outcome(error=RuntimeError(message)))
+    return pickle.dumps(Outcome.of_error(RuntimeError(message)))
 
 
 def _name(trial: Any) -> str:

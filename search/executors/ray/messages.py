@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,8 +9,8 @@ from pathlib import Path
 from ....evaluators.results.candidate import Candidate
 from ....evaluators.results.front import Front
 from ....spaces.files import write_bytes
-from ....spaces.messages import one_line
 from ....spaces.policy import Policy
+from ..errors import SentError
 
 
 @dataclass(frozen=True)
@@ -33,28 +32,17 @@ class Outcome:
 
     candidate: Candidate | None = None
     artifact: bytes = b""
-    error: Exception | None = None
+    error: SentError | None = None
 
     @classmethod
     def of_error(cls, error: Exception) -> Outcome:
-        """Of what an evaluation has raised, with the traceback of that process as a note.
-
-        An error that cannot be sent as it is becomes a ``RuntimeError`` of the same words.
-        """
-        trace = "".join(traceback.format_exception(error)).rstrip()
-        try:
-            sent = pickle.loads(pickle.dumps(error))
-        except Exception:
-            sent = RuntimeError(one_line(error))
-        if not isinstance(sent, Exception) or str(sent) != str(error):
-            sent = RuntimeError(one_line(error))
-        sent.add_note(f"in the process that evaluated it:\n{trace}")
-        return cls(error=sent)
+        """Of what an evaluation has raised, with the traceback of that process."""
+        return cls(error=SentError(error, "".join(traceback.format_exception(error)).rstrip()))
 
     def written(self, artifact: Path) -> Candidate:
         """The candidate, its artefact written to that path; raises the error instead where there is one."""
         if self.error is not None:
-            raise self.error
+            raise self.error.restored()
         assert self.candidate is not None, "an outcome is a candidate or an error"
         write_bytes(artifact, self.artifact)
         return replace(self.candidate, artifact=artifact)

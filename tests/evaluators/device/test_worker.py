@@ -195,14 +195,16 @@ def test_of_large_models_two_sessions_are_kept_and_no_bytes(model: bytes, monkey
     served = worker.Worker()
 
     def load(slot: str, **fields: Any) -> None:
-        served.answer({"op": "load", "version": worker.VERSION, **named(model, slot), **fields}, model)
+        served.answer(
+            {"op": "load", "version": worker.VERSION, "options": OPTIONS, **named(model, slot), **fields}, model
+        )
 
     for slot in ("first", "second", "third"):
         load(slot)
     assert [key[1] for key in served.sessions] == ["second", "third"]
     assert not any(loaded.model for loaded in served.sessions.values())
     load("third", keep=True)
-    assert served.sessions[worker.session_key(named(model, "third"), "")].model == model
+    assert served.sessions[worker.session_key({"options": OPTIONS, **named(model, "third")}, "")].model == model
 
 
 def test_a_model_that_was_sent_once_is_not_sent_again(model: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
