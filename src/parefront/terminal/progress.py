@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
@@ -36,6 +38,19 @@ def view_for(console: Console, name: str) -> View:
     """The live view where the console is a terminal, else the plain one. ``name`` is the run's."""
     live = console.is_terminal and not console.is_dumb_terminal and not console.quiet
     return LiveView(console, name) if live else PlainView(console)
+
+
+@contextmanager
+def terminal_may_be_gone() -> Iterator[None]:
+    """Nobody reads what is written into a terminal that was closed: the search goes on until its signal ends it.
+
+    A pipe whose reader is gone is another error, and ends the command as ever.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
 
 
 class PlainView:
@@ -85,6 +100,7 @@ class PlainView:
                 for warning in self._progress.warnings:  # the first ones are far above by then
                     self._say(f"warning: {warning}")
 
+    @terminal_may_be_gone()
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
         sys.stdout.flush()
@@ -123,6 +139,7 @@ class LiveView:
         with suppress(OSError):  # of a terminal that is gone
             self._live.stop()
 
+    @terminal_may_be_gone()
     def phase(self, name: str) -> None:
         if name.partition(":")[0] == self._phase.partition(":")[0]:
             self._phase = name  # it has come further
@@ -135,6 +152,7 @@ class LiveView:
             self._ticking.set()
         self._live.refresh()
 
+    @terminal_may_be_gone()
     def event(self, event: Event) -> None:
         self._finish_phase()
         self._ticking.clear()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import itertools
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +19,7 @@ from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.front import Front
 from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.results.metric import Metric, score
-from parefront.search.runs.events import Done, Finalising, Finished, Probing, Started, Warned
+from parefront.search.runs.events import Done, Finalising, Finished, Noted, Probing, Started, Warned
 from parefront.search.runs.record import Outcome, TrialRecord
 from parefront.spaces.policy import Policy
 from parefront.terminal.progress import QUIET_TICK_SECONDS, TICK_SECONDS, LiveView, PlainView, view_for
@@ -332,3 +334,20 @@ def test_ticks_of_latency_stand_for_where_they_are() -> None:
     steps = [round(b - a, 6) for a, b in itertools.pairwise(ticks)]
     assert len(ticks) > 2
     assert len(set(steps)) == 1
+
+
+class Gone(io.StringIO):
+    """What is left of a terminal, or of a pipe, once nobody reads it."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__()
+        self._code = code
+
+    def write(self, text: str) -> int:
+        raise OSError(self._code, os.strerror(self._code))
+
+
+def test_a_terminal_that_was_closed_ends_no_search() -> None:
+    PlainView(Console(file=Gone(errno.EIO))).event(Noted("still searching"))
+    with pytest.raises(SystemExit):
+        PlainView(Console(file=Gone(errno.EPIPE))).event(Noted("nobody reads the pipe"))
