@@ -29,19 +29,16 @@ from pathlib import Path
 import numpy as np
 import optuna
 
-from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.errors import RunNotFound
-from parefront.evaluators.results.front import Front
 from parefront.search.controller import search
 from parefront.search.runs.run import Run
 from parefront.spaces.files import write_bytes
-from parefront.spaces.policy import Policy
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
 from tests.search.end_state import end_state, leftovers  # noqa: E402
-from tests.search.synthetic import SyntheticEvaluator  # noqa: E402
+from tests.search.synthetic import LoggingEvaluator  # noqa: E402
 
 RUNS = REPOSITORY / "runs"
 CONFIG = "examples/fashion_mnist/search.yaml"
@@ -82,17 +79,8 @@ def kill_often(name: str, trials: int, kills: int, generator: random.Random) -> 
     return len(left)
 
 
-class LoggingEvaluator(SyntheticEvaluator):
-    """Writes artefacts as the real one does, and notes what it has evaluated to the end."""
-
-    log: Path
-
-    def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
-        candidate = super().evaluate(policy, artifact, rivals)
-        time.sleep(0.005)
-        with self.log.open("a") as stream:
-            stream.write(policy.digest + "\n")
-        return candidate
+class WritingEvaluator(LoggingEvaluator):
+    """Writes artefacts as the real one does."""
 
     def write(self, artifact: Path, content: bytes) -> None:
         write_bytes(artifact, content)
@@ -100,7 +88,7 @@ class LoggingEvaluator(SyntheticEvaluator):
 
 def formula_session(path: Path, trials: int) -> None:
     config = {"search": {"sampler": "auto", "trials": trials, "seed": 3}}
-    evaluator = LoggingEvaluator(blocks=5, noise=0.01)
+    evaluator = WritingEvaluator(blocks=5, noise=0.01)
     evaluator.log = path.with_suffix(".evaluated")
     search(Run.resume_or_create(path, config), evaluator, raise_errors=True)
 

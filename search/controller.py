@@ -174,7 +174,7 @@ class _Session:
         sampler = make_sampler(
             settings.sampler, sampler_context(self.run, self.evaluator, baseline, probes.sensitivity)
         )
-        floor = self._front(baseline).floor
+        floor = self.run.front_of((), baseline).floor
         study, notes = self._opened(RunStudy(settings.searched, settings.budgets, baseline, sampler, floor), member)
         try:
             self.front = self._front(baseline)

@@ -17,8 +17,6 @@ NOTE_BYTES = 4096
 """A file of one line, such as the number of a process."""
 MODEL_BYTES = 2**31 - 1
 """An ONNX file, packed or not: no protobuf message has more."""
-STUDY_BYTES = 4 * 2**30
-"""The database of a study: 100,000 trials of a hundred knobs take less."""
 
 
 def in_words(count: int) -> str:

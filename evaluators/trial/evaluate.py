@@ -32,7 +32,7 @@ from ..results.front import Front
 from ..results.measurement import Measurement
 from ..results.metric import ACCURACY, device_of, is_timed
 from ..results.metrics import whole_of
-from .builder import Builder, target_of
+from .builder import Builder, Built, target_of
 from .clock import Clock
 from .dominance import Standing
 from .proxy_divergence import IMAGES as PROBED_IMAGES
@@ -155,9 +155,7 @@ class TaskEvaluator:
         self._on_phase("scoring the uncompressed model")
         artifacts.mkdir(parents=True, exist_ok=True)
         path = artifacts / BASELINE
-        self._references.clear()
-        built = self.builder.build(Policy(), path)
-        self._references.add(built.candidate)
+        built = self._build_uncompressed(path)
         found = scores or self.scorer.reference(built.session)
         self._on_phase("measuring the uncompressed model")
         latency = self.clock.start(self.space, path, self.builder.plainest_alike)
@@ -181,19 +179,24 @@ class TaskEvaluator:
             TaskError: where the same task gives another file here, so that candidates would be other ones, too.
         """
         path = artifacts / BASELINE
-        self._references.clear()
-        built = self.builder.build(Policy(), path)
+        built = self._build_uncompressed(path)
         if built.candidate.sha256 != measured.sha256:
             raise TaskError(
                 "task: its uncompressed model gives another file in this process than in the one that has begun the "
                 "search (another version of torch or onnx, or a model that is made at random); make both alike"
             )
-        self._references.add(built.candidate)
         if scores is None:
             self.scorer.reference(built.session)
         self.clock.join(self.space, path, self.builder.plainest_alike)
         self._add_anchors(artifacts)
         self._uncompressed = measured
+
+    def _build_uncompressed(self, path: Path) -> Built:
+        """The uncompressed model, as the first of the files that candidates are compared with."""
+        self._references.clear()
+        built = self.builder.build(Policy(), path)
+        self._references.add(built.candidate)
+        return built
 
     def _add_anchors(self, artifacts: Path) -> None:
         """Build and time what candidates of another arithmetic are timed against."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from .config.models import Config
+from .config.models import Config, ExecutorConfig
 from .evaluators.device.link import OpenDevice, own_device
 from .evaluators.device.remote.owner import DeviceOwner
 from .evaluators.trial.evaluator import Evaluator
@@ -59,19 +59,23 @@ def _on_a_cluster(config: Config, sent: MakeEvaluator) -> Execution:
     from .search.executors.ray.joining import JoinTask
 
     asked = config.executor
-    workers = asked.workers or max(1, (os.cpu_count() or 2) // 2)
-    cluster = Cluster(ClusterOptions(asked.address, workers, asked.cpus, asked.device_nodes))
+    cluster = Cluster(ClusterOptions(asked.address, _workers(asked), asked.cpus, asked.device_nodes))
     devices, join = DeviceActors.start(cluster, config.places()), partial(JoinTask.of, sent)
     return Execution(
         devices.open, lambda evaluator, tell: RayExecutor(cluster, devices, join, asked.ordered), cluster.close
     )
 
 
+def _workers(asked: ExecutorConfig) -> int:
+    """As many as the config names, or half of this machine's cores."""
+    return asked.workers or max(1, (os.cpu_count() or 2) // 2)
+
+
 def _pool_options(config: Config) -> PoolOptions:
     asked = config.executor
     here = [device.threads for device in config.places().values() if not device.command]
     return PoolOptions(
-        asked.workers or max(1, (os.cpu_count() or 2) // 2),
+        _workers(asked),
         asked.ordered,
         asked.deadline_seconds,
         asked.memory,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -185,3 +186,18 @@ class SyntheticEvaluator:
 
 def _layer(name: str, position: int) -> Layer:
     return Layer(name, "conv", (16, 8, 8), (16, 8, 8), 2320, 147456, 1, (3, 3), (1, 1), position)
+
+
+class LoggingEvaluator(SyntheticEvaluator):
+    """Notes in a file what it has evaluated to the end, and takes a moment for it."""
+
+    log: Path
+    pause = 0.005
+    """Seconds that an evaluation takes longer."""
+
+    def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
+        candidate = super().evaluate(policy, artifact, rivals)
+        time.sleep(self.pause)
+        with self.log.open("a") as stream:
+            stream.write(policy.digest + "\n")
+        return candidate

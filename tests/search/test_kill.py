@@ -13,31 +13,15 @@ from typing import Any
 
 import pytest
 
-from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.front import Front
 from parefront.search.controller import search
 from parefront.search.runs.run import Run
 from parefront.search.runs.studies.study import RunStudy
-from parefront.spaces.policy import Policy
 
 from .end_state import end_state
-from .synthetic import SyntheticEvaluator
+from .synthetic import LoggingEvaluator, SyntheticEvaluator
 
 TRIALS = 26
 KILLS = 10
-
-
-class LoggingEvaluator(SyntheticEvaluator):
-    """Notes in a file what it has evaluated to the end, and takes a moment for it."""
-
-    log: Path
-
-    def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
-        candidate = super().evaluate(policy, artifact, rivals)
-        time.sleep(0.005)
-        with self.log.open("a") as stream:
-            stream.write(policy.digest + "\n")
-        return candidate
 
 
 def session(path: Path, sabotage: Callable[[], None] | None = None, sampler: str = "auto") -> None:

@@ -31,7 +31,7 @@ from parefront.spaces.errors import ConfigError
 from parefront.spaces.policy import Policy
 
 from .servers import PostgresServer
-from .synthetic import SyntheticEvaluator
+from .synthetic import LoggingEvaluator, SyntheticEvaluator
 from .test_ask_ahead import Pool
 from .test_kill import kill_when
 
@@ -41,25 +41,22 @@ _NAMES = count()
 Hook = Callable[[int], None]
 
 
-class LoggingEvaluator(SyntheticEvaluator):
-    """Notes in a file what it has evaluated to the end; ``hook`` is called before, with how many there were."""
+class HookedEvaluator(LoggingEvaluator):
+    """Calls its ``hook`` before each evaluation, with how many there were."""
 
-    log: Path
     hook: Hook
+    pause = 0.0
 
     def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
         self.hook(len(self.evaluated))
-        candidate = super().evaluate(policy, artifact, rivals)
-        with self.log.open("a") as stream:
-            stream.write(policy.digest + "\n")
-        return candidate
+        return super().evaluate(policy, artifact, rivals)
 
 
 def session(path: Path, url: str, study: str, hook: Hook, settings: dict[str, Any]) -> None:
     """What the command does: open or create the run, and search."""
     leases.BEAT_SECONDS, leases.GRACE_BEATS, shared_study.WAIT_SECONDS = 0.05, 10, 0.02
     keys = {"sampler": "random", "trials": TRIALS, "seed": 3, "storage": url, "study": study, **settings}
-    evaluator = LoggingEvaluator(blocks=5, noise=0.01)
+    evaluator = HookedEvaluator(blocks=5, noise=0.01)
     evaluator.log, evaluator.hook = path.with_suffix(".evaluated"), hook
     search(Run.resume_or_create(path, {"search": keys}), evaluator, raise_errors=True)
 

@@ -14,6 +14,7 @@ from queue import SimpleQueue
 from ....evaluators.device.remote.owner import DeviceOwner
 from ....evaluators.results.candidate import Candidate
 from ....evaluators.results.front import Front
+from ....evaluators.trial.anchors import anchor_files
 from ....spaces.policy import Policy
 from ...runs.run_folder import WORKERS
 from ..executor import wait_for_any
@@ -109,7 +110,7 @@ class PoolExecutor:
         for index in range(self.workers):
             folder = self._folder / str(index + 1)
             folder.mkdir(parents=True)
-            for anchors in artifacts.glob("anchors*.json"):
+            for anchors in anchor_files(artifacts):
                 shutil.copy(anchors, folder)
             setup = Setup(self._make, folder, baseline, cores[index])
             self._workers.append(Worker(f"worker {index + 1}", setup, self._shared))

@@ -9,6 +9,7 @@ from pathlib import Path
 from ....evaluators.device.link import OpenDevice
 from ....evaluators.results.candidate import Candidate
 from ....evaluators.results.front import Front
+from ....evaluators.trial.anchors import anchor_files
 from ..pool.messages import JoiningEvaluator, MakeEvaluator
 
 
@@ -29,8 +30,8 @@ class JoinTask:
     @classmethod
     def of(cls, make: MakeEvaluator, artifacts: Path, rivals: Front) -> JoinTask:
         """Into the search that has its files in that folder, and that front."""
-        files = sorted(artifacts.glob("anchors*.json"))
-        return cls(make, replace(rivals.baseline, artifact=None), {file.name: file.read_bytes() for file in files})
+        anchors = {file.name: file.read_bytes() for file in anchor_files(artifacts)}
+        return cls(make, replace(rivals.baseline, artifact=None), anchors)
 
     def __call__(self, open_device: OpenDevice, folder: Path) -> JoiningEvaluator:
         for name, content in self.anchors.items():

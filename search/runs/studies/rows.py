@@ -6,13 +6,14 @@ import json
 import math
 import sqlite3
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from optuna.distributions import BaseDistribution, json_to_distribution
 from optuna.trial import FrozenTrial, TrialState
 
 from .finished_trial import FinishedTrial, SharedDistributions
+from .moments import from_table
 
 _WORDED = {"INF_POS": math.inf, "INF_NEG": -math.inf, "NAN": math.nan}
 """Types of numbers that have no value in their row."""
@@ -92,11 +93,9 @@ def _numbers(rows: sqlite3.Cursor) -> Iterator[tuple[int, int, float]]:
     return ((trial_id, of, value if kind == "FINITE" else _WORDED[kind]) for trial_id, of, value, kind in rows)
 
 
-def _trial(
-    row: tuple[int, int, str, str | None, str | None], parts: _Parts, shared: SharedDistributions
-) -> FrozenTrial:
+def _trial(row: _Row, parts: _Parts, shared: SharedDistributions) -> FrozenTrial:
     trial_id, number, state, *times = row
-    started, completed = map(_local_time, times)
+    started, completed = (from_table(None if text is None else datetime.fromisoformat(text)) for text in times)
     return FinishedTrial(
         number,
         TrialState[state],
@@ -111,8 +110,3 @@ def _trial(
         trial_id,
         values=[parts.values[index] for index in range(len(parts.values))] if parts.values else None,
     )
-
-
-def _local_time(text: str | None) -> datetime | None:
-    """Optuna's tables have times in UTC, its trials in the machine's zone without naming it."""
-    return None if text is None else datetime.fromisoformat(text).replace(tzinfo=UTC).astimezone().replace(tzinfo=None)

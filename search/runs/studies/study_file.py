@@ -9,7 +9,6 @@ import sqlite3
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from datetime import UTC
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from ....spaces.files import open_regular
 from .database import storage_at
+from .moments import to_table
 from .rows import read_trials
 
 LOCKED_SECONDS = 5.0
@@ -170,8 +170,8 @@ def _knows_schema(connection: sqlite3.Connection) -> bool:
 
 def _insert(connection: sqlite3.Connection, study_id: int, trial: FrozenTrial, attributes: Mapping[str, Any]) -> None:
     """The rows that ``RDBStorage.create_new_trial`` would write for ``trial``."""
-    moments = (trial.datetime_start, trial.datetime_complete)
-    times = [moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ") if moment else None for moment in moments]
+    moments = (to_table(trial.datetime_start), to_table(trial.datetime_complete))
+    times = [moment.isoformat(" ") if moment else None for moment in moments]
     trial_id = connection.execute(
         "INSERT INTO trials (number, study_id, state, datetime_start, datetime_complete) VALUES (?, ?, ?, ?, ?)",
         (trial.number, study_id, trial.state.name, *times),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, Row, Table, delete, insert, or_, select, update
+
+from .moments import from_table, now
 
 TABLES = (
     "studies",
@@ -73,7 +74,7 @@ class TrialRows:
 
     def create(self, connection: Connection, number: int) -> int:
         """A running trial; its key."""
-        values = {"study_id": self._study, "number": number, "state": "RUNNING", "datetime_start": _now()}
+        values = {"study_id": self._study, "number": number, "state": "RUNNING", "datetime_start": now()}
         made = connection.execute(insert(self._tables["trials"]).values(values)).inserted_primary_key
         assert made is not None, "the table has a key that the database numbers"
         return int(made[0])
@@ -121,7 +122,7 @@ class TrialRows:
             ]
             connection.execute(insert(self._tables["trial_values"]), rows)
         trials, state = self._tables["trials"], "FAIL" if values is None else "COMPLETE"
-        connection.execute(update(trials).where(trials.c.trial_id == key).values(state=state, datetime_complete=_now()))
+        connection.execute(update(trials).where(trials.c.trial_id == key).values(state=state, datetime_complete=now()))
 
     def attributes_of(self, connection: Connection, key: int) -> set[str]:
         """The names of a trial's user attributes."""
@@ -156,8 +157,8 @@ def _trial(
         state=TrialState[row.state],
         value=None,
         values=values or None,
-        datetime_start=_local(row.datetime_start),
-        datetime_complete=_local(row.datetime_complete),
+        datetime_start=from_table(row.datetime_start),
+        datetime_complete=from_table(row.datetime_complete),
         params=external,
         distributions=distributions,
         user_attrs=user_attrs,
@@ -169,12 +170,3 @@ def _trial(
 @lru_cache(maxsize=4096)
 def _distribution(text: str) -> BaseDistribution:
     return json_to_distribution(text)
-
-
-def _local(moment: datetime | None) -> datetime | None:
-    """Optuna keeps times in UTC, and shows them in local time; both without a zone."""
-    return None if moment is None else moment.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
