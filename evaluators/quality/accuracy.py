@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from ...spaces.tensors.batch import Arrays
 from ...spaces.tensors.signature import InputForm
+from ..restore.exact_session import exact_session
 from .reading import Targets, TensorPair, samples
 from .stacks import NamedStack, TargetStack, input_arrays
 
@@ -21,13 +22,7 @@ Array = NDArray[Any]
 
 def open_session(artifact: Path, threads: int | None = None) -> ort.InferenceSession:
     """A session for throughput on this machine's CPU, with `threads` threads (all cores by default)."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads or os.cpu_count() or 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # For signed activations on x86, where onnxruntime else rewrites them as unsigned and at times breaks the model.
-    options.add_session_config_entry("session.qdqisint8allowed", "1")
-    return ort.InferenceSession(str(artifact), options, providers=["CPUExecutionProvider"])
+    return exact_session(artifact, threads or os.cpu_count() or 1)
 
 
 def correct(outputs: Array, targets: Array) -> NDArray[np.bool_]:

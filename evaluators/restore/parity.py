@@ -14,6 +14,7 @@ from torch import Tensor
 from ...spaces.errors import ParefrontError
 from ...spaces.files import read_bytes
 from ..storage.packed_file import load_packed
+from .exact_session import exact_session
 from .module import ArtifactModule
 
 SAMPLES = 4
@@ -81,7 +82,7 @@ def parity(
     Raises:
         ParefrontError: where the file's inputs or outputs are not those of the module, or other inputs are given.
     """
-    session = _session(module.to_bytes() if file is None else _content(Path(file)))
+    session = exact_session(module.to_bytes() if file is None else _content(Path(file)))
     names = tuple(given.name for given in session.get_inputs())
     outputs = [given.name for given in session.get_outputs()]
     if (names, tuple(outputs)) != (module.program.inputs, module.program.outputs):
@@ -112,14 +113,6 @@ def _in_order(inputs: Sequence[Tensor] | Mapping[str, Tensor] | Tensor, names: S
 
 def _content(path: Path) -> bytes:
     return load_packed(path) if path.suffix.lower() == ".pfz" else read_bytes(path, follow=True)
-
-
-def _session(content: bytes) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    # For signed activations on x86, where onnxruntime else rewrites them as unsigned and at times breaks the model.
-    options.add_session_config_entry("session.qdqisint8allowed", "1")
-    return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
 def _drawn(session: ort.InferenceSession) -> list[Tensor]:

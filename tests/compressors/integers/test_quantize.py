@@ -20,6 +20,7 @@ from parefront.compressors.integers.quantize import Quantize, QuantizeOptions
 from parefront.compressors.integers.quantized import FakeQuantize, QuantizedLayer
 from parefront.compressors.target import Target
 from parefront.evaluators.quality.parity import check_parity
+from parefront.evaluators.restore.exact_session import exact_session
 from parefront.spaces.network.channels.flow import op_of
 from parefront.spaces.network.emit import emit, serialize
 from parefront.testing.networks import NETWORKS
@@ -29,24 +30,17 @@ from ...flat import add, chain, conv, flat, flatten, images, op, pooled, relu
 from ..conftest import Bench, MakeBench
 
 
-def session(model: bytes | Path, optimised: Path | None = None) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = 1
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-    if optimised is not None:
-        options.optimized_model_filepath = str(optimised)
-    data = model if isinstance(model, bytes) else str(model)
-    return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-
-
 def run(net: fx.GraphModule, x: Tensor) -> np.ndarray:
-    return np.asarray(session(serialize(net, x)).run(None, {"input": x.numpy()})[0])
+    return np.asarray(exact_session(serialize(net, x), threads=1).run(None, {"input": x.numpy()})[0])
 
 
 def as_run(net: fx.GraphModule, folder: Path, x: Tensor) -> Counter[str]:
     """The operators that ONNX Runtime runs, once it has fused what it can."""
-    session(serialize(net, x), folder / "optimised.onnx")
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.optimized_model_filepath = str(folder / "optimised.onnx")
+    ort.InferenceSession(serialize(net, x), options, providers=["CPUExecutionProvider"])
     return Counter(node.op_type for node in onnx.load(str(folder / "optimised.onnx")).graph.node)
 
 
@@ -107,7 +101,7 @@ def test_mixed_precision_computes_the_same_in_torch_and_in_onnx_runtime(
             whole = subject.net.get_submodule(layer.name)
             assert torch.equal(module.get_parameter("weight"), whole.get_parameter("weight"))
     artifact = emit(net, tmp_path / "mixed.onnx", subject.images[:4])
-    assert check_parity(session(artifact.path), net, subject.images) < 0.01
+    assert check_parity(exact_session(artifact.path, threads=1), net, subject.images) < 0.01
 
 
 @pytest.mark.parametrize("network", ["plain", "residual"])
@@ -149,7 +143,7 @@ def by_onnx_runtime(subject: Bench, folder: Path) -> np.ndarray:
         calibrate_method=CalibrationMethod.MinMax,
     )  # fmt: skip
     inputs = subject.images.numpy()
-    return np.asarray(session(folder / "theirs.onnx").run(None, {"input": inputs})[0])
+    return np.asarray(exact_session(folder / "theirs.onnx", threads=1).run(None, {"input": inputs})[0])
 
 
 @pytest.mark.parametrize("network", ["plain", "residual"])

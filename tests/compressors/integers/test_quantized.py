@@ -13,6 +13,7 @@ from torch import Tensor, fx, nn
 from parefront.compressors.integers.codes import dequantize, quantize_weight
 from parefront.compressors.integers.quantized import FakeQuantize, QuantizedLayer
 from parefront.compressors.integers.weight_quantizer import WeightQuantizer
+from parefront.evaluators.restore.exact_session import exact_session
 from parefront.spaces.network.emit import serialize
 from parefront.spaces.network.layers import PaddedConv2d, SequenceLinear
 
@@ -27,9 +28,9 @@ def same_padded() -> PaddedConv2d:
 
 def run(net: fx.GraphModule, x: Tensor, optimise: bool = True) -> np.ndarray:
     options = ort.SessionOptions()
-    levels = ort.GraphOptimizationLevel
-    options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimise else levels.ORT_DISABLE_ALL
-    session = ort.InferenceSession(serialize(net, x), options, providers=["CPUExecutionProvider"])
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    model = serialize(net, x)
+    session = exact_session(model) if optimise else ort.InferenceSession(model, options, ["CPUExecutionProvider"])
     return np.asarray(session.run(None, {"input": x.numpy()})[0])
 
 

@@ -16,6 +16,7 @@ from parefront.compressors.pipeline import Pipeline
 from parefront.compressors.registry import create
 from parefront.compressors.statistics.calibration import Calibration
 from parefront.evaluators.quality.parity import check_parity, prove
+from parefront.evaluators.restore.exact_session import exact_session
 from parefront.spaces.errors import TraceError
 from parefront.spaces.network.emission import Emittable
 from parefront.spaces.network.emit import EXPORTED, emit
@@ -130,7 +131,7 @@ def test_any_policy_gives_a_file_that_agrees_with_its_network_on_every_output(
     for policy in policies:
         net = pipeline.apply(traced.net, policy, context)
         path = emit(net, tmp_path / "candidate.onnx", traced.example).path
-        session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        session = exact_session(path)
         for count in (1, 5):
             check_parity(session, net, inputs[:count])
         nodes = onnx_nodes(path)
