@@ -32,7 +32,7 @@ from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.front import Front
 from parefront.evaluators.trial.evaluator import Evaluator
 from parefront.search.controller import search
-from parefront.search.executors.ray.cluster import Cluster, ClusterOptions, stay_on_loopback
+from parefront.search.executors.ray.cluster import Cluster, ClusterOptions, keep_to_ourselves
 from parefront.search.executors.ray.device_actors import DeviceActors
 from parefront.search.executors.ray.executor import RayExecutor
 from parefront.search.runs.events import Event, Finished
@@ -78,7 +78,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with Device() as device:
         print(describe(device.profile))
-    stay_on_loopback()
+    keep_to_ourselves()
     from ray.cluster_utils import Cluster as Nodes
 
     nodes = Nodes(True, head_node_args={**NODE, "num_cpus": 0, "_system_config": ATTENTIVE})

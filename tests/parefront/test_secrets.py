@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,8 +20,8 @@ device:
   command: [env, API_TOKEN=t0ken-of-board, sshpass, -p, "s3cret/of:board", ssh, "pi@${BOARD_HOST}", -P, "${BOARD_PIN}"]
   provider_options: {CPUExecutionProvider: {access_key: key-0f-provider}}
 search: {trials: 3, sampler: random, storage: "sqlite:///file:study?mode=memory&uri=true&password=s3cret-in-url"}
-callbacks: [markdown, tensorboard]
 """
+BOARDS = ["markdown", *(name for name in ("tensorboard",) if find_spec(name))]
 SEARCH = ("search", "demo/search.yaml", "--run", "demo")
 
 
@@ -34,7 +36,7 @@ def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def config(project: Path) -> Path:
     path = project / "demo" / "search.yaml"
-    path.write_text(CONFIG)
+    path.write_text(f"{CONFIG}callbacks: {json.dumps(BOARDS)}\n")
     return path
 
 

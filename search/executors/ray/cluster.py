@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from ....evaluators.results.errors import HostFailed
@@ -25,6 +27,8 @@ LOOPBACK = ("127.", "localhost:")
 CONNECT_SECONDS = 5.0
 STORE_BYTES = 512 << 20
 """Of the object store of a cluster that is started here: policies and artefacts pass through it."""
+TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+"""The user's token, or where it is; else it is in ``~/.ray/auth_token``."""
 LOOK_SECONDS = 2.0
 """For which what the cluster has is taken to be what it had."""
 ENVIRONMENT = {
@@ -81,8 +85,10 @@ class Cluster:
         if any(find_spec(name) is None for name in ("ray", "pyarrow", "tensorboardX")):
             raise ConfigError('executor: ray needs Ray Tune, which is not installed; pip install "parefront[ray]"')
         _set_environment()
-        if options.address == LOCAL or options.address.startswith(LOOPBACK):
-            stay_on_loopback()
+        if options.address == LOCAL:
+            keep_to_ourselves()
+        elif options.address.startswith(LOOPBACK):
+            _stay_on_loopback()
         _check_reachable(options.address)
         import ray
 
@@ -134,16 +140,26 @@ class Cluster:
             ray.shutdown()
 
 
-def stay_on_loopback() -> None:
+def keep_to_ourselves() -> None:
     """Let clusters that this process starts be reached from this machine alone, and with a token.
 
     Whoever reaches the ports of Ray can run any code there: by default it listens on all interfaces, and was found
-    thus by those who mine coins (ShadowRay, CVE-2023-48022). To ask for the address 127.0.0.1 is not enough, since Ray
-    takes the machine's public one instead; it stays on loopback where it is told that there are no other nodes.
+    thus by those who mine coins (ShadowRay, CVE-2023-48022). Where the user has no token, one is made for this process
+    and those that it starts.
     """
-    _set_environment()
     if "ray" not in sys.modules:  # it reads this when it is imported; a later one asks for a token unless told not to
         os.environ.setdefault("RAY_AUTH_MODE", "token")
+    if not any(os.environ.get(name) for name in TOKENS) and not (Path.home() / ".ray" / "auth_token").exists():
+        os.environ[TOKENS[0]] = secrets.token_hex(32)
+    _stay_on_loopback()
+
+
+def _stay_on_loopback() -> None:
+    """Let Ray keep to 127.0.0.1, in whose place it takes the machine's public address, where there may be more nodes.
+
+    It stays on loopback where it is told that there are no other nodes.
+    """
+    _set_environment()
     import ray._private.ray_constants as constants
 
     os.environ[constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = "0"

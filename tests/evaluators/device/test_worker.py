@@ -75,6 +75,7 @@ def test_a_whole_conversation(model: bytes) -> None:
         + frame({"op": "bye"})
     )
     assert status == 0
+    answers = [answer for answer in answers if "beat" not in answer]
     assert [answer["ok"] for answer in answers] == [True] * 6, answers
     hello, first, second, again, timed, _ = answers
     assert hello["profile"]["onnxruntime"]

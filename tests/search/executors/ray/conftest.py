@@ -16,9 +16,9 @@ def nodes() -> Iterator[Any]:
     """``ray.cluster_utils.Cluster``; the resource ``device:pi`` is on its head."""
     if find_spec("ray") is None or find_spec("pyarrow") is None:
         pytest.skip("Ray Tune is not installed: pip install 'parefront[ray]'")
-    from parefront.search.executors.ray.cluster import stay_on_loopback
+    from parefront.search.executors.ray.cluster import keep_to_ourselves
 
-    stay_on_loopback()
+    keep_to_ourselves()
     from ray.cluster_utils import Cluster
 
     quick = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 4}
