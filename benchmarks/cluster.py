@@ -1,4 +1,4 @@
-"""What a cluster costs and what it survives: Ray's overhead a candidate, and a search whose nodes are killed.
+"""What a cluster costs and what it survives: Ray's overhead beside the pool's, and a search whose nodes are killed.
 
     python benchmarks/cluster.py overhead --candidates 40 --seconds 3
     python benchmarks/cluster.py kills --trials 60 --every 20
@@ -11,61 +11,36 @@ first candidate is back, which makes the workers' evaluators) is stated, and not
 from __future__ import annotations
 
 import argparse
+import os
 import random
-import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from machine import describe
+from sleeping import JoinSleeping, MakeSleeping, SyntheticEvaluator
 
 from parefront.evaluators.device.device import Device
-from parefront.evaluators.device.link import OpenDevice
-from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.front import Front
-from parefront.evaluators.trial.evaluator import Evaluator
+from parefront.evaluators.device.remote.owner import DeviceOwner
 from parefront.search.controller import search
+from parefront.search.executors.executor import Executor
+from parefront.search.executors.pool.pool import PoolExecutor, PoolOptions
 from parefront.search.executors.ray.cluster import Cluster, ClusterOptions, keep_to_ourselves
 from parefront.search.executors.ray.device_actors import DeviceActors
 from parefront.search.executors.ray.executor import RayExecutor
 from parefront.search.runs.events import Event, Finished
 from parefront.search.runs.record import TrialRecord
 from parefront.search.runs.run import Run
-from parefront.spaces.policy import Policy
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from tests.search.synthetic import SyntheticEvaluator
 
 WORKERS = 2
 NODE: dict[str, Any] = {"object_store_memory": 80 << 20, "include_dashboard": False}
 ATTENTIVE = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 6}
-
-
-class Sleeping(SyntheticEvaluator):
-    """A formula whose candidates take their time."""
-
-    seconds = 0.0
-
-    def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
-        time.sleep(self.seconds)
-        return super().evaluate(policy, artifact, rivals)
-
-
-@dataclass(frozen=True)
-class JoinSleeping:
-    seconds: float
-
-    def __call__(self, open_device: OpenDevice, folder: Path) -> Evaluator:
-        made = Sleeping()
-        made.seconds = self.seconds
-        return made
 
 
 def main() -> None:
@@ -78,6 +53,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with Device() as device:
         print(describe(device.profile))
+    os.environ["PYTHONPATH"] = str(Path(__file__).parent)  # where worker processes find the formula
     keep_to_ourselves()
     from ray.cluster_utils import Cluster as Nodes
 
@@ -94,20 +70,26 @@ def main() -> None:
 
 
 def overhead(nodes: Any, candidates: int, seconds: float) -> None:
-    """Time from the first candidates that are back to the last, against what two workers that never wait would take."""
-    began, _, times = searched(nodes, candidates + WORKERS, seconds)
-    took = times[-1] - times[WORKERS - 1]
+    """Time from the first candidates that are back to the last, on Ray, in the pool, and of workers that never wait."""
     ideal = candidates / WORKERS * seconds
-    print(f"start-up {times[0] - began - seconds:.1f} s")
-    print(f"{candidates} candidates of {seconds:g} s on {WORKERS} workers: {took:.2f} s, ideally {ideal:.2f} s")
-    print(f"overhead {took / ideal - 1:.1%}, {1000 * (took - ideal) * WORKERS / candidates:.0f} ms a candidate")
+    print(f"{candidates} candidates of {seconds:g} s on {WORKERS} workers, ideally {ideal:.2f} s")
+    took = {}
+    for name, open_executor in (("ray", on_ray(nodes, seconds)), ("pool", in_pool(seconds))):
+        began, _, times = searched(open_executor, candidates + WORKERS)
+        took[name] = times[-1] - times[WORKERS - 1]
+        waited = 1000 * (took[name] - ideal) * WORKERS / candidates
+        start = times[0] - began - seconds
+        print(f"{name}: {took[name]:.2f} s, {waited:.0f} ms more a candidate than ideally, start-up {start:.1f} s")
+    print(
+        f"overhead of Ray {took['ray'] / took['pool'] - 1:.1%} against the pool, {took['ray'] / ideal - 1:.1%} in all"
+    )
 
 
 def kills(nodes: Any, trials: int, seconds: float, every: float) -> None:
     """Kill a random node that computes every so often, add a new one, and count what is left of the search."""
     killed, generator, first = [], random.Random(0), threading.Event()
     found: list[tuple[float, Sequence[TrialRecord], list[float]]] = []
-    thread = threading.Thread(target=lambda: found.append(searched(nodes, trials, seconds, first.set)))
+    thread = threading.Thread(target=lambda: found.append(searched(on_ray(nodes, seconds), trials, first.set)))
     thread.start()
     first.wait()
     while thread.join(every) or thread.is_alive():  # nodes are started in the main thread alone
@@ -123,8 +105,28 @@ def kills(nodes: Any, trials: int, seconds: float, every: float) -> None:
     print(f"longest time between two candidates {max(b - a for a, b in pairwise(times)):.1f} s")
 
 
+OpenExecutor = Callable[[], AbstractContextManager[Executor]]
+
+
+def on_ray(nodes: Any, seconds: float) -> OpenExecutor:
+    @contextmanager
+    def opened() -> Iterator[Executor]:
+        with closing(Cluster(ClusterOptions(nodes.address, WORKERS))) as cluster:
+            yield RayExecutor(cluster, DeviceActors({}), lambda folder, rivals: JoinSleeping(seconds))
+
+    return opened
+
+
+def in_pool(seconds: float) -> OpenExecutor:
+    @contextmanager
+    def opened() -> Iterator[Executor]:
+        yield PoolExecutor(MakeSleeping(seconds), DeviceOwner(), PoolOptions(WORKERS, device_threads=0))
+
+    return opened
+
+
 def searched(
-    nodes: Any, trials: int, seconds: float, on_first: Callable[[], None] = lambda: None
+    open_executor: OpenExecutor, trials: int, on_first: Callable[[], None] = lambda: None
 ) -> tuple[float, Sequence[TrialRecord], list[float]]:
     """When a search began, its trials, and when each candidate was back."""
     times: list[float] = []
@@ -135,12 +137,11 @@ def searched(
             if len(times) == 1:
                 on_first()
 
-    with tempfile.TemporaryDirectory() as folder, closing(Cluster(ClusterOptions(nodes.address, WORKERS))) as cluster:
+    with tempfile.TemporaryDirectory() as folder, open_executor() as executor:
         config = {"objectives": ["accuracy", "latency"], "budget": []}
         config |= {"search": {"sampler": "random", "trials": trials, "seed": 0}}
         run = Run.resume_or_create("run", config, Path(folder))
         began = time.monotonic()
-        executor = RayExecutor(cluster, DeviceActors({}), lambda folder, rivals: JoinSleeping(seconds))
         search(run, SyntheticEvaluator(), on_event, executor=executor)
         return began, run.trials, times
 
