@@ -62,7 +62,7 @@ def _on_a_cluster(config: Config, sent: MakeEvaluator) -> Execution:
     cluster = Cluster(ClusterOptions(asked.address, _workers(asked), asked.cpus, asked.device_nodes))
     devices, join = DeviceActors.start(cluster, config.places()), partial(JoinTask.of, sent)
     return Execution(
-        devices.open, lambda evaluator, tell: RayExecutor(cluster, devices, join, asked.ordered), cluster.close
+        devices.open, lambda evaluator, tell: RayExecutor(cluster, devices, join, asked.ordered, tell), cluster.close
     )
 
 

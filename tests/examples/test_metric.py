@@ -40,7 +40,7 @@ task: task.py:task
 objectives: [psnr, size]
 budget: ["psnr >= -200pt"]
 compress: {prune_channels: {round_to: 4}, quantize: {}}
-latency: {min_samples: 16, min_seconds: 0.05, max_seconds: 0.1, warmup_seconds: 0.02}
+latency: {min_samples: 8, min_seconds: 0.01, max_seconds: 0.03, warmup_seconds: 0.005}
 search: {trials: 6, sampler: random}
 """
 

@@ -28,7 +28,7 @@ CONFIG = """
 task: task.py:task
 objectives: [accuracy, size]
 compress: {half: {}, quantize: {}}
-latency: {min_samples: 16, min_seconds: 0.05, max_seconds: 0.1, warmup_seconds: 0.02}
+latency: {min_samples: 8, min_seconds: 0.01, max_seconds: 0.03, warmup_seconds: 0.005}
 search: {trials: 5, sampler: uniform}
 """
 

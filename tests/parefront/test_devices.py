@@ -22,7 +22,7 @@ CONFIG: dict[str, Any] = {
     "budget": ["latency@basic <= 20x"],
     "compress": {"quantize": {}},
     "devices": {"one": {}, "basic": {"optimisation": "enable_basic"}},
-    "latency": {"min_samples": 16, "min_seconds": 0.05, "max_seconds": 0.1, "warmup_seconds": 0.02},
+    "latency": {"min_samples": 8, "min_seconds": 0.01, "max_seconds": 0.03, "warmup_seconds": 0.005},
     "search": {"trials": 3, "sampler": "random", "seed": 3},
 }
 

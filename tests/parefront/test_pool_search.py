@@ -41,7 +41,7 @@ def task():
 CONFIG = {
     "task": "task.py:task",
     "compress": {"prune_channels": {"round_to": 4}, "quantize": {}},
-    "latency": {"min_samples": 8, "min_seconds": 0.02, "max_seconds": 0.1, "warmup_seconds": 0.01},
+    "latency": {"min_samples": 8, "min_seconds": 0.01, "max_seconds": 0.03, "warmup_seconds": 0.005},
     "search": {"sampler": "random", "trials": 5, "racing": False},
 }
 

@@ -26,7 +26,7 @@ from parefront.spaces.errors import ConfigError, Infeasible, TaskError
 from parefront.spaces.policy import Policy
 from parefront.spaces.task import Task
 
-QUICK = LatencyProtocol(min_samples=8, min_seconds=0.02, max_seconds=0.1, warmup_seconds=0.01)
+QUICK = LatencyProtocol(min_samples=8, min_seconds=0.01, max_seconds=0.03, warmup_seconds=0.005)
 METHODS: dict[str, dict[str, Any]] = {"prune_channels": {"round_to": 4}}
 LIMIT = 0.5
 

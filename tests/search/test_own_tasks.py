@@ -31,7 +31,7 @@ from .own_tasks import (
     task,
 )
 
-QUICK = {"min_samples": 8, "min_seconds": 0.02, "max_seconds": 0.1}
+QUICK = {"min_samples": 8, "min_seconds": 0.01, "max_seconds": 0.03, "warmup_seconds": 0.005}
 METHODS: dict[str, dict[str, Any]] = {"prune_channels": {"round_to": 4}}
 Score = Callable[[Tensor, Any], float]
 

@@ -29,7 +29,7 @@ from ..several import (
 
 SPLITS = ((1, 192), (2, 96), (3, 64))
 """Seed and length of the calibration, the search and the test split."""
-QUICK = {"min_samples": 8, "min_seconds": 0.02, "max_seconds": 0.1, "warmup_seconds": 0.01}
+QUICK = {"min_samples": 8, "min_seconds": 0.01, "max_seconds": 0.03, "warmup_seconds": 0.005}
 METHODS: dict[str, dict[str, Any]] = {"prune_channels": {"round_to": 4}, "quantize": {}}
 
 

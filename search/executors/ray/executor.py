@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import pickle
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
 from functools import partial
@@ -30,6 +32,8 @@ END_SECONDS = 10.0
 """After which the thread of Ray Tune is left to itself, whose processes end with the connection to the cluster."""
 MOST_LOSSES = 20
 """Workers that may be lost without a result in between, before the search ends."""
+SAME_SECONDS = 60.0
+"""Within which a line that another worker has said as well is not told again."""
 _LOG = logging.getLogger("parefront")
 
 
@@ -43,13 +47,21 @@ class RayExecutor:
         join: gives, at the first submission, what makes the evaluators of the workers, from the folder of artefacts
             and the front.
         ordered: whether results are taken in the order of asking.
+        tell: told in a line what goes on: workers start or are lost, a device is waited for; called from several
+            threads.
     """
 
     def __init__(
-        self, cluster: Cluster, devices: DeviceActors, join: Callable[[Path, Front], JoinSearch], ordered: bool = False
+        self,
+        cluster: Cluster,
+        devices: DeviceActors,
+        join: Callable[[Path, Front], JoinSearch],
+        ordered: bool = False,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._cluster, self._devices, self._join = cluster, devices, join
-        self._ordered = ordered
+        self._ordered, self._tell = ordered, tell
+        self._last_note = ("", -math.inf)
         self._numbers = itertools.count()
         self._over = threading.Event()
         self._under_way: set[Future[Candidate]] = set()
@@ -101,6 +113,9 @@ class RayExecutor:
 
         actor = ray.remote(Mailbox).options(num_cpus=0, max_concurrency=100_000, **on_node(self._cluster.node))
         self._mailbox = actor.remote(alive_nodes, _died)
+        self._listen()
+        workers = "a worker, which makes" if self.workers == 1 else f"{self.workers} workers, each of which makes"
+        self._tell(f"Ray starts {workers} its evaluator first")
         join = cloudpickle.dumps(made)
         self._thread = threading.Thread(target=self._tune, args=(join,), name="ray tune", daemon=True)
         self._thread.start()
@@ -144,10 +159,26 @@ class RayExecutor:
             ),
         )
 
+    def _listen(self) -> None:
+        """Have the next line that a worker says told."""
+        self._mailbox.noted.remote().future().add_done_callback(self._noted)
+
+    def _noted(self, line: Future[str | None]) -> None:
+        """Tell what a worker says, once where several say the same."""
+        said = line.result() if line.exception() is None else None
+        if said is None or self._over.is_set():
+            return
+        last, when = self._last_note
+        now = time.monotonic()
+        if said != last or now - when > SAME_SECONDS:
+            self._last_note = (said, now)
+            self._tell(said)
+        self._listen()
+
     def _lost(self, holder: str, why: str) -> None:
         """A process is gone, or could not even be started."""
         self._losses += 1
-        _LOG.warning("a worker was lost, its evaluation goes elsewhere: %s", why)
+        self._tell(f"a worker was lost, its evaluation goes elsewhere: {why}")
         self._mailbox.lost.remote(holder)
         if self._losses >= MOST_LOSSES:
             self._fail(

@@ -66,6 +66,7 @@ class Mailbox:
         self._waiting: deque[Order] = deque()
         self._holders: dict[str, Holder] = {}
         self._counting: set[asyncio.Future[None]] = set()
+        self._notes: asyncio.Queue[str | None] = asyncio.Queue()
         self._closed = False
 
     async def evaluate(self, number: int, content: bytes) -> bytes | None:
@@ -119,9 +120,18 @@ class Mailbox:
         self._counting.add(counting)
         counting.add_done_callback(self._counting.discard)
 
+    async def note(self, line: str) -> None:
+        """A worker says in a line what goes on there."""
+        self._notes.put_nowait(line)
+
+    async def noted(self) -> str | None:
+        """The next line that a worker says, once there is one; None once the mailbox is closed."""
+        return await self._notes.get()
+
     async def close(self) -> None:
         """No more orders: whoever waits is told, and nothing under way is waited for."""
         self._closed = True
+        self._notes.put_nowait(None)
         orders = [*self._waiting, *(held.order for held in self._holders.values() if held.order is not None)]
         for held in self._holders.values():
             if not held.taken.done():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import ray
@@ -29,7 +30,7 @@ class EvaluationTrainable(tune.Trainable):
         """
         self._mailbox = mailbox
         self._node = ray.get_runtime_context().get_node_id()
-        self._worker = Worker(join, devices.open)
+        self._worker = Worker(join, replace(devices, say=mailbox.note.remote).open)
 
     def step(self) -> dict[str, Any]:
         taken = ray.get(self._mailbox.take.remote(self.trial_id, self._node))

@@ -30,7 +30,7 @@ from parefront.spaces.task import Task
 from parefront.spaces.tensors.batch import alone
 from parefront.testing.networks import plain
 
-QUICK = LatencyProtocol(min_samples=8, min_seconds=0.02, max_seconds=0.1, warmup_seconds=0.01)
+QUICK = LatencyProtocol(min_samples=8, min_seconds=0.01, max_seconds=0.03, warmup_seconds=0.005)
 SCORES = {"accuracy", "latency_ms", "latency_ratio", "load_ms", "size_bytes", "macs", "params"}
 SCORES |= {"p50_ms", "p95_ms", "p99_ms"}
 MAYBE = {"energy_mj", "clock_mhz"}

@@ -26,7 +26,7 @@ from parefront.testing import EvaluatorConformance, plain
 from ...parefront.conftest import FormulaEvaluator
 from ...search.synthetic import SyntheticEvaluator
 
-QUICK = LatencyProtocol(min_samples=16, min_seconds=0.02, max_seconds=0.1, warmup_seconds=0.01)
+QUICK = LatencyProtocol(min_samples=8, min_seconds=0.01, max_seconds=0.03, warmup_seconds=0.005)
 METHODS: dict[str, dict[str, Any]] = {"quantize": {}, "prune_channels": {"round_to": 8}}
 
 

@@ -23,7 +23,7 @@ from parefront.spaces.policy import Policy
 from parefront.spaces.task import Task
 from parefront.testing.networks import plain
 
-QUICK = LatencyProtocol(min_samples=8, min_seconds=0.02, max_seconds=0.1, warmup_seconds=0.01)
+QUICK = LatencyProtocol(min_samples=8, min_seconds=0.01, max_seconds=0.03, warmup_seconds=0.005)
 POLICY = Policy({"quantize/5.0": 8})
 
 

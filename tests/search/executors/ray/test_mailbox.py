@@ -160,3 +160,16 @@ def test_closing_lets_everybody_go() -> None:
         assert await mailbox.evaluate(1, b"") is None
 
     run(scene())
+
+
+def test_what_workers_say_is_heard_line_by_line_until_it_is_closed() -> None:
+    async def scene() -> None:
+        mailbox = mailbox_of(Nodes())
+        hearing = asyncio.ensure_future(mailbox.noted())
+        await mailbox.note("waiting for the device pi")
+        await mailbox.note("the device pi is back")
+        assert [await hearing, await mailbox.noted()] == ["waiting for the device pi", "the device pi is back"]
+        await mailbox.close()
+        assert await mailbox.noted() is None
+
+    run(scene())
