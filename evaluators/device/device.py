@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import shlex
 import sys
@@ -16,13 +15,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from ...spaces.files import stamp_of
 from ...spaces.masking import MASK, masked_command, masked_text
 from ..results.measurement import Measurement
 from ..results.span import READING, Span
 from .answers import Malformed, integer, mapping, number, objects
 from .channel import Channel
 from .device_profile import DeviceProfile
+from .digests import Digests
 from .errors import AnswerMalformed, DeviceError, DeviceUnreachable, RequestRefused, WorkerDied
 from .lock import BUSY_SECONDS, THIS_MACHINE, exclusive
 from .operator import Operator
@@ -58,7 +57,8 @@ class DeviceOptions:
     off, since the threads of one model would spin into the runs of the other. `optimisation` is a graph optimisation
     level (`disable_all`, `enable_basic`, `enable_extended`, `enable_layout`, `enable_all`). `core` pins the worker to
     a CPU core (one thread, Linux only); by default the system decides. `providers` are tried in their order, the first
-    one has to start; `provider_options` are onnxruntime's own, by provider. Raises `ValueError` on nonsense.
+    one has to start; `provider_options` are onnxruntime's own, by provider. `like` are further devices of the
+    same kind, which share the load with this one (`units.Units`). Raises `ValueError` on nonsense.
     """
 
     command: tuple[str, ...] = ()
@@ -71,6 +71,7 @@ class DeviceOptions:
     core: int | None = None
     quote: bool | None = None
     deadline_seconds: float = 120.0
+    like: tuple[DeviceOptions, ...] = ()
 
     def __post_init__(self) -> None:
         if self.threads < 1:
@@ -83,12 +84,20 @@ class DeviceOptions:
             raise ValueError(f"provider_options for {', '.join(sorted(unknown))}, which is not among the providers")
         if self.deadline_seconds <= 0:
             raise ValueError(f"deadline_seconds must be positive, got {self.deadline_seconds}")
+        reached = [unit.command for unit in self.units]
+        if twice := [unit.name for unit in self.units if reached.count(unit.command) > 1]:
+            raise ValueError(f"like devices are reached in different ways, got {twice[0]} twice")
 
     @property
     def name(self) -> str:
         """The command that leads there, its secrets masked, or "this machine"."""
         words = (w if w == MASK else shlex.quote(w) for w in masked_command(self.command))
         return masked_text(" ".join(words)) or THIS_MACHINE
+
+    @property
+    def units(self) -> tuple[DeviceOptions, ...]:
+        """This device and those like it, each alone."""
+        return (replace(self, like=()), *self.like) if self.like else (self,)
 
     @property
     def session(self) -> dict[str, Any]:
@@ -109,7 +118,7 @@ class Device:
         self.options = options or DeviceOptions()
         self._mutex = threading.Lock()
         self._connection: tuple[Channel, DeviceProfile] | None = None
-        self._digests: dict[tuple[Path | int, ...], str] = {}
+        self._digests = Digests()
         self._pace = Pace()
         self._busy = ""
         self._readings: deque[Span] = deque(maxlen=MOST_READINGS)
@@ -143,8 +152,14 @@ class Device:
         answer = self._asked_of_both("measure", candidate, reference, shapes, protocol=dict(protocol))
         with self._reading("measure"):
             timing = Timing.from_json(answer)
-        run = self._digest(reference), protocol.get("batch", 1), repr(_plain(shapes))
+        run = self._digests.of(reference), protocol.get("batch", 1), repr(_plain(shapes))
         return replace(timing, usual_ms=self._pace.usual_ms(run, timing))
+
+    def time_anchor(
+        self, candidate: Path, reference: Path, protocol: Mapping[str, float], shapes: Shapes | None = None
+    ) -> Timing:
+        """As :meth:`time`: what others are timed against is read as they are, where there is one device."""
+        return self.time(candidate, reference, protocol, shapes)
 
     def operators(
         self, candidate: Path, reference: Path, shapes: Shapes | None = None, rounds: int = 8, batch: int = 1
@@ -205,7 +220,9 @@ class Device:
 
         def asked(channel: Channel, profile: DeviceProfile) -> dict[str, Any]:
             artifacts = {"candidate": candidate, "reference": reference}
-            models = {slot: {"digest": self._digest(artifact), "slot": slot} for slot, artifact in artifacts.items()}
+            models = {
+                slot: {"digest": self._digests.of(artifact), "slot": slot} for slot, artifact in artifacts.items()
+            }
             with self._alone():  # the creation of sessions would disturb others, too
                 for slot, artifact in artifacts.items():
                     self._load(channel, artifact, slot, keep=op == "operators")
@@ -252,7 +269,7 @@ class Device:
         return Channel([*options.command, *program], b"%d\n%s" % (len(source), source))
 
     def _load(self, channel: Channel, artifact: Path, slot: str, keep: bool) -> None:
-        digest, size = self._digest(artifact), artifact.stat().st_size
+        digest, size = self._digests.of(artifact), artifact.stat().st_size
         try:
             answer = self._ask(channel, "load", digest=digest, slot=slot, keep=keep)
         except RequestRefused as refusal:
@@ -310,13 +327,6 @@ class Device:
             yield
         except Malformed as error:
             raise AnswerMalformed(f"{self.name}: its answer to {op!r} is malformed: {error}") from error
-
-    def _digest(self, artifact: Path) -> str:
-        key = (artifact.absolute(), *stamp_of(artifact))
-        if key not in self._digests:
-            with artifact.open("rb") as content:
-                self._digests[key] = hashlib.file_digest(content, "sha256").hexdigest()
-        return self._digests[key]
 
 
 def _plain(shapes: Shapes | None) -> dict[str, list[int]]:

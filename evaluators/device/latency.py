@@ -162,6 +162,11 @@ def measure(
     return summarise(device.time(candidate, reference, protocol.for_worker(), shapes), protocol)
 
 
+def measure_anchor(device: DeviceLink, candidate: Path, reference: Path, protocol: LatencyProtocol) -> Latency:
+    """As `measure`, of what candidates are timed against: several like devices are compared by it."""
+    return summarise(device.time_anchor(candidate, reference, protocol.for_worker()), protocol)
+
+
 def summarise(timing: Timing, protocol: LatencyProtocol) -> Latency:
     """The statistics of one timing. The intervals are bootstrapped over blocks, which are nearly independent."""
     quiet, crowd = _undisturbed(timing, protocol.patient)

@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias
 
 from ..results.measurement import Measurement
 from ..results.span import Span
-from .device import Device, DeviceOptions, Shapes
+from .device import DeviceOptions, Shapes
 from .device_profile import DeviceProfile
 from .operator import Operator
 from .timing import Timing
@@ -17,7 +17,8 @@ from .timing import Timing
 class DeviceLink(Protocol):
     """A way to a device: :class:`.device.Device` itself, or one that stands for it in a process that asks the owner.
 
-    One reading at a time: whoever asks while another reading is going on waits. Errors are those of ``Device``.
+    One reading at a time: whoever asks while another reading is going on waits. Several like devices are one link, with
+    one reading at a time on each (:class:`.units.Units`). Errors are those of ``Device``.
     """
 
     @property
@@ -35,6 +36,12 @@ class DeviceLink(Protocol):
         self, candidate: Path, reference: Path, protocol: Mapping[str, float], shapes: Shapes | None = None
     ) -> Timing:
         """As :meth:`.device.Device.time`."""
+        ...
+
+    def time_anchor(
+        self, candidate: Path, reference: Path, protocol: Mapping[str, float], shapes: Shapes | None = None
+    ) -> Timing:
+        """As :meth:`time`, of what candidates are timed against: on every one of several like devices."""
         ...
 
     def operators(
@@ -63,8 +70,3 @@ class DeviceLink(Protocol):
 
 OpenDevice: TypeAlias = Callable[[str, DeviceOptions], DeviceLink]
 """Makes the way to the device of that name, ``""`` for the only one, with these options."""
-
-
-def own_device(name: str, options: DeviceOptions) -> DeviceLink:
-    """The device, owned by this process."""
-    return Device(options)

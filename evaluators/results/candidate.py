@@ -61,6 +61,7 @@ class Candidate:
         stopped: why it was not measured in full; None where it was.
         spans: when its steps were computed, and when devices were read for it; kept of searches in which several
             processes do so, to show that nothing was computed while a latency was read.
+        units: which of several like devices have read it, as messages call them; empty where there is one of each.
     """
 
     policy: Policy
@@ -72,6 +73,7 @@ class Candidate:
     trial: int | None = None
     stopped: Stopped | None = None
     spans: tuple[Span, ...] = ()
+    units: tuple[str, ...] = ()
 
     @property
     def stopped_early(self) -> bool:

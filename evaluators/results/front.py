@@ -254,6 +254,7 @@ class Front:
                 "policy": candidate.policy.to_dict(),
                 "done": policy_in_words(candidate.policy),
                 "metrics": {key: m.to_json() for key, m in with_reciprocals(candidate.metrics).items()},
+                **({"units": list(candidate.units)} if candidate.units else {}),
             }
             for candidate in self.candidates
         ]

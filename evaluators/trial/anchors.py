@@ -74,15 +74,20 @@ class Anchors:
         """Those of the anchors other than the uncompressed model."""
         return [anchor.policy for anchor in self._anchors[1:]]
 
-    def add(self, policy: Policy, artifact: Path, sha256: str = "") -> None:
-        """Take ``artifact`` as an anchor; it is timed unless an earlier session has timed a file of that SHA-256."""
+    def add(self, policy: Policy, artifact: Path, sha256: str = "") -> bool:
+        """Take ``artifact`` as an anchor; it is timed unless an earlier session has timed a file of that SHA-256.
+
+        Returns:
+            Whether it was timed.
+        """
         digest = policy.digest
         if digest in self._known and self._known.fields(digest).text("sha256", sha256) != sha256:
             del self._known.values[digest]
             self._known.values.pop(f"final {digest}", None)
-        if digest not in self._known:
+        if is_new := digest not in self._known:
             self._remember(digest, self._compare(artifact, self.uncompressed), sha256)
         self._anchors.append(Anchor(policy, artifact, self._known.measurement(digest)))
+        return is_new
 
     def nearest(self, policy: Policy) -> Anchor:
         """The anchor whose policy differs in the fewest knobs, those of layers that ``policy`` removes left out."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -13,7 +13,8 @@ from ..device.device import DeviceOptions
 from ..device.device_profile import DeviceProfile
 from ..device.errors import DeviceError, DeviceUnreachable
 from ..device.latency import LatencyProtocol
-from ..device.link import DeviceLink, OpenDevice, own_device
+from ..device.link import DeviceLink, OpenDevice
+from ..device.units import own_device
 from ..results.measurement import Measurement
 from ..results.metric import on_device
 from ..results.span import Span
@@ -74,7 +75,7 @@ class Clock:
 
     def add_anchor(self, policy: Policy, artifact: Path, sha256: str) -> None:
         """Let candidates like ``policy`` be timed against ``artifact``, whose bytes have that SHA-256."""
-        _at_once(lambda timer: timer.anchors.add(policy, artifact, sha256), list(self.by_device.values()))
+        _at_once(lambda timer: timer.add_anchor(policy, artifact, sha256), list(self.by_device.values()))
 
     def settle(self) -> None:
         """Time the anchors once more, for the final step."""
@@ -111,6 +112,12 @@ class Clock:
     def take_readings(self) -> tuple[Span, ...]:
         """When the devices were read since this was last called."""
         return tuple(span for device in self.devices.values() for span in device.take_readings())
+
+    def units_in(self, readings: Iterable[Span]) -> tuple[str, ...]:
+        """Which units have read, of devices that there are several of, each once."""
+        several = [device.options.units for device in self.devices.values() if device.options.like]
+        names = {unit.name for units in several for unit in units}
+        return tuple(dict.fromkeys(span.place for span in readings if span.place in names))
 
     def memory(self, artifact: Path, repeats: int = 3) -> Measurement:
         """Peak memory in bytes on the first device, of the batch that is timed."""

@@ -23,8 +23,9 @@ from ..device.device import DeviceOptions
 from ..device.device_profile import DeviceProfile
 from ..device.errors import DeviceError, DeviceUnreachable, RequestRefused
 from ..device.latency import LatencyProtocol
-from ..device.link import OpenDevice, own_device
+from ..device.link import OpenDevice
 from ..device.lock import THIS_MACHINE, shared
+from ..device.units import own_device
 from ..explain.shares import by_module
 from ..quality.parity import ParityError
 from ..results.candidate import FINAL_SECONDS, STOPPED, Candidate
@@ -231,7 +232,8 @@ class TaskEvaluator:
 
     def timed(self, candidate: Candidate, watch: Stopwatch) -> Candidate:
         """With what the watch and the devices tell of when something ran."""
-        return replace(candidate, spans=(*watch.spans, *self.clock.take_readings()))
+        readings = self.clock.take_readings()
+        return replace(candidate, spans=(*watch.spans, *readings), units=self.clock.units_in(readings))
 
     def prepare(self) -> None:
         """Before a candidate: the reference files are what they were, and what probes keep is let go, which is much."""
@@ -280,6 +282,7 @@ class TaskEvaluator:
         assert candidate.artifact is not None
         self._references.make_sure()
         self.clock.settle()
+        self.clock.take_readings()
         watch, metrics = Stopwatch(), dict(candidate.metrics)
         if not any(key.startswith(TEST) for key in metrics):
             with watch.step("test_accuracy"):
@@ -289,7 +292,8 @@ class TaskEvaluator:
                 metrics[MEMORY] = self.clock.memory(candidate.artifact, repeats=1)
         with watch.step(FINAL_SECONDS):
             metrics |= self.clock.measure_finally(candidate.policy, candidate.artifact)
-        return replace(candidate, metrics=metrics, timings={**candidate.timings, **watch.seconds})
+        units = tuple(dict.fromkeys((*candidate.units, *self.clock.units_in(self.clock.take_readings()))))
+        return replace(candidate, metrics=metrics, timings={**candidate.timings, **watch.seconds}, units=units)
 
     def close(self) -> None:
         self.clock.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...spaces.policy import Policy
 from ...spaces.space import SearchSpace
-from ..device.latency import Latency, LatencyProtocol, measure
+from ..device.latency import Latency, LatencyProtocol, measure, measure_anchor
 from ..device.link import DeviceLink
 from ..explain.shares import layer_shares
 from ..results.measurement import Measurement
@@ -32,6 +32,7 @@ class Timer:
 
     def __init__(self, device: DeviceLink, protocol: LatencyProtocol) -> None:
         self._device, self._protocol = device, protocol.on(device.options.threads)
+        self._compares_units = False
 
     def start(
         self, space: SearchSpace, uncompressed: Path, alike: Callable[[Policy], Policy], file: Path | None = None
@@ -41,7 +42,8 @@ class Timer:
         ``alike`` gives a policy whose choices are the plainest that run in the same arithmetic; ``file`` is where the
         anchors are kept, ``anchors.json`` beside the uncompressed model by default.
         """
-        timed = self._time(uncompressed, uncompressed, longer(self._protocol))
+        self._compares_units = bool(self._device.options.like)
+        timed = self._time_anchor(uncompressed, uncompressed)
         self.anchors = Anchors(space, uncompressed, timed.latency_ms, self._compare, alike, file)
         return {"latency_ms": timed.latency_ms, "latency_ratio": timed.ratio, **self._beside(timed)}
 
@@ -52,6 +54,12 @@ class Timer:
             UnreadableFile: where the file lacks the uncompressed model's time.
         """
         self.anchors = Anchors(space, uncompressed, None, self._compare, alike, file)
+
+    def add_anchor(self, policy: Policy, artifact: Path, sha256: str) -> None:
+        """As :meth:`Anchors.add`; several like devices are compared by it in every session."""
+        timed = self.anchors.add(policy, artifact, sha256)
+        if self._compares_units and not timed:
+            self._compare(artifact, self.anchors.uncompressed)
 
     def looks(self, policy: Policy, artifact: Path) -> Looks:
         """Looks at a candidate, one finer than the other."""
@@ -68,7 +76,8 @@ class Timer:
     def measure_finally(self, policy: Policy, artifact: Path) -> dict[str, Measurement]:
         """A final reading, of two; the uncertainty of the anchor itself, which all share, is added to the interval."""
         anchor = self.anchors.nearest(policy)
-        timed = self._time(artifact, anchor.artifact, one_of_two(self._protocol))
+        read = partial(measure, self._device, artifact, anchor.artifact)
+        *_, timed = readings(read, one_of_two(self._protocol))
         ratio = timed.ratio.times(anchor.ratio, "x")
         return {"latency_ms": ratio.times(self.anchors.latency_ms, "ms"), "latency_ratio": ratio, **self._beside(timed)}
 
@@ -96,10 +105,10 @@ class Timer:
         return {**percentiles, "load_ms": load, **energy, **batch, **clock}
 
     def _compare(self, one: Path, other: Path) -> Measurement:
-        return self._time(one, other, longer(self._protocol)).ratio
+        return self._time_anchor(one, other).ratio
 
-    def _time(self, artifact: Path, reference: Path, protocol: LatencyProtocol) -> Latency:
-        *_, timed = readings(partial(measure, self._device, artifact, reference), protocol)
+    def _time_anchor(self, artifact: Path, reference: Path) -> Latency:
+        *_, timed = readings(partial(measure_anchor, self._device, artifact, reference), longer(self._protocol))
         return timed
 
 

@@ -107,6 +107,7 @@ def candidate_of(fields: Fields, folder: Path) -> Candidate:
         trial=None if fields.values.get("trial") is None else fields.count("trial"),
         stopped=None if fields.values.get("stopped") is None else _stopped(fields.fields("stopped")),
         spans=_spans(fields),
+        units=fields.texts("units") if "units" in fields else (),
     )
 
 
@@ -164,4 +165,5 @@ def _measured(candidate: Candidate, folder: Path) -> dict[str, Any]:
         "notes": list(candidate.notes),
         **({"stopped": asdict(candidate.stopped)} if candidate.stopped is not None else {}),
         **({"spans": [_span_to_json(span) for span in candidate.spans]} if candidate.spans else {}),
+        **({"units": list(candidate.units)} if candidate.units else {}),
     }

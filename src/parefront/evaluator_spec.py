@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from .config.load import load_task
 from .config.models import Config
 from .config.schema import parse_config
-from .evaluators.device.link import OpenDevice, own_device
+from .evaluators.device.link import OpenDevice
+from .evaluators.device.units import own_device
 from .evaluators.quality.scoring.registry import quality_metric
 from .evaluators.results.metric import Metric
 from .search.runs.reused_run import ReusedRun

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 from .config.models import Config, ExecutorConfig
-from .evaluators.device.link import OpenDevice, own_device
+from .evaluators.device.link import OpenDevice
 from .evaluators.device.remote.owner import DeviceOwner
+from .evaluators.device.units import own_device
 from .evaluators.trial.evaluator import Evaluator
 from .search.executors.executor import Executor
 from .search.executors.local import LocalExecutor
 from .search.executors.pool.messages import MakeEvaluator
 from .search.executors.pool.pool import PoolExecutor, PoolOptions
+
+_LOG = logging.getLogger("parefront")
 
 
 @dataclass(frozen=True)
@@ -33,22 +37,25 @@ class Execution:
     close: Callable[[], None] = lambda: None
 
 
-def execution_of(config: Config, make: Callable[[], MakeEvaluator]) -> Execution:
+def execution_of(
+    config: Config, make: Callable[[], MakeEvaluator], say: Callable[[str], None] = _LOG.warning
+) -> Execution:
     """What the config's section ``executor`` asks for.
 
     Args:
         config: the whole one.
         make: gives what makes the evaluator in another process; called where there are such processes.
+        say: told in a line what befalls one of several like devices; called from several threads.
 
     Raises:
         ConfigError: where the task cannot be sent to other processes, or the executor is not installed.
         HostFailed: where the cluster cannot be reached.
     """
     if config.executor.name == "local":
-        return Execution(own_device, lambda evaluator, tell: LocalExecutor(evaluator))
+        return Execution(partial(own_device, say=say), lambda evaluator, tell: LocalExecutor(evaluator))
     if config.executor.name == "ray":
         return _on_a_cluster(config, make())
-    owner, sent, options = DeviceOwner(), make(), _pool_options(config)
+    owner, sent, options = DeviceOwner(partial(own_device, say=say)), make(), _pool_options(config)
     return Execution(owner.open, lambda evaluator, tell: PoolExecutor(sent, owner, options, tell))
 
 
@@ -73,7 +80,7 @@ def _workers(asked: ExecutorConfig) -> int:
 
 def _pool_options(config: Config) -> PoolOptions:
     asked = config.executor
-    here = [device.threads for device in config.places().values() if not device.command]
+    here = [unit.threads for device in config.places().values() for unit in device.units if not unit.command]
     return PoolOptions(
         _workers(asked),
         asked.ordered,

@@ -20,7 +20,8 @@ from .config.models import Config
 from .evaluator_spec import AnyEvaluator, EvaluatorSpec, GivenTaskSpec, make_evaluator, search_settings
 from .evaluators.device.device import Device, DeviceOptions
 from .evaluators.device.errors import DeviceError
-from .evaluators.device.link import OpenDevice, own_device
+from .evaluators.device.link import OpenDevice
+from .evaluators.device.units import own_device
 from .execution import execution_of
 from .search.controller import search
 from .search.executors.pool.messages import MakeEvaluator
@@ -103,7 +104,12 @@ class Job:
         return run
 
     def _search(self, on_phase: OnPhase, on_event: OnEvent, told: Dispatch) -> Run:
-        run, fingerprint = self._existing(), None
+        run, fingerprint, said = self._existing(), None, list[str]()
+
+        def say(line: str) -> None:
+            said.append(line) if run is None else run.log(line)
+            on_event(Noted(line))
+
         on_phase("loading the task")
         task = self.task()
         if run is not None:
@@ -119,7 +125,7 @@ class Job:
         warnings_of_task = list(checked.warnings)
         for warning in warnings_of_task:
             on_event(Warned(warning))
-        execution = execution_of(self.config, partial(self._sent, checked.task))
+        execution = execution_of(self.config, partial(self._sent, checked.task), say)
         with closing(execution), self._evaluator_of(checked.task, on_phase, execution.open_device) as evaluator:
             del task, checked  # and the model, which is traced by now
             short_of_memory = self.memory_need(evaluator.traced.graph).warning()
@@ -136,6 +142,8 @@ class Job:
                     write_json(run.path / GRAPH, account_json(evaluator.traced.graph, evaluator.space))
             for warning in warnings_of_task:
                 run.log(f"warning: {warning}")
+            for line in said:
+                run.log(line)
             events = told.events_of(run)
             executor = execution.executor(evaluator, partial(_note, run, on_event))
             with finishing_first(lambda line: on_event(Noted(line))) as interruption:
@@ -144,7 +152,7 @@ class Job:
 
     def memory_need(self, graph: ModelGraph) -> MemoryNeed:
         """About how much memory a search over that network takes."""
-        local = any(not place.command for place in self.config.places().values())
+        local = any(not unit.command for place in self.config.places().values() for unit in place.units)
         return MemoryNeed.of(graph, self.config.compress, local)
 
     def in_folder_of_its_own(self) -> Job:

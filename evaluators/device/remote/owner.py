@@ -5,12 +5,14 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from ....spaces.errors import ConfigError
 from ..device import DeviceOptions
 from ..device_profile import DeviceProfile
-from ..link import DeviceLink, OpenDevice, own_device
+from ..link import DeviceLink, OpenDevice
+from ..units import apart, at_once, own_device
 from .kept_contents import KeptContents, MissingContents
 from .request import Reply, Request
 from .turnstile import Turnstile
@@ -42,7 +44,7 @@ class DeviceOwner:
         with self._mutex:
             if name not in self._devices:
                 self._devices[name] = self._make(name, options)
-                self._turnstiles[name] = Turnstile()
+                self._turnstiles[name] = Turnstile(partial(at_once, self._devices[name]))
             return self._devices[name]
 
     def serve(self, request: Request, is_wanted: Callable[[], bool] = lambda: True) -> Reply:
@@ -67,9 +69,10 @@ class DeviceOwner:
         except MissingContents as missing:
             return Reply(missing=missing.digests)
         with self._turnstiles[request.device].turn(request.rank, is_wanted):
-            device.take_readings()
-            value = getattr(device, request.method)(*paths, **request.arguments)
-            return Reply(value, device.take_readings())
+            asked = apart(device)
+            asked.take_readings()
+            value = getattr(asked, request.method)(*paths, **request.arguments)
+            return Reply(value, asked.take_readings())
 
     def waiting(self, name: str) -> int:
         """How many requests wait for the device."""

@@ -57,6 +57,12 @@ class RemoteDevice:
         timing: Timing = self._asked("time", candidate, reference, protocol=dict(protocol), shapes=shapes)
         return timing
 
+    def time_anchor(
+        self, candidate: Path, reference: Path, protocol: Mapping[str, float], shapes: Shapes | None = None
+    ) -> Timing:
+        timing: Timing = self._asked("time_anchor", candidate, reference, protocol=dict(protocol), shapes=shapes)
+        return timing
+
     def operators(
         self, candidate: Path, reference: Path, shapes: Shapes | None = None, rounds: int = 8, batch: int = 1
     ) -> tuple[list[Operator], list[Operator]]:

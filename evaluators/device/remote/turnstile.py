@@ -1,4 +1,4 @@
-"""Lets one at a time pass, of those that wait the one with the lowest rank, and among equals the first that came."""
+"""Lets one or more at a time pass: of those that wait the one with the lowest rank, of equals the first that came."""
 
 from __future__ import annotations
 
@@ -17,13 +17,18 @@ class Withdrawn(Exception):
 
 
 class Turnstile:
-    """A mutex of threads with an order. A turn that has begun is never interrupted."""
+    """A semaphore of threads with an order. A turn that has begun is never interrupted.
 
-    def __init__(self) -> None:
+    Args:
+        at_once: gives how many turns there may be at a time, which may change; by default one.
+    """
+
+    def __init__(self, at_once: Callable[[], int] = lambda: 1) -> None:
+        self._at_once = at_once
         self._changed = threading.Condition()
         self._waiting: list[tuple[int, int]] = []
         self._numbers = itertools.count()
-        self._busy = False
+        self._turns = 0
 
     @contextmanager
     def turn(self, rank: int = 0, is_wanted: Callable[[], bool] = lambda: True) -> Iterator[None]:
@@ -40,11 +45,11 @@ class Turnstile:
         with self._changed:
             heapq.heappush(self._waiting, mine)
             try:
-                while is_wanted() and (self._busy or self._waiting[0] != mine):
+                while is_wanted() and (self._turns >= self._at_once() or self._waiting[0] != mine):
                     self._changed.wait(LOOK_SECONDS)
                 if not is_wanted():
                     raise Withdrawn
-                self._busy = True
+                self._turns += 1
             finally:
                 self._waiting.remove(mine)
                 heapq.heapify(self._waiting)
@@ -53,7 +58,7 @@ class Turnstile:
             yield
         finally:
             with self._changed:
-                self._busy = False
+                self._turns -= 1
                 self._changed.notify_all()
 
     @property

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,26 +20,34 @@ from ....evaluators.device.lock import BUSY_SECONDS
 from ....evaluators.device.remote.owner import DeviceOwner
 from ....evaluators.device.remote.remote_device import RemoteDevice
 from ....evaluators.device.remote.request import Reply, Request
+from ....evaluators.device.units import own_device
 from .cluster import Cluster, on_node
 
 AGAIN_SECONDS = 2.0
 AT_ONCE = 64
 """Requests that wait for a device in their order of promise, each in a thread of its owner; others wait before that."""
+MOST_NEWS = 100
+"""Lines that an owner keeps until somebody asks."""
 
 _LOG = logging.getLogger("parefront")
 
 
 class OwnerActor:
-    """Owns one device; its methods run in threads, one for each request."""
+    """Owns one device, or several like ones; its methods run in threads, one for each request."""
 
     def __init__(self, name: str, options: DeviceOptions) -> None:
         with suppress(OSError):  # where that is allowed; by default Ray lets any other program go before its own
             os.nice(-os.nice(0))
-        self._owner = DeviceOwner()
+        self._news: deque[str] = deque(maxlen=MOST_NEWS)
+        self._owner = DeviceOwner(partial(own_device, say=self._news.append))
         self._owner.open(name, options)
 
     def serve(self, request: Request) -> Reply:
         return self._owner.serve(request)
+
+    def news(self) -> list[str]:
+        """Lines on what has befallen like devices since this was last called."""
+        return [self._news.popleft() for _ in range(len(self._news))]
 
 
 @dataclass
@@ -46,11 +56,13 @@ class DeviceActors:
 
     Attributes:
         owners: the actors, by the device's name.
+        several: the names of those that there are several like ones of.
         say: told in one line where a device is waited for.
         seconds: for which a device that is lost is waited for.
     """
 
     owners: Mapping[str, Any]
+    several: tuple[str, ...] = ()
     say: Callable[[str], None] = field(default=_LOG.warning)
     seconds: float = BUSY_SECONDS
 
@@ -67,11 +79,23 @@ class DeviceActors:
             where = _pinned(places[name]) if name in places else on_node(cluster.node)
             actor = ray.remote(OwnerActor).options(num_cpus=0, max_restarts=-1, max_concurrency=AT_ONCE, **where)
             owners[name] = actor.remote(name, options)
-        return cls(owners, seconds=seconds)
+        several = tuple(name for name, options in devices.items() if options.like)
+        return cls(owners, several, seconds=seconds)
 
     def open(self, name: str, options: DeviceOptions) -> DeviceLink:
         """The way to a device; an ``OpenDevice``."""
         return RemoteDevice(name, options, partial(self._ask, self.owners[name]), by_content=True)
+
+    def tell_news(self, say: Callable[[str], None]) -> None:
+        """Ask the owners of several like devices what has befallen these, and say it once they answer."""
+
+        def told(reply: Future[list[str]]) -> None:
+            if reply.exception() is None:
+                for line in reply.result():
+                    say(line)
+
+        for name in self.several:
+            self.owners[name].news.remote().future().add_done_callback(told)
 
     def _ask(self, owner: Any, request: Request) -> Reply:
         """The owner's reply; where owner or device are lost, once they are back.

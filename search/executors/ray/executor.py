@@ -81,6 +81,7 @@ class RayExecutor:
         """As :meth:`..executor.Executor.submit`; the first time the cluster's processes are started."""
         if self._thread is None:
             self._start(self._join(artifact.parent, rivals))
+        self._devices.tell_news(self._tell)
         number = next(self._numbers)
         future: Future[Candidate] = Future()
         self._under_way.add(future)

@@ -58,7 +58,8 @@ def _check_devices(config: Config) -> None:
 def _check_latency(config: Config) -> None:
     final = longer(config.latency.protocol())
     longest = final.warmup_seconds + final.max_seconds
-    for name, device in (config.devices or {"": config.device}).items():
+    units = [(name, unit) for name, device in config.places().items() for unit in device.units]
+    for name, device in units:
         if longest >= device.deadline_seconds:
             where = f"devices.{name}" if name else "device"
             raise ConfigError(

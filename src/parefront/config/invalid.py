@@ -13,6 +13,9 @@ from pydantic import BaseModel, ValidationError
 from ..spaces.masking import masked, masked_text
 from ..spaces.messages import did_you_mean
 
+ONE, SEVERAL = "one device", "like devices"
+"""Tags of the two forms of an entry of ``devices``, which pydantic puts into its paths; no key has a space."""
+
 
 def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -> tuple[str, str]:
     """The message for the fault that is told first, and the dotted key it is about.
@@ -26,11 +29,12 @@ def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") ->
     """
     faults: list[Any] = list(error.errors())
     fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
-    path = [str(part) for part in fault["loc"]]
+    loc = [part for part in fault["loc"] if part not in (ONE, SEVERAL)]
+    path = [str(part) for part in loc]
     key = prefix + ".".join(path)
     if fault["type"] == "extra_forbidden":
-        parent = key[: -len(path[-1])]
-        return f"unknown key {key!r}" + did_you_mean(path[-1], _known(model, path[:-1]), parent), key
+        parent, named = key[: -len(path[-1])], [part for part in loc[:-1] if isinstance(part, str)]
+        return f"unknown key {key!r}" + did_you_mean(path[-1], _known(model, named), parent), key
     if fault["type"] == "missing":
         return f"missing key {key!r}", key
     return f"{key}: {_expectation(fault['msg'])}, got {_short(fault['input'])}", key
@@ -54,8 +58,12 @@ def _known(model: type[BaseModel], path: Sequence[str]) -> list[str]:
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
-    options = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
-    for option in options:
+    while typing.get_origin(annotation) is typing.Annotated:
+        annotation = typing.get_args(annotation)[0]
+    is_union = isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union
+    for option in typing.get_args(annotation) if is_union else (annotation,):
+        while typing.get_origin(option) is typing.Annotated:
+            option = typing.get_args(option)[0]
         if isinstance(option, type) and issubclass(option, BaseModel):
             return option
     return None

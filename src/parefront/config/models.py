@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
 from ..evaluators.device.device import DeviceOptions
 from ..evaluators.device.latency import LatencyProtocol
 from ..search.runs.run_config import RunConfig
 from ..spaces.errors import ConfigError
 from ..spaces.variables import expanded
+from .invalid import ONE, SEVERAL
 
 DEFAULT_COMPRESSORS = ("prune_channels", "drop_blocks", "quantize")
 PROTOCOL = LatencyProtocol()
@@ -106,6 +108,25 @@ class DeviceConfig(Section):
             return DeviceOptions(**values)
         except ValueError as error:
             raise ConfigError(f"device: {error}") from None
+
+
+def options_of(units: DeviceConfig | list[DeviceConfig]) -> DeviceOptions:
+    """One device, or several like ones as one.
+
+    Raises:
+        ConfigError: where the values do not fit together, or two are reached in the same way.
+    """
+    first, *others = [unit.options() for unit in (units if isinstance(units, list) else [units])]
+    try:
+        return replace(first, like=tuple(others))
+    except ValueError as error:
+        raise ConfigError(f"devices: {error}") from None
+
+
+LikeDevices = Annotated[
+    Annotated[DeviceConfig, Tag(ONE)] | Annotated[list[DeviceConfig], Field(min_length=1), Tag(SEVERAL)],
+    Discriminator(lambda value: SEVERAL if isinstance(value, list) else ONE),
+]
 
 
 class LatencyConfig(Section):
@@ -219,7 +240,8 @@ class Config(Section):
         compress: options by compressor name; each compressor checks its own.
         device: where latency is measured.
         devices: or several such, by name; then ``latency@name`` is the latency on one of them, and ``latency`` that
-            on the first, which candidates are built for.
+            on the first, which candidates are built for. A list instead of one means several of the same kind, which
+            share the readings after a check that they agree.
         latency: for how long.
         search: which candidates to try, and how many.
         executor: where evaluations run.
@@ -231,7 +253,7 @@ class Config(Section):
     budget: Texts = []
     compress: Compressors = {name: {} for name in DEFAULT_COMPRESSORS}
     device: DeviceConfig = DeviceConfig()
-    devices: dict[DeviceName, DeviceConfig] = {}
+    devices: dict[DeviceName, LikeDevices] = {}
     latency: LatencyConfig = LatencyConfig()
     search: SearchConfig = SearchConfig()
     executor: ExecutorConfig = ExecutorConfig()
@@ -243,7 +265,7 @@ class Config(Section):
         Raises:
             ConfigError: where values do not fit together.
         """
-        return {name: device.options() for name, device in self.devices.items()} or {"": self.device.options()}
+        return {name: options_of(units) for name, units in self.devices.items()} or {"": self.device.options()}
 
     def typed(self) -> RunConfig:
         """The same as the value that a search takes."""

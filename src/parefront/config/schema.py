@@ -71,7 +71,14 @@ def parse_device(mapping: Mapping[str, Any], source: str) -> DeviceConfig:
 
 def _refuse_masked(config: Mapping[str, Any], source: str) -> None:
     """What a run has masked when it wrote its config cannot be used from there."""
-    devices = {"device": config.get("device"), **{f"devices.{n}": d for n, d in (config.get("devices") or {}).items()}}
+    devices: dict[str, Any] = {"device": config.get("device")}
+    for name, units in (config.get("devices") or {}).items():
+        several = units if isinstance(units, list) else None
+        devices |= (
+            {f"devices.{name}": units}
+            if several is None
+            else {f"devices.{name}.{index}": unit for index, unit in enumerate(several)}
+        )
     read = {
         f"{key}.{part}": (d or {}).get(part) for key, d in devices.items() for part in ("command", "provider_options")
     }
