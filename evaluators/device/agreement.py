@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,9 +17,12 @@ ALLOWANCE = 0.05
 single device may drift within a reading that is not called noisy. Ratios differ by less, since both of their models are
 read on one device; another governor, clock or cooler makes more, 10 % and up."""
 DRIFT = 0.1
-"""By which a device may leave its own interval of the start: twice as much, since short looks hardly warm it up."""
-RECENT = 5
-"""Readings whose median counts as of late: two that something else has slowed down do not tell of a drift."""
+"""By which a device may leave its own interval of the start while the others do not: twice as much, since a short look
+hardly warms it up. Where all become slower alike, as in a room that grows warm, they still agree."""
+RECENT = 10
+"""Readings whose median counts as of late, which what slows a device down for seconds does not move."""
+AGAIN = 2
+"""Further readings of two devices that do not agree: a shared machine has several paces, all in the interval."""
 
 
 def latency_of(timing: Timing) -> Measurement:
@@ -30,8 +33,13 @@ def latency_of(timing: Timing) -> Measurement:
 
 def agree(one: Measurement, other: Measurement) -> bool:
     """Whether two latencies are apart by no more than their intervals and the allowance."""
-    low, high = min(one.low, one.value), max(one.high, one.value)
-    return low <= other.high * (1 + ALLOWANCE) and other.low <= high * (1 + ALLOWANCE)
+    return one.low <= other.high * (1 + ALLOWANCE) and other.low <= one.high * (1 + ALLOWANCE)
+
+
+def covering(one: Measurement, other: Measurement) -> Measurement:
+    """Two readings of one device as one: what they differ by is in the interval."""
+    value, low, high = (one.value + other.value) / 2, min(one.low, other.low), max(one.high, other.high)
+    return Measurement(value, low, high, one.n + other.n, one.unit)
 
 
 def shown(measured: Measurement) -> str:
@@ -51,24 +59,34 @@ class Steadiness:
     _recent: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
 
     def start(self, read: Hashable, measured: Measurement) -> None:
-        """Remember what ``read`` takes; of several readings the one with the narrowest interval."""
+        """Remember what ``read`` takes; readings of it before count, too."""
         known = self.starts.get(read)
-        if known is None or measured.half_width / measured.value < known.half_width / known.value:
-            self.starts[read] = measured
+        self.starts[read] = measured if known is None else covering(known, measured)
 
-    def drifted(self, read: Hashable, ms: float) -> str:
-        """Take in another reading; both figures in words where the last five are off, in their median.
+    @property
+    def times(self) -> float:
+        """How many times as long as at the start a reading takes of late; 1 where few are known."""
+        return statistics.median(self._recent) if len(self._recent) == RECENT else 1.0
+
+    def add(self, read: Hashable, ms: float) -> None:
+        """Take in another reading; what was not read at the start tells nothing, nor does one of 0 ms."""
+        start = self.starts.get(read)
+        if start is not None and ms > 0:
+            self._recent.append(ms / start.high if ms > start.high else ms / start.low if ms < start.low else 1.0)
+
+    def drifted(self, read: Hashable, others: Iterable[float]) -> str:
+        """Both figures in words, of late and at the start, where this device alone has become another one.
 
         Args:
-            read: what was read; nothing is told of what was not read at the start.
-            ms: that it took; 0 where that is not known.
+            read: of which to tell the figures.
+            others: :attr:`times` of the other devices.
         """
-        start = self.starts.get(read)
-        if start is None or ms <= 0:
-            return ""
-        self._recent.append(ms / start.high if ms > start.high else ms / start.low if ms < start.low else 1.0)
-        times = statistics.median(self._recent)
-        if len(self._recent) < RECENT or 1 / (1 + DRIFT) <= times <= 1 + DRIFT:
+        start, times = self.starts.get(read), self.times
+        if start is None or not _apart(times, 1.0) or not all(_apart(times, other) for other in others):
             return ""
         late = times * (start.high if times > 1 else start.low)
         return f"takes {late:.3g} ms there of late, {shown(start)} at the start"
+
+
+def _apart(times: float, others: float) -> bool:
+    return max(times / others, others / times) > 1 + DRIFT

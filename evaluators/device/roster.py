@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ...spaces.messages import one_line
+from ...spaces.messages import first_line
 from .agreement import Steadiness
 from .errors import AnswerMalformed, DeviceError, DeviceUnreachable
 from .link import DeviceLink
@@ -67,7 +67,6 @@ class Roster:
         self._changed = threading.Condition()
         self._closing = threading.Event()
         self._error: DeviceUnreachable | None = None
-        self._warned: set[Unit] = set()
 
     @property
     def serving(self) -> list[Unit]:
@@ -110,17 +109,13 @@ class Roster:
             self._changed.notify_all()
 
     def set_aside(self, unit: Unit, why: str, unless_last: bool = False) -> None:
-        """Let a unit serve no more, and say why; the last that serves only where that is asked for."""
+        """Let a unit serve no more, and say why."""
         with self._changed:
-            kept = unless_last and self.serving == [unit]
-            if kept and unit in self._warned:
+            if unless_last and self.serving == [unit]:
                 return
-            self._warned.add(unit)
-            if not kept:
-                unit.standing = Standing.ASIDE
+            unit.standing = Standing.ASIDE
             self._changed.notify_all()
-        done = "is kept, as the last one" if kept else "is set aside"
-        self._tell(f"{unit.name} {done}: {why}")
+        self._tell(f"{unit.name} is set aside: {why}")
 
     def lose(self, unit: Unit, error: DeviceUnreachable) -> None:
         """Let a unit that cannot be reached serve no more until it can; one that answers nonsense, for good."""
@@ -131,10 +126,10 @@ class Roster:
             others = bool(self.serving)
             self._changed.notify_all()
         if isinstance(error, AnswerMalformed) and others:
-            self.set_aside(unit, one_line(error))
+            self.set_aside(unit, first_line(error))
         elif before is Standing.SERVES:
             rest = "its readings go to the others" if others else "no other one is left"
-            self._tell(f"{unit.name} cannot be reached, {rest} ({one_line(error)})")
+            self._tell(f"{unit.name} cannot be reached, {rest} ({first_line(error)})")
             threading.Thread(target=self._look_for, args=(unit, self._closing), daemon=True).start()
 
     def welcome(self, unit: Unit) -> None:
@@ -169,7 +164,7 @@ class Roster:
             except DeviceUnreachable:
                 seconds = min(2 * seconds, LONGEST_SECONDS)
             except DeviceError as error:
-                self.set_aside(unit, one_line(error))
+                self.set_aside(unit, first_line(error))
             finally:
                 self.give_back(unit)
 

@@ -13,10 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from ...spaces.messages import one_line
+from ...spaces.messages import first_line
 from ..results.measurement import Measurement
 from ..results.span import Span
-from .agreement import agree, latency_of, shown
+from .agreement import AGAIN, agree, covering, latency_of, shown
 from .device import MOST_READINGS, Device, DeviceOptions, Shapes
 from .device_profile import DeviceProfile
 from .digests import Digests
@@ -136,7 +136,9 @@ class Units:
 
         def read(unit: Unit) -> Timing:
             timing = unit.link.time(candidate, reference, protocol, shapes)
-            if drifted := unit.steadiness.drifted(key, timing.median_ms):
+            unit.steadiness.add(key, timing.median_ms)
+            others = [other.steadiness.times for other in self._roster.serving if other is not unit]
+            if drifted := unit.steadiness.drifted(key, others):
                 self._roster.set_aside(unit, f"what candidates are timed against {drifted}", unless_last=True)
             return timing
 
@@ -217,21 +219,24 @@ class Units:
         except DeviceUnreachable as error:
             self._roster.lose(unit, error)
         except DeviceError as error:
-            self._roster.set_aside(unit, one_line(error))
+            self._roster.set_aside(unit, first_line(error))
         finally:
             self._roster.give_back(unit)
 
     def _make_sure(self, anchor: _Anchor, unit: Unit) -> None:
-        """Read an anchor on a unit that is held; where it does not agree, on both once more before it is set aside."""
+        """Read an anchor on a unit that is held; where it does not agree, on both again before it is set aside."""
         latency = latency_of(self._on(unit, anchor.read))
-        if not agree(anchor.latency, latency):
+        for _ in range(AGAIN):
+            if agree(anchor.latency, latency):
+                break
             if self._roster.takes(anchor.by):
                 try:
-                    anchor.latency = latency_of(self._on(anchor.by, anchor.read))
+                    anchor.latency = covering(anchor.latency, latency_of(self._on(anchor.by, anchor.read)))
                 finally:
                     self._roster.give_back(anchor.by)
-            latency = latency_of(self._on(unit, anchor.read))
+            latency = covering(latency, latency_of(self._on(unit, anchor.read)))
         unit.steadiness.start(anchor.key, latency)
+        anchor.by.steadiness.start(anchor.key, anchor.latency)
         if not agree(anchor.latency, latency):
             there = f"{anchor.called} takes {shown(latency)} there, {shown(anchor.latency)} on {anchor.by.name}"
             self._roster.set_aside(unit, there)

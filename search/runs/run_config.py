@@ -96,7 +96,7 @@ class RunConfig:
         """
         budget = config.get("budget") or ()
         named, search = _section(config, "devices"), _section(config, "search")
-        places = {name: Place.of(_section(_first_units(named), name, "devices.")) for name in named}
+        places = {name: Place.of(_section(first_units(named), name, "devices.")) for name in named}
         return cls(
             task=str(config.get("task") or ""),
             objectives=_texts("objectives", config.get("objectives") or cls.objectives),
@@ -146,7 +146,7 @@ def _section(config: Mapping[str, Any], key: str, prefix: str = "") -> Mapping[s
     return section
 
 
-def _first_units(devices: Mapping[str, Any]) -> dict[str, Any]:
+def first_units(devices: Mapping[str, Any]) -> dict[str, Any]:
     """Of several like devices the first, which tells what all are."""
     return {name: units[0] if isinstance(units, list) and units else units for name, units in devices.items()}
 

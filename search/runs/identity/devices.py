@@ -9,6 +9,7 @@ from ....evaluators.device.device_profile import DeviceProfile
 from ....spaces.files import UnreadableFile
 from ....spaces.masking import masked
 from ....spaces.variables import expanded_where_known
+from ..run_config import first_units
 
 MAY_CHANGE = ("search.trials", "search.minutes", "search.patience", "search.keep_artifacts", "callbacks")
 """Keys of a config that may differ when a run is gone on with; all others would make it another search."""
@@ -19,9 +20,10 @@ WHERE = "executor"
 def config_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """The keys that two configs differ in, with both values; not those that may. Any secret equals any other.
 
-    Variables of the environment are compared by what they stand for, where they are known.
+    Variables of the environment are compared by what they stand for, where they are known; of several like devices the
+    first, since each session makes sure that the others agree with it.
     """
-    before, after = (flat(masked(expanded_where_known(config))) for config in (there, here))
+    before, after = (flat(masked(expanded_where_known(_with_first_units(config)))) for config in (there, here))
     before["order of devices"], after["order of devices"] = (
         ", ".join(devices) if isinstance(devices := config.get("devices") or {}, Mapping) else repr(devices)
         for config in (there, here)
@@ -34,6 +36,12 @@ def config_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> dic
         if pair[0] != pair[1] and not absent and not may_change:
             found[key] = pair
     return found
+
+
+def _with_first_units(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config with one device each under ``devices``."""
+    devices = config.get("devices")
+    return {**config, "devices": first_units(devices)} if isinstance(devices, Mapping) else dict(config)
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

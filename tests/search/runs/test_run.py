@@ -238,6 +238,18 @@ def test_a_stopped_candidate_tells_which_trial_dominates_it(search_in: SearchIn)
         assert (read.stopped, read.stopped_early) == (stopped, stopped is not None)
 
 
+def test_a_record_says_which_of_several_like_devices_have_read_it_and_nothing_of_a_single_one(
+    search_in: SearchIn,
+) -> None:
+    run, front = search_in(SyntheticEvaluator(blocks=2), trials=4)
+    for units in (("ssh pi1", "ssh pi2"), ()):
+        candidate = replace(front[0], trial=9, units=units)
+        run.write_record(TrialRecord(9, candidate.policy, Outcome.COMPLETE, candidate))
+        file = run.path / "trials" / "000009.json"
+        assert TrialRecord.read(file, run.path).candidate == candidate
+        assert ("units" in json.loads(file.read_text())) is bool(units)
+
+
 def test_a_record_keeps_why_a_measurement_is_noisy_and_is_read_without_it(search_in: SearchIn) -> None:
     run, front = search_in(SyntheticEvaluator(blocks=2), trials=4)
     noisy = replace(front[0].metrics["latency_ms"], noisy=True, why_noisy=("drifted", "crowded"))

@@ -59,3 +59,23 @@ def test_an_error_in_a_turn_ends_it() -> None:
         raise ZeroDivisionError
     with turnstile.turn():
         pass
+
+
+def test_as_many_pass_at_a_time_as_may() -> None:
+    places = 2
+    turnstile, inside, passed = Turnstile(lambda: places), threading.Semaphore(0), threading.Event()
+
+    def passing() -> None:
+        with turnstile.turn():
+            inside.release()
+            assert passed.wait(10)
+
+    with ThreadPoolExecutor(3) as threads:
+        futures = [threads.submit(passing) for _ in range(3)]
+        assert all(inside.acquire(timeout=10) for _ in range(2))
+        until(lambda: turnstile.waiting == 1)
+        places = 3
+        assert inside.acquire(timeout=10)
+        passed.set()
+        for future in futures:
+            future.result(10)

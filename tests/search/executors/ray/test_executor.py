@@ -86,6 +86,16 @@ def test_a_device_is_read_by_its_owner_and_again_once_a_lost_owner_is_back(clust
     assert device.profile.cores > 0
 
 
+def test_what_befalls_one_of_several_like_devices_is_told_by_the_controller(cluster: Cluster) -> None:
+    one, lost = (DeviceOptions(command=("env", f"UNIT={n}"), python=sys.executable) for n in (1, 2))
+    options = replace(one, like=(replace(lost, python="no-such-python"),))
+    devices, said = DeviceActors.start(cluster, {"pi": options}), list[str]()
+    assert devices.open("pi", options).profile.cores > 0
+    devices.tell_news(said.append)
+    until(lambda: said)
+    assert said[0].startswith("device pi: env UNIT=2 cannot be reached, its readings go to the others")
+
+
 def test_nothing_of_a_cluster_that_is_started_here_is_reached_from_elsewhere(nodes: Any) -> None:
     addresses = listening(descendants(os.getpid()))
     assert len(addresses) > 3
