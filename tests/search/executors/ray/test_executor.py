@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from parefront.spaces.network.emit import emit
 from parefront.testing.devices import QUICK
 from parefront.testing.specimen import specimen
 
+from ....waiting import until
 from ...synthetic import SyntheticEvaluator
 from .joining import JoinSynthetic, join_nothing
 
