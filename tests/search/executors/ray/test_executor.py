@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +23,6 @@ from parefront.spaces.network.emit import emit
 from parefront.testing.devices import QUICK
 from parefront.testing.specimen import specimen
 
-from ....waiting import until
 from ...synthetic import SyntheticEvaluator
 from .joining import JoinSynthetic, join_nothing
 
@@ -87,16 +84,6 @@ def test_a_device_is_read_by_its_owner_and_again_once_a_lost_owner_is_back(clust
     for latency in (before, after):
         assert latency.runs >= QUICK.min_samples
     assert device.profile.cores > 0
-
-
-def test_what_befalls_one_of_several_like_devices_is_told_by_the_controller(cluster: Cluster) -> None:
-    one, lost = (DeviceOptions(command=("env", f"UNIT={n}"), python=sys.executable) for n in (1, 2))
-    options = replace(one, like=(replace(lost, python="no-such-python"),))
-    devices, said = DeviceActors.start(cluster, {"pi": options}), list[str]()
-    assert devices.open("pi", options).profile.cores > 0
-    devices.tell_news(said.append)
-    until(lambda: said)
-    assert said[0].startswith("device pi: env UNIT=2 cannot be reached, its readings go to the others")
 
 
 def test_nothing_of_a_cluster_that_is_started_here_is_reached_from_elsewhere(nodes: Any) -> None:
