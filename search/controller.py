@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Collection
 from concurrent.futures import Future
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from optuna.trial import Trial
 
@@ -138,6 +138,7 @@ class _Session:
     front: Front = field(init=False)
     stopping: Stopping = field(init=False)
     started: float = field(init=False)
+    _since: float = field(init=False)
 
     def __post_init__(self) -> None:
         self.started = time.perf_counter()
@@ -212,6 +213,7 @@ class _Session:
     def _evaluate_all(self, study: RunStudy | SharedStudy, probes: ProbePhase) -> Ending:
         """Ask for policies and tell how they fared, until the search has reached one of its limits."""
         under_way = UnderWay(self.executor, self.records)
+        self._since = time.perf_counter()
         ending = self.stopping.reached()
         interrupted = deque(study.under_way())
         while under_way or ending is None:
@@ -271,6 +273,7 @@ class _Session:
             study.give_back(trial)
             raise
         started += probes.seconds - probed  # the first to ask waits for the probes, which are counted by themselves
+        self._since += probes.seconds - probed
         is_new = policy.digest not in self.records and policy.digest not in under_way
         if is_new and trial.number in self.by_number:
             for note in study.skip(trial):
@@ -288,7 +291,7 @@ class _Session:
         if asked.result is None:
             self._tell(study, asked.trial, asked.policy, self.records[asked.policy.digest])
             return
-        record = record_of(asked, self.run, self.evaluator, self.raise_errors)
+        record = replace(record_of(asked, self.run, self.evaluator, self.raise_errors), elapsed=self._lap())
         if not study.accept(asked.trial, asked.policy, record):
             self._note(f"trial {record.number} does not count: {Refused.NOT_ITS_OWN.value}")
             self.run.artifact(asked.policy.digest).unlink(missing_ok=True)
@@ -299,6 +302,11 @@ class _Session:
         self._tell(study, asked.trial, asked.policy, record)
         self.interruption.end()
         self._count_in(record)
+
+    def _lap(self) -> float | None:
+        """Seconds since the last record of this session; None where one evaluation follows the other."""
+        before, self._since = self._since, time.perf_counter()
+        return self._since - before if self.executor.workers > 1 else None
 
     def _keep(self, record: TrialRecord) -> None:
         self.run.write_record(record)

@@ -34,6 +34,8 @@ class TrialRecord:
         seconds: wall-clock time from asking the sampler to the record.
         traceback: of the error where it failed, a long one shortened.
         controller: machine and run of the controller of a shared study that evaluated it; empty where it is this run's.
+        elapsed: seconds since the record before it in the same session, or since that began; of searches in which
+            several evaluations overlap, whose time is the sum of these. None where trials came one after the other.
     """
 
     number: int
@@ -44,11 +46,18 @@ class TrialRecord:
     seconds: float = 0.0
     traceback: str = ""
     controller: str = ""
+    elapsed: float | None = None
+
+    @property
+    def took(self) -> float:
+        """Seconds by which it has prolonged its search."""
+        return self.seconds if self.elapsed is None else self.elapsed
 
     def to_json(self, folder: Path) -> dict[str, Any]:
         """Plain values; paths relative to the run's ``folder``."""
         head: dict[str, Any] = {"trial": self.number, "state": self.outcome.value, "digest": self.policy.digest}
         head |= {"policy": self.policy.to_dict(), "seconds": round(self.seconds, 4)}
+        head |= {} if self.elapsed is None else {"elapsed": round(self.elapsed, 4)}
         head |= {"controller": self.controller} if self.controller else {}
         if self.candidate is None:
             return head | {"reason": self.reason} | ({"traceback": self.traceback} if self.traceback else {})
@@ -72,15 +81,15 @@ class TrialRecord:
     def of(cls, fields: Fields, folder: Path) -> TrialRecord:
         """As :meth:`to_json` gave it, wherever that was kept; raises as :meth:`read`."""
         number, seconds = fields.count("trial"), fields.number("seconds")
-        controller = fields.text("controller", "")
+        controller, elapsed = fields.text("controller", ""), fields.number("elapsed") if "elapsed" in fields else None
         state = fields.text("state")
         if state not in list(Outcome):
             raise fields.damaged(f"key 'state': expected one of {', '.join(Outcome)}, got {state!r}")
         if Outcome(state) is not Outcome.COMPLETE:
             reason, traceback = fields.text("reason", ""), fields.text("traceback", "")
-            return cls(number, fields.policy(), Outcome(state), None, reason, seconds, traceback, controller)
+            return cls(number, fields.policy(), Outcome(state), None, reason, seconds, traceback, controller, elapsed)
         candidate = replace(candidate_of(fields, folder), trial=number)
-        return cls(number, candidate.policy, Outcome.COMPLETE, candidate, "", seconds, controller=controller)
+        return cls(number, candidate.policy, Outcome.COMPLETE, candidate, "", seconds, "", controller, elapsed)
 
 
 def candidate_to_json(candidate: Candidate, folder: Path, seconds: float) -> dict[str, Any]:

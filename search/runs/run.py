@@ -246,7 +246,7 @@ class Run:
         """The same without the final step, and without what other controllers of a shared study have evaluated."""
         probes = self.path / PROBES
         spent = [self._candidates.baseline_seconds(), self._seconds.of(probes) if os.path.lexists(probes) else 0.0]
-        return math.fsum([*spent, *(record.seconds for record in self.trials if not record.controller)])
+        return math.fsum([*spent, *(record.took for record in self.trials if not record.controller)])
 
     def to_json(self) -> dict[str, Any]:
         """What ``parefront front --json`` prints."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -191,3 +192,21 @@ def study_of(run: Run) -> list[optuna.trial.FrozenTrial]:
     """The finished trials of a run's study, repeats and lost ones left out, as another program reads them."""
     study = optuna.load_study(study_name=None, storage=f"sqlite:///{run.path}/study.db")
     return [trial for trial in study.get_trials() if "repeats" not in trial.user_attrs]
+
+
+class Slow(SyntheticEvaluator):
+    """An evaluation takes a while, of which the next one, that waits behind it, knows nothing."""
+
+    def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
+        time.sleep(0.05)
+        return super().evaluate(policy, artifact, rivals)
+
+
+def test_time_in_which_evaluations_overlap_is_counted_once(tmp_path: Path) -> None:
+    evaluator, run, began = Slow(), run_in(tmp_path, "random", trials=12), time.perf_counter()
+    search(run, evaluator, executor=Pool(evaluator, workers=4))
+    took = time.perf_counter() - began
+
+    assert sum(record.seconds for record in run.trials) > took, "each from being asked for, three others beside it"
+    again = Run.open("run", tmp_path)
+    assert 12 * 0.05 < sum(record.took for record in again.trials) <= again.seconds <= took
