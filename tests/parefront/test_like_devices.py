@@ -34,7 +34,7 @@ SECOND = {"command": ["env", "UNIT=2"], "python": sys.executable}
 CONFIG: dict[str, Any] = {
     "task": "task.py:task",
     "compress": {"quantize": {}},
-    "latency": {"min_samples": 16, "min_seconds": 0.05, "max_seconds": 0.1, "warmup_seconds": 0.02},
+    "latency": {"min_samples": 8, "min_seconds": 0.01, "max_seconds": 0.03, "warmup_seconds": 0.005},
     "search": {"trials": 3, "sampler": "random", "seed": 3},
 }
 
@@ -96,7 +96,7 @@ def test_a_run_may_be_gone_on_with_on_more_of_the_same_kind_but_not_on_another_f
         ([FIRST, {"comand": "ssh pi"}], "unknown key 'devices.pi.1.comand'; did you mean 'devices.pi.1.command'?"),
         ([FIRST, {**SECOND, "threads": "two"}], "devices.pi.1.threads: expected a valid integer, got 'two'"),
         ([], "devices.pi: "),
-        ([FIRST, {**SECOND, "deadline_seconds": 0.1}], "devices.pi.deadline_seconds is 0"),
+        ([FIRST, {**SECOND, "deadline_seconds": 0.01}], "devices.pi.deadline_seconds is 0"),
         ([FIRST, {"command": ["sshpass", "-p", "***", "ssh", "pi"]}], "the secret in devices.pi.1.command is masked"),
     ],
 )
