@@ -106,7 +106,8 @@ def _restored(run: Run, evaluator: Evaluator, candidate: Candidate) -> Candidate
     """The candidate with its artefact as it was measured: made again from its policy where the file is gone (it may
     have been dominated in an earlier, shorter search) or is another one.
 
-    Equal policies give equal bytes. Where they do not, as with another version of PyTorch, it is measured anew.
+    Equal policies give equal bytes. Where they do not, as with another version of PyTorch or another CPU, it is
+    measured anew.
     """
     path = run.artifact(candidate.policy.digest)
     if path.is_symlink() or not path.is_file():

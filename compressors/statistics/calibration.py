@@ -17,6 +17,7 @@ from ...spaces.network.hooks import watching
 from ...spaces.network.layers import WEIGHTED
 from ...spaces.network.trace import describe
 from ...spaces.tensors.batch import Outputs, Tensors, channels_last, mapped
+from ...spaces.tensors.one_thread import one_thread
 from .input_moments import InputMoments, input_moments
 from .neighbours import pools_behind
 from .sampling import LayerOutputs, module_of, targets_of
@@ -29,6 +30,8 @@ COMPENSATION_MACS = 20e9
 
 class Calibration:
     """Calibration data and what the uncompressed network does on it.
+
+    Statistics are computed on one thread, so that they are the same, to the last bit, in every process of a run.
 
     Args:
         net: the uncompressed network.
@@ -56,7 +59,8 @@ class Calibration:
     def once(self, key: Hashable, compute: Callable[[], Statistic]) -> Statistic:
         """A statistic that a method brings itself, computed when its ``key`` is first asked for."""
         if key not in self._held:
-            self._held[key] = compute()
+            with one_thread():
+                self._held[key] = compute()
         held: Statistic = self._held[key]
         return held
 
@@ -72,6 +76,7 @@ class Calibration:
         return self.inputs[: min(256, max(8, count))]
 
     @cached_property
+    @one_thread()
     def targets(self) -> dict[str, LayerOutputs]:
         """What every dense layer gives at sampled places, by node name, on :attr:`compensation_inputs`.
 
@@ -85,6 +90,7 @@ class Calibration:
         return describe(self.net, self.example)
 
     @cached_property
+    @one_thread()
     def input_moments(self) -> dict[str, InputMoments]:
         """Means and covariances of what every dense layer reads, by layer name, on :attr:`compensation_inputs`."""
         return input_moments(self.net, self.compensation_inputs)
@@ -101,16 +107,19 @@ class Calibration:
         return {n: m.get_parameter("weight").shape[1] for n, m in layers.items() if isinstance(m, WEIGHTED)}
 
     @cached_property
+    @one_thread()
     def activation_magnitude(self) -> dict[str, Tensor]:
         """Mean absolute output of each output channel of each layer with weights, shape ``(out,)``."""
         return self._mean_of(torch.abs)
 
     @cached_property
+    @one_thread()
     def positive_share(self) -> dict[str, Tensor]:
         """Share of the outputs of each output channel that are above zero, shape ``(out,)``, from 0 to 1."""
         return self._mean_of(lambda output: (output > 0).float())
 
     @cached_property
+    @one_thread()
     def taylor(self) -> dict[str, Tensor]:
         """First-order Taylor importance of each output channel, shape ``(out,)``.
 

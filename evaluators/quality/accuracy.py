@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,8 @@ Array = NDArray[Any]
 
 
 def open_session(artifact: Path, threads: int | None = None) -> ort.InferenceSession:
-    """A session for throughput on this machine's CPU, with `threads` threads (all cores by default)."""
-    return exact_session(artifact, threads or os.cpu_count() or 1)
+    """A session on this machine's CPU, with `threads` threads (by default one for each core of this process)."""
+    return exact_session(artifact, threads)
 
 
 def correct(outputs: Array, targets: Array) -> NDArray[np.bool_]:

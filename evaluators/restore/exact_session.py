@@ -10,12 +10,15 @@ import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
+from ...spaces.cores import core_count
+
 SAFE = 64
 """The largest 8-bit weight of which two products with unsigned activations fit into 16 bits: 2 · 255 · 64 < 2^15."""
 
 
 def exact_session(model: Path | bytes, threads: int | None = None) -> ort.InferenceSession:
-    """A session on this machine's CPU, with ``threads`` threads (ONNX Runtime's own number by default).
+    """A session on this machine's CPU, with ``threads`` threads (by default one for each core that this process
+    may use).
 
     On x86 without VNNI, products of 8-bit layers are summed in pairs that saturate at 16 bits. Files that Parefront
     makes for such a device keep their weights within 7 bits. A file for another device may hold all 8, and is scored on
@@ -25,7 +28,7 @@ def exact_session(model: Path | bytes, threads: int | None = None) -> ort.Infere
     """
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = threads or 0
+    options.intra_op_num_threads = threads or core_count()
     options.inter_op_num_threads = 1
     # For signed activations on x86, where onnxruntime else rewrites them as unsigned and at times breaks the model.
     options.add_session_config_entry("session.qdqisint8allowed", "1")
@@ -44,7 +47,9 @@ def sums_saturate() -> bool:
     b = numpy_helper.from_array(np.full((inner, columns), 127, np.int8), "b")
     graph = helper.make_graph([helper.make_node("MatMulInteger", ["a", "b"], ["y"])], "sums", [a], [y], [b])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     sums = session.run(None, {"a": np.full((1, inner), 255, np.uint8)})[0]
     return bool((sums != inner * 255 * 127).any())
 

@@ -142,7 +142,7 @@ class Builder:
         return Built(replace(made, timings=watch.total()), session)
 
     def emit_again(self, policy: Policy, path: Path) -> None:
-        """Write the policy's artefact without checking it: equal policies give equal bytes."""
+        """Write the policy's artefact without checking it: equal policies give equal bytes (`Pipeline.apply`)."""
         emit(self.pipeline.apply(self.traced.net, policy, self.context), path, self._example)
 
     @cached_property

@@ -9,12 +9,12 @@ from optuna import Study
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
+from ...spaces.tensors.one_thread import one_thread
 from ..runs.studies.history import tried_digests
 from ..samplers.context import SamplerContext
 from ..samplers.joint_sampler import TogetherSampler
 from ..samplers.options import read_options
 from .agent import Agent, AmcOptions
-from .ddpg import one_thread
 
 WALKS = 5
 """Walks for a trial, before a policy that has been tried is suggested again."""
@@ -58,7 +58,7 @@ class AmcSampler(TogetherSampler):
     ) -> dict[str, Any]:
         if self._context.probe is not None:
             self._context.probe()
-        with one_thread():
+        with one_thread():  # on several, sums in another order would make another agent
             agent = self._agent(study)
             known = tried_digests(study)
             generator = np.random.default_rng([self._context.search_seed, trial.number, _WALKING])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,17 +105,6 @@ class Ddpg:
         self.critic.requires_grad_(True)
         _follow(self.slow_actor, self.actor)
         _follow(self.slow_critic, self.critic)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch on one thread: sums in another order would make another agent, and small networks gain nothing by more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _layers(width: int, generator: torch.Generator) -> list[nn.Module]:

@@ -15,6 +15,7 @@ from torch import Tensor, fx, nn
 
 from ..files import write_chunks
 from ..tensors.batch import Batch, Outputs, Tensors, joined, named
+from ..tensors.one_thread import one_thread
 from ..tensors.sharing import to_array
 from ..tensors.signature import INPUT
 from .capture import OPSET, onnx_program
@@ -58,6 +59,7 @@ class UnknownModule(Exception):
     """A module that no emitter is known for."""
 
 
+@one_thread()
 def emit(net: fx.GraphModule, path: Path, example: Tensors) -> Artifact:
     """Write ``net`` to ``path``, atomically. Input ``input`` and output ``output``, batch axis dynamic.
 

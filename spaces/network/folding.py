@@ -9,6 +9,7 @@ import onnx_ir as ir
 import torch
 from torch import Tensor
 
+from ..tensors.one_thread import one_thread
 from .ops import TORCH, Op
 
 GROWTH = 2
@@ -17,6 +18,7 @@ KEPT = frozenset({"Constant", "Transpose"})
 """Not computed: a constant is one, and the exporter's own passes know what a transposed weight is."""
 
 
+@one_thread()
 def fold_parameters(graph: ir.Graph) -> None:
     """Replace every node whose inputs are initialisers and constants by what it gives, in place.
 

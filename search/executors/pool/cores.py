@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 
 SPARE = 4
 """Cores for each one that the device's threads need, from which on they are left free."""
-
-
-def own_cores() -> list[int]:
-    """The cores that this process may use; none where the system does not tell."""
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
 def cores_of_workers(cores: Collection[int], workers: int, device_threads: int) -> list[tuple[int, ...]]:

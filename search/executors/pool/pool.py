@@ -15,10 +15,11 @@ from ....evaluators.device.remote.owner import DeviceOwner
 from ....evaluators.results.candidate import Candidate
 from ....evaluators.results.front import Front
 from ....evaluators.trial.anchors import anchor_files
+from ....spaces.cores import own_cores
 from ....spaces.policy import Policy
 from ...runs.run_folder import WORKERS
 from ..executor import wait_for_any
-from .cores import cores_of_workers, own_cores
+from .cores import cores_of_workers
 from .limits import Limits
 from .messages import MakeEvaluator, Setup, Task
 from .vitals import machine_memory

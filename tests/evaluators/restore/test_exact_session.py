@@ -46,3 +46,9 @@ def test_whether_sums_saturate_is_known_of_the_cpu() -> None:
 def test_only_files_of_a_full_8_bits_are_computed_in_floats() -> None:
     assert [has_wide_weights(quantised(full_range)[1]) for full_range in (True, False)] == [True, False]
     assert not has_wide_weights(serialize(specimen("residual").net, specimen("residual").calibration.example))
+
+
+def test_a_session_has_the_threads_that_its_process_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, file = quantised(full_range=False)
+    monkeypatch.setattr("parefront.evaluators.restore.exact_session.core_count", lambda: 3)
+    assert [exact_session(file, threads).get_session_options().intra_op_num_threads for threads in (None, 1)] == [3, 1]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from parefront.search.agent.ddpg import TAU, Batch, Ddpg, Replay, one_thread
+from parefront.search.agent.ddpg import TAU, Batch, Ddpg, Replay
+from parefront.spaces.tensors.one_thread import one_thread
 
 WIDTH = 3
 
@@ -89,10 +90,3 @@ def test_the_seed_decides_and_no_other_chance() -> None:
     assert torch.equal(torch.random.get_rng_state(), state), "the global generator is left alone"
     point = np.array([0.1, 0.2, 0.3], dtype=np.float32)
     assert one.act(point) == other.act(point) != Ddpg(WIDTH, seed=6).act(point)
-
-
-def test_one_thread_is_for_a_while_only() -> None:
-    threads = torch.get_num_threads()
-    with one_thread():
-        assert torch.get_num_threads() == 1
-    assert torch.get_num_threads() == threads

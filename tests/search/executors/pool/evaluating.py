@@ -18,6 +18,7 @@ from parefront.spaces.errors import Infeasible, TaskError
 from parefront.spaces.policy import Policy
 
 from ....waiting import until
+from ...building import BuildingEvaluator
 from ...synthetic import SyntheticEvaluator
 
 
@@ -56,6 +57,10 @@ class Meeting(Formula):
 
 def meeting(on_phase: Callable[[str], None], open_device: OpenDevice) -> Meeting:
     return Meeting(blocks=3)
+
+
+def building(on_phase: Callable[[str], None], open_device: OpenDevice) -> BuildingEvaluator:
+    return BuildingEvaluator()
 
 
 def unmakeable(on_phase: Callable[[str], None], open_device: OpenDevice) -> Formula:

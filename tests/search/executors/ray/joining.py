@@ -12,6 +12,7 @@ from parefront.evaluators.results.front import Front
 from parefront.evaluators.trial.evaluator import Evaluator
 from parefront.spaces.policy import Policy
 
+from ...building import BuildingEvaluator
 from ...synthetic import SyntheticEvaluator
 
 
@@ -35,6 +36,10 @@ class JoinSynthetic:
         made = Slow()
         made.seconds = self.seconds
         return made
+
+
+def join_building(open_device: OpenDevice, folder: Path) -> BuildingEvaluator:
+    return BuildingEvaluator()
 
 
 def join_nothing(open_device: OpenDevice, folder: Path) -> Evaluator:

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from parefront.evaluators.device.device import DeviceOptions
 from parefront.evaluators.device.latency import measure
+from parefront.evaluators.results.front import Front
 from parefront.search.controller import search
 from parefront.search.executors.ray.cluster import Cluster, ClusterOptions
 from parefront.search.executors.ray.device_actors import DeviceActors
@@ -23,14 +25,24 @@ from parefront.spaces.network.emit import emit
 from parefront.testing.devices import QUICK
 from parefront.testing.specimen import specimen
 
+from ...building import BuildingEvaluator
 from ...synthetic import SyntheticEvaluator
-from .joining import JoinSynthetic, join_nothing
+from .joining import JoinSynthetic, join_building, join_nothing
 
 
 @pytest.fixture(scope="module")
 def cluster(nodes: Any) -> Iterator[Cluster]:
     with closing(Cluster(ClusterOptions(nodes.address, workers=2, device_nodes={"pi": "device:pi"}))) as connected:
         yield connected
+
+
+@pytest.fixture
+def more_threads() -> Iterator[None]:
+    """In this process than a worker has."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(threads)
 
 
 def executor_of(cluster: Cluster, join: JoinSearch, ordered: bool = False) -> RayExecutor:
@@ -69,6 +81,18 @@ def test_a_worker_that_cannot_make_its_evaluator_ends_the_search_with_one_line(
     with pytest.raises(ParefrontError, match="cannot make its evaluator: ModuleNotFoundError: nothing there"):
         search(run, SyntheticEvaluator(), executor=executor_of(cluster, join_nothing))
     assert list(run.trials) == []
+
+
+def test_a_worker_writes_what_is_written_here_on_the_core_that_it_is_given(
+    cluster: Cluster, tmp_path: Path, more_threads: None
+) -> None:
+    here, front = BuildingEvaluator(), Front.of([], ["accuracy", "latency"], SyntheticEvaluator().baseline(tmp_path))
+    local = here.evaluate(here.strongest, tmp_path / "local.onnx")
+    with closing(executor_of(cluster, join_building)) as executor:
+        far = executor.submit(here.strongest, tmp_path / "ray.onnx", front).result(timeout=120)
+    assert far.sha256 == local.sha256
+    assert (tmp_path / "ray.onnx").read_bytes() == (tmp_path / "local.onnx").read_bytes()
+    assert far.notes[0] == "1 threads"
 
 
 def test_a_device_is_read_by_its_owner_and_again_once_a_lost_owner_is_back(cluster: Cluster, tmp_path: Path) -> None:
