@@ -89,7 +89,7 @@ def test_a_worker_writes_what_is_written_here_on_the_core_that_it_is_given(
     here, front = BuildingEvaluator(), Front.of([], ["accuracy", "latency"], SyntheticEvaluator().baseline(tmp_path))
     local = here.evaluate(here.strongest, tmp_path / "local.onnx")
     with closing(executor_of(cluster, join_building)) as executor:
-        far = executor.submit(here.strongest, tmp_path / "ray.onnx", front).result(timeout=120)
+        far = executor.submit(here.strongest, tmp_path / "ray.onnx", front).result(timeout=300)
     assert far.sha256 == local.sha256
     assert (tmp_path / "ray.onnx").read_bytes() == (tmp_path / "local.onnx").read_bytes()
     assert far.notes[0] == "1 threads"
