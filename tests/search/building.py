@@ -16,13 +16,16 @@ from parefront.spaces.policy import Policy
 from parefront.spaces.task import Task
 from parefront.testing.networks import CLASSES, plain, random_images
 
+from .synthetic import SyntheticEvaluator
+
 COMPRESS = {"prune_channels": {"ratios": [0, 0.5], "compensate": "covariance"}, "quantize": {}}
 
 
-class BuildingEvaluator:
-    """Its candidates have a note of how many threads their file is scored with."""
+class BuildingEvaluator(SyntheticEvaluator):
+    """Only :meth:`evaluate` is of that network; a note says how many threads the file is scored with."""
 
     def __init__(self) -> None:
+        super().__init__(blocks=1)
         images = random_images(64, seed=1)
         data = TensorDataset(images, torch.arange(64) % CLASSES)
         self._builder = Builder(Task(plain()[0], data, data, data), COMPRESS, Target())
