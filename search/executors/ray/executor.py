@@ -178,9 +178,11 @@ class RayExecutor:
 
     def _lost(self, holder: str, why: str) -> None:
         """A process is gone, or could not even be started."""
+        self._mailbox.lost.remote(holder)
+        if not self._under_way:  # as while the front is measured again
+            return
         self._losses += 1
         self._tell(f"a worker was lost, its evaluation goes elsewhere: {why}")
-        self._mailbox.lost.remote(holder)
         if self._losses >= MOST_LOSSES:
             self._fail(
                 HostFailed(f"executor: {self._losses} workers were lost in a row, of which none gave a result: {why}")
