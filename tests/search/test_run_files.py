@@ -153,7 +153,12 @@ def _foreign(path: Path) -> None:
         database.execute("UPDATE trial_user_attributes SET value_json = '\"0\"' WHERE key = 'digest'")
 
 
-@pytest.mark.parametrize("damage", [_truncated, _junk, _folder, _foreign])
+def _programmed(path: Path) -> None:
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TRIGGER lose AFTER INSERT ON trials BEGIN DELETE FROM trials; END")
+
+
+@pytest.mark.parametrize("damage", [_truncated, _junk, _folder, _foreign, _programmed])
 def test_a_study_that_cannot_be_used_is_set_aside_and_made_anew(search_in: SearchIn, damage: object) -> None:
     run, _ = search_in(SyntheticEvaluator(blocks=3), trials=8)
     damage(run.path / "study.db")  # type: ignore[operator]

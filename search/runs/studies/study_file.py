@@ -21,7 +21,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from sqlalchemy.pool import NullPool
 
-from ....spaces.files import open_regular
+from ....spaces.files import UnreadableFile, open_regular
 from .database import storage_at
 from .moments import to_table
 from .rows import read_trials
@@ -55,6 +55,7 @@ class StudyFile:
         if isinstance(where, Path):
             _make_sure_of_file(where)
             self._sqlite = _connect(where)
+            _make_sure_of_tables(self._sqlite, where)
             # A path may hold what a URL has other uses for (?, {, %), so SQLAlchemy is handed the connections.
             self._storage = RDBStorage("sqlite://", {"creator": partial(_connect, where), "poolclass": NullPool})
         else:
@@ -159,9 +160,21 @@ def _make_sure_of_file(path: Path) -> None:
 def _connect(path: Path) -> sqlite3.Connection:
     """With a write-ahead log: a power cut may take the last trials, which ``trials/`` has, but not damage the file."""
     connection = sqlite3.connect(path, timeout=LOCKED_SECONDS)
+    connection.execute("PRAGMA trusted_schema=OFF")  # no function with an effect is called by what the file defines
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
     return connection
+
+
+def _make_sure_of_tables(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise ``UnreadableFile`` where a database holds more than tables and indices: views and triggers are programs,
+    which run with any query, and may never end; virtual tables run code of extensions."""
+    found = connection.execute(
+        "SELECT type, name FROM sqlite_master WHERE type NOT IN ('table', 'index') OR sql LIKE 'CREATE VIRTUAL%'"
+    ).fetchone()
+    if found is not None:
+        kind, name = found
+        raise UnreadableFile(f"{path}: expected tables alone, got the {kind} {name!r:.60}, which Optuna does not make")
 
 
 def _knows_schema(connection: sqlite3.Connection) -> bool:

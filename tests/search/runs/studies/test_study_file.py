@@ -11,6 +11,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from parefront.search.runs.studies.study_file import StudyFile
+from parefront.spaces.files import UnreadableFile
 
 DIRECTIONS = [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]
 
@@ -128,3 +129,24 @@ def test_what_is_known_at_the_end_is_told_of_finished_trials(
     else:
         assert first.user_attrs == {**trials[0].user_attrs, "test_accuracy": 0.9}
         assert second.user_attrs == trials[1].user_attrs
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "ALTER TABLE trials RENAME TO kept; CREATE VIEW trials AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i "
+        "FROM n) SELECT kept.* FROM n, kept",
+        "CREATE TRIGGER lose AFTER INSERT ON trials BEGIN DELETE FROM trials; END",
+        "CREATE VIRTUAL TABLE searched USING fts5(content)",
+    ],
+)
+def test_a_database_that_would_run_programs_is_not_read(
+    program: str, tmp_path: Path, trials: list[FrozenTrial]
+) -> None:
+    path = tmp_path / "study.db"
+    StudyFile(path, "search", DIRECTIONS, ["accuracy", "latency"]).close()
+    with sqlite3.connect(path) as connection:
+        connection.executescript(program)
+    connection.close()
+    with pytest.raises(UnreadableFile, match="expected tables alone"):
+        StudyFile(path, "search", DIRECTIONS, ["accuracy", "latency"])
