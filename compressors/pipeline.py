@@ -72,8 +72,8 @@ class Pipeline:
 
         Equal policies give equal networks, to the last bit, in all processes on one kind of CPU and with one version of
         PyTorch. All of it is therefore computed on one thread: what solves, sums or convolves on several gives other
-        last bits with another number of them. Against two threads on two cores it
-        takes 24 to 66 % less of CPU time, and up to 1.6 times as long; what makes use of many cores is many workers.
+        last bits with another number of them. Against two threads on two cores it takes 24 to 66 % less of CPU time,
+        and up to 1.6 times as long; what makes use of many cores is many workers.
 
         Structure first (merge, prune, factorise), then one compensation pass over all of it, then sparsity and
         quantisation, which see the weights that stay. What is factorised is compensated before it, too.

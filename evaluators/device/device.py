@@ -8,8 +8,7 @@ import shlex
 import sys
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -26,10 +25,8 @@ from .errors import AnswerMalformed, DeviceError, DeviceUnreachable, RequestRefu
 from .lock import BUSY_SECONDS, THIS_MACHINE, exclusive
 from .operator import Operator
 from .pace import Pace
+from .readings import Readings
 from .timing import ROLES, Timing
-
-MOST_READINGS = 256
-"""Of which a device remembers when they were, until somebody asks."""
 
 T = TypeVar("T")
 Shapes = Mapping[str, Sequence[int]]
@@ -121,7 +118,7 @@ class Device:
         self._digests = Digests()
         self._pace = Pace()
         self._busy = ""
-        self._readings: deque[Span] = deque(maxlen=MOST_READINGS)
+        self._readings = Readings()
 
     def __enter__(self) -> Self:
         return self
@@ -152,7 +149,7 @@ class Device:
         answer = self._asked_of_both("measure", candidate, reference, shapes, protocol=dict(protocol))
         with self._reading("measure"):
             timing = Timing.from_json(answer)
-        run = self._digests.of(reference), protocol.get("batch", 1), repr(_plain(shapes))
+        run = run_of(self._digests.of(reference), protocol, shapes)
         return replace(timing, usual_ms=self._pace.usual_ms(run, timing))
 
     def time_anchor(
@@ -202,9 +199,7 @@ class Device:
 
     def take_readings(self) -> tuple[Span, ...]:
         """When the device was read since this was last called, the last 256 readings at most."""
-        taken = tuple(self._readings)
-        self._readings.clear()
-        return taken
+        return self._readings.take()
 
     def close(self) -> None:
         """End the worker; a later request starts another."""
@@ -318,7 +313,7 @@ class Device:
             try:
                 yield
             finally:
-                self._readings.append(Span(READING, began, time.time(), self.name))
+                self._readings.add([Span(READING, began, time.time(), self.name)])
 
     @contextlib.contextmanager
     def _reading(self, op: str) -> Iterator[None]:
@@ -327,6 +322,11 @@ class Device:
             yield
         except Malformed as error:
             raise AnswerMalformed(f"{self.name}: its answer to {op!r} is malformed: {error}") from error
+
+
+def run_of(digest: str, protocol: Mapping[str, float], shapes: Shapes | None) -> Hashable:
+    """What takes the same time whenever a device, or one like it, runs it: the file of that digest on such inputs."""
+    return digest, protocol.get("batch", 1), repr(_plain(shapes))
 
 
 def _plain(shapes: Shapes | None) -> dict[str, list[int]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,12 +16,13 @@ from ...spaces.messages import first_line
 from ..results.measurement import Measurement
 from ..results.span import Span
 from .agreement import AGAIN, agree, covering, latency_of, shown
-from .device import MOST_READINGS, Device, DeviceOptions, Shapes
+from .device import Device, DeviceOptions, Shapes, run_of
 from .device_profile import DeviceProfile
 from .digests import Digests
 from .errors import DeviceError, DeviceUnreachable
 from .link import DeviceLink
 from .operator import Operator
+from .readings import Readings
 from .roster import Roster, Standing, Unit
 from .timing import Timing
 
@@ -93,7 +93,7 @@ class Units:
         self.options = options
         self._roster = Roster(name, links, self._check, say)
         self._common, self._digests = _Common(), Digests()
-        self._readings: deque[Span] = deque(maxlen=MOST_READINGS)
+        self._readings = Readings()
 
     @property
     def name(self) -> str:
@@ -107,7 +107,7 @@ class Units:
     def apart(self) -> Units:
         """The same units, with readings that :meth:`take_readings` gives apart from those of others who ask."""
         other = copy.copy(self)
-        other._readings = deque(maxlen=MOST_READINGS)
+        other._readings = Readings()
         return other
 
     @property
@@ -176,9 +176,7 @@ class Units:
         """Who waits does so before, at the owner's turnstile."""
 
     def take_readings(self) -> tuple[Span, ...]:
-        taken = tuple(self._readings)
-        self._readings.clear()
-        return taken
+        return self._readings.take()
 
     def close(self) -> None:
         self._roster.close()
@@ -206,7 +204,7 @@ class Units:
         try:
             value = action(unit)
         finally:
-            self._readings.extend(unit.link.take_readings())
+            self._readings.add(unit.link.take_readings())
         unit.losses = 0
         return value
 
@@ -264,9 +262,7 @@ class Units:
             self._roster.set_aside(unit, f"it differs from {first.name}: {'; '.join(found)}")
 
     def _key(self, artifact: Path, protocol: Mapping[str, float], shapes: Shapes | None) -> Hashable:
-        """What takes the same time on like devices."""
-        given = {name: [int(size) for size in shape] for name, shape in (shapes or {}).items()}
-        return self._digests.of(artifact), protocol.get("batch", 1), repr(given)
+        return run_of(self._digests.of(artifact), protocol, shapes)
 
 
 def own_device(name: str, options: DeviceOptions, say: Callable[[str], None] = _LOG.warning) -> DeviceLink:

@@ -57,5 +57,6 @@ def sums_saturate() -> bool:
 def has_wide_weights(model: Path | bytes) -> bool:
     """Whether 8-bit weights of a file are larger than `SAFE`."""
     proto = onnx.load_from_string(model) if isinstance(model, bytes) else onnx.load(model)
-    weights = (tensor for tensor in proto.graph.initializer if tensor.data_type == TensorProto.INT8)
-    return any((np.abs(numpy_helper.to_array(tensor).astype(np.int16)) > SAFE).any() for tensor in weights)
+    tensors = (tensor for tensor in proto.graph.initializer if tensor.data_type == TensorProto.INT8)
+    weights = (numpy_helper.to_array(tensor) for tensor in tensors)
+    return any(codes.size and (codes.min() < -SAFE or codes.max() > SAFE) for codes in weights)

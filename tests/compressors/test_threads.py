@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,22 +40,17 @@ METHODS: dict[str, tuple[dict[str, dict[str, Any]], Mapping[str, Choice]]] = {
 }  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def as_many_threads_as_before() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.mark.parametrize("method", METHODS)
-def test_bytes_do_not_depend_on_the_number_of_threads(method: str, tmp_path: Path) -> None:
+def test_bytes_do_not_depend_on_the_number_of_threads(
+    method: str, tmp_path: Path, on_threads: Callable[[int], None]
+) -> None:
     subject, (options, choices) = specimen("residual"), METHODS[method]
     pipeline = Pipeline.of([create(name, of) for name, of in options.items()], subject.graph)
     policy = pipeline.space.uniform(choices)
     assert policy
     made = set()
     for threads in THREADS:
-        torch.set_num_threads(threads)
+        on_threads(threads)
         calibration = Calibration(subject.net, subject.images, subject.calibration.labels)
         net = pipeline.apply(subject.net, policy, Context(subject.graph, calibration))
         made.add(emit(net, tmp_path / "candidate.onnx", calibration.example).sha256)
@@ -63,14 +58,16 @@ def test_bytes_do_not_depend_on_the_number_of_threads(method: str, tmp_path: Pat
     assert len(made) == 1
 
 
-def test_nor_do_statistics_of_convolutions_that_share_out_their_sums_among_threads() -> None:
+def test_nor_do_statistics_of_convolutions_that_share_out_their_sums_among_threads(
+    on_threads: Callable[[int], None],
+) -> None:
     """As those of a bottleneck, 1 × 1 with many channels, do even in a forward pass."""
     bottleneck = nn.Sequential(nn.Conv2d(3, 1152, 1), nn.ReLU(), nn.Conv2d(1152, 48, 1), nn.ReLU(), nn.Flatten())
     images = torch.randn(8, 3, 1, 1)
     net = trace(nn.Sequential(*bottleneck, nn.Linear(48, 4)).eval(), images[:2], prove).net
     found = []
     for threads in THREADS:
-        torch.set_num_threads(threads)
+        on_threads(threads)
         calibration = Calibration(net, images)
         outputs = {name: target.outputs for name, target in calibration.targets.items()}
         means = {name: moments.mean for name, moments in calibration.input_moments.items()}

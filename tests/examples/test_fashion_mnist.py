@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -23,12 +23,9 @@ needs_full_set = pytest.mark.skipif(not FULL_SET.is_dir(), reason="the full Fash
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
+def one_thread(on_threads: Callable[[int], None]) -> None:
     """Torch's threads wait for each other at every layer, which is slow where tests run side by side."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    on_threads(1)
 
 
 def test_pack_stays_below_12_megabytes() -> None:

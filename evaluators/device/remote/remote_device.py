@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -12,9 +11,10 @@ from typing import Any
 
 from ...results.measurement import Measurement
 from ...results.span import Span
-from ..device import MOST_READINGS, DeviceOptions, Shapes
+from ..device import DeviceOptions, Shapes
 from ..device_profile import DeviceProfile
 from ..operator import Operator
+from ..readings import Readings
 from ..timing import Timing
 from .request import Content, Method, Reply, Request
 
@@ -36,7 +36,7 @@ class RemoteDevice:
         self.options = options
         self._device, self._ask, self._by_content = name, ask, by_content
         self._rank = 0
-        self._readings: deque[Span] = deque(maxlen=MOST_READINGS)
+        self._readings = Readings()
 
     @property
     def name(self) -> str:
@@ -76,9 +76,7 @@ class RemoteDevice:
         return peak
 
     def take_readings(self) -> tuple[Span, ...]:
-        taken = tuple(self._readings)
-        self._readings.clear()
-        return taken
+        return self._readings.take()
 
     def close(self) -> None:
         """The device is its owner's to close."""
@@ -92,7 +90,7 @@ class RemoteDevice:
             reply = self._ask(replace(request, artifacts=sent))
         while reply.missing:  # the owner has let one go meanwhile
             reply = self._ask(replace(request, artifacts=contents))
-        self._readings.extend(reply.readings)
+        self._readings.add(reply.readings)
         return reply.value
 
 

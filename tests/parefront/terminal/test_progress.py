@@ -346,12 +346,17 @@ def test_ticks_of_latency_stand_for_where_they_are() -> None:
 class Gone(io.StringIO):
     """What is left of a terminal that was closed."""
 
+    tried = 0
+
     def write(self, text: str) -> int:
+        self.tried += 1
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 def test_a_terminal_that_was_closed_ends_no_search() -> None:
-    PlainView(Console(file=Gone())).event(Noted("still searching"))
+    terminal = Gone()
+    PlainView(Console(file=terminal)).event(Noted("still searching"))
+    assert terminal.tried == 1
 
 
 def test_a_pipe_that_nobody_reads_is_an_error_as_ever() -> None:

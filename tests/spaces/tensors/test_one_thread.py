@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -11,11 +11,8 @@ from parefront.spaces.tensors.one_thread import one_thread
 
 
 @pytest.fixture(autouse=True)
-def three_threads() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(3)
-    yield
-    torch.set_num_threads(threads)
+def three_threads(on_threads: Callable[[int], None]) -> None:
+    on_threads(3)
 
 
 def test_it_is_for_a_while_only() -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-import torch
 
 from parefront.evaluators.device.remote.owner import DeviceOwner
 from parefront.evaluators.results.front import Front
@@ -23,11 +22,8 @@ from .evaluating import building
 
 
 @pytest.fixture(autouse=True)
-def more_threads_than_cores() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(len(own_cores()) + 1)
-    yield
-    torch.set_num_threads(threads)
+def more_threads_than_cores(on_threads: Callable[[int], None]) -> None:
+    on_threads(len(own_cores()) + 1)
 
 
 def test_a_worker_writes_what_the_local_executor_writes_on_the_cores_that_it_is_given(tmp_path: Path) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from parefront.evaluators.device.device import DeviceOptions
 from parefront.evaluators.device.latency import measure
@@ -34,15 +33,6 @@ from .joining import JoinSynthetic, join_building, join_nothing
 def cluster(nodes: Any) -> Iterator[Cluster]:
     with closing(Cluster(ClusterOptions(nodes.address, workers=2, device_nodes={"pi": "device:pi"}))) as connected:
         yield connected
-
-
-@pytest.fixture
-def more_threads() -> Iterator[None]:
-    """In this process than a worker has."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(3)
-    yield
-    torch.set_num_threads(threads)
 
 
 def executor_of(cluster: Cluster, join: JoinSearch, ordered: bool = False) -> RayExecutor:
@@ -84,8 +74,9 @@ def test_a_worker_that_cannot_make_its_evaluator_ends_the_search_with_one_line(
 
 
 def test_a_worker_writes_what_is_written_here_on_the_core_that_it_is_given(
-    cluster: Cluster, tmp_path: Path, more_threads: None
+    cluster: Cluster, tmp_path: Path, on_threads: Callable[[int], None]
 ) -> None:
+    on_threads(3)  # more than a worker has
     here, front = BuildingEvaluator(), Front.of([], ["accuracy", "latency"], SyntheticEvaluator().baseline(tmp_path))
     local = here.evaluate(here.strongest, tmp_path / "local.onnx")
     with closing(executor_of(cluster, join_building)) as executor:
