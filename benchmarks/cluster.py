@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import describe
+from nodes import WORKERS, replace_one, three_nodes
 from sleeping import JoinSleeping, MakeSleeping, SyntheticEvaluator
 
 from parefront.evaluators.device.device import Device
@@ -31,16 +32,12 @@ from parefront.evaluators.device.remote.owner import DeviceOwner
 from parefront.search.controller import search
 from parefront.search.executors.executor import Executor
 from parefront.search.executors.pool.pool import PoolExecutor, PoolOptions
-from parefront.search.executors.ray.cluster import Cluster, ClusterOptions, keep_to_ourselves
+from parefront.search.executors.ray.cluster import Cluster, ClusterOptions
 from parefront.search.executors.ray.device_actors import DeviceActors
 from parefront.search.executors.ray.executor import RayExecutor
 from parefront.search.runs.events import Event, Finished
 from parefront.search.runs.record import TrialRecord
 from parefront.search.runs.run import Run
-
-WORKERS = 2
-NODE: dict[str, Any] = {"object_store_memory": 80 << 20, "include_dashboard": False}
-ATTENTIVE = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 6}
 
 
 def main() -> None:
@@ -54,19 +51,11 @@ def main() -> None:
     with Device() as device:
         print(describe(device.profile))
     os.environ["PYTHONPATH"] = str(Path(__file__).parent)  # where worker processes find the formula
-    keep_to_ourselves()
-    from ray.cluster_utils import Cluster as Nodes
-
-    nodes = Nodes(True, head_node_args={**NODE, "num_cpus": 0, "_system_config": ATTENTIVE})
-    for _ in range(WORKERS):
-        nodes.add_node(num_cpus=1, **NODE)
-    try:
+    with three_nodes() as nodes:
         if arguments.what == "overhead":
             overhead(nodes, arguments.candidates, arguments.seconds)
         else:
             kills(nodes, arguments.trials, arguments.seconds, arguments.every)
-    finally:
-        nodes.shutdown()
 
 
 def overhead(nodes: Any, candidates: int, seconds: float) -> None:
@@ -87,19 +76,17 @@ def overhead(nodes: Any, candidates: int, seconds: float) -> None:
 
 def kills(nodes: Any, trials: int, seconds: float, every: float) -> None:
     """Kill a random node that computes every so often, add a new one, and count what is left of the search."""
-    killed, generator, first = [], random.Random(0), threading.Event()
+    killed, generator, first = 0, random.Random(0), threading.Event()
     found: list[tuple[float, Sequence[TrialRecord], list[float]]] = []
     thread = threading.Thread(target=lambda: found.append(searched(on_ray(nodes, seconds), trials, first.set)))
     thread.start()
     first.wait()
     while thread.join(every) or thread.is_alive():  # nodes are started in the main thread alone
-        node = generator.choice(sorted(nodes.worker_nodes, key=lambda node: str(node.node_id)))
-        nodes.remove_node(node, allow_graceful=False)
-        nodes.add_node(wait=False, num_cpus=1, **NODE)
-        killed.append(node.node_id)
+        replace_one(nodes, generator)
+        killed += 1
     began, records, times = found[0]
     digests = {record.policy.digest for record in records}
-    print(f"{len(killed)} nodes killed in {times[-1] - began:.0f} s")
+    print(f"{killed} nodes killed in {times[-1] - began:.0f} s")
     outcomes = dict(Counter(record.outcome.value for record in records))
     print(f"{len(records)} of {trials} trials, {len(digests)} different policies: {outcomes}")
     print(f"longest time between two candidates {max(b - a for a, b in pairwise(times)):.1f} s")

@@ -19,21 +19,17 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 from machine import describe
+from nodes import replace_one, three_nodes
 
 from parefront.evaluators.device.device import Device
 from parefront.evaluators.results.span import READING, Span
-from parefront.search.executors.ray.cluster import keep_to_ourselves
 from parefront.search.runs.run import Run
 
-NODE: dict[str, Any] = {"object_store_memory": 80 << 20, "include_dashboard": False}
-ATTENTIVE = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 6}
 DEVICE = "device:board"
 
 
@@ -51,7 +47,7 @@ def main() -> int:
     config["task"] = str(arguments.config.parent.resolve() / config["task"])
     asked = {"trials": arguments.trials, "sampler": arguments.sampler}
     config["search"] |= {name: value for name, value in asked.items() if value is not None}
-    with tempfile.TemporaryDirectory() as folder, cluster() as nodes:
+    with tempfile.TemporaryDirectory() as folder, three_nodes({DEVICE: 1}) as nodes:
         workers = 1 if arguments.beside_local else len(nodes.worker_nodes)
         ray = {"name": "ray", "address": nodes.address, "workers": workers, "device_nodes": {"": DEVICE}}
         code = searched(config | {"executor": ray}, "ray", Path(folder), nodes, arguments.kill_every)
@@ -60,21 +56,6 @@ def main() -> int:
             code |= searched(config | {"executor": {"name": "local"}}, "local", Path(folder), nodes, None)
             compared(Run.open("ray", Path(folder)), Run.open("local", Path(folder)))
     return code
-
-
-@contextmanager
-def cluster() -> Iterator[Any]:
-    keep_to_ourselves()
-    from ray.cluster_utils import Cluster as Nodes
-
-    head = {**NODE, "num_cpus": 0, "resources": {DEVICE: 1}, "_system_config": ATTENTIVE}
-    nodes = Nodes(True, head_node_args=head)
-    for _ in range(2):
-        nodes.add_node(num_cpus=1, **NODE)
-    try:
-        yield nodes
-    finally:
-        nodes.shutdown()
 
 
 def searched(config: dict[str, Any], name: str, root: Path, nodes: Any, kill_every: float | None) -> int:
@@ -89,9 +70,7 @@ def searched(config: dict[str, Any], name: str, root: Path, nodes: Any, kill_eve
             code = process.wait(kill_every)
             break
         except subprocess.TimeoutExpired:
-            node = generator.choice(sorted(nodes.worker_nodes, key=lambda node: str(node.node_id)))
-            nodes.remove_node(node, allow_graceful=False)
-            nodes.add_node(wait=False, num_cpus=1, **NODE)
+            replace_one(nodes, generator)
             killed += 1
     print(f"{name}: exit code {code} after {time.monotonic() - began:.0f} s, {killed} nodes killed")
     return code
@@ -102,7 +81,7 @@ def told(run: Run, asked: int) -> None:
     outcomes = dict(Counter(record.outcome.value for record in run.trials))
     print(f"{len(run.trials)} of {asked} trials, {len(digests)} different policies: {outcomes}")
     spans = [span for record in run.trials if record.candidate for span in record.candidate.spans]
-    readings, computed = (list(part) for part in partition(spans))
+    readings, computed = partition(spans)
     both = [one for one in readings for other in computed if one.began < other.ended and other.began < one.ended]
     seconds = sum(span.ended - span.began for span in readings)
     print(f"{len(computed)} spans of computing, {len(readings)} of reading ({seconds:.1f} s): {len(both)} overlaps")
