@@ -86,20 +86,28 @@ class Pipeline:
         Raises:
             Infeasible: where the policy leaves no working network.
         """
-        result = duplicate(net)
-        pending: Repair | None = None
-        for plan in self.plans:
-            choices = policy.of(plan.method)
-            begins = plan.stage > Stage.FACTORISE or (plan.stage == Stage.FACTORISE and choices)
-            if begins and pending is not None:
-                pending.repair(result, context)
-                pending = None
-            result = plan.apply(result, choices, context)
-            wanted = repair_of(plan.repair)
-            if choices and wanted.strength > (pending.strength if pending is not None else 0):
-                pending = wanted
-        if pending is not None:
-            pending.repair(result, context)
+        return self.finished(self.structured(net, policy, context), policy, context)
+
+    @one_thread()
+    def structured(self, net: fx.GraphModule, policy: Policy, context: Context) -> fx.GraphModule:
+        """The first half of :meth:`apply`: all structure is decided and repaired, all weights are floats.
+
+        This is the network that is trained where a candidate is recovered. ``net`` itself is untouched.
+        """
+        plans = [plan for plan in self.plans if plan.stage < Stage.RECOVER]
+        return _carried_out(duplicate(net), plans, policy, context)
+
+    @one_thread()
+    def finished(self, net: fx.GraphModule, policy: Policy, context: Context) -> fx.GraphModule:
+        """The second half of :meth:`apply`: sparsity and quantisation, perhaps in place.
+
+        Args:
+            net: as :meth:`structured` gave it for the same policy, with other values of its weights where it was
+                trained.
+            policy: the same.
+            context: of the run.
+        """
+        result = _carried_out(net, [plan for plan in self.plans if plan.stage >= Stage.RECOVER], policy, context)
         keep_patterns(result)
         return result
 
@@ -112,3 +120,21 @@ class Pipeline:
         return Pipeline(
             tuple(plan if plan.repair == "none" else replace(plan, repair=choose(plan)) for plan in self.plans)
         )
+
+
+def _carried_out(net: fx.GraphModule, plans: Sequence[Plan], policy: Policy, context: Context) -> fx.GraphModule:
+    """``net`` after some of the plans, perhaps in place, with what they leave repaired."""
+    pending: Repair | None = None
+    for plan in plans:
+        choices = policy.of(plan.method)
+        begins = plan.stage > Stage.FACTORISE or (plan.stage == Stage.FACTORISE and choices)
+        if begins and pending is not None:
+            pending.repair(net, context)
+            pending = None
+        net = plan.apply(net, choices, context)
+        wanted = repair_of(plan.repair)
+        if choices and wanted.strength > (pending.strength if pending is not None else 0):
+            pending = wanted
+    if pending is not None:
+        pending.repair(net, context)
+    return net

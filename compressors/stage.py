@@ -8,13 +8,14 @@ from enum import IntEnum
 class Stage(IntEnum):
     """When a method is applied: the lower, the earlier.
 
-    Spaced by tens, so that a method can stand between two of them (``stage = Stage.PRUNE + 5``). Between 30 and 50 what
-    structure left behind is repaired; 40 is kept for training.
+    Spaced by tens, so that a method can stand between two of them (``stage = Stage.PRUNE + 5``). Before 40 what
+    structure left behind is repaired, and at 40 it is trained where a candidate is recovered.
     """
 
     MERGE = 10
     PRUNE = 20
     FACTORISE = 30
+    RECOVER = 40
     SPARSIFY = 50
     SHARE = 60
     QUANTISE = 70

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
@@ -16,6 +16,7 @@ from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.errors import EveryTrialFailed, HostFailed, NoCandidate, SpaceExhausted
 from ..evaluators.results.front import Front
 from ..evaluators.trial.evaluator import Evaluator
+from ..evaluators.trial.trainer import Trainer
 from ..spaces.errors import is_of_the_host
 from ..spaces.messages import one_line
 from ..spaces.policy import Policy
@@ -27,6 +28,8 @@ from .finalise import finalise
 from .interruption import Interruption
 from .opening import open_alone, open_shared, sampler_context
 from .probe_phase import ProbePhase
+from .recovery.owed import owed
+from .recovery.recover import recover
 from .registry import make_sampler
 from .runs.events import Done, Event, Finished, Noted, OnEvent, Started
 from .runs.kept_artifacts import KeptArtifacts
@@ -51,6 +54,7 @@ def search(
     raise_errors: bool = False,
     executor: Executor | None = None,
     interruption: Interruption | None = None,
+    make_trainer: Callable[[], Trainer] | None = None,
 ) -> Front:
     """Search in ``run`` until it has reached a limit, going on where an earlier process has stopped.
 
@@ -72,6 +76,7 @@ def search(
             end; an ``ordered`` executor tells them in the order of asking, and waits for the slowest. Closed at the
             end.
         interruption: where it is requested, what is under way is finished and recorded, and the search ends.
+        make_trainer: makes what trains the front where the run's config asks for it.
 
     Returns:
         The front, measured again on the test split.
@@ -87,7 +92,9 @@ def search(
     interruption = interruption or Interruption()
     try:
         with run.lock(), closing(executor or LocalExecutor(evaluator)) as executor:
-            return _search_alone(run, evaluator, executor, on_event or _ignore, raise_errors, interruption)
+            return _search_alone(
+                run, evaluator, executor, on_event or _ignore, raise_errors, interruption, make_trainer
+            )
     except Exception as error:
         if not is_of_the_host(error):
             raise
@@ -107,9 +114,10 @@ def _search_alone(
     on_event: OnEvent,
     raise_errors: bool,
     interruption: Interruption,
+    make_trainer: Callable[[], Trainer] | None,
 ) -> Front:
     """The search of the only process that writes into the run."""
-    session = _Session(run, evaluator, executor, on_event, raise_errors, interruption)
+    session = _Session(run, evaluator, executor, on_event, raise_errors, interruption, make_trainer)
     if has_ended(run):
         front = run.front
         session.emit(Done(run.path, front))
@@ -131,6 +139,7 @@ class _Session:
     emit: OnEvent
     raise_errors: bool
     interruption: Interruption
+    make_trainer: Callable[[], Trainer] | None
     records: dict[str, TrialRecord] = field(init=False)
     by_number: dict[int, TrialRecord] = field(init=False)
     kept: KeptArtifacts = field(init=False)
@@ -160,7 +169,10 @@ class _Session:
         if not any(record.candidate for record in self.records.values()):
             nothing = f"{ending.text} before the first trial"
             raise EveryTrialFailed(why_all_failed(self.records.values(), self.run) if self.done else nothing)
-        front = finalise(self.run, self.evaluator, self.front, self.emit, self.raise_errors, self.interruption)
+        if self.make_trainer is not None and owed(self.run):
+            recover(self.run, self.evaluator, self.make_trainer, self.emit, self.interruption)
+        front = self._front(self.run.with_recovered)
+        front = finalise(self.run, self.evaluator, front, self.emit, self.raise_errors, self.interruption)
         self.kept.prune({candidate.policy.digest for candidate in front})
         if note := note_front(front, self.run.path, self.run.settings.storage, study_of(self.run)):
             self.run.log(note)
@@ -178,7 +190,7 @@ class _Session:
         floor = self.run.front_of((), baseline).floor
         study, notes = self._opened(RunStudy(settings.searched, settings.budgets, baseline, sampler, floor), member)
         try:
-            self.front = self._front(baseline)
+            self.front = self._front()
             self.stopping = Stopping(settings, baseline, self.records.values(), spent, self.started)
             self.run.log(f"search: {self.done} of {settings.trials} trials done, sampler {settings.sampler}")
             left = self.stopping.seconds_left
@@ -330,9 +342,10 @@ class _Session:
         for note in study.tell(trial, policy, record):
             self._note(note)
 
-    def _front(self, baseline: Candidate) -> Front:
+    def _front(self, chosen: Callable[[Iterable[Candidate]], Iterable[Candidate]] = iter) -> Front:
+        """The front of what was measured; while searching that of what nobody has trained, which trials are."""
         candidates = [record.candidate for record in self.records.values() if record.candidate is not None]
-        return self.run.front_of(candidates, baseline)
+        return self.run.front_of(chosen(candidates), self.run.search_baseline)
 
 
 def _ignore(event: Event) -> None:

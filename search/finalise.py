@@ -74,11 +74,10 @@ def finalise(
 def _read(run: Run, evaluator: Evaluator, candidate: Candidate, raise_errors: bool, twice: bool) -> Candidate | None:
     """Measure a member again, for the first time or ``twice``, and write what was measured; None where that fails."""
     started = time.perf_counter()
-    path = run.artifact(candidate.policy.digest)
     try:
         candidate = _restored(run, evaluator, candidate)
         if candidate.stopped_early:
-            candidate = replace(evaluator.evaluate(candidate.policy, path), trial=candidate.trial)
+            candidate = _made(run, evaluator, candidate)
         again = evaluator.finalise(candidate)
     except Exception as error:
         raise_what_ends_a_search(error, run, evaluator, raise_errors)
@@ -109,7 +108,7 @@ def _restored(run: Run, evaluator: Evaluator, candidate: Candidate) -> Candidate
     Equal policies give equal bytes. Where they do not, as with another version of PyTorch or another CPU, it is
     measured anew.
     """
-    path = run.artifact(candidate.policy.digest)
+    path = run.artifact(candidate.key)
     if path.is_symlink() or not path.is_file():
         why = "is not there"
     elif not candidate.sha256 or sha256_of(path) == candidate.sha256:
@@ -117,21 +116,35 @@ def _restored(run: Run, evaluator: Evaluator, candidate: Candidate) -> Candidate
     else:
         why = f"is another file (its SHA-256 is not {candidate.sha256[:12]}…)"
     run.log(f"{candidate.label}: {path.name} {why}; making it again from its policy")
-    made = replace(evaluator.evaluate(candidate.policy, path), trial=candidate.trial)
+    made = _made(run, evaluator, candidate)
     if made.sha256 == candidate.sha256 or not candidate.sha256:
         return candidate
     run.log(f"{candidate.label}: it has other bytes than the file that was measured, and is measured anew")
     return made
 
 
+def _made(run: Run, evaluator: Evaluator, candidate: Candidate) -> Candidate:
+    """The candidate made and measured anew, from its policy and the weights that it was trained to."""
+    path, how = run.artifact(candidate.key), candidate.recovered
+    if how is None:
+        made = evaluator.evaluate(candidate.policy, path)
+    else:
+        made = evaluator.evaluate_trained(candidate.policy, run.weights(candidate), path)
+    return replace(made, trial=candidate.trial, recovered=how)
+
+
 def _forget_another_file(
     run: Run, evaluator: Evaluator, candidate: Candidate, first: dict[int, Candidate], second: dict[int, Candidate]
 ) -> None:
-    """Drop what an earlier session has read of a member whose artefact can no longer be made as it was."""
+    """Drop what an earlier session has read of a member that was trained since, or whose artefact can no longer be made
+    as it was."""
     trial = candidate.trial
     assert trial is not None
     for reading in (first.get(trial), second.get(trial)):
-        if reading is not None and _restored(run, evaluator, reading).sha256 != reading.sha256:
+        if reading is None:
+            continue
+        other = reading.recovered != candidate.recovered
+        if other or _restored(run, evaluator, reading).sha256 != reading.sha256:
             run.forget_final(trial)
             first.pop(trial, None)
             second.pop(trial, None)

@@ -14,6 +14,7 @@ from ..evaluators.results.fields import Fields
 from ..evaluators.results.metrics import costs_of, useful_losses
 from ..spaces.files import write_json
 from .causes import cause_of
+from .recovery.owed import owed
 from .runs.record import Outcome, TrialRecord
 from .runs.run import Run
 from .runs.settings import SearchSettings
@@ -148,8 +149,8 @@ class Stopping:
 
 
 def has_ended(run: Run) -> bool:
-    """Whether a run is finished, and none of its limits was raised since."""
-    return run.finished and run.has_baseline and Stopping.of(run).reached() is not None
+    """Whether a run is finished, none of its limits was raised since, and no recovery is owed."""
+    return run.finished and run.has_baseline and Stopping.of(run).reached() is not None and not owed(run)
 
 
 def spent_in(run: Run) -> float:

@@ -52,7 +52,11 @@ def split_batch(
     dataset: Dataset[Any], form: InputForm | None, limit: int | None = None, seed: int = 0, shuffled: bool = False
 ) -> tuple[Arrays, Targets]:
     """As `split_inputs`, of samples whose inputs have that `form` (None for one tensor): several come by name."""
-    indices = drawn_indices(dataset, limit, seed, shuffled)
+    return samples_at(dataset, form, drawn_indices(dataset, limit, seed, shuffled))
+
+
+def samples_at(dataset: Dataset[Any], form: InputForm | None, indices: NDArray[np.intp]) -> tuple[Arrays, Targets]:
+    """Inputs and targets `(n, …)` of the samples at `indices`, stacked; several inputs come by name."""
     held = TensorPair.of(dataset)
     if held is not None:
         return held.take(indices)

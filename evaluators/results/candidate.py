@@ -17,6 +17,7 @@ from ..storage.packed_file import encode
 from .destination import destination
 from .measurement import Measurement
 from .reciprocals import with_reciprocals
+from .recovered import Recovered
 from .span import Span
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Candidate:
         spans: when its steps were computed, and when devices were read for it; kept of searches in which several
             processes do so, to show that nothing was computed while a latency was read.
         units: which of several like devices have read it, as messages call them; empty where there is one of each.
+        recovered: how it was trained; None of a candidate that its policy alone makes.
     """
 
     policy: Policy
@@ -74,6 +76,13 @@ class Candidate:
     stopped: Stopped | None = None
     spans: tuple[Span, ...] = ()
     units: tuple[str, ...] = ()
+    recovered: Recovered | None = None
+
+    @property
+    def key(self) -> str:
+        """What its artefact is called: its policy's digest; where it was trained with the recipe's and a number."""
+        digest, how = self.policy.digest, self.recovered
+        return digest if how is None else f"{digest}-{how.recipe}-{how.number}"
 
     @property
     def stopped_early(self) -> bool:
@@ -129,8 +138,14 @@ class Candidate:
         content = encode(self.content()) if target.suffix.lower() == ".pfz" else self.content()
         target.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(target, content)
-        write_text(beside, self.policy.to_yaml())
+        write_text(beside, f"{self._how_trained}{self.policy.to_yaml()}")
         return target
+
+    @property
+    def _how_trained(self) -> str:
+        """A comment above the policy, which alone makes the untrained file."""
+        how = self.recovered
+        return "" if how is None else f"# trained for {how.steps} steps after what stands here was done\n"
 
     def module(self) -> ArtifactModule:
         """The artefact as a PyTorch module that computes the same, to be run, trained and written back.

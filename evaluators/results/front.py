@@ -26,7 +26,7 @@ from .reciprocals import with_reciprocals
 from .views.dataframe import front_dataframe
 from .views.figure import front_figure
 from .views.front_csv import front_csv
-from .views.policy_words import counted, policy_in_words
+from .views.policy_words import candidate_in_words, counted
 from .views.rows import front_rows, html_table
 
 if TYPE_CHECKING:
@@ -252,7 +252,7 @@ class Front:
                 "digest": candidate.policy.digest,
                 "artifact": self._relative(candidate.artifact),
                 "policy": candidate.policy.to_dict(),
-                "done": policy_in_words(candidate.policy),
+                "done": candidate_in_words(candidate),
                 "metrics": {key: m.to_json() for key, m in with_reciprocals(candidate.metrics).items()},
                 **({"units": list(candidate.units)} if candidate.units else {}),
             }

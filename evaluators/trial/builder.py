@@ -15,6 +15,7 @@ import torch
 
 from ...compressors.context import Context
 from ...compressors.pipeline import Pipeline
+from ...compressors.recovery.weights import Weights, set_weights
 from ...compressors.registry import create
 from ...compressors.stage import Stage
 from ...compressors.statistics.calibration import Calibration
@@ -82,7 +83,7 @@ class Builder:
     ) -> None:
         compressors = [create(name, options, target) for name, options in methods.items()]
         on_phase("tracing the model and proving its channel groups")
-        form = input_form(task)
+        self.form = form = input_form(task)
         inputs, labels = split_batch(task.calibration, form, CALIBRATION_LIMIT, seed)  # type: ignore[arg-type]
         calibration = to_tensors(inputs)
         self.traced = trace(task.model, form.restore(_pair(calibration)), prove, on_phase)
@@ -106,6 +107,7 @@ class Builder:
         watch: Stopwatch | None = None,
         rivals: Front | None = None,
         repaired: bool = True,
+        weights: Weights | None = None,
     ) -> Built:
         """Apply, emit to ``path``, count and check.
 
@@ -115,6 +117,7 @@ class Builder:
             watch: where the seconds of the steps go.
             rivals: the front so far; what is beyond one of its budgets by its exact costs is refused.
             repaired: whether what compressors leave behind is repaired, which changes values of weights and no cost.
+            weights: what the network was trained to; by default it is left as repaired.
 
         Raises:
             Infeasible: where the policy has no model, or is beyond a budget.
@@ -124,7 +127,10 @@ class Builder:
         before = self.calibration.forward_seconds
         with watch.work("apply"):
             pipeline = self.pipeline if repaired else self._unrepaired
-            net = pipeline.apply(self.traced.net, policy, self.context)
+            net = pipeline.structured(self.traced.net, policy, self.context)
+            if weights is not None:
+                set_weights(net, weights)
+            net = pipeline.finished(net, policy, self.context)
         watch.seconds["apply_forward"] = self.calibration.forward_seconds - before
         watch.seconds["apply"] -= watch.seconds["apply_forward"]
         with watch.work("emit"):

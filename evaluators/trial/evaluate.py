@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from ...compressors.recovery.weights import read_weights
 from ...compressors.target import Target
 from ...spaces.errors import Infeasible, TaskError
 from ...spaces.network.graph import Layer
@@ -218,17 +219,35 @@ class TaskEvaluator:
         self.prepare()
         self.clock.take_readings()
         built = self.builder.build(policy, artifact, watch, rivals)
+        if rivals is None or not self.racing:
+            return self._measured(built, policy, artifact, watch)
         made, looks = built.candidate, self.clock.looks(policy, artifact)
         known = {**made.metrics, **self.peak(artifact, watch)}
-        if rivals is not None and self.racing:
-            search = self.scorer.search
-            raced = race(search, built.session, known, looks, Standing(rivals, search.looks), watch)
-            return self.timed(stopped_or_whole(made, raced, watch), watch)
+        search = self.scorer.search
+        raced = race(search, built.session, known, looks, Standing(rivals, search.looks), watch)
+        return self.timed(stopped_or_whole(made, raced, watch), watch)
+
+    def evaluate_trained(self, policy: Policy, weights: Path, artifact: Path) -> Candidate:
+        watch = Stopwatch()
+        self.prepare()
+        self.clock.take_readings()
+        made = self.builder.build(policy, artifact, watch, weights=read_weights(weights))
+        return self._measured(made, policy, artifact, watch)
+
+    def gain(self, candidate: Candidate, over: Candidate) -> Measurement:
+        assert candidate.artifact is not None
+        assert over.artifact is not None
+        return self.scorer.gain(candidate.artifact, over.artifact)
+
+    def _measured(self, built: Built, policy: Policy, artifact: Path, watch: Stopwatch) -> Candidate:
+        """What was built, scored and timed in full."""
+        looks = self.clock.looks(policy, artifact)
+        known = {**built.candidate.metrics, **self.peak(artifact, watch)}
         known |= self.scorer.score(built.session, partial(watch.work, "accuracy"))
         with watch.step("latency"):
             while (seen := looks.full()) is not None:
                 known |= seen
-        return self.timed(replace(made, metrics=known, timings=watch.total()), watch)
+        return self.timed(replace(built.candidate, metrics=known, timings=watch.total()), watch)
 
     def timed(self, candidate: Candidate, watch: Stopwatch) -> Candidate:
         """With what the watch and the devices tell of when something ran."""

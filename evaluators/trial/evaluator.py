@@ -11,6 +11,7 @@ from ...spaces.policy import Policy
 from ...spaces.space import SearchSpace
 from ..results.candidate import Candidate
 from ..results.front import Front
+from ..results.measurement import Measurement
 
 
 class Evaluator(Protocol):
@@ -49,6 +50,17 @@ class Evaluator(Protocol):
 
         Raises:
             Infeasible: where the policy has no model, or is beyond a budget before anything is measured.
+        """
+        ...
+
+    def evaluate_trained(self, policy: Policy, weights: Path, artifact: Path) -> Candidate:
+        """As :meth:`evaluate` without rivals, of the network with the weights in a file that it was trained to."""
+        ...
+
+    def gain(self, candidate: Candidate, over: Candidate) -> Measurement:
+        """How much better in the task's metric one candidate's file is than another's, on the same search samples.
+
+        Above zero it is better, whichever way the metric goes.
         """
         ...
 

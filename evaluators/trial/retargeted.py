@@ -16,7 +16,7 @@ from ..device.device_profile import DeviceProfile
 from ..results.candidate import Candidate
 from ..results.front import Front
 from ..results.measurement import Measurement
-from .builder import target_of
+from .builder import Builder, target_of
 from .dominance import Standing, refuse_beyond_budget
 from .evaluate import TaskEvaluator, stopped_or_whole
 from .race import time_only
@@ -56,6 +56,10 @@ class RetargetedEvaluator:
             return replace(target, vector_width=built.vector_width)
 
         self._inner = make(built_for)
+
+    @property
+    def builder(self) -> Builder:
+        return self._inner.builder
 
     @property
     def space(self) -> SearchSpace:
@@ -104,6 +108,12 @@ class RetargetedEvaluator:
         standing = Standing(rivals, looks=0, scored=True) if rivals is not None and self._inner.racing else None
         looks = self._inner.clock.looks(policy, artifact)
         return self._inner.timed(stopped_or_whole(made, time_only(known, looks, standing, watch), watch), watch)
+
+    def evaluate_trained(self, policy: Policy, weights: Path, artifact: Path) -> Candidate:
+        return self._inner.evaluate_trained(policy, weights, artifact)
+
+    def gain(self, candidate: Candidate, over: Candidate) -> Measurement:
+        return self._inner.gain(candidate, over)
 
     def probe_divergence(self, policy: Policy) -> float:
         return self._inner.probe_divergence(policy)

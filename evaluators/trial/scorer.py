@@ -68,6 +68,18 @@ class Scorer:
             _reference(self._test, open_session(uncompressed))
         return self._test.score(open_session(artifact))
 
+    def gain(self, artifact: Path, over: Path) -> Measurement:
+        """How much better an artefact is than another one on the search split, both run on the same samples.
+
+        Above zero it is better, whichever way the metric goes.
+
+        Raises:
+            Infeasible: where the metric is not finite.
+        """
+        metric, search = self.quality.metric, self.search
+        before, after = (search.whole(open_session(path), beside_nobody).scores for path in (over, artifact))
+        return after.change(before, metric) if metric.higher_is_better else before.change(after, metric)
+
     def inputs(self, count: int) -> Arrays:
         """The first inputs of the search split, at most ``count``."""
         return self.search.samples.inputs(0, count)

@@ -120,7 +120,7 @@ class Split:
         Raises:
             Infeasible: where the metric is not finite.
         """
-        seen = self._whole(session, working)
+        seen = self.whole(session, working)
         with working():
             return self.all_of(seen)
 
@@ -132,7 +132,7 @@ class Split:
             Infeasible: where the metric is not finite.
         """
         self.reference = None
-        seen = self._whole(session)
+        seen = self.whole(session)
         if self.quality.classifies:
             assert isinstance(seen.outputs, np.ndarray)
             self._check_labels(seen.outputs.shape[-1])
@@ -166,7 +166,8 @@ class Split:
             measured = _sum(self.reference.scores.measurement(metric), change, metric)
         return {key: measured, f"{key}_change": change}
 
-    def _whole(self, session: ort.InferenceSession, working: Working = beside_nobody) -> Seen:
+    def whole(self, session: ort.InferenceSession, working: Working = beside_nobody) -> Seen:
+        """What is known of an artefact after all samples; ``working`` as for :meth:`growing`."""
         return next(self._run(session, [len(self)], working))
 
     def _run(self, session: ort.InferenceSession, ends: list[int], working: Working) -> Iterator[Seen]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...evaluators.results.candidate import Candidate
 from ...evaluators.results.front import Front
+from ...evaluators.results.metric import Metric
 from .record import TrialRecord
 
 
@@ -83,6 +84,46 @@ class Finished:
 
 
 @dataclass(frozen=True)
+class Recovering:
+    """A member of the front is being trained.
+
+    Attributes:
+        candidate: as the search has measured it.
+        rung: of successive halving, from 0.
+        left: members that follow in this rung.
+        done: steps of this round.
+        total: steps to do.
+        loss: of the last step.
+        seconds_left: of this round.
+    """
+
+    candidate: Candidate
+    rung: int
+    left: int
+    done: int
+    total: int
+    loss: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """A round of training has ended.
+
+    Attributes:
+        before: the member as it was.
+        after: as it is measured now; None where that is not better beyond noise, and was dropped.
+        gain: of the task's metric on the search split, above zero is better.
+        quality: the task's metric.
+    """
+
+    before: Candidate
+    after: Candidate | None
+    gain: float
+    quality: Metric
+
+
+@dataclass(frozen=True)
 class Finalising:
     """The uncompressed model, or a member of the front, is about to be measured again, as all are twice.
 
@@ -123,5 +164,5 @@ class Noted:
     message: str
 
 
-Event = Warned | Noted | Started | Probing | Probed | Finished | Finalising | Done
+Event = Warned | Noted | Started | Probing | Probed | Finished | Recovering | Recovered | Finalising | Done
 OnEvent = Callable[[Event], None]

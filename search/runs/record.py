@@ -9,6 +9,7 @@ from typing import Any
 
 from ...evaluators.results.candidate import Candidate, Stopped
 from ...evaluators.results.fields import Fields
+from ...evaluators.results.recovered import Recovered
 from ...evaluators.results.span import Span
 from ...spaces.policy import Policy
 
@@ -117,6 +118,7 @@ def candidate_of(fields: Fields, folder: Path) -> Candidate:
         stopped=None if fields.values.get("stopped") is None else _stopped(fields.fields("stopped")),
         spans=_spans(fields),
         units=fields.texts("units") if "units" in fields else (),
+        recovered=_recovered(fields.fields("recovered")) if "recovered" in fields else None,
     )
 
 
@@ -134,6 +136,13 @@ def _spans(fields: Fields) -> tuple[Span, ...]:
             case _:
                 raise fields.damaged("key 'spans': expected lists of step, beginning, end and place")
     return tuple(found)
+
+
+def _recovered(fields: Fields) -> Recovered:
+    recipe, steps = fields.text("recipe"), fields.count("steps")
+    if not recipe.isalnum():
+        raise fields.damaged(f"key 'recipe': expected a digest, got {recipe!r}")
+    return Recovered(recipe, fields.count("number"), steps, fields.number("rate"), fields.number("seconds"))
 
 
 def _stopped(fields: Fields) -> Stopped:
@@ -175,4 +184,5 @@ def _measured(candidate: Candidate, folder: Path) -> dict[str, Any]:
         **({"stopped": asdict(candidate.stopped)} if candidate.stopped is not None else {}),
         **({"spans": [_span_to_json(span) for span in candidate.spans]} if candidate.spans else {}),
         **({"units": list(candidate.units)} if candidate.units else {}),
+        **({"recovered": asdict(candidate.recovered)} if candidate.recovered is not None else {}),
     }

@@ -24,6 +24,7 @@ from .identity.devices import flat
 from .identity.fingerprint import Fingerprint
 from .identity.refusals import refuse_other_config, refuse_other_devices, refuse_other_task
 from .record import Outcome, TrialRecord
+from .recover_settings import RecoverSettings
 from .run_config import RunConfig
 from .run_facts import FRONT, chance_in, date_of, devices_of, today
 from .run_folder import FOLDERS, RUNS, check_folders, clear_unfinished_run, locate, locked
@@ -33,6 +34,7 @@ from .stores.candidate_store import CandidateStore
 from .stores.final_readings import averaged
 from .stores.probe_store import PROBES
 from .stores.read_once import ReadOnce
+from .stores.recovered_store import RECOVERED, RecoveredStore
 from .stores.trial_store import TrialStore
 
 TASK = "task.json"
@@ -49,6 +51,7 @@ class Run:
         path: the folder, absolute.
         config: the resolved config; its secrets are masked where it was read from disk.
         made_with: the same as a typed value, for whoever reads it.
+        recover: what its config says of training the front.
         root: where its config's plain names of other runs are looked up; by default the folder that it lies in.
     """
 
@@ -61,6 +64,8 @@ class Run:
         self._quality = self.quality
         self.made_with = RunConfig.of(config)
         self._settings = SearchSettings.of(self.made_with, self._quality)
+        self.recover = RecoverSettings.of(self.made_with.recover)
+        self._recovered = RecoveredStore(path)
 
     @classmethod
     def create(cls, name: str | Path, config: Mapping[str, Any], root: str | Path | None = None) -> Run:
@@ -214,7 +219,13 @@ class Run:
             candidates = [c for c in self.finalised.values() if c.trial in members]
         else:
             candidates = [record.candidate for record in self.trials if record.candidate is not None]
+            candidates = self.with_recovered(candidates)
         return self.front_of(candidates, baseline)
+
+    def with_recovered(self, candidates: Iterable[Candidate]) -> list[Candidate]:
+        """Each candidate, or in its place what was trained of it, where that is better beyond noise."""
+        recovered = self._recovered.best(self.settings.quality)
+        return [recovered.get(c.trial, c) if c.trial is not None else c for c in candidates]
 
     def front_of(self, candidates: Iterable[Candidate], baseline: Candidate) -> Front:
         """The front of candidates by the run's objectives and budgets."""
@@ -239,11 +250,11 @@ class Run:
     @property
     def seconds(self) -> float:
         """Wall-clock time of all that is recorded, over all sessions; what a kill has undone is not counted."""
-        return round(self.search_seconds + self._candidates.final_seconds(), 3)
+        return round(self.search_seconds + self._recovered.seconds + self._candidates.final_seconds(), 3)
 
     @property
     def search_seconds(self) -> float:
-        """The same without the final step, and without what other controllers of a shared study have evaluated."""
+        """The same without recovery, the final step, and what other controllers of a shared study have evaluated."""
         probes = self.path / PROBES
         spent = [self._candidates.baseline_seconds(), self._seconds.of(probes) if os.path.lexists(probes) else 0.0]
         return math.fsum([*spent, *(record.took for record in self.trials if not record.controller)])
@@ -252,8 +263,13 @@ class Run:
         """What ``parefront front --json`` prints."""
         return self._shown(self.front, date_of(self.path))
 
-    def artifact(self, digest: str) -> Path:
-        return self.path / "artifacts" / f"{digest}.onnx"
+    def artifact(self, key: str) -> Path:
+        """Where the artefact is of a policy's digest, or of a candidate's key."""
+        return self.path / "artifacts" / f"{key}.onnx"
+
+    def weights(self, candidate: Candidate) -> Path:
+        """Where the weights are that a candidate was trained to."""
+        return self.path / RECOVERED / f"{candidate.key}.safetensors"
 
     def log(self, message: str) -> None:
         """Append to ``log.txt``, with the time."""

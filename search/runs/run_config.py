@@ -77,6 +77,7 @@ class RunConfig:
         places: the devices by name; ``""`` is the only one of a config that names none.
         latency: how long latency is measured.
         search: which candidates to try, and how many.
+        recover: who of the front is trained, and how; see :class:`.recover_settings.RecoverSettings`.
     """
 
     task: str = ""
@@ -86,6 +87,7 @@ class RunConfig:
     places: Mapping[str, Place] = field(default_factory=lambda: {"": Place()})
     latency: Mapping[str, Any] = field(default_factory=dict)
     search: SearchKeys = SearchKeys()
+    recover: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> RunConfig:
@@ -105,6 +107,7 @@ class RunConfig:
             places=places or {"": Place.of(_section(config, "device"))},
             latency=_section(config, "latency"),
             search=SearchKeys.of(search),
+            recover=_section(config, "recover"),
         )
 
     @property

@@ -10,7 +10,7 @@ from ...evaluators.results.candidate import Candidate
 from ...evaluators.results.errors import NoCandidate
 from ...evaluators.results.front import Front
 from ...evaluators.results.picks import picks
-from ...evaluators.results.views.policy_words import counted, policy_in_words
+from ...evaluators.results.views.policy_words import candidate_in_words, counted
 from ...evaluators.results.views.rows import front_rows, html_table, worded
 from .identity.fingerprint import Fingerprint
 
@@ -32,7 +32,7 @@ def run_page(
     head = f"<b>{escape(name)}</b>, {escape(date[:10])}: {escape(run_line(counts, front, True))}<br>{escape(told)}"
     chosen = "".join(
         f"<li><b>{escape(' and '.join(pick.names))}</b>: {escape(_described(pick.candidate, front))}; "
-        f"{escape(policy_in_words(pick.candidate.policy))}</li>"
+        f"{escape(candidate_in_words(pick.candidate))}</li>"
         for pick in picks(front)
     )
     table = html_table(*front_rows(front.baseline, front.candidates, front.objectives, front.quality))

@@ -32,6 +32,7 @@ def compress(
     patience: int | None = None,
     search: Mapping[str, Any] | None = None,
     latency: Mapping[str, Any] | None = None,
+    recover: Mapping[str, Any] | None = None,
     executor: str | Mapping[str, Any] | None = None,
     run: str | Path | None = None,
     root: str | Path = RUNS,
@@ -56,6 +57,7 @@ def compress(
         search: further settings of the section of that name: ``sampler``, ``seed``, ``images``, ``racing``,
             ``keep_artifacts``.
         latency: for how long it is measured, e.g. ``{"min_seconds": 1.0}``.
+        recover: how the front is trained, e.g. ``{"minutes": 10}``; by default not at all.
         executor: where evaluations run: ``"local"``, or ``"pool"`` for several processes on this machine; or with
             settings, e.g. ``{"name": "pool", "workers": 4}``.
         run: name under ``root``, or a path; by default the name of the model's class, with a number where there is
@@ -74,7 +76,7 @@ def compress(
         KeyboardInterrupt: at Ctrl-C, SIGTERM or SIGHUP, once the trial under way is done; the second one stops it at
             once. All trials that are done are kept.
     """
-    sections = {"compress": compress, "device": device, "devices": devices, "latency": latency}
+    sections = {"compress": compress, "device": device, "devices": devices, "latency": latency, "recover": recover}
     sections["executor"] = {"name": executor} if isinstance(executor, str) else executor
     limits = {"minutes": minutes, "patience": patience}
     mapping: dict[str, Any] = {

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .callbacks.callback import Callback
 from .callbacks.dispatch import Dispatch
@@ -29,6 +29,7 @@ from .search.runs.events import Noted, OnEvent, Warned
 from .search.runs.identity.devices import profiles
 from .search.runs.identity.fingerprint import Fingerprint
 from .search.runs.identity.task_fingerprint import fingerprint_of
+from .search.runs.recover_settings import RecoverSettings
 from .search.runs.reused_run import ReusedRun
 from .search.runs.run import Run
 from .search.runs.run_folder import RUNS, is_free
@@ -38,10 +39,13 @@ from .spaces.account import account_json
 from .spaces.errors import ConfigError, TaskError
 from .spaces.files import write_json
 from .spaces.network.graph import ModelGraph
-from .spaces.task import Task
+from .spaces.task import Dataset, Task
 from .task_check.memory_check import MemoryNeed
 from .task_check.validate import check_task
 from .units import plural
+
+if TYPE_CHECKING:
+    from .evaluators.trial.trainer import Trainer
 
 OnPhase = Callable[[str], None]
 
@@ -127,6 +131,7 @@ class Job:
             on_event(Warned(warning))
         execution = execution_of(self.config, partial(self._sent, checked.task), say)
         with closing(execution), self._evaluator_of(checked.task, on_phase, execution.open_device) as evaluator:
+            training = checked.task.train
             del task, checked  # and the model, which is traced by now
             short_of_memory = self.memory_need(evaluator.traced.graph).warning()
             if short_of_memory is not None:
@@ -147,7 +152,8 @@ class Job:
             events = told.events_of(run)
             executor = execution.executor(evaluator, partial(_note, run, on_event))
             with finishing_first(lambda line: on_event(Noted(line))) as interruption:
-                search(run, evaluator, events, executor=executor, interruption=interruption)
+                make = self._trainer_of(evaluator, training)
+                search(run, evaluator, events, executor=executor, interruption=interruption, make_trainer=make)
         return run
 
     def memory_need(self, graph: ModelGraph) -> MemoryNeed:
@@ -201,6 +207,18 @@ class Job:
         del checked  # its model is traced by now
         with closing(made) as evaluator:
             yield evaluator
+
+    def _trainer_of(self, evaluator: AnyEvaluator, training: Dataset | None) -> Callable[[], Trainer] | None:
+        """Makes what trains the front, where the config asks for that."""
+        asked = RecoverSettings.of(self.config.recover.model_dump())
+        if not asked.wanted:
+            return None
+        from .evaluators.trial.trainer import Trainer
+
+        data = None if asked.data == "calibration" else training
+        if data is None and asked.data == "train":
+            raise ConfigError("recover.data: expected a task with a training split (task.train), got one without")
+        return lambda: Trainer(evaluator.builder, asked.recipe(few=data is None), data, self.config.search.seed)
 
     def _sent(self, checked: Task) -> MakeEvaluator:
         """What makes the evaluator in another process."""

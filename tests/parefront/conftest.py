@@ -110,6 +110,12 @@ class FormulaEvaluator:
         self.before(self.evaluations)
         return self._measured(policy, artifact)
 
+    def evaluate_trained(self, policy: Policy, weights: Path, artifact: Path) -> Candidate:
+        raise NotImplementedError("a formula has no weights to train")
+
+    def gain(self, candidate: Candidate, over: Candidate) -> Measurement:
+        raise NotImplementedError("a formula has no weights to train")
+
     def probe_divergence(self, policy: Policy) -> float:
         return 0.93 - self._measured(policy, Path(os.devnull)).metrics["accuracy"].value
 

@@ -100,6 +100,12 @@ class SyntheticEvaluator:
             raise Infeasible("no block is left")
         return self._measure(policy, artifact, self.noise)
 
+    def evaluate_trained(self, policy: Policy, weights: Path, artifact: Path) -> Candidate:
+        raise NotImplementedError("a formula has no weights to train")
+
+    def gain(self, candidate: Candidate, over: Candidate) -> Measurement:
+        raise NotImplementedError("a formula has no weights to train")
+
     def probe_divergence(self, policy: Policy) -> float:
         if len(policy.of("drop_blocks")) == self.blocks:
             raise Infeasible("no block is left")

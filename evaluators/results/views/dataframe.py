@@ -9,7 +9,7 @@ from ..candidate import Candidate
 from ..reciprocals import with_reciprocals
 from .front_csv import BASE
 from .optional import imported
-from .policy_words import policy_in_words
+from .policy_words import candidate_in_words
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -29,7 +29,7 @@ def front_dataframe(baseline: Candidate, members: Sequence[Candidate]) -> DataFr
         row: dict[str, Any] = {"trial": BASE if candidate is baseline else candidate.trial}
         for key, measured in with_reciprocals(candidate.metrics).items():
             row |= {key: measured.value, f"{key}_low": measured.low, f"{key}_high": measured.high}
-        row |= {"done": policy_in_words(candidate.policy), "digest": candidate.policy.digest}
+        row |= {"done": candidate_in_words(candidate), "digest": candidate.policy.digest}
         rows.append(row | {"artifact": None if candidate.artifact is None else str(candidate.artifact)})
     last = ["done", "digest", "artifact"]
     keys = [key for key in dict.fromkeys(key for row in rows for key in row) if key not in last]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..candidate import Candidate
 from ..metric import Metric
 from .optional import imported
-from .policy_words import policy_in_words
+from .policy_words import candidate_in_words
 from .rows import worded
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _bars(candidates: Sequence[Candidate], metric: Metric) -> dict[str, Any]:
 
 def _hover(candidate: Candidate, objectives: Sequence[Metric]) -> str:
     shown = [f"{m.name} {worded(candidate.metrics[m.key])}" for m in objectives if m.key in candidate.metrics]
-    return "<br>".join([candidate.label, *shown, policy_in_words(candidate.policy)])
+    return "<br>".join([candidate.label, *shown, candidate_in_words(candidate)])
 
 
 def _title(metric: Metric) -> str:

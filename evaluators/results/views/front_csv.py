@@ -11,7 +11,7 @@ from typing import Any
 
 from ..candidate import Candidate
 from ..reciprocals import with_reciprocals
-from .policy_words import policy_in_words
+from .policy_words import candidate_in_words
 
 BASE = "base"
 """What stands in the column of the trial for the uncompressed model."""
@@ -36,7 +36,7 @@ def front_csv(
     writer.writerow([*head, *(key + end for key in keys for end in ("", "_low", "_high"))])
     for candidate, metrics in zip(rows, measured, strict=True):
         trial = BASE if candidate is baseline else candidate.trial
-        done, policy = policy_in_words(candidate.policy), json.dumps(candidate.policy.to_dict(), separators=(",", ":"))
+        done, policy = candidate_in_words(candidate), json.dumps(candidate.policy.to_dict(), separators=(",", ":"))
         row: list[Any] = [trial, candidate.policy.digest, shown(candidate.artifact), done, policy]
         for key in keys:
             m = metrics.get(key)

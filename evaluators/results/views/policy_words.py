@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from ....spaces.knob import Choice
 from ....spaces.policy import Policy
+from ..candidate import Candidate
 
 UNCHANGED = "unchanged"
 
@@ -22,6 +23,12 @@ def policy_in_words(policy: Policy) -> str:
     ordered = [name for name in _WORDS if name in by_method] + [name for name in by_method if name not in _WORDS]
     parts = [part for name in ordered for part in _WORDS.get(name, _of_plug_in(name))(by_method[name])]
     return ", ".join(parts) or UNCHANGED
+
+
+def candidate_in_words(candidate: Candidate) -> str:
+    """What was done to the network, training included."""
+    words, how = policy_in_words(candidate.policy), candidate.recovered
+    return words if how is None else f"{words}, trained for {counted(how.steps, 'step')}"
 
 
 def counted(number: int, noun: str) -> str:

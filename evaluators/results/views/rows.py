@@ -9,7 +9,7 @@ from html import escape
 from ..candidate import Candidate
 from ..measurement import Measurement
 from ..metric import Metric
-from .policy_words import policy_in_words
+from .policy_words import candidate_in_words
 
 MISSING = "–"
 UNCOMPRESSED = ' style="opacity:.65"'
@@ -29,7 +29,7 @@ def front_rows(
         [
             "base" if candidate is baseline else str(candidate.trial),
             *(_cell(candidate.metrics, key) for key in keys),
-            policy_in_words(candidate.policy),
+            candidate_in_words(candidate),
         ]
         for candidate in rows
     ]

@@ -13,8 +13,9 @@ from ..run_config import first_units
 
 MAY_CHANGE = ("search.trials", "search.minutes", "search.patience", "search.keep_artifacts", "callbacks")
 """Keys of a config that may differ when a run is gone on with; all others would make it another search."""
-WHERE = "executor"
-"""The section of where evaluations run, which no result depends on."""
+SECTIONS = ("executor", "recover")
+"""Sections that may differ, too: where evaluations run, which no result depends on; how the front is trained, which is
+recorded with what it gives."""
 
 
 def config_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
@@ -32,7 +33,7 @@ def config_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> dic
     for key in sorted(before.keys() | after.keys()):
         pair = before.get(key), after.get(key)
         absent = not key.startswith("compress.") and {} in pair and None in pair
-        may_change = key in MAY_CHANGE or key.split(".")[0] == WHERE
+        may_change = key in MAY_CHANGE or key.split(".")[0] in SECTIONS
         if pair[0] != pair[1] and not absent and not may_change:
             found[key] = pair
     return found

@@ -13,7 +13,7 @@ from ....evaluators.results.candidate import Candidate
 from ....evaluators.results.floor import Floor
 from ....evaluators.results.metric import Metric
 from ....evaluators.results.metrics import Named, metric_of, value_of
-from ....evaluators.results.views.policy_words import policy_in_words
+from ....evaluators.results.views.policy_words import candidate_in_words
 from ..record import TrialRecord
 
 DIGEST = "digest"
@@ -77,7 +77,7 @@ def shown_attributes(candidate: Candidate, objectives: Sequence[Metric]) -> dict
     left_out = {DIVERGENCE, *(metric.key for metric in objectives)}
     others = {key: m.value for key, m in candidate.metrics.items() if key not in left_out}
     artifact = {} if candidate.artifact is None else {"artifact": f"artifacts/{candidate.artifact.name}"}
-    return {"done": policy_in_words(candidate.policy), **others, **artifact}
+    return {"done": candidate_in_words(candidate), **others, **artifact}
 
 
 def noise_of(candidate: Candidate, objective: Named) -> float:

@@ -169,6 +169,27 @@ def retarget(
     raise typer.Exit(code)
 
 
+@app.command(short_help="Train members of a run's front.")
+def recover(
+    run: RunName,
+    minutes: Annotated[
+        float | None, typer.Option(help="Of training, in all sessions; by default 10, where the config says nothing.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Or so many steps for each member.")] = None,
+    where: Where = None,
+    set_: Set = None,
+    root: Root = RUNS,
+) -> None:
+    """Train members of a run's front, with the uncompressed network as the teacher, and measure the front again.
+
+    What is not better beyond noise is dropped. Stopped or killed, the same command goes on from there.
+    """
+    with starting():
+        from .recover import run_recover
+    code = run_recover(run, minutes, steps, list(where or ()), list(set_ or ()), root)
+    raise typer.Exit(code)
+
+
 @app.command(short_help="Show layers, groups and knobs of a model.")
 def profile(config: ConfigFile, set_: Set = None, json: Json = False) -> None:
     """Show the model's layers, its coupled channels, the knobs, and what is excluded and why. Writes nothing."""

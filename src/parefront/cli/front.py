@@ -12,7 +12,7 @@ from rich.text import Text
 from ..evaluators.results.errors import NoCandidate
 from ..evaluators.results.front import Front
 from ..evaluators.results.picks import Pick, picks
-from ..evaluators.results.views.policy_words import policy_in_words
+from ..evaluators.results.views.policy_words import candidate_in_words
 from ..search.runs.run import Run
 from ..search.runs.run_facts import date_of, devices_of
 from ..search.runs.run_folder import RUNS
@@ -82,7 +82,7 @@ def _worded(pick: Pick, front: Front) -> str:
     more = f" and {len(pick.ties) - MOST_TIES} more" if len(pick.ties) > MOST_TIES else ""
     ties = f"; a tie with {'trial' if len(pick.ties) == 1 else 'trials'} {', '.join(tied)}{more}" if tied else ""
     candidate = pick.candidate
-    said = f"{candidate.label}: {describe(candidate, front.quality)}; {policy_in_words(candidate.policy)}{ties}"
+    said = f"{candidate.label}: {describe(candidate, front.quality)}; {candidate_in_words(candidate)}{ties}"
     return said if front.is_useful(candidate) else f"{said}; of no use"
 
 

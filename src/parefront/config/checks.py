@@ -13,6 +13,7 @@ from ..evaluators.results.budget import Budget
 from ..evaluators.results.metric import device_of
 from ..evaluators.trial.timer import longer
 from ..search.registry import check_options, sampler_names
+from ..search.runs.recover_settings import RecoverSettings
 from ..search.runs.run_config import RunConfig
 from ..search.runs.settings import SearchSettings
 from ..spaces.errors import ConfigError
@@ -34,6 +35,7 @@ def unknown_names(config: Config) -> Iterator[tuple[str, str]]:
         "search.sampler": lambda: _check_sampler(config.search.sampler),
         "search.reuse_scores": lambda: _check_reuse(config.search),
         "search.sampler_options": lambda: check_options(config.search.sampler, config.search.sampler_options),
+        "recover": lambda: RecoverSettings.of(config.recover.model_dump()),
         "callbacks": lambda: check_callbacks(config.callbacks),
         "compress": lambda: _check_any(config.compress),
         **{f"compress.{name}": partial(_check_compressor, name, config) for name in config.compress},

@@ -7,7 +7,7 @@ import shlex
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
 from ..evaluators.device.device import DeviceOptions
 from ..evaluators.device.latency import LatencyProtocol
@@ -230,6 +230,54 @@ class ExecutorConfig(Section):
     device_nodes: dict[str, str] = {}
 
 
+class RecoverConfig(Section):
+    """Which members of the front are trained after the search, for how long, and how; needs no labels.
+
+    Attributes:
+        when: ``front``: once the search has ended; ``none``: not at all. By default the former where there are minutes
+            or steps.
+        minutes: of training and measuring what comes of it, for all members and in all sessions; they go where the
+            front gains most.
+        steps: or so many steps of the optimiser for each member.
+        where: constraints, such as ``"latency <= 0.3x"``; only members within them are trained. By default those
+            within the budgets on costs.
+        data: ``train``, the training split; ``calibration``, the few samples that there are in any case; ``auto``, the
+            training split where the task has one.
+        threads: that training is computed on; by default as many as are fastest.
+        rate: the greatest learning rate; by default from how far a member is from the uncompressed network.
+        precision: ``float32`` or ``bfloat16``; by default what is faster.
+        losses: weights of ``mse``, ``kl``, ``dist`` (against the uncompressed network, without labels) and
+            ``cross_entropy``.
+        optimiser: ``sgd`` or ``adamw``; by default the former, the latter on calibration samples.
+        norms: whether batch norms stand behind convolutions while these are trained; by default not on calibration
+            samples.
+        batch: samples in a step; by default 128, of calibration samples 32.
+        augment: changes of images, ``crop`` and ``flip``; by default those under which the uncompressed network says
+            what it said before.
+    """
+
+    when: Literal["none", "front"] = "none"
+    minutes: PositiveFloat | None = None
+    steps: Positive | None = None
+    where: Texts = []
+    data: Literal["auto", "train", "calibration"] = "auto"
+    threads: Positive | None = None
+    rate: PositiveFloat | None = None
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    losses: dict[str, PositiveFloat] = {"mse": 1.0}
+    optimiser: Literal["auto", "sgd", "adamw"] = "auto"
+    norms: bool | None = None
+    batch: Positive | None = None
+    augment: list[Literal["crop", "flip"]] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _front(cls, given: Any) -> Any:
+        """Who says for how long wants it done."""
+        limited = isinstance(given, dict) and (given.get("minutes") or given.get("steps"))
+        return {"when": "front", **given} if limited else given
+
+
 class Config(Section):
     """The whole config.
 
@@ -244,6 +292,7 @@ class Config(Section):
             share the readings after a check that they agree.
         latency: for how long.
         search: which candidates to try, and how many.
+        recover: which members of the front are trained, for how long, and how.
         executor: where evaluations run.
         callbacks: who else is told of the search, by name: ``markdown``, ``tensorboard``, ``mlflow``.
     """
@@ -256,6 +305,7 @@ class Config(Section):
     devices: dict[DeviceName, LikeDevices] = {}
     latency: LatencyConfig = LatencyConfig()
     search: SearchConfig = SearchConfig()
+    recover: RecoverConfig = RecoverConfig()
     executor: ExecutorConfig = ExecutorConfig()
     callbacks: Texts = []
 

@@ -14,7 +14,7 @@ from ..compressors import registry
 from ..search.registry import OPTIONS
 from ..spaces.errors import ConfigError
 from ..spaces.messages import did_you_mean, one_line
-from .models import Config, DeviceConfig, ExecutorConfig, LatencyConfig, SearchConfig
+from .models import Config, DeviceConfig, ExecutorConfig, LatencyConfig, RecoverConfig, SearchConfig
 
 TOP = "config"
 COMPRESS = "compress"
@@ -81,7 +81,7 @@ class ConfigSection:
 def all_sections() -> list[ConfigSection]:
     """Every section: the top level, its parts, the options of every installed method and of our own samplers."""
     return [
-        *map(section, (TOP, "device", "latency", "search", "executor")),
+        *map(section, (TOP, "device", "latency", "search", "recover", "executor")),
         *sections_of(COMPRESS),
         *sections_of("samplers"),
     ]
@@ -109,7 +109,7 @@ def section(name: str) -> ConfigSection:
     name = name.removeprefix("compress.")
     models: dict[str, type[BaseModel]] = {
         TOP: Config, "device": DeviceConfig, "devices": DeviceConfig, "latency": LatencyConfig, "search": SearchConfig,
-        "executor": ExecutorConfig,
+        "recover": RecoverConfig, "executor": ExecutorConfig,
     }  # fmt: skip
     if name in models:
         place = {TOP: "", "devices": "devices.NAME"}.get(name, name)
@@ -221,7 +221,7 @@ def _describe(schema: dict[str, Any], model: type[BaseModel]) -> None:
             entry.setdefault("description", told[key])
     for name in inner:
         inner[name].pop("description", None)
-    for known in (DeviceConfig, ExecutorConfig, LatencyConfig, SearchConfig):
+    for known in (DeviceConfig, ExecutorConfig, LatencyConfig, RecoverConfig, SearchConfig):
         if known.__name__ in inner and known is not model:
             _describe(inner[known.__name__], known)
 

@@ -20,11 +20,11 @@ from rich.table import Table
 from rich.text import Text
 
 from ..evaluators.results.front import Front
-from ..search.runs.events import Done, Event, Finalising, Finished, Noted, Probed, Probing, Started, Warned
+from ..search.runs.events import Done, Event, Finalising, Finished, Noted, Probed, Probing, Recovered, Started, Warned
 from ..search.runs.record import TrialRecord
 from ..units import duration, plural
 from .tables import describe, front_table, thinned
-from .watching import Progress, View, never_pays, outcome
+from .watching import Progress, View, never_pays, outcome, recovered
 
 TICK_SECONDS = 0.15
 QUIET_TICK_SECONDS = 2.0
@@ -90,6 +90,8 @@ class PlainView:
             case Finished(record=record, done=done, total=total, front=front, best=best):
                 best_so_far = f"; best {describe(best, front.quality)}" if best else ""
                 self._say(f"[{done}/{total}] {outcome(record, front.quality)}{best_so_far}; {self._progress.timing()}")
+            case Recovered():
+                self._say(recovered(event))
             case Finalising(index=index, total=total, candidate=candidate):
                 self._say(f"measuring the front again [{index}/{total}] {candidate.label}")
             case Noted(message=message):
@@ -163,6 +165,8 @@ class LiveView:
             self._console.print(Text.assemble(("uncompressed ", "dim"), describe(event.baseline, event.front.quality)))
         elif isinstance(event, Probed) and event.unpaying:
             self._console.print(Text(never_pays(event.unpaying), style="yellow"))
+        elif isinstance(event, Recovered):
+            self._console.print(Text(recovered(event), style="green" if event.after else "dim"))
         elif isinstance(event, Done | Noted) and event.message:
             self._console.print(Text(event.message, style="yellow"))
         self._live.refresh()
@@ -210,7 +214,10 @@ class LiveView:
         progress = self._progress
         final, probing = progress.finalising, progress.probing
         what, done, total = "searching", progress.done, progress.total
-        if probing is not None:
+        if progress.recovering is not None and final is None:
+            training = progress.recovering
+            what, done, total = f"training {training.candidate.label}", training.done, training.total
+        elif probing is not None:
             what, done, total = "probing every knob", probing.done, probing.total
         elif final is not None:
             what, done, total = "measuring the front again", final.index - 1, final.total

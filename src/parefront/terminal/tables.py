@@ -16,7 +16,7 @@ from ..evaluators.results.front import Front
 from ..evaluators.results.measurement import Measurement
 from ..evaluators.results.metric import SCORE, Metric, device_of, on_any_device, on_device
 from ..evaluators.results.reciprocals import with_reciprocals
-from ..evaluators.results.views.policy_words import policy_in_words
+from ..evaluators.results.views.policy_words import candidate_in_words
 from ..units import count, milliseconds, percent, ratio, score, size
 from .scatter import Axis, Series, scatter
 
@@ -64,7 +64,7 @@ def front_table(front: Front, width: int, *, ascii_only: bool = False) -> Table:
         table.add_column("what was done", overflow="fold")
     for candidate in (front.baseline, *sorted(front, key=lambda candidate: not front.is_useful(candidate))):
         cells = _row(candidate, front, devices, wide, finalised)
-        cells += [policy_in_words(candidate.policy)] if width >= WORDED else []
+        cells += [candidate_in_words(candidate)] if width >= WORDED else []
         if ascii_only:
             cells = [str(cell).translate(ASCII) for cell in cells]
         table.add_row(*cells, style="" if _fits(candidate, front) else "dim")

@@ -10,7 +10,7 @@ from typing import Protocol, Self
 from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.front import Front
 from ..evaluators.results.metric import Metric
-from ..search.runs.events import Done, Event, Finalising, Finished, Probing, Started, Warned
+from ..search.runs.events import Done, Event, Finalising, Finished, Probing, Recovered, Recovering, Started, Warned
 from ..search.runs.record import TrialRecord
 from ..units import duration
 from .tables import describe
@@ -46,6 +46,7 @@ class Progress:
         self.best: Candidate | None = None
         self.front: Front | None = None
         self.probing: Probing | None = None
+        self.recovering: Recovering | None = None
         self.finalising: Finalising | None = None
         self.message = ""
         self.warnings: list[str] = []
@@ -64,6 +65,8 @@ class Progress:
             case Finished():
                 self.done, self.total = event.done, event.total
                 self.last, self.front, self.best = event.record, event.front, event.best
+            case Recovering():
+                self.recovering = event
             case Finalising():
                 self.finalising = event
             case Done():
@@ -84,8 +87,11 @@ class Progress:
         return left if self.seconds_left is None else min(left, max(0.0, self.seconds_left - passed))
 
     def timing(self) -> str:
-        left = self.left
+        left, training = self.left, self.recovering
         text = f"{duration(self.elapsed)} elapsed"
+        if training is not None and not self.finalising:
+            follow = f", {training.left} more of round {training.rung + 1}" if training.left else ""
+            return f"loss {training.loss:.3g}, {duration(training.seconds_left)} left{follow}; {text}"
         return text if left is None or self.finalising else f"{text}, {duration(left)} left"
 
 
@@ -94,6 +100,16 @@ def outcome(record: TrialRecord, quality: Metric) -> str:
     if record.candidate is None:
         return f"trial {record.number}: {record.outcome.value}: {record.reason}"
     return f"trial {record.number}: {describe(record.candidate, quality)}"
+
+
+def recovered(event: Recovered) -> str:
+    """A round of training in one line: what was gained, or that it was dropped."""
+    before, after = event.before, event.after
+    if after is None:
+        return f"{before.label}: training made it no better beyond noise, so it stays as it was"
+    assert after.recovered is not None
+    how, told = after.recovered, [describe(candidate, event.quality) for candidate in (before, after)]
+    return f"{before.label}: {told[0]} → {told[1]}, trained for {how.steps} steps in {duration(how.seconds)}"
 
 
 def never_pays(choices: Sequence[str]) -> str:

@@ -1,0 +1,34 @@
+"""Which members of a run's front are trained."""
+
+from __future__ import annotations
+
+from ...evaluators.results.budget import Budget
+from ...evaluators.results.candidate import Candidate
+from ...evaluators.results.metric import Metric
+from ...evaluators.results.metrics import costs_of
+from ..runs.run import Run
+
+
+def members_of(run: Run) -> list[Candidate]:
+    """The front of what the search has measured, untrained, the costliest first.
+
+    Of the run's budgets those on the quality do not count here: what was cut deeply gains tens of points, and ends
+    within them. A candidate that is no worse than the uncompressed model, but for noise, has nothing to gain.
+    """
+    settings, baseline = run.settings, run.search_baseline
+    quality = settings.quality
+    costs = [budget for budget in settings.budgets if budget.metric.key != quality.key]
+    wanted = [Budget.parse(text, quality) for text in run.recover.where] or costs
+    measured = [record.candidate for record in run.trials if record.candidate is not None]
+    within = [c for c in measured if not c.stopped_early and all(budget.met(c, baseline) for budget in wanted)]
+    front = run.front_of(within, baseline)
+    worse = [c for c in front if _is_worse(c, quality)]
+    return sorted(worse, key=lambda c: costs_of(c, front.objectives)[::-1], reverse=True)
+
+
+def _is_worse(candidate: Candidate, quality: Metric) -> bool:
+    """Whether a candidate is worse than the uncompressed model beyond noise."""
+    change = candidate.metrics.get(f"{quality.key}_change")
+    if change is None:
+        return True
+    return change.high < 0 if quality.higher_is_better else change.low > 0

@@ -1,0 +1,26 @@
+"""Whether a run's config asks for recovery that was not done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..runs.run import Run
+from ..runs.stores.recovered_store import RecoveredStore
+
+
+def owed(run: Run) -> bool:
+    """Whether the front is to be trained, or further than it was."""
+    return run.recover.wanted and RecoveredStore(run.path).done != request_of(run)
+
+
+def request_of(run: Run) -> dict[str, Any]:
+    """What the config asks for, and of how many trials; written once it is done."""
+    asked = run.recover
+    return {
+        "minutes": asked.minutes,
+        "steps": asked.steps,
+        "where": list(asked.where),
+        "data": asked.data,
+        "recipes": [asked.recipe(few).digest for few in (False, True)],
+        "trials": sum(run.counts.values()),
+    }

@@ -1,0 +1,91 @@
+"""How fast training is on this machine: which precision, how many threads, and so how many steps there is time for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from ...evaluators.results.candidate import Candidate
+from ...evaluators.trial.trainer import Trainer
+from ...spaces.cores import core_count
+from ..runs.recover_settings import RecoverSettings
+from ..runs.stores.recovered_store import Round
+
+PROBED_STEPS = 2
+MARGIN = 1.1
+"""Two threads, or bfloat16, are taken where they are so many times as fast: with either, results are less exact or
+depend on the machine."""
+AS_SLOW_AS = 3.0
+"""Once a step takes so many times what it took when it was probed, the machine is busy, and it is probed again."""
+
+
+class Pace:
+    """Seconds of a step, by the number of multiplications that a network takes.
+
+    Args:
+        settings: what of precision and threads is prescribed.
+        trainer: whose networks are probed.
+    """
+
+    def __init__(self, settings: RecoverSettings, trainer: Trainer) -> None:
+        self._settings, self._trainer = settings, trainer
+        self._chosen: tuple[str, int] | None = None
+        self._seconds_per_mac = 0.0
+
+    def chosen(self, member: Candidate) -> tuple[str, int]:
+        """Precision and threads: those that are fastest with this member, probed once, and again on a busy machine."""
+        if self._chosen is None:
+            ways = [(precision, threads) for precision in self._precisions() for threads in self._threads()]
+            seconds = {way: self._probe(member, *way) for way in ways}
+            plain = ways[0]
+            best = min(ways, key=lambda way: seconds[way])
+            self._chosen = best if seconds[best] * MARGIN < seconds[plain] else plain
+            self._seconds_per_mac = seconds[self._chosen] / _macs(member)
+        return self._chosen
+
+    def steps(self, member: Candidate, seconds: float) -> int:
+        """How many steps there is time for, one at least."""
+        self.chosen(member)
+        return max(1, int(seconds / (self._seconds_per_mac * _macs(member))))
+
+    def learn(self, member: Candidate, seconds: float) -> None:
+        """Take over what a step of a round has taken on average."""
+        before, self._seconds_per_mac = self._seconds_per_mac, seconds / _macs(member)
+        if self._seconds_per_mac > AS_SLOW_AS * before > 0:
+            self._chosen = None
+
+    @contextmanager
+    def as_planned(self, planned: Round) -> Iterator[None]:
+        """Compute on as many threads as a round was planned for."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(planned.threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+    def _probe(self, member: Candidate, precision: str, threads: int) -> float:
+        """Seconds of the fastest of a few steps, the first left out."""
+        training = self._trainer.begin(member.policy, PROBED_STEPS + 1, 1e-6, precision)
+        taken = []
+        with self.as_planned(Round(0, 0.0, precision, threads)):
+            for _ in range(PROBED_STEPS + 1):
+                started = time.perf_counter()
+                training.step()
+                taken.append(time.perf_counter() - started)
+        return min(taken[1:])
+
+    def _precisions(self) -> list[str]:
+        return ["float32", "bfloat16"] if self._settings.precision == "auto" else [self._settings.precision]
+
+    def _threads(self) -> list[int]:
+        if self._settings.threads is not None:
+            return [self._settings.threads]
+        return sorted({1, core_count()})
+
+
+def _macs(member: Candidate) -> float:
+    return max(1.0, member.metrics["macs"].value)

@@ -1,0 +1,178 @@
+"""Recovers the front of a run: trains its members, measures what comes of it, and keeps what is better beyond noise."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ...compressors.recovery.rate import rate_for
+from ...compressors.recovery.weights import Weights, read_weights, weights_of, write_weights
+from ...evaluators.results.candidate import Candidate
+from ...evaluators.results.recovered import Recovered
+from ...evaluators.trial.evaluator import Evaluator
+from ...evaluators.trial.trainer import Trainer
+from ...spaces.errors import Infeasible
+from ..interruption import Interruption
+from ..runs import events
+from ..runs.events import OnEvent, Recovering
+from ..runs.run import Run
+from ..runs.stores.recovered_store import RecoveredStore, Round, Trained
+from .members import members_of
+from .owed import request_of
+from .pace import Pace
+from .schedule import Standing, Turn, next_turn
+
+CHECKPOINT_SECONDS = 30.0
+"""Between two states of a training that are kept."""
+REFUSED_RATE = 0.3
+"""What the learning rate is multiplied by for every round before that made nothing better."""
+TOLD_SECONDS = 0.5
+"""Between two events of a training."""
+
+
+def recover(
+    run: Run, evaluator: Evaluator, make_trainer: Callable[[], Trainer], emit: OnEvent, interruption: Interruption
+) -> None:
+    """Train members of the run's front, as its config says, and record what is better beyond noise.
+
+    A round of training is recorded when it begins, and its state is kept every half minute, so that a killed session
+    is gone on with by the same command; on one thread with the same result, to the last bit.
+
+    Args:
+        run: whose search is done.
+        evaluator: has measured the uncompressed model in this session.
+        make_trainer: makes what trains.
+        emit: told how far it is.
+        interruption: where it is requested, the state of the training under way is kept, and the session ends.
+    """
+    _Session(run, evaluator, make_trainer(), emit, interruption).recover()
+    RecoveredStore(run.path).write_done(request_of(run))
+
+
+@dataclass
+class _Session:
+    """One process's part of it."""
+
+    run: Run
+    evaluator: Evaluator
+    trainer: Trainer
+    emit: OnEvent
+    interruption: Interruption
+
+    def __post_init__(self) -> None:
+        self.store = RecoveredStore(self.run.path)
+        self.recipe = self.trainer.recipe.digest
+        self.members = {c.trial: c for c in members_of(self.run) if c.trial is not None}
+        self.pace = Pace(self.run.recover, self.trainer)
+
+    def recover(self) -> None:
+        asked = self.run.recover
+        self.run.log(f"recovery: {len(self.members)} members, recipe {self.recipe}")
+        while (turn := self._next()) is not None:
+            self._train(self.members[turn.trial], turn)
+        self.run.log(f"recovery ended after {self.store.seconds:.0f} s; {asked.minutes or asked.steps}")
+
+    def _next(self) -> Turn | None:
+        """A round that was begun before, else what the schedule says."""
+        known = {trial: self._trained(candidate) for trial, candidate in self.members.items()}
+        for trial, trained in known.items():
+            if trained.under_way is not None:
+                return Turn(trial, 0.0, len(trained.ended), 0)
+        if self.run.recover.steps is not None:
+            waiting = [trial for trial, trained in known.items() if not trained.ended]
+            return Turn(waiting[0], 0.0, 0, len(waiting) - 1) if waiting else None
+        assert self.run.recover.minutes is not None
+        spent = sum(trained.seconds for trained in known.values())
+        return next_turn([self._standing(trial, known[trial]) for trial in known], self.run.recover.minutes * 60, spent)
+
+    def _standing(self, trial: int, trained: Trained) -> Standing:
+        baseline, quality = self.run.search_baseline, self.run.settings.quality
+        member, key = self.members[trial], quality.key
+        sign = 1 if quality.higher_is_better else -1
+        loss = sign * (baseline.metrics[key].value - member.metrics[key].value)
+        gains = tuple(one.gain if one.gain is not None else 0.0 for one in trained.ended)
+        return Standing(trial, self._cost(member), loss, gains)
+
+    def _cost(self, member: Candidate) -> float:
+        """The first objective that is not the quality, in units of the uncompressed model's."""
+        baseline = self.run.search_baseline
+        for objective in self.run.settings.searched:
+            if objective.key != self.run.settings.quality.key:
+                return member.metrics[objective.key].value / baseline.metrics[objective.key].value
+        return 1.0
+
+    def _trained(self, member: Candidate) -> Trained:
+        assert member.trial is not None
+        return self.store.of(f"{member.policy.digest}-{self.recipe}", member.trial)
+
+    def _train(self, member: Candidate, turn: Turn) -> None:
+        """One round of one member, from where it stands to a record of what came of it."""
+        started, trained = time.perf_counter(), self._trained(member)
+        file = self.store.weights_of(trained)
+        weights = None if file is None else read_weights(file)
+        planned = trained.under_way
+        if planned is None:
+            planned = self._plan(member, trained, weights, turn)
+            self.store.write(trained.beginning(planned))
+        number = len(trained.ended)
+        try:
+            with self.pace.as_planned(planned):
+                self.pace.learn(member, self._steps(member, trained, planned, weights, turn))
+            candidate, gain = self._measured(member, trained, number, planned, started)
+        except Infeasible as error:
+            self.run.log(f"{member.label}: {error}")
+            candidate, gain = None, 0.0
+        done = replace(planned, seconds=planned.seconds + time.perf_counter() - started, gain=gain)
+        done = replace(done, taken=candidate is not None)
+        self.store.write(trained.ending(done, candidate or trained.candidate))
+        self.store.checkpoint(trained.key).unlink(missing_ok=True)
+        self.emit(events.Recovered(trained.candidate or member, candidate, gain, self.run.settings.quality))
+
+    def _plan(self, member: Candidate, trained: Trained, weights: Weights | None, turn: Turn) -> Round:
+        asked = self.run.recover
+        precision, threads = self.pace.chosen(member)
+        steps = asked.steps or self.pace.steps(member, turn.seconds)
+        refused = sum(not one.taken for one in trained.ended)
+        rate = asked.rate or rate_for(self.trainer.divergence(member.policy, weights), self.trainer.recipe)
+        return Round(steps, rate * REFUSED_RATE**refused, precision, threads)
+
+    def _steps(self, member: Candidate, trained: Trained, planned: Round, weights: Weights | None, turn: Turn) -> float:
+        """Train, and write the weights; returns the seconds of a step."""
+        number, checkpoint = len(trained.ended), self.store.checkpoint(trained.key)
+        training = self.trainer.begin(member.policy, planned.steps, planned.rate, planned.precision, weights)
+        if checkpoint.is_file():
+            training.resume(read_weights(checkpoint))
+        kept = told = began = time.perf_counter()
+        first = training.done
+        while training.done < training.steps:
+            loss = training.step()
+            now = time.perf_counter()
+            if now - told > TOLD_SECONDS:
+                told = now
+                left = (now - began) / (training.done - first) * (training.steps - training.done)
+                self.emit(Recovering(member, turn.rung, turn.left, training.done, training.steps, loss, left))
+            if now - kept > CHECKPOINT_SECONDS or self.interruption.requested:
+                kept = now
+                write_weights(checkpoint, training.state())
+                self.interruption.check()
+        taken = (time.perf_counter() - began) / max(1, training.steps - first)
+        write_weights(self.store.weights(trained.key, number), weights_of(training.finish()))
+        return taken
+
+    def _measured(
+        self, member: Candidate, trained: Trained, number: int, planned: Round, started: float
+    ) -> tuple[Candidate | None, float]:
+        """The candidate with the new weights, where it is better beyond noise, and by how much it is."""
+        weights = self.store.weights(trained.key, number)
+        path = self.run.artifact(f"{trained.key}-{number}")
+        made = self.evaluator.evaluate_trained(member.policy, weights, path)
+        gain = self.evaluator.gain(made, trained.candidate or member)
+        if gain.low <= 0:
+            for file in (path, weights):
+                file.unlink(missing_ok=True)
+            return None, gain.value
+        steps = sum(one.steps for one in (*trained.ended, planned) if one.taken or one is planned)
+        seconds = trained.seconds + time.perf_counter() - started
+        how = Recovered(self.recipe, number, steps, planned.rate, seconds)
+        return replace(made, trial=member.trial, recovered=how), gain.value

@@ -1,0 +1,88 @@
+"""The section ``recover`` of a run's config: who is trained, for how long, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...compressors.recovery.recipe import Recipe, check_losses
+from ...spaces.errors import ConfigError
+from ...spaces.masking import masked_text
+
+
+@dataclass(frozen=True)
+class RecoverSettings:
+    """How the front is recovered; what the keys mean stands in :class:`parefront.config.models.RecoverConfig`."""
+
+    when: str = "none"
+    minutes: float | None = None
+    steps: int | None = None
+    where: tuple[str, ...] = ()
+    data: str = "auto"
+    threads: int | None = None
+    rate: float | None = None
+    precision: str = "auto"
+    losses: Mapping[str, float] = field(default_factory=lambda: {"mse": 1.0})
+    optimiser: str = "auto"
+    norms: bool | None = None
+    batch: int | None = None
+    augment: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, section: Mapping[str, Any]) -> RecoverSettings:
+        """The section; what is missing or null has its default, unknown keys are left out.
+
+        Raises:
+            ConfigError: for a value of another type.
+        """
+        given: dict[str, Any] = {}
+        for key, (expected, words) in _TYPES.items():
+            value = section.get(key)
+            if value is None:
+                continue
+            if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
+                raise ConfigError(f"recover.{key}: expected {words}, got {masked_text(repr(value))}")
+            given[key] = tuple(map(str, value)) if expected is list else value
+        settings = cls(**given)
+        if settings.when != "none" and (settings.minutes is None) == (settings.steps is None):
+            raise ConfigError("recover: expected either minutes, for the whole front, or steps, of each member")
+        check_losses(settings.losses)
+        return settings
+
+    @property
+    def wanted(self) -> bool:
+        return self.when != "none"
+
+    def recipe(self, few: bool) -> Recipe:
+        """How to train; what is left open is chosen by how many samples there are.
+
+        Args:
+            few: whether there are no more than the calibration samples. Norms then would learn these by heart, and a
+                step of one size for every weight fits better.
+        """
+        optimiser = ("adamw" if few else "sgd") if self.optimiser == "auto" else self.optimiser
+        return Recipe(
+            losses=dict(self.losses),
+            optimiser=optimiser,
+            norms=(not few) if self.norms is None else self.norms,
+            batch=self.batch or (32 if few else 128),
+            augment=self.augment,
+        )
+
+
+_TYPES: dict[str, tuple[Any, str]] = {
+    "when": (str, "text"),
+    "minutes": (int | float, "a number"),
+    "steps": (int, "a whole number"),
+    "where": (list, "a list of texts"),
+    "data": (str, "text"),
+    "threads": (int, "a whole number"),
+    "rate": (int | float, "a number"),
+    "precision": (str, "text"),
+    "losses": (Mapping, "a mapping"),
+    "optimiser": (str, "text"),
+    "norms": (bool, "true or false"),
+    "batch": (int, "a whole number"),
+    "augment": (list, "a list of texts"),
+}

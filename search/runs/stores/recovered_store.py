@@ -1,0 +1,182 @@
+"""``recovered/``: what was trained of each member of the front, by the digests of its policy and of the recipe."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ....evaluators.results.candidate import Candidate
+from ....evaluators.results.fields import Fields
+from ....evaluators.results.metric import Metric
+from ....spaces.files import write_json
+from ..record import candidate_of, candidate_to_json
+from .read_once import ReadOnce
+
+RECOVERED = "recovered"
+
+
+@dataclass(frozen=True)
+class Round:
+    """One cycle of the learning rate.
+
+    Attributes:
+        steps: of the optimiser.
+        rate: the greatest learning rate.
+        precision: of the passes.
+        threads: that it was computed on; with another number the last bits differ.
+        seconds: wall-clock time of training and measuring; 0 while it is under way.
+        gain: of the task's metric on the search split, above zero is better; None while it is under way.
+        taken: whether it is better beyond noise, so that its weights are kept.
+    """
+
+    steps: int
+    rate: float
+    precision: str
+    threads: int
+    seconds: float = 0.0
+    gain: float | None = None
+    taken: bool = False
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What is known of one member.
+
+    Attributes:
+        key: digests of policy and recipe, joined by a hyphen.
+        trial: of the policy.
+        rounds: in their order; the last may be under way.
+        candidate: with the weights of the last round that was taken; None where none was.
+    """
+
+    key: str
+    trial: int
+    rounds: tuple[Round, ...] = ()
+    candidate: Candidate | None = None
+
+    @property
+    def under_way(self) -> Round | None:
+        """The round that an earlier session has begun, and did not end."""
+        return self.rounds[-1] if self.rounds and self.rounds[-1].gain is None else None
+
+    @property
+    def seconds(self) -> float:
+        return sum(one.seconds for one in self.rounds)
+
+    @property
+    def ended(self) -> tuple[Round, ...]:
+        return tuple(one for one in self.rounds if one.gain is not None)
+
+    def beginning(self, planned: Round) -> Trained:
+        return replace(self, rounds=(*self.ended, planned))
+
+    def ending(self, done: Round, candidate: Candidate | None) -> Trained:
+        return replace(self, rounds=(*self.ended, done), candidate=candidate)
+
+
+class RecoveredStore:
+    """The folder; each file is read once, and again where it has changed."""
+
+    def __init__(self, run_folder: Path) -> None:
+        self._run, self.folder = run_folder, run_folder / RECOVERED
+        self._read = ReadOnce(self._in_file)
+
+    def all(self) -> list[Trained]:
+        """Of all recipes, by the names of the files."""
+        return self._read.all_in(sorted(self.folder.glob("*-*.json")))
+
+    def best(self, quality: Metric) -> dict[int, Candidate]:
+        """What was taken of each member, by its trial; the best of several recipes."""
+        sign, found = 1 if quality.higher_is_better else -1, dict[int, Candidate]()
+        for trained in self.all():
+            one, other = trained.candidate, found.get(trained.trial)
+            if one is not None and (
+                other is None or sign * (one.metrics[quality.key].value - other.metrics[quality.key].value) > 0
+            ):
+                found[trained.trial] = one
+        return found
+
+    def of(self, key: str, trial: int) -> Trained:
+        """What is known of a member; nothing where it was never trained."""
+        file = self._file(key)
+        return self._read.of(file) if os.path.lexists(file) else Trained(key, trial)
+
+    def write(self, trained: Trained) -> None:
+        self.folder.mkdir(exist_ok=True)
+        write_json(self._file(trained.key), _to_json(trained, self._run))
+
+    def weights(self, key: str, number: int) -> Path:
+        """Where the weights are that a round has ended with, by its number from 0."""
+        return self.folder / f"{key}-{number}.safetensors"
+
+    def weights_of(self, trained: Trained) -> Path | None:
+        """Where the weights of the last round that was taken are; None where none was."""
+        taken = [number for number, one in enumerate(trained.ended) if one.taken]
+        return self.weights(trained.key, taken[-1]) if taken else None
+
+    def checkpoint(self, key: str) -> Path:
+        """Where the state of the round under way is."""
+        return self.folder / f"{key}.training.safetensors"
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock time of all that is recorded."""
+        return sum(trained.seconds for trained in self.all())
+
+    @property
+    def done(self) -> Mapping[str, Any] | None:
+        """What was asked for when recovery was last brought to its end; None where it never was."""
+        file = self.folder / "done.json"
+        return Fields.read(file).values if os.path.lexists(file) else None
+
+    def write_done(self, request: Mapping[str, Any]) -> None:
+        self.folder.mkdir(exist_ok=True)
+        write_json(self.folder / "done.json", dict(request))
+
+    def _file(self, key: str) -> Path:
+        return self.folder / f"{key}.json"
+
+    def _in_file(self, path: Path) -> Trained:
+        fields = Fields.read(path)
+        if fields.text("key") != path.stem:
+            raise fields.damaged(f"key 'key': expected the {path.stem} of the file's name, got {fields.text('key')!r}")
+        held = fields.values.get("candidate")
+        candidate = None if held is None else candidate_of(fields.fields("candidate"), self._run)
+        rounds = tuple(_round(one) for one in fields.each("rounds"))
+        return Trained(path.stem, fields.count("trial"), rounds, candidate)
+
+
+def _to_json(trained: Trained, folder: Path) -> dict[str, Any]:
+    candidate = trained.candidate
+    return {
+        "key": trained.key,
+        "trial": trained.trial,
+        "rounds": [
+            {
+                "steps": one.steps,
+                "rate": one.rate,
+                "precision": one.precision,
+                "threads": one.threads,
+                "seconds": round(one.seconds, 3),
+                "gain": one.gain,
+                "taken": one.taken,
+            }
+            for one in trained.rounds
+        ],
+        "candidate": None if candidate is None else candidate_to_json(candidate, folder, trained.seconds),
+    }
+
+
+def _round(fields: Fields) -> Round:
+    return Round(
+        fields.count("steps"),
+        fields.number("rate"),
+        fields.text("precision"),
+        fields.count("threads"),
+        fields.number("seconds"),
+        None if fields.values.get("gain") is None else fields.number("gain"),
+        fields.truth("taken"),
+    )
