@@ -53,6 +53,24 @@ def insert_norms(net: fx.GraphModule, inputs: Tensors) -> list[str]:
     return added
 
 
+def estimate_statistics(net: fx.GraphModule, inputs: Tensors, batch: int = 128) -> None:
+    """Give the norms of :func:`insert_norms` the mean and the variance that they see on ``inputs``, in place.
+
+    While weights moved, the running statistics followed them with a lag. All norms are estimated in one pass, each on
+    what those before it give with the statistics of the batch, as in training.
+    """
+    norms = [module for name, module in net.named_modules() if name.endswith(SUFFIX)]
+    for norm in norms:
+        assert isinstance(norm, nn.BatchNorm2d)
+        norm.reset_running_stats()
+        norm.momentum = None  # then they are the mean over all batches
+    with torch.no_grad():
+        net.train()
+        for start in range(0, len(inputs), batch):
+            net(inputs[start : start + batch])
+        net.eval()
+
+
 def fold_norms(net: fx.GraphModule) -> None:
     """Fold the norms of :func:`insert_norms` into their convolutions again, in place, by their running statistics.
 

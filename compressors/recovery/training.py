@@ -12,7 +12,7 @@ from torch import Tensor, fx, nn
 from ...spaces.errors import Infeasible
 from ...spaces.tensors.batch import Tensors
 from .losses import loss_of
-from .normalisation import fold_norms, insert_norms
+from .normalisation import estimate_statistics, fold_norms, insert_norms
 from .recipe import Recipe
 from .stream import Stream
 
@@ -43,7 +43,7 @@ class Training:
         precision: str = FLOAT32,
     ) -> None:
         self.net, self.stream, self.recipe, self.steps, self.rate = net, stream, recipe, steps, rate
-        self.precision = precision
+        self.precision, self._inputs = precision, inputs
         self.done = 0
         if recipe.norms:
             insert_norms(net, inputs)
@@ -79,6 +79,7 @@ class Training:
     def finish(self) -> fx.GraphModule:
         """The network as it was given, with the weights that it was trained to."""
         if self.recipe.norms:
+            estimate_statistics(self.net, self._inputs)
             fold_norms(self.net)
         for parameter in self.net.parameters():
             parameter.grad = None

@@ -235,9 +235,7 @@ class TaskEvaluator:
         return self._measured(made, policy, artifact, watch)
 
     def gain(self, candidate: Candidate, over: Candidate) -> Measurement:
-        assert candidate.artifact is not None
-        assert over.artifact is not None
-        return self.scorer.gain(candidate.artifact, over.artifact)
+        return self.scorer.gain(candidate, over)
 
     def _measured(self, built: Built, policy: Policy, artifact: Path, watch: Stopwatch) -> Candidate:
         """What was built, scored and timed in full."""

@@ -11,7 +11,9 @@ from ...spaces.task import Task
 from ...spaces.tensors.batch import Arrays
 from ..quality.accuracy import open_session
 from ..quality.scoring.registry import quality_of
+from ..quality.scoring.scores import Scores
 from ..quality.task_signature import metric_form, signature_of
+from ..results.candidate import Candidate
 from ..results.measurement import Measurement
 from .split import Split, Working, beside_nobody
 
@@ -39,6 +41,7 @@ class Scorer:
         self._forms = signature.inputs, metric_form(task, signature.outputs)
         self.search = Split.of("", task.search, self.quality, images, seed, self._forms)
         self._test: Split | None = None
+        self._known: dict[str, Scores] = {}
 
     @property
     def can_race(self) -> bool:
@@ -68,17 +71,24 @@ class Scorer:
             _reference(self._test, open_session(uncompressed))
         return self._test.score(open_session(artifact))
 
-    def gain(self, artifact: Path, over: Path) -> Measurement:
-        """How much better an artefact is than another one on the search split, both run on the same samples.
+    def gain(self, candidate: Candidate, over: Candidate) -> Measurement:
+        """How much better a candidate's file is than another's on the search split, both run on the same samples.
 
         Above zero it is better, whichever way the metric goes.
 
         Raises:
             Infeasible: where the metric is not finite.
         """
-        metric, search = self.quality.metric, self.search
-        before, after = (search.whole(open_session(path), beside_nobody).scores for path in (over, artifact))
+        metric, after, before = self.quality.metric, self._scores(candidate), self._scores(over)
         return after.change(before, metric) if metric.higher_is_better else before.change(after, metric)
+
+    def _scores(self, candidate: Candidate) -> Scores:
+        """What the file scores, sample by sample; those of the last two files are remembered."""
+        if candidate.sha256 not in self._known:
+            assert candidate.artifact is not None
+            seen = self.search.whole(open_session(candidate.artifact))
+            self._known = {**dict(list(self._known.items())[-1:]), candidate.sha256: seen.scores}
+        return self._known[candidate.sha256]
 
     def inputs(self, count: int) -> Arrays:
         """The first inputs of the search split, at most ``count``."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from ...compressors.recovery.rate import rate_for
 from ...compressors.recovery.weights import Weights, read_weights, weights_of, write_weights
 from ...evaluators.results.candidate import Candidate
+from ...evaluators.results.metrics import costs_of, useful_losses
 from ...evaluators.results.recovered import Recovered
 from ...evaluators.trial.evaluator import Evaluator
 from ...evaluators.trial.trainer import Trainer
@@ -65,6 +66,10 @@ class _Session:
         self.recipe = self.trainer.recipe.digest
         self.members = {c.trial: c for c in members_of(self.run) if c.trial is not None}
         self.pace = Pace(self.run.recover, self.trainer)
+        self.started = time.perf_counter()
+        self.before = sum(self._trained(member).seconds for member in self.members.values())
+        totals = [member.timings.get("total", 0.0) for member in self.members.values()]
+        self.overhead = max(totals, default=0.0)
 
     def recover(self) -> None:
         asked = self.run.recover
@@ -78,29 +83,38 @@ class _Session:
         known = {trial: self._trained(candidate) for trial, candidate in self.members.items()}
         for trial, trained in known.items():
             if trained.under_way is not None:
-                return Turn(trial, 0.0, len(trained.ended), 0)
-        if self.run.recover.steps is not None:
-            waiting = [trial for trial, trained in known.items() if not trained.ended]
-            return Turn(waiting[0], 0.0, 0, len(waiting) - 1) if waiting else None
+                return Turn(trial, 0.0)
+        if (steps := self.run.recover.steps) is not None:
+            waiting = [trial for trial, trained in known.items() if trained.steps < steps]
+            return Turn(waiting[0], 0.0) if waiting else None
         assert self.run.recover.minutes is not None
         spent = sum(trained.seconds for trained in known.values())
-        return next_turn([self._standing(trial, known[trial]) for trial in known], self.run.recover.minutes * 60, spent)
+        standings = [self._standing(trial, known[trial]) for trial in known]
+        return next_turn(standings, self.quality, self._corner(), self.run.recover.minutes * 60, spent, self.overhead)
+
+    @property
+    def quality(self) -> int:
+        """Which of the objectives is the task's metric."""
+        keys = [objective.key for objective in self.run.settings.searched]
+        return keys.index(self.run.settings.quality.key)
+
+    def _corner(self) -> list[float]:
+        """The uncompressed model's costs, and its quality less twice what a loss may be to be of use."""
+        baseline, objectives = self.run.search_baseline, self.run.settings.searched
+        useful = useful_losses(baseline, objectives)
+        return [cost + 2 * (loss or 0.0) for cost, loss in zip(costs_of(baseline, objectives), useful, strict=True)]
 
     def _standing(self, trial: int, trained: Trained) -> Standing:
-        baseline, quality = self.run.search_baseline, self.run.settings.quality
-        member, key = self.members[trial], quality.key
-        sign = 1 if quality.higher_is_better else -1
-        loss = sign * (baseline.metrics[key].value - member.metrics[key].value)
-        gains = tuple(one.gain if one.gain is not None else 0.0 for one in trained.ended)
-        return Standing(trial, self._cost(member), loss, gains)
+        objectives, member = self.run.settings.searched, self.members[trial]
+        costs = costs_of(trained.candidate or member, objectives)
+        loss = costs_of(member, objectives)[self.quality] - costs_of(self.run.search_baseline, objectives)[self.quality]
+        return Standing(trial, costs, loss, tuple(one.gain or 0.0 if one.taken else 0.0 for one in trained.ended))
 
-    def _cost(self, member: Candidate) -> float:
-        """The first objective that is not the quality, in units of the uncompressed model's."""
-        baseline = self.run.search_baseline
-        for objective in self.run.settings.searched:
-            if objective.key != self.run.settings.quality.key:
-                return member.metrics[objective.key].value / baseline.metrics[objective.key].value
-        return 1.0
+    @property
+    def _left(self) -> float | None:
+        """Seconds of the budget; None where steps are prescribed."""
+        minutes = self.run.recover.minutes
+        return None if minutes is None else max(0.0, minutes * 60 - (time.perf_counter() - self.started + self.before))
 
     def _trained(self, member: Candidate) -> Trained:
         assert member.trial is not None
@@ -119,7 +133,9 @@ class _Session:
         try:
             with self.pace.as_planned(planned):
                 self.pace.learn(member, self._steps(member, trained, planned, weights, turn))
+            trained_at = time.perf_counter()
             candidate, gain = self._measured(member, trained, number, planned, started)
+            self.overhead = time.perf_counter() - trained_at
         except Infeasible as error:
             self.run.log(f"{member.label}: {error}")
             candidate, gain = None, 0.0
@@ -132,7 +148,7 @@ class _Session:
     def _plan(self, member: Candidate, trained: Trained, weights: Weights | None, turn: Turn) -> Round:
         asked = self.run.recover
         precision, threads = self.pace.chosen(member)
-        steps = asked.steps or self.pace.steps(member, turn.seconds)
+        steps = asked.steps - trained.steps if asked.steps else self.pace.steps(member, turn.seconds - self.overhead)
         refused = sum(not one.taken for one in trained.ended)
         rate = asked.rate or rate_for(self.trainer.divergence(member.policy, weights), self.trainer.recipe)
         return Round(steps, rate * REFUSED_RATE**refused, precision, threads)
@@ -148,10 +164,10 @@ class _Session:
         while training.done < training.steps:
             loss = training.step()
             now = time.perf_counter()
-            if now - told > TOLD_SECONDS:
+            if now - told > TOLD_SECONDS or training.done == 1:
                 told = now
                 left = (now - began) / (training.done - first) * (training.steps - training.done)
-                self.emit(Recovering(member, turn.rung, turn.left, training.done, training.steps, loss, left))
+                self.emit(Recovering(member, training.done, training.steps, loss, left, self._left))
             if now - kept > CHECKPOINT_SECONDS or self.interruption.requested:
                 kept = now
                 write_weights(checkpoint, training.state())

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-SHARES = (0.4, 0.3, 0.3)
-"""Of the budget that each rung has."""
-KEPT = (1.0, 0.5, 0.25)
-"""The part of the members that each rung trains."""
+from ...evaluators.results.hypervolume import hypervolume
+
+FIRST_SHARE = 0.4
+"""Of the budget that would be spent if every member were trained for one round."""
 LEAST_SECONDS = 1.0
-"""Less than this is not worth a round."""
+"""Less than this is not worth a round,"""
+LEAST_OVERHEADS = 3.0
+"""and neither is less than so many times what it takes to measure what comes of it."""
+REGAINED = 0.75
+"""Of what a member lacks, what its first round is expected to regain: about what members of ResNet-56's front did."""
+LATER = 0.5
+"""Of what a round has gained, what the next one, twice as long, is expected to gain."""
+REFUSED = 0.25
+"""Of what was expected of a round that gained nothing, what is expected of the next one."""
 
 
 @dataclass(frozen=True)
@@ -20,15 +27,24 @@ class Standing:
 
     Attributes:
         trial: its number.
-        cost: the objective that stands against quality, lower is better, in units of the uncompressed model's.
-        loss: what it lacked of the uncompressed model's quality before it was trained.
+        costs: all objectives, minimised.
+        loss: by how much its quality is worse than the uncompressed model's.
         gains: of its rounds so far, in the same unit; above zero is better.
     """
 
     trial: int
-    cost: float
+    costs: tuple[float, ...]
     loss: float
     gains: tuple[float, ...] = ()
+
+    @property
+    def expected(self) -> float:
+        """What the next round is expected to gain."""
+        gain, left = REGAINED * max(0.0, self.loss), self.loss
+        for found in self.gains:
+            left -= max(0.0, found)
+            gain = LATER * found if found > 0 else REFUSED * gain
+        return min(gain, max(0.0, left))
 
 
 @dataclass(frozen=True)
@@ -37,73 +53,55 @@ class Turn:
 
     Attributes:
         trial: whom to train.
-        seconds: for how long.
-        rung: from 0.
-        left: turns that follow in this rung.
+        seconds: for how long, with what it takes to measure what comes of it.
     """
 
     trial: int
     seconds: float
-    rung: int
-    left: int
 
 
-def next_turn(members: Sequence[Standing], budget: float, spent: float) -> Turn | None:
-    """The member to train next; None where the budget is spent.
+def next_turn(
+    members: Sequence[Standing],
+    quality: int,
+    corner: Sequence[float],
+    budget: float,
+    spent: float,
+    overhead: float = 0.0,
+) -> Turn | None:
+    """The member to train next; None where the budget is spent, or nothing is to be gained.
 
-    Successive halving (Karnin et al. 2013, "Almost Optimal Exploration in Multi-Armed Bandits", section 3): all are
-    trained for a while, then the half of which most is expected, then a quarter. What is expected of a member is how
-    much the hypervolume of the front would grow if it gained once more what it gained last (at most what it lacks),
-    the others staying as they are. Deviation: a rung starts from what the one before has trained, not anew.
+    The one is trained by which the front's hypervolume is expected to grow most for each second, the others staying as
+    they are; each of its rounds is twice as long as the one before. So all get a first look as long as they may matter,
+    and what is left goes to those that gain. With a larger budget the same members go on from where they are.
 
     Args:
-        members: in any order; the same ones, with their gains so far, at every call.
+        members: with their gains so far.
+        quality: which of the objectives it is that training changes.
+        corner: the reference of the hypervolume, shape ``(objectives,)``.
         budget: seconds in all.
         spent: of these.
+        overhead: seconds that a round takes beside training.
     """
-    if not members:
+    least = max(LEAST_SECONDS, LEAST_OVERHEADS * overhead)
+    left = budget - spent
+    if left < least or not members:
         return None
-    for rung in range(len(SHARES)):
-        chosen = _chosen(members, rung)
-        waiting = [member for member in chosen if len(member.gains) <= rung]
-        if not waiting:
-            continue
-        seconds = (sum(SHARES[: rung + 1]) * budget - spent) / len(waiting)
-        if seconds < LEAST_SECONDS:
-            return None
-        return Turn(waiting[0].trial, seconds, rung, len(waiting) - 1)
-    return None
+    first = max(least, FIRST_SHARE * budget / len(members))
+
+    def rank(index: int) -> tuple[float, float]:
+        seconds = first * 2 ** len(members[index].gains)
+        return _growth(members, index, quality, corner) / seconds, members[index].expected / seconds
+
+    best = max(range(len(members)), key=rank)
+    if members[best].expected <= 0:
+        return None
+    seconds = first * 2 ** len(members[best].gains)
+    return Turn(members[best].trial, left if left - seconds < least else seconds)
 
 
-def _chosen(members: Sequence[Standing], rung: int) -> list[Standing]:
-    """Those that a rung trains, the costliest first: it is the nearest to the uncompressed model."""
-    chosen = list(range(len(members)))
-    for earlier in range(1, rung + 1):
-        chosen.sort(key=lambda index: (-_expected(members, index, earlier), members[index].cost))
-        chosen = chosen[: math.ceil(KEPT[earlier] * len(members))]
-    return sorted((members[index] for index in chosen), key=lambda member: -member.cost)
-
-
-def _expected(members: Sequence[Standing], index: int, rung: int) -> float:
-    """The growth of the hypervolume if a member gained once more what it gained in the round before ``rung``."""
-    before = [(member.cost, _loss_after(member, rung)) for member in members]
-    cost, loss = before[index]
-    gained = members[index].gains[rung - 1] if len(members[index].gains) >= rung else 0.0
-    after = [*before[:index], (cost, loss - min(max(0.0, gained), max(0.0, loss))), *before[index + 1 :]]
-    corner = max(c for c, _ in before), max(lost for _, lost in before)
-    return _area(after, corner) - _area(before, corner)
-
-
-def _loss_after(member: Standing, rounds: int) -> float:
-    """What a member lacked after so many rounds."""
-    return member.loss - math.fsum(max(0.0, gain) for gain in member.gains[:rounds])
-
-
-def _area(points: Sequence[tuple[float, float]], corner: tuple[float, float]) -> float:
-    """The area between points (cost, loss), both minimised, and a corner that is no better than any."""
-    area, lowest = 0.0, corner[1]
-    for cost, loss in sorted(points):
-        if loss < lowest:
-            area += (corner[0] - cost) * (lowest - loss)
-            lowest = loss
-    return area
+def _growth(members: Sequence[Standing], index: int, quality: int, corner: Sequence[float]) -> float:
+    """The growth of the hypervolume if a member gained what is expected of it."""
+    points = [member.costs for member in members]
+    changed = list(points[index])
+    changed[quality] -= members[index].expected
+    return hypervolume([*points, changed], corner) - hypervolume(points, corner)

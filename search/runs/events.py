@@ -89,21 +89,19 @@ class Recovering:
 
     Attributes:
         candidate: as the search has measured it.
-        rung: of successive halving, from 0.
-        left: members that follow in this rung.
         done: steps of this round.
         total: steps to do.
         loss: of the last step.
         seconds_left: of this round.
+        budget_left: seconds of the whole recovery; None where steps are prescribed instead.
     """
 
     candidate: Candidate
-    rung: int
-    left: int
     done: int
     total: int
     loss: float
     seconds_left: float
+    budget_left: float | None
 
 
 @dataclass(frozen=True)

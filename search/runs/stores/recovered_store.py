@@ -67,6 +67,11 @@ class Trained:
         return sum(one.seconds for one in self.rounds)
 
     @property
+    def steps(self) -> int:
+        """Of all rounds that have ended."""
+        return sum(one.steps for one in self.ended)
+
+    @property
     def ended(self) -> tuple[Round, ...]:
         return tuple(one for one in self.rounds if one.gain is not None)
 

@@ -90,8 +90,8 @@ class Progress:
         left, training = self.left, self.recovering
         text = f"{duration(self.elapsed)} elapsed"
         if training is not None and not self.finalising:
-            follow = f", {training.left} more of round {training.rung + 1}" if training.left else ""
-            return f"loss {training.loss:.3g}, {duration(training.seconds_left)} left{follow}; {text}"
+            left = training.seconds_left if training.budget_left is None else training.budget_left
+            return f"loss {training.loss:.3g}; {text}, {duration(left)} left"
         return text if left is None or self.finalising else f"{text}, {duration(left)} left"
 
 
