@@ -48,7 +48,7 @@ class Training:
         if recipe.norms:
             insert_norms(net, inputs)
         for module in net.modules():
-            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            module.to(memory_format=torch.channels_last)
         self._loss = loss_of(recipe.losses)
         self._optimiser = _optimiser(net, recipe)
 
@@ -67,7 +67,7 @@ class Training:
                 outputs = self.net(inputs)
             loss = self._loss(outputs, teacher, labels)
             self._optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            torch.autograd.backward(loss)
             nn.utils.clip_grad_norm_(self._parameters, self.recipe.clip)
             self._optimiser.step()
         self.done += 1
@@ -94,7 +94,8 @@ class Training:
         held = {f"net.{name}": tensor for name, tensor in self.net.state_dict().items()}
         for index, state in self._optimiser.state_dict()["state"].items():
             held |= {f"optimiser.{index}.{k}": v for k, v in state.items() if isinstance(v, Tensor)}
-        return {**held, "done": torch.tensor(self.done)}
+        held["done"] = torch.tensor(self.done)
+        return {name: tensor.detach().contiguous() for name, tensor in held.items()}
 
     def resume(self, state: Mapping[str, Tensor]) -> None:
         """Take up what :meth:`state` gave."""
@@ -105,8 +106,13 @@ class Training:
             if name.startswith("optimiser."):
                 _, index, key = name.split(".", 2)
                 kept.setdefault(int(index), {})[key] = tensor
-        groups = self._optimiser.state_dict()["param_groups"]
-        self._optimiser.load_state_dict({"state": kept, "param_groups": groups})
+        for index, parameter in enumerate(p for group in self._optimiser.param_groups for p in group["params"]):
+            self._optimiser.state[parameter] = {k: _laid_out_as(parameter, v) for k, v in kept.get(index, {}).items()}
+
+
+def _laid_out_as(parameter: Tensor, state: Tensor) -> Tensor:
+    """Fused optimisers take a state of the parameter's shape to lie in memory as the parameter does."""
+    return torch.empty_like(parameter).copy_(state) if state.shape == parameter.shape else state
 
 
 def one_cycle(done: int, steps: int, warm_up: float = 0.15) -> float:

@@ -71,8 +71,8 @@ def next_turn(
     """The member to train next; None where the budget is spent, or nothing is to be gained.
 
     The one is trained by which the front's hypervolume is expected to grow most for each second, the others staying as
-    they are; each of its rounds is twice as long as the one before. So all get a first look as long as they may matter,
-    and what is left goes to those that gain. With a larger budget the same members go on from where they are.
+    they are. All that may still matter come first for one round; then each round of a member is twice as long as the
+    one before, and what is left goes to those that gain. With a larger budget they go on from where they are.
 
     Args:
         members: with their gains so far.
@@ -88,9 +88,10 @@ def next_turn(
         return None
     first = max(least, FIRST_SHARE * budget / len(members))
 
-    def rank(index: int) -> tuple[float, float]:
+    def rank(index: int) -> tuple[bool, float, float]:
         seconds = first * 2 ** len(members[index].gains)
-        return _growth(members, index, quality, corner) / seconds, members[index].expected / seconds
+        growth = _growth(members, index, quality, corner)
+        return growth > 0 and not members[index].gains, growth / seconds, members[index].expected / seconds
 
     best = max(range(len(members)), key=rank)
     if members[best].expected <= 0:

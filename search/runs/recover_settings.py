@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from ...compressors.recovery.recipe import Recipe, check_losses
 from ...spaces.errors import ConfigError
@@ -61,7 +61,8 @@ class RecoverSettings:
             few: whether there are no more than the calibration samples. Norms then would learn these by heart, and a
                 step of one size for every weight fits better.
         """
-        optimiser = ("adamw" if few else "sgd") if self.optimiser == "auto" else self.optimiser
+        chosen = ("adamw" if few else "sgd") if self.optimiser == "auto" else self.optimiser
+        optimiser: Literal["sgd", "adamw"] = "adamw" if chosen == "adamw" else "sgd"
         return Recipe(
             losses=dict(self.losses),
             optimiser=optimiser,

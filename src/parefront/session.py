@@ -22,6 +22,7 @@ from .evaluators.device.device import Device, DeviceOptions
 from .evaluators.device.errors import DeviceError
 from .evaluators.device.link import OpenDevice
 from .evaluators.device.units import own_device
+from .evaluators.results.metric import Metric
 from .execution import execution_of
 from .search.controller import search
 from .search.executors.pool.messages import MakeEvaluator
@@ -152,7 +153,7 @@ class Job:
             events = told.events_of(run)
             executor = execution.executor(evaluator, partial(_note, run, on_event))
             with finishing_first(lambda line: on_event(Noted(line))) as interruption:
-                make = self._trainer_of(evaluator, training)
+                make = self._trainer_of(evaluator, training, run.settings.objectives)
                 search(run, evaluator, events, executor=executor, interruption=interruption, make_trainer=make)
         return run
 
@@ -208,11 +209,15 @@ class Job:
         with closing(made) as evaluator:
             yield evaluator
 
-    def _trainer_of(self, evaluator: AnyEvaluator, training: Dataset | None) -> Callable[[], Trainer] | None:
+    def _trainer_of(
+        self, evaluator: AnyEvaluator, training: Dataset | None, objectives: Sequence[Metric]
+    ) -> Callable[[], Trainer] | None:
         """Makes what trains the front, where the config asks for that."""
         asked = RecoverSettings.of(self.config.recover.model_dump())
         if not asked.wanted:
             return None
+        if not any(metric.is_quality for metric in objectives):
+            raise ConfigError("recover: expected the task's metric among the objectives, since nothing else is trained")
         from .evaluators.trial.trainer import Trainer
 
         data = None if asked.data == "calibration" else training

@@ -1,0 +1,77 @@
+"""A minute goes where the front's hypervolume is expected to grow most by it."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from parefront.search.recovery.schedule import Standing, Turn, next_turn
+
+CORNER = (0.2, 1.0)
+"""Twenty points of loss, and the uncompressed model's latency."""
+
+
+def member(trial: int, latency: float, loss: float, *gains: float) -> Standing:
+    left = loss - sum(max(0.0, gain) for gain in gains)
+    return Standing(trial, (left, latency), loss, gains)
+
+
+def turn(members: list[Standing], budget: float = 600.0, spent: float = 0.0, overhead: float = 1.0) -> Turn | None:
+    return next_turn(members, 0, CORNER, budget, spent, overhead)
+
+
+def test_the_one_that_lacks_more_is_trained_first_of_two_alike() -> None:
+    got = turn([member(1, 0.5, 0.01), member(2, 0.3, 0.06)])
+    assert got is not None
+    assert got.trial == 2
+
+
+def test_all_get_a_first_round_of_like_length_then_rounds_double() -> None:
+    members = [member(n, 0.1 * n, 0.2 - 0.03 * n) for n in range(1, 7)]
+    seen: dict[int, list[float]] = {}
+    spent = 0.0
+    while (got := turn(members, spent=spent)) is not None:
+        seen.setdefault(got.trial, []).append(got.seconds)
+        spent += got.seconds
+        at = next(i for i, m in enumerate(members) if m.trial == got.trial)
+        gained = (*members[at].gains, 0.6 * (members[at].loss - sum(members[at].gains)))
+        members[at] = member(got.trial, members[at].costs[1], members[at].loss, *gained)
+    assert spent == pytest.approx(600.0)
+    assert set(seen) == {1, 2, 3, 4, 5, 6}
+    assert {round(rounds[0]) for rounds in seen.values()} == {40}
+    pairs = [pair for rounds in seen.values() for pair in itertools.pairwise(rounds)]
+    assert sum(b == pytest.approx(2 * a) for a, b in pairs) >= len(pairs) - 1  # the last one takes what is left
+
+
+def test_who_has_gained_nothing_waits_for_who_gains() -> None:
+    members = [member(1, 0.3, 0.05, 0.0), member(2, 0.35, 0.05, 0.03)]
+    got = turn(members)
+    assert got is not None
+    assert got.trial == 2
+
+
+def test_nothing_is_begun_for_which_there_is_no_time() -> None:
+    one = [member(1, 0.3, 0.05)]
+    assert turn(one, budget=100.0, spent=98.0) is None
+    assert turn([]) is None
+    assert turn([member(1, 0.3, 0.0)]) is None
+    last = turn(one, budget=100.0, spent=95.0, overhead=1.0)
+    assert last is not None
+    assert last.seconds == pytest.approx(5.0)
+
+
+def test_a_small_budget_goes_to_few_in_rounds_that_are_worth_measuring() -> None:
+    members = [member(n, 0.05 * n, 0.15 - 0.01 * n) for n in range(1, 13)]
+    got = turn(members, budget=30.0, overhead=3.0)
+    assert got is not None
+    assert got.seconds >= 9.0
+
+
+def test_a_larger_budget_goes_on_from_where_they_are() -> None:
+    trained = [replace(member(n, 0.1 * n, 0.1, 0.05, 0.01)) for n in range(1, 4)]
+    assert turn(trained, budget=60.0, spent=60.0) is None
+    got = turn(trained, budget=1800.0, spent=60.0)
+    assert got is not None
+    assert got.seconds > 100
