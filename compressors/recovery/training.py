@@ -104,8 +104,8 @@ class Training:
         kept: dict[int, dict[str, Tensor]] = {}
         for name, tensor in state.items():
             if name.startswith("optimiser."):
-                _, index, key = name.split(".", 2)
-                kept.setdefault(int(index), {})[key] = tensor
+                _, number, key = name.split(".", 2)
+                kept.setdefault(int(number), {})[key] = tensor
         for index, parameter in enumerate(p for group in self._optimiser.param_groups for p in group["params"]):
             self._optimiser.state[parameter] = {k: _laid_out_as(parameter, v) for k, v in kept.get(index, {}).items()}
 

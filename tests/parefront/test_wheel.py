@@ -13,12 +13,14 @@ IMPORT_ALL = """
 import importlib, importlib.metadata, json, pkgutil, sys
 import parefront
 failed = {}
+EXTRAS = ("ray",)  # what only those have who ask for it: pip install 'parefront[ray]'
 for module in pkgutil.walk_packages(parefront.__path__, "parefront."):
     if module.name != "parefront.__main__":
         try:
             importlib.import_module(module.name)
         except Exception as error:
-            failed[module.name] = repr(error)
+            if getattr(error, "name", None) not in EXTRAS:
+                failed[module.name] = repr(error)
 distribution = importlib.metadata.distribution("parefront")
 points = [point for point in distribution.entry_points if point.group.startswith("parefront.")]
 print(json.dumps({

@@ -55,8 +55,8 @@ def test_dist_is_the_correlation_of_rows_and_of_columns(student: Tensor, teacher
 
 
 def test_a_dense_prediction_counts_every_pixel_as_a_sample(student: Tensor, teacher: Tensor) -> None:
-    as_maps = [x.detach().view(3, 4, 1, 5).permute(0, 3, 1, 2) for x in (student, teacher)]
-    assert kullback_leibler(*as_maps).item() == pytest.approx(kullback_leibler(student, teacher).item(), rel=1e-6)
+    s, t = (x.detach().view(3, 4, 1, 5).permute(0, 3, 1, 2) for x in (student, teacher))
+    assert kullback_leibler(s, t).item() == pytest.approx(kullback_leibler(student, teacher).item(), rel=1e-6)
 
 
 def test_losses_are_weighted_and_outputs_averaged(student: Tensor, teacher: Tensor) -> None:

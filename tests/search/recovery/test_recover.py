@@ -18,6 +18,7 @@ from torch.utils.data import TensorDataset
 
 from parefront.evaluators.device.device import DeviceOptions
 from parefront.evaluators.device.latency import LatencyProtocol
+from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.trial.evaluate import TaskEvaluator
 from parefront.evaluators.trial.trainer import Trainer
 from parefront.search.controller import search
@@ -97,6 +98,10 @@ def scored(artifact: Path) -> float:
     return float((outputs.argmax(1) == labels.numpy()).mean())
 
 
+def size_of(candidate: Candidate) -> float:
+    return candidate.metrics["size_bytes"].value
+
+
 def test_what_was_trained_is_better_and_takes_the_place_of_what_was_not(recovered: tuple[Run, list[Event]]) -> None:
     run, events = recovered
     untrained = {record.number: record.candidate for record in run.trials if record.candidate is not None}
@@ -107,7 +112,7 @@ def test_what_was_trained_is_better_and_takes_the_place_of_what_was_not(recovere
         assert candidate.accuracy > untrained[candidate.trial].accuracy
         assert candidate.artifact is not None
         assert candidate.accuracy == pytest.approx(scored(candidate.artifact))
-        assert candidate.size_bytes == pytest.approx(untrained[candidate.trial].size_bytes, rel=0.02)
+        assert size_of(candidate) == pytest.approx(size_of(untrained[candidate.trial]), rel=0.02)
         assert candidate.policy == untrained[candidate.trial].policy
         assert "test_accuracy" in candidate.metrics
     told = [event for event in events if isinstance(event, Recovered)]
@@ -197,7 +202,7 @@ def test_what_is_not_better_is_dropped(path: Path) -> None:
 
 def test_only_members_within_the_constraints_are_trained(path: Path) -> None:
     run = Run.open(path)
-    sizes = sorted(c.size_bytes for c in run.front if c.accuracy < 0.98)
+    sizes = sorted(size_of(c) for c in run.front if c.accuracy < 0.98)
     session(path, ASKED | {"steps": 2, "where": [f"size <= {sizes[0] / 1000}KB"]})
     assert len(RecoveredStore(path).all()) == 1
 
