@@ -56,8 +56,11 @@ def data_folder() -> Path:
     return folder
 
 
-def task(depth: int) -> Task:
-    """ResNet-``depth`` with its trained weights; calibration on training images, search and test on test images."""
+def task(depth: int, trains: bool = False) -> Task:
+    """ResNet-``depth`` with its trained weights; calibration on training images, search and test on test images.
+
+    With all training images as the training split where it ``trains``.
+    """
     folder = data_folder()
     model = _module(folder / "models.py").CifarResNet(depth)
     model.load_state_dict(load_file(folder / f"cifar10-resnet{depth}.safetensors"), strict=False)
@@ -68,6 +71,7 @@ def task(depth: int) -> Task:
         calibration=TensorDataset(train, train_labels),
         search=TensorDataset(images[:SEARCH_IMAGES], labels[:SEARCH_IMAGES]),
         test=TensorDataset(images[SEARCH_IMAGES:], labels[SEARCH_IMAGES:]),
+        train=TensorDataset(*_split(folder, "train", 50_000)) if trains else None,
     )
 
 
