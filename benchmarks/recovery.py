@@ -4,9 +4,9 @@
     python benchmarks/recovery.py train --minutes 10 30 --threads 1  # copies of it, trained for so long
     python benchmarks/recovery.py train --minutes 10 --data calibration
 
-Every row is what a user gets of the front within a latency, before and after: the most accurate on the search split. All
-is as ``parefront front`` shows it, measured again on the device and on the test split. Latencies are shares of plain
-int8's, which the search tries itself.
+Every row is what a user gets of the front within a latency, before and after: the most accurate on the search split.
+All is as ``parefront front`` shows it, measured again on the device and on the test split. Latencies are shares of
+plain int8's, which the search tries itself.
 """
 
 from __future__ import annotations

@@ -125,12 +125,12 @@ def _restored(run: Run, evaluator: Evaluator, candidate: Candidate) -> Candidate
 
 def _made(run: Run, evaluator: Evaluator, candidate: Candidate) -> Candidate:
     """The candidate made and measured anew, from its policy and the weights that it was trained to."""
-    path, how = run.artifact(candidate.key), candidate.recovered
-    if how is None:
+    path, weights = run.artifact(candidate.key), candidate.weights
+    if weights is None:
         made = evaluator.evaluate(candidate.policy, path)
     else:
-        made = evaluator.evaluate_trained(candidate.policy, run.weights(candidate), path)
-    return replace(made, trial=candidate.trial, recovered=how)
+        made = evaluator.evaluate_trained(candidate.policy, weights, path)
+    return replace(made, trial=candidate.trial, recovered=candidate.recovered)
 
 
 def _forget_another_file(

@@ -13,10 +13,9 @@ from ...spaces.errors import Infeasible
 from ...spaces.tensors.batch import Tensors
 from .losses import loss_of
 from .normalisation import estimate_statistics, fold_norms, insert_norms
+from .precision import FLOAT32, in_precision
 from .recipe import Recipe
 from .stream import Stream
-
-FLOAT32, BFLOAT16 = "float32", "bfloat16"
 
 
 class Training:
@@ -61,9 +60,9 @@ class Training:
         rate = self.rate * one_cycle(self.done, self.steps)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
-        inputs, teacher, labels = self.stream[self.done]
+        inputs, teacher, labels = self.stream.batch(self.done, self.precision)
         with _training(self.net), torch.enable_grad():
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == BFLOAT16):
+            with in_precision(self.precision):
                 outputs = self.net(inputs)
             loss = self._loss(outputs, teacher, labels)
             self._optimiser.zero_grad(set_to_none=True)

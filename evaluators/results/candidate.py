@@ -17,7 +17,7 @@ from ..storage.packed_file import encode
 from .destination import destination
 from .measurement import Measurement
 from .reciprocals import with_reciprocals
-from .recovered import Recovered
+from .recovered import RECOVERED, Recovered
 from .span import Span
 
 if TYPE_CHECKING:
@@ -83,6 +83,13 @@ class Candidate:
         """What its artefact is called: its policy's digest; where it was trained with the recipe's and a number."""
         digest, how = self.policy.digest, self.recovered
         return digest if how is None else f"{digest}-{how.recipe}-{how.number}"
+
+    @property
+    def weights(self) -> Path | None:
+        """The file of the weights that it was trained to, in the folder of its run; None where it was not trained."""
+        if self.recovered is None or self.artifact is None:
+            return None
+        return self.artifact.parent.parent / RECOVERED / f"{self.key}.safetensors"
 
     @property
     def stopped_early(self) -> bool:

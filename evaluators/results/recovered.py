@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+RECOVERED = "recovered"
+"""The folder of a run that holds what was trained."""
+
 
 @dataclass(frozen=True)
 class Recovered:

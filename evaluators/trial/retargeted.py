@@ -92,13 +92,15 @@ class RetargetedEvaluator:
 
     def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
         """The file of the other run as it was scored, or made anew, timed on this device; else as any other policy."""
-        scores = self._scores(policy)
+        scores, weights = self._scores(policy), self._reused.weights(policy)
         if scores is None:
-            return self._inner.evaluate(policy, artifact, rivals)
+            return self._anew(policy, weights, artifact, rivals)
         watch = Stopwatch()
         self._inner.prepare()
         self._inner.clock.take_readings()
         made = self._reused.copy(policy, artifact)
+        if made is None and weights is not None:
+            return self._anew(policy, weights, artifact, rivals)
         if made is None:
             made = self._inner.builder.build(policy, artifact, watch, rivals).candidate
             made = replace(made, notes=(*made.notes, *self._rebuilt(made)))
@@ -108,6 +110,12 @@ class RetargetedEvaluator:
         standing = Standing(rivals, looks=0, scored=True) if rivals is not None and self._inner.racing else None
         looks = self._inner.clock.looks(policy, artifact)
         return self._inner.timed(stopped_or_whole(made, time_only(known, looks, standing, watch), watch), watch)
+
+    def _anew(self, policy: Policy, weights: Path | None, artifact: Path, rivals: Front | None) -> Candidate:
+        """Made, scored and timed here; of one that was trained in the other run with the weights from there."""
+        if weights is None or not weights.is_file():
+            return self._inner.evaluate(policy, artifact, rivals)
+        return self._inner.evaluate_trained(policy, weights, artifact)
 
     def evaluate_trained(self, policy: Policy, weights: Path, artifact: Path) -> Candidate:
         return self._inner.evaluate_trained(policy, weights, artifact)

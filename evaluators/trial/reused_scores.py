@@ -47,7 +47,14 @@ class ReusedScores:
         except ParefrontError:
             return None
         counted = {m.key: known.metrics[m.key] for m in COSTS.values() if m.kind is Kind.COUNTED}
-        return Candidate(policy, counted, path, known.sha256, notes=known.notes)
+        how = known.recovered
+        trained = () if how is None else (f"trained for {how.steps} steps in run {self.run}",)
+        return Candidate(policy, counted, path, known.sha256, notes=(*known.notes, *trained))
+
+    def weights(self, policy: Policy) -> Path | None:
+        """What the candidate was trained to; None where it was not."""
+        known = self.candidates.get(policy.digest)
+        return None if known is None else known.weights
 
     def scores(self, policy: Policy, prefix: str = "") -> dict[str, Measurement] | None:
         """The task's metric, and its paired change, as measured then; of the test split with the prefix ``"test_"``."""

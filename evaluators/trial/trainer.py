@@ -11,9 +11,10 @@ from torch import Tensor, fx
 
 from ...compressors.recovery.augment import Augmentation, fitting
 from ...compressors.recovery.losses import squared_error
+from ...compressors.recovery.precision import FLOAT32
 from ...compressors.recovery.recipe import Recipe
 from ...compressors.recovery.stream import Read, Stream
-from ...compressors.recovery.training import FLOAT32, Training
+from ...compressors.recovery.training import Training
 from ...compressors.recovery.weights import Weights, set_weights
 from ...spaces.policy import Policy
 from ...spaces.task import Dataset

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
+from ...compressors.recovery.precision import BFLOAT16, FLOAT32
 from ...evaluators.results.candidate import Candidate
 from ...evaluators.trial.trainer import Trainer
 from ...spaces.cores import core_count
@@ -79,7 +80,7 @@ class Pace:
         return min(taken[1:])
 
     def _precisions(self) -> list[str]:
-        return ["float32", "bfloat16"] if self._settings.precision == "auto" else [self._settings.precision]
+        return [FLOAT32, BFLOAT16] if self._settings.precision == "auto" else [self._settings.precision]
 
     def _threads(self) -> list[int]:
         if self._settings.threads is not None:

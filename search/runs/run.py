@@ -34,7 +34,7 @@ from .stores.candidate_store import CandidateStore
 from .stores.final_readings import averaged
 from .stores.probe_store import PROBES
 from .stores.read_once import ReadOnce
-from .stores.recovered_store import RECOVERED, RecoveredStore
+from .stores.recovered_store import RecoveredStore
 from .stores.trial_store import TrialStore
 
 TASK = "task.json"
@@ -266,10 +266,6 @@ class Run:
     def artifact(self, key: str) -> Path:
         """Where the artefact is of a policy's digest, or of a candidate's key."""
         return self.path / "artifacts" / f"{key}.onnx"
-
-    def weights(self, candidate: Candidate) -> Path:
-        """Where the weights are that a candidate was trained to."""
-        return self.path / RECOVERED / f"{candidate.key}.safetensors"
 
     def log(self, message: str) -> None:
         """Append to ``log.txt``, with the time."""

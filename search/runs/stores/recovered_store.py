@@ -11,11 +11,10 @@ from typing import Any
 from ....evaluators.results.candidate import Candidate
 from ....evaluators.results.fields import Fields
 from ....evaluators.results.metric import Metric
+from ....evaluators.results.recovered import RECOVERED
 from ....spaces.files import write_json
 from ..record import candidate_of, candidate_to_json
 from .read_once import ReadOnce
-
-RECOVERED = "recovered"
 
 
 @dataclass(frozen=True)

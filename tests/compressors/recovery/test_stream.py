@@ -20,7 +20,7 @@ MakeStream = Callable[..., Stream]
 
 def parts(stream: Stream, number: int) -> tuple[Tensor, Tensor, Tensor]:
     """Inputs, the teacher's outputs and labels of a batch, of a network with one of each."""
-    inputs, outputs, labels = stream[number]
+    inputs, outputs, labels = stream.batch(number)
     assert isinstance(inputs, Tensor)
     assert isinstance(outputs, Tensor)
     assert labels is not None
@@ -43,7 +43,7 @@ def make_stream() -> MakeStream:
 
 def test_a_batch_is_the_same_whenever_it_is_asked_for(make_stream: MakeStream) -> None:
     one, other = make_stream(kinds=("crop", "flip")), make_stream(kinds=("crop", "flip"))
-    other[0]
+    other.batch(0)
     for inputs, again in ((parts(one, 3), parts(other, 3)), (parts(one, 3), parts(one, 3))):
         for a, b in zip(inputs, again, strict=True):
             assert torch.equal(a, b)

@@ -13,10 +13,11 @@ from parefront.compressors.context import Context
 from parefront.compressors.pipeline import Pipeline
 from parefront.compressors.recovery.augment import Augmentation
 from parefront.compressors.recovery.losses import squared_error
+from parefront.compressors.recovery.precision import BFLOAT16
 from parefront.compressors.recovery.rate import rate_for
 from parefront.compressors.recovery.recipe import Recipe
 from parefront.compressors.recovery.stream import Stream
-from parefront.compressors.recovery.training import BFLOAT16, Training, one_cycle
+from parefront.compressors.recovery.training import Training, one_cycle
 from parefront.compressors.recovery.weights import read_weights, set_weights, weights_of, write_weights
 from parefront.compressors.registry import create
 from parefront.spaces.errors import Infeasible, ParefrontError

@@ -13,10 +13,10 @@ from parefront.search.runs.run import Run
 REPOSITORY = Path(__file__).parents[3]
 SECONDS = 120.0
 PROGRAM = """
-import sys, time
+import sys, time, traceback
 from pathlib import Path
 from parefront import session
-from parefront.cli.main import main
+from parefront.cli import main as command
 from tests.parefront.conftest import FormulaEvaluator
 
 def wait_for_the_end(number):
@@ -26,7 +26,14 @@ def wait_for_the_end(number):
             time.sleep(0.01)
 
 session.make_evaluator = lambda *given: FormulaEvaluator(wait_for_the_end)
-code = main(["search", "demo/search.yaml"])
+told = command.message_of
+
+def message_of(error):  # the terminal that would show it is gone
+    Path("error").write_text("".join(traceback.format_exception(error)))
+    return told(error)
+
+command.message_of = message_of
+code = command.main(["search", "demo/search.yaml"])
 Path("code").write_text(str(code))
 sys.exit(code)
 """
@@ -43,7 +50,8 @@ def test_the_trial_under_way_is_finished_and_the_search_ends_as_after_ctrl_c(pro
     (project / "closed").touch()
     _, status = os.waitpid(process, 0)
 
-    assert (project / "code").read_text() == "130"
+    error = (project / "error").read_text() if (project / "error").exists() else ""
+    assert (project / "code").read_text() == "130", error
     assert os.waitstatus_to_exitcode(status) == 130
     run = Run.open("demo", project / "runs")
     assert len(run.trials) == 3

@@ -218,7 +218,8 @@ def test_damaged_weights_are_named(recovered: tuple[Run, list[Event]], tmp_path:
     shutil.copytree(recovered[0].path, tmp_path / "run")
     run = Run.open(tmp_path / "run")
     trained = next(candidate for candidate in run.front if candidate.recovered is not None)
-    run.weights(trained).write_bytes(b"nothing")
+    assert trained.weights is not None
+    trained.weights.write_bytes(b"nothing")
     for file in (run.path / "artifacts").glob("*-*-*.onnx"):
         file.unlink()
     for file in (run.path / "final").glob("*.json"):
