@@ -227,12 +227,22 @@ class TaskEvaluator:
         raced = race(search, built.session, known, looks, Standing(rivals, search.looks), watch)
         return self.timed(stopped_or_whole(made, raced, watch), watch)
 
-    def evaluate_trained(self, policy: Policy, weights: Path, artifact: Path) -> Candidate:
+    def evaluate_trained(
+        self, policy: Policy, weights: Path, artifact: Path, like: Candidate | None = None
+    ) -> Candidate:
         watch = Stopwatch()
         self.prepare()
         self.clock.take_readings()
-        made = self.builder.build(policy, artifact, watch, weights=read_weights(weights))
-        return self._measured(made, policy, artifact, watch)
+        built = self.builder.build(policy, artifact, watch, weights=read_weights(weights))
+        if like is None:
+            return self._measured(built, policy, artifact, watch)
+        taken = {key: value for key, value in like.metrics.items() if is_timed(key) or key == MEMORY}
+        known = {
+            **taken,
+            **built.candidate.metrics,
+            **self.scorer.score(built.session, partial(watch.work, "accuracy")),
+        }
+        return self.timed(replace(built.candidate, metrics=known, timings=watch.total()), watch)
 
     def gain(self, candidate: Candidate, over: Candidate) -> Measurement:
         return self.scorer.gain(candidate, over)

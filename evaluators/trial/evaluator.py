@@ -53,8 +53,18 @@ class Evaluator(Protocol):
         """
         ...
 
-    def evaluate_trained(self, policy: Policy, weights: Path, artifact: Path) -> Candidate:
-        """As :meth:`evaluate` without rivals, of the network with the weights in a file that it was trained to."""
+    def evaluate_trained(
+        self, policy: Policy, weights: Path, artifact: Path, like: Candidate | None = None
+    ) -> Candidate:
+        """As :meth:`evaluate` without rivals, of the network with the weights in a file that it was trained to.
+
+        Args:
+            policy: what was done to the network before.
+            weights: a safetensors file.
+            artifact: where the ONNX file goes.
+            like: a candidate whose file differs in the values of its weights alone: what was timed of that is taken
+                over. By default the new file is timed.
+        """
         ...
 
     def gain(self, candidate: Candidate, over: Candidate) -> Measurement:

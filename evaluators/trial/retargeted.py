@@ -117,8 +117,10 @@ class RetargetedEvaluator:
             return self._inner.evaluate(policy, artifact, rivals)
         return self._inner.evaluate_trained(policy, weights, artifact)
 
-    def evaluate_trained(self, policy: Policy, weights: Path, artifact: Path) -> Candidate:
-        return self._inner.evaluate_trained(policy, weights, artifact)
+    def evaluate_trained(
+        self, policy: Policy, weights: Path, artifact: Path, like: Candidate | None = None
+    ) -> Candidate:
+        return self._inner.evaluate_trained(policy, weights, artifact, like)
 
     def gain(self, candidate: Candidate, over: Candidate) -> Measurement:
         return self._inner.gain(candidate, over)

@@ -108,7 +108,11 @@ class _Session:
         objectives, member = self.run.settings.searched, self.members[trial]
         costs = costs_of(trained.candidate or member, objectives)
         loss = costs_of(member, objectives)[self.quality] - costs_of(self.run.search_baseline, objectives)[self.quality]
-        return Standing(trial, costs, loss, tuple(one.gain or 0.0 if one.taken else 0.0 for one in trained.ended))
+        change = member.metrics.get(f"{self.run.settings.quality.key}_change")
+        noise = 0.0 if change is None else change.half_width
+        return Standing(
+            trial, costs, loss, noise, tuple(one.gain or 0.0 if one.taken else 0.0 for one in trained.ended)
+        )
 
     @property
     def _left(self) -> float | None:
@@ -182,8 +186,9 @@ class _Session:
         """The candidate with the new weights, where it is better beyond noise, and by how much it is."""
         weights = self.store.weights(trained.key, number)
         path = self.run.artifact(f"{trained.key}-{number}")
-        made = self.evaluator.evaluate_trained(member.policy, weights, path)
-        gain = self.evaluator.gain(made, trained.candidate or member)
+        before = trained.candidate or member
+        made = self.evaluator.evaluate_trained(member.policy, weights, path, like=before)
+        gain = self.evaluator.gain(made, before)
         if gain.low <= 0:
             for file in (path, weights):
                 file.unlink(missing_ok=True)

@@ -15,8 +15,8 @@ LEAST_OVERHEADS = 3.0
 """and neither is less than so many times what it takes to measure what comes of it."""
 REGAINED = 0.75
 """Of what a member lacks, what its first round is expected to regain: about what members of ResNet-56's front did."""
-LATER = 0.5
-"""Of what a round has gained, what the next one, twice as long, is expected to gain."""
+LATER = 0.25
+"""Of what a round has gained, what the next one, twice as long, is expected to gain: a quarter, there too."""
 REFUSED = 0.25
 """Of what was expected of a round that gained nothing, what is expected of the next one."""
 
@@ -29,12 +29,14 @@ class Standing:
         trial: its number.
         costs: all objectives, minimised.
         loss: by how much its quality is worse than the uncompressed model's.
+        noise: half the interval of a change of its quality: what gains no more than that is not taken.
         gains: of its rounds so far, in the same unit; above zero is better.
     """
 
     trial: int
     costs: tuple[float, ...]
     loss: float
+    noise: float = 0.0
     gains: tuple[float, ...] = ()
 
     @property
@@ -71,8 +73,8 @@ def next_turn(
     """The member to train next; None where the budget is spent, or nothing is to be gained.
 
     The one is trained by which the front's hypervolume is expected to grow most for each second, the others staying as
-    they are. All that may still matter come first for one round; then each round of a member is twice as long as the
-    one before, and what is left goes to those that gain. With a larger budget they go on from where they are.
+    they are. All that may gain more than noise come first for one round; then each round of a member is twice as long
+    as the one before, and what is left goes to those that gain. With a larger budget they go on from where they are.
 
     Args:
         members: with their gains so far.
@@ -88,16 +90,18 @@ def next_turn(
         return None
     first = max(least, FIRST_SHARE * budget / len(members))
 
-    def rank(index: int) -> tuple[bool, float, float]:
-        seconds = first * 2 ** len(members[index].gains)
-        growth = _growth(members, index, quality, corner)
-        return growth > 0 and not members[index].gains, growth / seconds, members[index].expected / seconds
+    def seconds(index: int) -> float:
+        return first * 2.0 ** len(members[index].gains)
 
-    best = max(range(len(members)), key=rank)
-    if members[best].expected <= 0:
+    def rank(index: int) -> tuple[bool, float, float]:
+        growth = _growth(members, index, quality, corner)
+        is_new = growth > 0 and not members[index].gains
+        return is_new, growth / seconds(index), members[index].expected / seconds(index)
+
+    best = max((i for i, member in enumerate(members) if member.expected > member.noise), key=rank, default=None)
+    if best is None:
         return None
-    seconds = first * 2 ** len(members[best].gains)
-    return Turn(members[best].trial, left if left - seconds < least else seconds)
+    return Turn(members[best].trial, left if left - seconds(best) < least else seconds(best))
 
 
 def _growth(members: Sequence[Standing], index: int, quality: int, corner: Sequence[float]) -> float:

@@ -110,7 +110,9 @@ class FormulaEvaluator:
         self.before(self.evaluations)
         return self._measured(policy, artifact)
 
-    def evaluate_trained(self, policy: Policy, weights: Path, artifact: Path) -> Candidate:
+    def evaluate_trained(
+        self, policy: Policy, weights: Path, artifact: Path, like: Candidate | None = None
+    ) -> Candidate:
         raise NotImplementedError("a formula has no weights to train")
 
     def gain(self, candidate: Candidate, over: Candidate) -> Measurement:

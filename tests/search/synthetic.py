@@ -100,7 +100,9 @@ class SyntheticEvaluator:
             raise Infeasible("no block is left")
         return self._measure(policy, artifact, self.noise)
 
-    def evaluate_trained(self, policy: Policy, weights: Path, artifact: Path) -> Candidate:
+    def evaluate_trained(
+        self, policy: Policy, weights: Path, artifact: Path, like: Candidate | None = None
+    ) -> Candidate:
         raise NotImplementedError("a formula has no weights to train")
 
     def gain(self, candidate: Candidate, over: Candidate) -> Measurement:

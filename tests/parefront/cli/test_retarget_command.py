@@ -95,13 +95,13 @@ def test_no_file_that_was_kept_is_made_anew(source: Run, run: Command, monkeypat
     lost.unlink()
     changed.write_bytes(b"another model")
     compressed: list[str] = []
-    apply = Pipeline.apply
+    structured = Pipeline.structured
 
     def count(pipeline: Pipeline, net: Any, policy: Policy, *arguments: Any) -> Any:
         compressed.append(policy.digest)
-        return apply(pipeline, net, policy, *arguments)
+        return structured(pipeline, net, policy, *arguments)
 
-    monkeypatch.setattr(Pipeline, "apply", count)
+    monkeypatch.setattr(Pipeline, "structured", count)
     assert run("retarget", "demo", "--device", "threads=2").code == 0
 
     there = {record.policy.digest: record.candidate for record in Run.open("demo-on-threads-2").trials}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 
 import pytest
 
@@ -15,7 +14,7 @@ CORNER = (0.2, 1.0)
 
 def member(trial: int, latency: float, loss: float, *gains: float) -> Standing:
     left = loss - sum(max(0.0, gain) for gain in gains)
-    return Standing(trial, (left, latency), loss, gains)
+    return Standing(trial, (left, latency), loss, 0.005, gains)
 
 
 def turn(members: list[Standing], budget: float = 600.0, spent: float = 0.0, overhead: float = 1.0) -> Turn | None:
@@ -70,7 +69,7 @@ def test_a_small_budget_goes_to_few_in_rounds_that_are_worth_measuring() -> None
 
 
 def test_a_larger_budget_goes_on_from_where_they_are() -> None:
-    trained = [replace(member(n, 0.1 * n, 0.1, 0.05, 0.01)) for n in range(1, 4)]
+    trained = [member(n, 0.1 * n, 0.15, 0.06, 0.03) for n in range(1, 4)]
     assert turn(trained, budget=60.0, spent=60.0) is None
     got = turn(trained, budget=1800.0, spent=60.0)
     assert got is not None
