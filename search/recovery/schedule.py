@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ...evaluators.results.hypervolume import hypervolume
 
-FIRST_SHARE = 0.4
-"""Of the budget that would be spent if every member were trained for one round."""
+FIRST_SHARE = 0.5
+"""Of the budget that is spent once every member that may gain anything was trained for one round."""
 LEAST_SECONDS = 1.0
 """Less than this is not worth a round,"""
 LEAST_OVERHEADS = 3.0
@@ -88,7 +88,7 @@ def next_turn(
     left = budget - spent
     if left < least or not members:
         return None
-    first = max(least, FIRST_SHARE * budget / len(members))
+    first = max(least, FIRST_SHARE * budget / max(1, sum(REGAINED * one.loss > one.noise for one in members)))
 
     def seconds(index: int) -> float:
         return first * 2.0 ** len(members[index].gains)
