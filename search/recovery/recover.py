@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from statistics import median
 
 from ...compressors.recovery.rate import rate_for
 from ...compressors.recovery.weights import Weights, read_weights, weights_of, write_weights
@@ -68,8 +69,7 @@ class _Session:
         self.pace = Pace(self.run.recover, self.trainer)
         self.started = time.perf_counter()
         self.before = sum(self._trained(member).seconds for member in self.members.values())
-        totals = [member.timings.get("total", 0.0) for member in self.members.values()]
-        self.overhead = max(totals, default=0.0)
+        self.overhead = median([_measuring(member) for member in self.members.values()] or [0.0])
 
     def recover(self) -> None:
         asked = self.run.recover
@@ -197,3 +197,9 @@ class _Session:
         seconds = trained.seconds + time.perf_counter() - started
         how = Recovered(self.recipe, number, steps, planned.rate, seconds)
         return replace(made, trial=member.trial, recovered=how), gain.value
+
+
+def _measuring(member: Candidate) -> float:
+    """Seconds that it took to make and to score a candidate, without reading its latency."""
+    timings = member.timings
+    return max(0.0, timings.get("total", 0.0) - timings.get("latency", 0.0))
