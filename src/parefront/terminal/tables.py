@@ -28,6 +28,9 @@ WIDE = 115
 MISSING = "–"
 ASCII = str.maketrans({"±": "+-", MISSING: "-"})
 NOISY = "~"
+TRAINED = "*"
+"""Behind the number of a trial."""
+TRAINED_MEANS = "trained after it was compressed"
 NOISY_MEANS = "noisy: believe the interval, not the value"
 ALWAYS = {"latency_ratio", "latency_ms", "size_bytes", "macs"}
 """Keys of the costs that have columns of their own whatever the objectives are."""
@@ -68,8 +71,11 @@ def front_table(front: Front, width: int, *, ascii_only: bool = False) -> Table:
         if ascii_only:
             cells = [str(cell).translate(ASCII) for cell in cells]
         table.add_row(*cells, style="" if _fits(candidate, front) else "dim")
+    notes = [f"{TRAINED} {TRAINED_MEANS}"] if any(candidate.recovered for candidate in front) else []
     if any(map(is_noisy, (front.baseline, *front))):
-        table.caption = Text(NOISY_MEANS if wide else f"{NOISY} {NOISY_MEANS}", style="yellow")
+        notes.append(NOISY_MEANS if wide else f"{NOISY} {NOISY_MEANS}")
+    if notes:
+        table.caption = Text("; ".join(notes), style="yellow")
         table.caption_justify = "left"
     return table
 
@@ -167,7 +173,7 @@ def _row(candidate: Candidate, front: Front, devices: Sequence[str], wide: bool,
     m = candidate.metrics
     is_base = candidate is front.baseline
     row: list[str | Text] = [
-        "base" if is_base else str(candidate.trial),
+        "base" if is_base else f"{candidate.trial}{TRAINED if candidate.recovered else ''}",
         *_quality_cells(candidate, front, "", wide, changes=_with_changes(front, wide)),
     ]
     for name in devices or [""]:

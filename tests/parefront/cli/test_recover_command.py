@@ -64,6 +64,7 @@ def test_the_front_is_trained_and_says_so(source: Run, run: Command, monkeypatch
     done = run("recover", "demo", *STEPS)
     assert done.code == 0, done.err
     assert "trained for 25 steps" in done.out
+    assert "* trained after it was compressed" in done.out
     document = json.loads(run("front", "demo", "--json").out)
     assert any("trained for 25 steps" in entry["done"] for entry in document["candidates"])
     for entry in document["candidates"]:
