@@ -260,7 +260,7 @@ def options(
         list[str] | None,
         typer.Argument(
             metavar="[SECTION …]",
-            help="config, device, latency, search, recover, executor, the name of a compressor or of a sampler; by default all.",
+            help="config, device, search, recover …, the name of a compressor or of a sampler; by default all.",
             show_default=False,
         ),
     ] = None,
