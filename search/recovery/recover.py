@@ -10,9 +10,9 @@ from statistics import median
 from ...compressors.recovery.rate import rate_for
 from ...compressors.recovery.weights import Weights, read_weights, weights_of, write_weights
 from ...evaluators.results.candidate import Candidate
-from ...evaluators.results.metrics import costs_of, useful_losses
 from ...evaluators.results.recovered import Recovered
 from ...evaluators.trial.evaluator import Evaluator
+from ...evaluators.trial.split import beside_nobody
 from ...evaluators.trial.trainer import Trainer
 from ...spaces.errors import Infeasible
 from ..interruption import Interruption
@@ -23,7 +23,8 @@ from ..runs.stores.recovered_store import RecoveredStore, Round, Trained
 from .members import members_of
 from .owed import request_of
 from .pace import Pace
-from .schedule import Standing, Turn, next_turn
+from .schedule import Turn, next_turn
+from .standings import corner_of, quality_axis, standing_of
 
 CHECKPOINT_SECONDS = 30.0
 """Between two states of a training that are kept."""
@@ -75,7 +76,8 @@ class _Session:
         asked = self.run.recover
         self.run.log(f"recovery: {len(self.members)} members, recipe {self.recipe}")
         while (turn := self._next()) is not None:
-            self._train(self.members[turn.trial], turn)
+            with self.interruption.finishing("step of training"):
+                self._train(self.members[turn.trial], turn)
         self.run.log(f"recovery ended after {self.store.seconds:.0f} s; {asked.minutes or asked.steps}")
 
     def _next(self) -> Turn | None:
@@ -89,30 +91,9 @@ class _Session:
             return Turn(waiting[0], 0.0) if waiting else None
         assert self.run.recover.minutes is not None
         spent = sum(trained.seconds for trained in known.values())
-        standings = [self._standing(trial, known[trial]) for trial in known]
-        return next_turn(standings, self.quality, self._corner(), self.run.recover.minutes * 60, spent, self.overhead)
-
-    @property
-    def quality(self) -> int:
-        """Which of the objectives is the task's metric."""
-        keys = [objective.key for objective in self.run.settings.searched]
-        return keys.index(self.run.settings.quality.key)
-
-    def _corner(self) -> list[float]:
-        """The uncompressed model's costs, and its quality less twice what a loss may be to be of use."""
-        baseline, objectives = self.run.search_baseline, self.run.settings.searched
-        useful = useful_losses(baseline, objectives)
-        return [cost + 2 * (loss or 0.0) for cost, loss in zip(costs_of(baseline, objectives), useful, strict=True)]
-
-    def _standing(self, trial: int, trained: Trained) -> Standing:
-        objectives, member = self.run.settings.searched, self.members[trial]
-        costs = costs_of(trained.candidate or member, objectives)
-        loss = costs_of(member, objectives)[self.quality] - costs_of(self.run.search_baseline, objectives)[self.quality]
-        change = member.metrics.get(f"{self.run.settings.quality.key}_change")
-        noise = 0.0 if change is None else change.half_width
-        return Standing(
-            trial, costs, loss, noise, tuple(one.gain or 0.0 if one.taken else 0.0 for one in trained.ended)
-        )
+        standings = [standing_of(self.run, self.members[trial], trained) for trial, trained in known.items()]
+        budget = self.run.recover.minutes * 60
+        return next_turn(standings, quality_axis(self.run), corner_of(self.run), budget, spent, self.overhead)
 
     @property
     def _left(self) -> float | None:
@@ -136,7 +117,7 @@ class _Session:
         number = len(trained.ended)
         try:
             with self.pace.as_planned(planned):
-                self.pace.learn(member, self._steps(member, trained, planned, weights, turn))
+                self.pace.learn(member, self._steps(member, trained, planned, weights))
             trained_at = time.perf_counter()
             candidate, gain = self._measured(member, trained, number, planned, started)
             self.overhead = time.perf_counter() - trained_at
@@ -157,7 +138,7 @@ class _Session:
         rate = asked.rate or rate_for(self.trainer.divergence(member.policy, weights), self.trainer.recipe)
         return Round(steps, rate * REFUSED_RATE**refused, precision, threads)
 
-    def _steps(self, member: Candidate, trained: Trained, planned: Round, weights: Weights | None, turn: Turn) -> float:
+    def _steps(self, member: Candidate, trained: Trained, planned: Round, weights: Weights | None) -> float:
         """Train, and write the weights; returns the seconds of a step."""
         number, checkpoint = len(trained.ended), self.store.checkpoint(trained.key)
         training = self.trainer.begin(member.policy, planned.steps, planned.rate, planned.precision, weights)
@@ -166,7 +147,8 @@ class _Session:
         kept = told = began = time.perf_counter()
         first = training.done
         while training.done < training.steps:
-            loss = training.step()
+            with beside_nobody():
+                loss = training.step()
             now = time.perf_counter()
             if now - told > TOLD_SECONDS or training.done == 1:
                 told = now
@@ -175,7 +157,8 @@ class _Session:
             if now - kept > CHECKPOINT_SECONDS or self.interruption.requested:
                 kept = now
                 write_weights(checkpoint, training.state())
-                self.interruption.check()
+            if self.interruption.requested:
+                raise KeyboardInterrupt
         taken = (time.perf_counter() - began) / max(1, training.steps - first)
         write_weights(self.store.weights(trained.key, number), weights_of(training.finish()))
         return taken
