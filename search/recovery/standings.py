@@ -8,9 +8,6 @@ from ..runs.run import Run
 from ..runs.stores.recovered_store import Trained
 from .schedule import Standing
 
-CORNER = 2.0
-"""What lacks so many times of what a loss may be to be of use counts nothing: twenty points of accuracy."""
-
 
 def standing_of(run: Run, member: Candidate, trained: Trained) -> Standing:
     """How a member stands.
@@ -34,7 +31,7 @@ def quality_axis(run: Run) -> int:
 
 
 def corner_of(run: Run) -> list[float]:
-    """The reference of the hypervolume: the uncompressed model's costs, and its quality less what is of no use."""
+    """The reference that :meth:`Front.hypervolume` has by default."""
     baseline, objectives = run.search_baseline, run.settings.searched
     useful = useful_losses(baseline, objectives)
-    return [c + CORNER * (loss or 0.0) for c, loss in zip(costs_of(baseline, objectives), useful, strict=True)]
+    return [cost + (loss or 0.0) for cost, loss in zip(costs_of(baseline, objectives), useful, strict=True)]
