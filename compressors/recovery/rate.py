@@ -11,18 +11,23 @@ ADAMW_RATES = (3e-4, 5e-4)
 BATCHES = {"sgd": 128, "adamw": 32}
 FAR = 0.5
 """A divergence from which a network is far from its teacher."""
+FULL_STEPS = 100
+"""Steps from which on the rate is the full one: in fewer there is no time to settle after steps so large."""
 
 
-def rate_for(divergence: float, recipe: Recipe) -> float:
+def rate_for(divergence: float, recipe: Recipe, steps: int = FULL_STEPS) -> float:
     """The greatest learning rate of a cycle.
 
     The loss is in units of the teacher's variance and gradients are clipped, so that one rate fits networks of any
-    scale; what was cut deeply takes a larger one. Fitted to members of ResNet-56's front, see ``RESULTS.md``.
+    scale; what was cut deeply takes a larger one, and a cycle of few steps a smaller one. Fitted to members of the
+    fronts of ResNet-56 and of the quickstart.
 
     Args:
         divergence: mean squared difference of the outputs, in units of the teacher's variance.
         recipe: whose optimiser and batch it is for; the rate grows with the square root of the batch's size.
+        steps: of the cycle.
     """
     near, far = ADAMW_RATES if recipe.optimiser == "adamw" else SGD_RATES
     share = min(1.0, max(0.0, divergence) / FAR)
-    return float((near + share * (far - near)) * (recipe.batch / BATCHES[recipe.optimiser]) ** 0.5)
+    part = min(1.0, steps / FULL_STEPS) * recipe.batch / BATCHES[recipe.optimiser]
+    return float((near + share * (far - near)) * part**0.5)

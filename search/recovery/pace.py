@@ -52,6 +52,11 @@ class Pace:
         self.chosen(member)
         return max(1, int(seconds / (self._seconds_per_mac * _macs(member))))
 
+    def seconds(self, member: Candidate, steps: int) -> float:
+        """What so many steps take."""
+        self.chosen(member)
+        return steps * self._seconds_per_mac * _macs(member)
+
     def learn(self, member: Candidate, seconds: float) -> None:
         """Take over what a step of a round has taken on average."""
         before, self._seconds_per_mac = self._seconds_per_mac, seconds / _macs(member)

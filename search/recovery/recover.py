@@ -28,6 +28,10 @@ from .standings import corner_of, quality_axis, standing_of
 
 CHECKPOINT_SECONDS = 30.0
 """Between two states of a training that are kept."""
+LEAST_STEPS = 60
+"""In a round of fewer, norms and momentum have no time to settle."""
+LEAST_OVERHEADS = 3.0
+"""Nor is a round worth its while that takes less than so many times what it takes to measure what comes of it."""
 REFUSED_RATE = 0.3
 """What the learning rate is multiplied by for every round before that made nothing better."""
 TOLD_SECONDS = 0.5
@@ -89,11 +93,18 @@ class _Session:
         if (steps := self.run.recover.steps) is not None:
             waiting = [trial for trial, trained in known.items() if trained.steps < steps]
             return Turn(waiting[0], 0.0) if waiting else None
+        if not self.members:
+            return None
         assert self.run.recover.minutes is not None
         spent = sum(trained.seconds for trained in known.values())
         standings = [standing_of(self.run, self.members[trial], trained) for trial, trained in known.items()]
         budget = self.run.recover.minutes * 60
-        return next_turn(standings, quality_axis(self.run), corner_of(self.run), budget, spent, self.overhead)
+        return next_turn(standings, quality_axis(self.run), corner_of(self.run), budget, spent, self._least())
+
+    def _least(self) -> float:
+        """Seconds of a round that is worth its while, by what it takes to train and to measure half of the members."""
+        seconds = median(self.pace.seconds(member, LEAST_STEPS) for member in self.members.values())
+        return max(seconds + self.overhead, LEAST_OVERHEADS * self.overhead)
 
     @property
     def _left(self) -> float | None:
@@ -135,7 +146,8 @@ class _Session:
         precision, threads = self.pace.chosen(member)
         steps = asked.steps - trained.steps if asked.steps else self.pace.steps(member, turn.seconds - self.overhead)
         refused = sum(not one.taken for one in trained.ended)
-        rate = asked.rate or rate_for(self.trainer.divergence(member.policy, weights), self.trainer.recipe)
+        divergence = self.trainer.divergence(member.policy, weights)
+        rate = asked.rate or rate_for(divergence, self.trainer.recipe, steps)
         return Round(steps, rate * REFUSED_RATE**refused, precision, threads)
 
     def _steps(self, member: Candidate, trained: Trained, planned: Round, weights: Weights | None) -> float:

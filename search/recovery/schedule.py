@@ -9,10 +9,6 @@ from ...evaluators.results.hypervolume import hypervolume
 
 FIRST_SHARE = 0.5
 """Of the budget that is spent once every member that may gain anything was trained for one round."""
-LEAST_SECONDS = 1.0
-"""Less than this is not worth a round,"""
-LEAST_OVERHEADS = 3.0
-"""and neither is less than so many times what it takes to measure what comes of it."""
 REGAINED = 0.75
 """Of what a member lacks, what its first round is expected to regain: about what members of ResNet-56's front did."""
 LATER = 0.25
@@ -68,7 +64,7 @@ def next_turn(
     corner: Sequence[float],
     budget: float,
     spent: float,
-    overhead: float = 0.0,
+    least: float,
 ) -> Turn | None:
     """The member to train next; None where the budget is spent, or nothing is to be gained.
 
@@ -82,9 +78,8 @@ def next_turn(
         corner: the reference of the hypervolume, shape ``(objectives,)``.
         budget: seconds in all.
         spent: of these.
-        overhead: seconds that a round takes beside training.
+        least: seconds that a round has to have to be worth its while.
     """
-    least = max(LEAST_SECONDS, LEAST_OVERHEADS * overhead)
     left = budget - spent
     if left < least or not members:
         return None

@@ -146,6 +146,7 @@ def test_what_is_far_from_its_teacher_takes_larger_steps() -> None:
     recipe = Recipe()
     assert rate_for(0.0, recipe) < rate_for(0.2, recipe) < rate_for(0.6, recipe) == rate_for(5.0, recipe)
     assert rate_for(0.2, Recipe(batch=32)) == pytest.approx(rate_for(0.2, recipe) / 2)
+    assert rate_for(0.2, recipe, steps=25) == pytest.approx(rate_for(0.2, recipe, steps=500) / 2)
     assert rate_for(0.2, Recipe(optimiser="adamw", batch=32)) < 1e-3
 
 

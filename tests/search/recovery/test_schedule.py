@@ -17,8 +17,8 @@ def member(trial: int, latency: float, loss: float, *gains: float) -> Standing:
     return Standing(trial, (left, latency), loss, 0.005, gains)
 
 
-def turn(members: list[Standing], budget: float = 600.0, spent: float = 0.0, overhead: float = 1.0) -> Turn | None:
-    return next_turn(members, 0, CORNER, budget, spent, overhead)
+def turn(members: list[Standing], budget: float = 600.0, spent: float = 0.0, least: float = 3.0) -> Turn | None:
+    return next_turn(members, 0, CORNER, budget, spent, least)
 
 
 def test_the_one_that_lacks_more_is_trained_first_of_two_alike() -> None:
@@ -56,14 +56,14 @@ def test_nothing_is_begun_for_which_there_is_no_time() -> None:
     assert turn(one, budget=100.0, spent=98.0) is None
     assert turn([]) is None
     assert turn([member(1, 0.3, 0.0)]) is None
-    last = turn(one, budget=100.0, spent=95.0, overhead=1.0)
+    last = turn(one, budget=100.0, spent=95.0, least=3.0)
     assert last is not None
     assert last.seconds == pytest.approx(5.0)
 
 
 def test_a_small_budget_goes_to_few_in_rounds_that_are_worth_measuring() -> None:
     members = [member(n, 0.05 * n, 0.15 - 0.01 * n) for n in range(1, 13)]
-    got = turn(members, budget=30.0, overhead=3.0)
+    got = turn(members, budget=30.0, least=9.0)
     assert got is not None
     assert got.seconds >= 9.0
 
