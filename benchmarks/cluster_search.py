@@ -46,6 +46,7 @@ def main() -> int:
     config = yaml.safe_load(arguments.config.read_text())
     config["task"] = str(arguments.config.parent.resolve() / config["task"])
     asked = {"trials": arguments.trials, "sampler": arguments.sampler}
+    config["recover"] = {}
     config["search"] |= {name: value for name, value in asked.items() if value is not None}
     with tempfile.TemporaryDirectory() as folder, three_nodes({DEVICE: 1}) as nodes:
         workers = 1 if arguments.beside_local else len(nodes.worker_nodes)

@@ -46,7 +46,7 @@ CONFIG = "examples/fashion_mnist/search.yaml"
 
 def start(name: str, trials: int) -> subprocess.Popen[bytes]:
     options = ["--run", name, "--trials", str(trials), "--set", "search.sampler=random", "--set", "search.images=1000"]
-    command = [sys.executable, "-m", "parefront", "search", CONFIG, *options]
+    command = [sys.executable, "-m", "parefront", "search", CONFIG, "--set", "recover.when=none", *options]
     return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 

@@ -22,6 +22,7 @@ from parefront.search.runs.run import Run
 from parefront.search.samplers.replay import replayed
 
 CONFIG = REPOSITORY / "examples" / "fashion_mnist" / "search.yaml"
+UNTRAINED = ("--set", "recover.when=none")
 
 
 def main() -> None:
@@ -29,12 +30,12 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=150)
     trials = parser.parse_args().trials
     source, there, fresh = (RUNS / f"bench-retarget-{name}" for name in ("source", "two", "fresh"))
-    command("search", str(CONFIG), "--run", str(source), "--trials", str(trials))
+    command("search", str(CONFIG), "--run", str(source), "--trials", str(trials), *UNTRAINED)
     seconds = command("retarget", str(source), "--device", "threads=2", "--run", str(there))
     policies = len(replayed(Run.open(source)))
     options = f"search.sampler_options={{run: {source}}}"
     command(
-        *("search", str(CONFIG), "--run", str(fresh), "--trials", str(policies)),
+        *("search", str(CONFIG), "--run", str(fresh), "--trials", str(policies), *UNTRAINED),
         *("--set", "device.threads=2", "--set", "search.sampler=replay", "--set", options),
     )
     report(Run.open(source), Run.open(there), Run.open(fresh), seconds)

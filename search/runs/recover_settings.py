@@ -10,6 +10,9 @@ from ...compressors.recovery.recipe import Recipe, check_losses
 from ...spaces.errors import ConfigError
 from ...spaces.masking import masked_text
 
+BATCH, FEW_BATCH = 128, 64
+"""Samples in a step: of a training split, and of the calibration samples."""
+
 
 @dataclass(frozen=True)
 class RecoverSettings:
@@ -24,8 +27,8 @@ class RecoverSettings:
     rate: float | None = None
     precision: str = "auto"
     losses: Mapping[str, float] = field(default_factory=lambda: {"mse": 1.0})
-    optimiser: str = "auto"
-    norms: bool | None = None
+    optimiser: Literal["sgd", "adamw"] = "sgd"
+    norms: bool = True
     batch: int | None = None
     augment: tuple[str, ...] | None = None
 
@@ -45,6 +48,8 @@ class RecoverSettings:
                 raise ConfigError(f"recover.{key}: expected {words}, got {masked_text(repr(value))}")
             given[key] = tuple(map(str, value)) if expected is list else value
         settings = cls(**given)
+        if settings.optimiser not in ("sgd", "adamw"):
+            raise ConfigError(f"recover.optimiser: expected sgd or adamw, got {settings.optimiser!r}")
         if settings.when != "none" and (settings.minutes is None) == (settings.steps is None):
             raise ConfigError("recover: expected either minutes, for the whole front, or steps, of each member")
         check_losses(settings.losses)
@@ -55,19 +60,16 @@ class RecoverSettings:
         return self.when != "none"
 
     def recipe(self, few: bool) -> Recipe:
-        """How to train; what is left open is chosen by how many samples there are.
+        """How to train.
 
         Args:
-            few: whether there are no more than the calibration samples. Norms then would learn these by heart, and a
-                step of one size for every weight fits better.
+            few: whether there are no more than the calibration samples, of which smaller batches make more steps.
         """
-        chosen = ("adamw" if few else "sgd") if self.optimiser == "auto" else self.optimiser
-        optimiser: Literal["sgd", "adamw"] = "adamw" if chosen == "adamw" else "sgd"
         return Recipe(
             losses=dict(self.losses),
-            optimiser=optimiser,
-            norms=(not few) if self.norms is None else self.norms,
-            batch=self.batch or (32 if few else 128),
+            optimiser=self.optimiser,
+            norms=self.norms,
+            batch=self.batch or (FEW_BATCH if few else BATCH),
             augment=self.augment,
         )
 

@@ -62,6 +62,7 @@ def retargeted(source: Run, device: dict[str, Any], trials: int, promising: bool
     return {
         **source.config,
         **{"device": device, "devices": {}, "search": search, "objectives": objectives, "budget": budgets},
+        "recover": {},  # what was trained there is taken over
     }
 
 

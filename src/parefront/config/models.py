@@ -248,10 +248,9 @@ class RecoverConfig(Section):
         precision: ``float32`` or ``bfloat16``; by default what is faster.
         losses: weights of ``mse``, ``kl``, ``dist`` (against the uncompressed network, without labels) and
             ``cross_entropy``.
-        optimiser: ``sgd`` or ``adamw``; by default the former, the latter on calibration samples.
-        norms: whether batch norms stand behind convolutions while these are trained; by default not on calibration
-            samples.
-        batch: samples in a step; by default 128, of calibration samples 32.
+        optimiser: ``sgd`` or ``adamw``.
+        norms: whether batch norms stand behind convolutions while these are trained.
+        batch: samples in a step; by default 128, of calibration samples 64.
         augment: changes of images, ``crop`` and ``flip``; by default those under which the uncompressed network says
             what it said before.
     """
@@ -265,8 +264,8 @@ class RecoverConfig(Section):
     rate: PositiveFloat | None = None
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     losses: dict[str, PositiveFloat] = {"mse": 1.0}
-    optimiser: Literal["auto", "sgd", "adamw"] = "auto"
-    norms: bool | None = None
+    optimiser: Literal["sgd", "adamw"] = "sgd"
+    norms: bool = True
     batch: Positive | None = None
     augment: list[Literal["crop", "flip"]] | None = None
 
