@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...evaluators.results.errors import RunBusy
+from ...evaluators.results.recovered import RECOVERED
 from ...spaces.errors import ConfigError
 from ...spaces.files import UnreadableFile, clear_unfinished, open_regular
 
@@ -36,7 +37,7 @@ def check_folders(path: Path) -> None:
     Raises:
         UnreadableFile: where one of its folders is a symbolic link or a file.
     """
-    for folder in (path / name for name in FOLDERS):
+    for folder in (path / name for name in (*FOLDERS, RECOVERED)):
         if os.path.lexists(folder) and not stat.S_ISDIR(folder.lstat().st_mode):
             what = "a symbolic link" if folder.is_symlink() else "something else"
             raise UnreadableFile(f"{folder}: expected a folder of the run, got {what}; move it away")
