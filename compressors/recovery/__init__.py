@@ -1,4 +1,5 @@
 """Training what a policy has left of a network, until it gives what the uncompressed one gave.
 
-See :class:`.recipe.Recipe` for what may be chosen.
+Here belongs how one network is trained: losses, batches, norms, steps. Which network is trained for how
+long is decided in the search.
 """
