@@ -16,6 +16,7 @@ from ...compressors.recovery.recipe import Recipe
 from ...compressors.recovery.stream import Read, Stream
 from ...compressors.recovery.training import Training
 from ...compressors.recovery.weights import Weights, set_weights
+from ...spaces.errors import TaskError
 from ...spaces.policy import Policy
 from ...spaces.task import Dataset
 from ...spaces.tensors.batch import Tensors, named, to_tensors
@@ -34,6 +35,9 @@ class Trainer:
         recipe: how to train.
         data: the training split; the calibration inputs where None.
         seed: of the order of batches and of augmentation.
+
+    Raises:
+        TaskError: where the training split is empty, or has other inputs than the calibration split.
     """
 
     def __init__(self, builder: Builder, recipe: Recipe, data: Dataset | None, seed: int = 0) -> None:
@@ -86,9 +90,16 @@ def _reader(builder: Builder, data: Dataset | None) -> tuple[Read, int]:
 
         return taken, len(inputs)
 
+    if len(data) == 0:
+        raise TaskError("task.train: the dataset is empty; leave it out, and the calibration samples serve")
+
     def read(indices: NDArray[np.intp]) -> tuple[Tensors, Tensor | None]:
         arrays, targets = samples_at(data, builder.form, indices)  # type: ignore[arg-type]
         classes = isinstance(targets, np.ndarray) and targets.ndim == 1 and targets.dtype.kind in "iu"
         return to_tensors(arrays), torch.from_numpy(targets).long() if classes else None
 
+    first, _ = read(np.zeros(1, np.intp))
+    there, here = ({n: tuple(part.shape[1:]) for n, part in named(x, "input").items()} for x in (inputs, first))
+    if there != here:
+        raise TaskError(f"task.train: expected inputs of the shape that task.calibration has, {there}, got {here}")
     return read, len(data)
