@@ -54,7 +54,7 @@ def search(
     raise_errors: bool = False,
     executor: Executor | None = None,
     interruption: Interruption | None = None,
-    make_trainer: Callable[[], Trainer] | None = None,
+    trainer: Trainer | None = None,
 ) -> Front:
     """Search in ``run`` until it has reached a limit, going on where an earlier process has stopped.
 
@@ -76,7 +76,7 @@ def search(
             end; an ``ordered`` executor tells them in the order of asking, and waits for the slowest. Closed at the
             end.
         interruption: where it is requested, what is under way is finished and recorded, and the search ends.
-        make_trainer: makes what trains the front where the run's config asks for it.
+        trainer: trains the front where the run's config asks for it.
 
     Returns:
         The front, measured again on the test split.
@@ -92,9 +92,7 @@ def search(
     interruption = interruption or Interruption()
     try:
         with run.lock(), closing(executor or LocalExecutor(evaluator)) as executor:
-            return _search_alone(
-                run, evaluator, executor, on_event or _ignore, raise_errors, interruption, make_trainer
-            )
+            return _search_alone(run, evaluator, executor, on_event or _ignore, raise_errors, interruption, trainer)
     except Exception as error:
         if not is_of_the_host(error):
             raise
@@ -114,10 +112,10 @@ def _search_alone(
     on_event: OnEvent,
     raise_errors: bool,
     interruption: Interruption,
-    make_trainer: Callable[[], Trainer] | None,
+    trainer: Trainer | None,
 ) -> Front:
     """The search of the only process that writes into the run."""
-    session = _Session(run, evaluator, executor, on_event, raise_errors, interruption, make_trainer)
+    session = _Session(run, evaluator, executor, on_event, raise_errors, interruption, trainer)
     if has_ended(run):
         front = run.front
         session.emit(Done(run.path, front))
@@ -139,7 +137,7 @@ class _Session:
     emit: OnEvent
     raise_errors: bool
     interruption: Interruption
-    make_trainer: Callable[[], Trainer] | None
+    trainer: Trainer | None
     records: dict[str, TrialRecord] = field(init=False)
     by_number: dict[int, TrialRecord] = field(init=False)
     kept: KeptArtifacts = field(init=False)
@@ -169,8 +167,8 @@ class _Session:
         if not any(record.candidate for record in self.records.values()):
             nothing = f"{ending.text} before the first trial"
             raise EveryTrialFailed(why_all_failed(self.records.values(), self.run) if self.done else nothing)
-        if self.make_trainer is not None and owed(self.run):
-            recover(self.run, self.evaluator, self.make_trainer, self.emit, self.interruption)
+        if self.trainer is not None and owed(self.run):
+            recover(self.run, self.evaluator, self.trainer, self.emit, self.interruption)
         front = self._front(self.run.with_recovered)
         front = finalise(self.run, self.evaluator, front, self.emit, self.raise_errors, self.interruption)
         self.kept.prune({candidate.policy.digest for candidate in front})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from statistics import median
 
@@ -38,9 +37,7 @@ TOLD_SECONDS = 0.5
 """Between two events of a training."""
 
 
-def recover(
-    run: Run, evaluator: Evaluator, make_trainer: Callable[[], Trainer], emit: OnEvent, interruption: Interruption
-) -> None:
+def recover(run: Run, evaluator: Evaluator, trainer: Trainer, emit: OnEvent, interruption: Interruption) -> None:
     """Train members of the run's front, as its config says, and record what is better beyond noise.
 
     A round of training is recorded when it begins, and its state is kept every half minute, so that a killed session
@@ -49,11 +46,11 @@ def recover(
     Args:
         run: whose search is done.
         evaluator: has measured the uncompressed model in this session.
-        make_trainer: makes what trains.
+        trainer: of the task that the evaluator is of.
         emit: told how far it is.
         interruption: where it is requested, the state of the training under way is kept, and the session ends.
     """
-    _Session(run, evaluator, make_trainer(), emit, interruption).recover()
+    _Session(run, evaluator, trainer, emit, interruption).recover()
     RecoveredStore(run.path).write_done(request_of(run))
 
 

@@ -153,8 +153,8 @@ class Job:
             events = told.events_of(run)
             executor = execution.executor(evaluator, partial(_note, run, on_event))
             with finishing_first(lambda line: on_event(Noted(line))) as interruption:
-                make = self._trainer_of(evaluator, training, run.settings.objectives)
-                search(run, evaluator, events, executor=executor, interruption=interruption, make_trainer=make)
+                trainer = self._trainer_of(evaluator, training, run.settings.objectives)
+                search(run, evaluator, events, executor=executor, interruption=interruption, trainer=trainer)
         return run
 
     def memory_need(self, graph: ModelGraph) -> MemoryNeed:
@@ -211,8 +211,8 @@ class Job:
 
     def _trainer_of(
         self, evaluator: AnyEvaluator, training: Dataset | None, objectives: Sequence[Metric]
-    ) -> Callable[[], Trainer] | None:
-        """Makes what trains the front, where the config asks for that."""
+    ) -> Trainer | None:
+        """What trains the front, where the config asks for that."""
         asked = RecoverSettings.of(self.config.recover.model_dump())
         if not asked.wanted:
             return None
@@ -223,7 +223,7 @@ class Job:
         data = None if asked.data == "calibration" else training
         if data is None and asked.data == "train":
             raise ConfigError("recover.data: expected a task with a training split (task.train), got one without")
-        return lambda: Trainer(evaluator.builder, asked.recipe(few=data is None), data, self.config.search.seed)
+        return Trainer(evaluator.builder, asked.recipe(few=data is None), data, self.config.search.seed)
 
     def _sent(self, checked: Task) -> MakeEvaluator:
         """What makes the evaluator in another process."""

@@ -61,7 +61,7 @@ def session(path: Path, recover: dict[str, Any], events: list[Event] | None = No
     try:
         search(
             run, evaluator, events.append if events is not None else None, raise_errors=True,
-            make_trainer=lambda: Trainer(evaluator.builder, run.recover.recipe(few=False), given.train),
+            trainer=Trainer(evaluator.builder, run.recover.recipe(few=False), given.train),
         )  # fmt: skip
     finally:
         evaluator.close()
@@ -184,7 +184,7 @@ def test_an_interruption_keeps_the_state_of_the_training_under_way(path: Path) -
     with pytest.raises(KeyboardInterrupt):
         search(
             run, evaluator, on_event, interruption=interruption,
-            make_trainer=lambda: Trainer(evaluator.builder, run.recover.recipe(few=False), given.train),
+            trainer=Trainer(evaluator.builder, run.recover.recipe(few=False), given.train),
         )  # fmt: skip
     evaluator.close()
     folder = RecoveredStore(path).folder
