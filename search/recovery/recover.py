@@ -94,14 +94,16 @@ class _Session:
             return None
         assert self.run.recover.minutes is not None
         spent = sum(trained.seconds for trained in known.values())
-        standings = [standing_of(self.run, self.members[trial], trained) for trial, trained in known.items()]
+        standings = [
+            standing_of(self.run, self.members[trial], trained, self._least(self.members[trial]))
+            for trial, trained in known.items()
+        ]
         budget = self.run.recover.minutes * 60
-        return next_turn(standings, quality_axis(self.run), corner_of(self.run), budget, spent, self._least())
+        return next_turn(standings, quality_axis(self.run), corner_of(self.run), budget, spent)
 
-    def _least(self) -> float:
-        """Seconds of a round that is worth its while, by what it takes to train and to measure half of the members."""
-        seconds = median(self.pace.seconds(member, LEAST_STEPS) for member in self.members.values())
-        return max(seconds + self.overhead, LEAST_OVERHEADS * self.overhead)
+    def _least(self, member: Candidate) -> float:
+        """Seconds of a round of a member that is worth its while, by what it takes to train and to measure it."""
+        return max(self.pace.seconds(member, LEAST_STEPS) + self.overhead, LEAST_OVERHEADS * self.overhead)
 
     @property
     def _left(self) -> float | None:

@@ -26,6 +26,7 @@ class Standing:
         costs: all objectives, minimised.
         loss: by how much its quality is worse than the uncompressed model's.
         noise: half the interval of a change of its quality: what gains no more than that is not taken.
+        least: seconds that a round of it has to have to be worth its while.
         gains: of its rounds so far, in the same unit; above zero is better.
     """
 
@@ -33,6 +34,7 @@ class Standing:
     costs: tuple[float, ...]
     loss: float
     noise: float = 0.0
+    least: float = 0.0
     gains: tuple[float, ...] = ()
 
     @property
@@ -64,7 +66,6 @@ def next_turn(
     corner: Sequence[float],
     budget: float,
     spent: float,
-    least: float,
 ) -> Turn | None:
     """The member to train next; None where the budget is spent, or nothing is to be gained.
 
@@ -78,25 +79,23 @@ def next_turn(
         corner: the reference of the hypervolume, shape ``(objectives,)``.
         budget: seconds in all.
         spent: of these.
-        least: seconds that a round has to have to be worth its while.
     """
     left = budget - spent
-    if left < least or not members:
+    ready = [i for i, member in enumerate(members) if member.expected > member.noise and member.least <= left]
+    if not ready:
         return None
-    first = max(least, FIRST_SHARE * budget / max(1, sum(REGAINED * one.loss > one.noise for one in members)))
+    first = FIRST_SHARE * budget / max(1, sum(REGAINED * one.loss > one.noise for one in members))
 
     def seconds(index: int) -> float:
-        return first * 2.0 ** len(members[index].gains)
+        return max(members[index].least, first * 2.0 ** len(members[index].gains))
 
     def rank(index: int) -> tuple[bool, float, float]:
         growth = _growth(members, index, quality, corner)
         is_new = growth > 0 and not members[index].gains
         return is_new, growth / seconds(index), members[index].expected / seconds(index)
 
-    best = max((i for i, member in enumerate(members) if member.expected > member.noise), key=rank, default=None)
-    if best is None:
-        return None
-    return Turn(members[best].trial, left if left - seconds(best) < least else seconds(best))
+    best = max(ready, key=rank)
+    return Turn(members[best].trial, left if left - seconds(best) < members[best].least else seconds(best))
 
 
 def _growth(members: Sequence[Standing], index: int, quality: int, corner: Sequence[float]) -> float:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
 from parefront.search.recovery.schedule import Standing, Turn, next_turn
 
+LEAST = 3.0
 CORNER = (0.2, 1.0)
 """Twenty points of loss, and the uncompressed model's latency."""
 
 
 def member(trial: int, latency: float, loss: float, *gains: float) -> Standing:
     left = loss - sum(max(0.0, gain) for gain in gains)
-    return Standing(trial, (left, latency), loss, 0.005, gains)
+    return Standing(trial, (left, latency), loss, 0.005, LEAST, gains)
 
 
-def turn(members: list[Standing], budget: float = 600.0, spent: float = 0.0, least: float = 3.0) -> Turn | None:
-    return next_turn(members, 0, CORNER, budget, spent, least)
+def turn(members: list[Standing], budget: float = 600.0, spent: float = 0.0) -> Turn | None:
+    return next_turn(members, 0, CORNER, budget, spent)
 
 
 def test_the_one_that_lacks_more_is_trained_first_of_two_alike() -> None:
@@ -56,16 +58,18 @@ def test_nothing_is_begun_for_which_there_is_no_time() -> None:
     assert turn(one, budget=100.0, spent=98.0) is None
     assert turn([]) is None
     assert turn([member(1, 0.3, 0.0)]) is None
-    last = turn(one, budget=100.0, spent=95.0, least=3.0)
+    last = turn(one, budget=100.0, spent=95.0)
     assert last is not None
     assert last.seconds == pytest.approx(5.0)
 
 
-def test_a_small_budget_goes_to_few_in_rounds_that_are_worth_measuring() -> None:
-    members = [member(n, 0.05 * n, 0.15 - 0.01 * n) for n in range(1, 13)]
-    got = turn(members, budget=30.0, least=9.0)
+def test_a_round_is_long_enough_for_its_member_and_who_costs_more_waits() -> None:
+    alike = [replace(member(1, 0.3, 0.05), least=20.0), replace(member(2, 0.31, 0.055), least=8.0)]
+    got = turn(alike, budget=30.0)
     assert got is not None
-    assert got.seconds >= 9.0
+    assert got.trial == 2
+    assert got.seconds >= 8.0
+    assert turn([replace(member(1, 0.3, 0.05), least=40.0)], budget=30.0) is None
 
 
 def test_a_larger_budget_goes_on_from_where_they_are() -> None:
