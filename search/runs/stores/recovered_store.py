@@ -121,6 +121,14 @@ class RecoveredStore:
         taken = [number for number, one in enumerate(trained.ended) if one.taken]
         return self.weights(trained.key, taken[-1]) if taken else None
 
+    def forget_superseded(self) -> None:
+        """Delete the weights and the artefacts of rounds after which a later one was taken."""
+        for trained in self.all():
+            taken = [number for number, one in enumerate(trained.ended) if one.taken]
+            for number in taken[:-1]:
+                self.weights(trained.key, number).unlink(missing_ok=True)
+                (self._run / "artifacts" / f"{trained.key}-{number}.onnx").unlink(missing_ok=True)
+
     def checkpoint(self, key: str) -> Path:
         """Where the state of the round under way is."""
         return self.folder / f"{key}.training.safetensors"

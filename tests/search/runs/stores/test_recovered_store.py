@@ -74,6 +74,19 @@ def test_nothing_is_known_where_nothing_was_trained(tmp_path: Path) -> None:
     assert store.done is None
 
 
+def test_files_of_rounds_that_a_later_one_has_bettered_go(tmp_path: Path) -> None:
+    store, known = RecoveredStore(tmp_path), trained(tmp_path)
+    known = replace(known, rounds=(replace(known.rounds[0], taken=True), known.rounds[1]))
+    store.write(known)
+    (tmp_path / "artifacts").mkdir()
+    files = [[store.weights(KEY, number), tmp_path / "artifacts" / f"{KEY}-{number}.onnx"] for number in (0, 1)]
+    for file in (*files[0], *files[1]):
+        file.touch()
+    store.forget_superseded()
+    assert not any(file.exists() for file in files[0])
+    assert all(file.exists() for file in files[1])
+
+
 @pytest.mark.parametrize(
     ("place", "value"),
     [
