@@ -29,6 +29,7 @@ class Training:
         rate: the greatest learning rate.
         inputs: on which statistics of norms are taken, shape ``(n, …)``.
         precision: of the forward and backward passes, ``float32`` or ``bfloat16``; weights are kept in float32.
+        first: number of the stream's batch that it begins with; what was trained before has seen the ones before.
     """
 
     def __init__(
@@ -40,9 +41,10 @@ class Training:
         rate: float,
         inputs: Tensors,
         precision: str = FLOAT32,
+        first: int = 0,
     ) -> None:
         self.net, self.stream, self.recipe, self.steps, self.rate = net, stream, recipe, steps, rate
-        self.precision, self._inputs = precision, inputs
+        self.precision, self.first, self._inputs = precision, first, inputs
         self.done = 0
         if recipe.norms:
             insert_norms(net, inputs)
@@ -60,7 +62,7 @@ class Training:
         rate = self.rate * one_cycle(self.done, self.steps)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
-        inputs, teacher, labels = self.stream.batch(self.done, self.precision)
+        inputs, teacher, labels = self.stream.batch(self.first + self.done, self.precision)
         with _training(self.net), torch.enable_grad():
             with in_precision(self.precision):
                 outputs = self.net(inputs)

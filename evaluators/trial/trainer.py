@@ -49,15 +49,21 @@ class Trainer:
         self.stream = Stream(read, length, teacher, recipe.batch, augmentation, seed)
 
     def begin(
-        self, policy: Policy, steps: int, rate: float, precision: str = FLOAT32, weights: Weights | None = None
+        self,
+        policy: Policy,
+        steps: int,
+        rate: float,
+        precision: str = FLOAT32,
+        weights: Weights | None = None,
+        first: int = 0,
     ) -> Training:
         """The training of a policy's network, from its repaired weights or from those it was trained to before.
 
         Raises:
             Infeasible: where the policy has no network.
         """
-        net = self._network(policy, weights)
-        return Training(net, self.stream, self.recipe, steps, rate, self._builder.calibration.inputs, precision)
+        net, inputs = self._network(policy, weights), self._builder.calibration.inputs
+        return Training(net, self.stream, self.recipe, steps, rate, inputs, precision, first)
 
     def divergence(self, policy: Policy, weights: Weights | None = None) -> float:
         """Mean squared difference of the outputs from the teacher's, in units of the teacher's variance."""

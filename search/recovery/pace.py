@@ -24,7 +24,7 @@ AS_SLOW_AS = 3.0
 
 
 class Pace:
-    """Seconds of a step, by the number of multiplications that a network takes.
+    """Seconds of a step.
 
     Args:
         settings: what of precision and threads is prescribed.
@@ -35,6 +35,7 @@ class Pace:
         self._settings, self._trainer = settings, trainer
         self._chosen: tuple[str, int] | None = None
         self._seconds_per_mac = 0.0
+        self._known: dict[str, float] = {}
 
     def chosen(self, member: Candidate) -> tuple[str, int]:
         """Precision and threads: those that are fastest with this member, probed once, and again on a busy machine."""
@@ -49,19 +50,20 @@ class Pace:
 
     def steps(self, member: Candidate, seconds: float) -> int:
         """How many steps there is time for, one at least."""
-        self.chosen(member)
-        return max(1, int(seconds / (self._seconds_per_mac * _macs(member))))
+        return max(1, int(seconds / self.seconds(member, 1)))
 
     def seconds(self, member: Candidate, steps: int) -> float:
-        """What so many steps take."""
+        """What so many steps take: as they did, or as it is of another member by the multiplications."""
         self.chosen(member)
-        return steps * self._seconds_per_mac * _macs(member)
+        return steps * self._known.get(member.policy.digest, self._seconds_per_mac * _macs(member))
 
     def learn(self, member: Candidate, seconds: float) -> None:
         """Take over what a step of a round has taken on average."""
         before, self._seconds_per_mac = self._seconds_per_mac, seconds / _macs(member)
+        self._known[member.policy.digest] = seconds
         if self._seconds_per_mac > AS_SLOW_AS * before > 0:
             self._chosen = None
+            self._known.clear()
 
     @contextmanager
     def as_planned(self, planned: Round) -> Iterator[None]:

@@ -152,7 +152,8 @@ class _Session:
     def _steps(self, member: Candidate, trained: Trained, planned: Round, weights: Weights | None) -> float:
         """Train, and write the weights; returns the seconds of a step."""
         number, checkpoint = len(trained.ended), self.store.checkpoint(trained.key)
-        training = self.trainer.begin(member.policy, planned.steps, planned.rate, planned.precision, weights)
+        how = planned.steps, planned.rate, planned.precision
+        training = self.trainer.begin(member.policy, *how, weights, first=trained.steps)
         if checkpoint.is_file():
             training.resume(read_weights(checkpoint))
         kept = told = began = time.perf_counter()

@@ -72,6 +72,16 @@ def test_batches_come_from_the_training_split_with_its_classes(builder: Builder,
         assert classes[row] == label
 
 
+def test_a_later_round_begins_where_the_one_before_has_stopped(builder: Builder, task: Task, policy: Policy) -> None:
+    trainer, asked = Trainer(builder, RECIPE, task.train), list[int]()
+    batch = trainer.stream.batch
+    trainer.stream.batch = lambda number, precision="float32": asked.append(number) or batch(number, precision)  # type: ignore[method-assign, func-returns-value]
+    training = trainer.begin(policy, 3, 0.1, first=5)
+    for _ in range(3):
+        training.step()
+    assert asked == [5, 6, 7]
+
+
 def test_without_one_the_calibration_samples_serve(builder: Builder) -> None:
     stream = Trainer(builder, RECIPE, None).stream
     assert stream.length == 64
