@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import sys
 import time
 from pathlib import Path
@@ -42,6 +43,7 @@ sys.exit(code)
 def test_the_trial_under_way_is_finished_and_the_search_ends_as_after_ctrl_c(project: Path) -> None:
     process, terminal = pty.fork()
     if process == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # where these tests are run by nohup it is ignored
         os.environ |= {"PYTHONPATH": str(REPOSITORY), "TERM": "xterm"}
         os.execv(sys.executable, [sys.executable, "-c", PROGRAM])
     said = read_until(terminal, project / "ready")
