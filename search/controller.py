@@ -36,7 +36,6 @@ from .runs.kept_artifacts import KeptArtifacts
 from .runs.record import TrialRecord
 from .runs.run import Run
 from .runs.stores.asked_store import AskedStore
-from .runs.stores.recovered_store import RecoveredStore
 from .runs.studies.front_note import note_front
 from .runs.studies.membership import Membership
 from .runs.studies.shared_study import SharedStudy
@@ -176,7 +175,7 @@ class _Session:
         if note := note_front(front, self.run.path, self.run.settings.storage, study_of(self.run)):
             self.run.log(note)
         self.run.write_front(front)  # the mark that all is done, so the last of it that a reader needs
-        RecoveredStore(self.run.path).forget_superseded()
+        self.run.recovered.forget_superseded()
         self.emit(Done(self.run.path, front, self.stopping.message(ending)))
         return front
 

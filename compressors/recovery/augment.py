@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,8 +71,3 @@ def _cropped(images: Tensor, draw: np.random.Generator) -> Tensor:
     columns = torch.from_numpy(draw.integers(0, 2 * right + 1, count)).view(-1, 1) + torch.arange(width)
     moved = padded.permute(0, 2, 3, 1)[torch.arange(count).view(-1, 1, 1), rows.unsqueeze(2), columns.unsqueeze(1)]
     return moved.permute(0, 3, 1, 2)
-
-
-def checked(kinds: Sequence[str]) -> Augmentation:
-    """The augmentation of those names."""
-    return Augmentation(tuple(kind for kind in KINDS if kind in kinds))

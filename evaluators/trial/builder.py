@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 import torch
+from torch import Tensor
 
 from ...compressors.context import Context
 from ...compressors.pipeline import Pipeline
@@ -32,6 +33,7 @@ from ..device.device_profile import DeviceProfile
 from ..quality.accuracy import open_session, split_batch
 from ..quality.cost import cost_of
 from ..quality.parity import check_parity, prove
+from ..quality.reading import Targets
 from ..quality.task_signature import input_form
 from ..results.candidate import Candidate
 from ..results.front import Front
@@ -93,9 +95,7 @@ class Builder:
             reasons = "; ".join(f"{e.name}: {e.reason}" for e in self.traced.graph.excluded[:3])
             raise TaskError(f"the model has nothing to compress with {', '.join(methods)} ({reasons or 'no layers'})")
         on_phase("collecting calibration statistics")
-        are_classes = isinstance(labels, np.ndarray) and labels.dtype.kind in "iu" and labels.ndim == 1
-        classes = torch.from_numpy(labels).long() if are_classes else None
-        self.calibration = Calibration(self.traced.net, calibration, classes)
+        self.calibration = Calibration(self.traced.net, calibration, classes_of(labels))
         self.context = Context(self.traced.graph, self.calibration, target, task.train, seed)
         if least_squares and any(plan.repair == "least_squares" for plan in self.pipeline.plans):
             _ = self.calibration.targets
@@ -203,6 +203,13 @@ def target_of(profile: DeviceProfile) -> Target:
     """What compressors must know of a device."""
     saturates = not profile.is_arm and not {"avx512_vnni", "avx_vnni", "amx_int8"} & set(profile.flags)
     return Target(profile.vector_width, profile.signed_activations, full_range_weights=not saturates)
+
+
+def classes_of(targets: Targets) -> Tensor | None:
+    """Targets as class indices, shape ``(n,)``; None where they are something else."""
+    if isinstance(targets, np.ndarray) and targets.ndim == 1 and targets.dtype.kind in "iu":
+        return torch.from_numpy(targets).long()
+    return None
 
 
 def _pair(inputs: Tensors) -> Tensors:

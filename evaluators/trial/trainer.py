@@ -21,7 +21,7 @@ from ...spaces.policy import Policy
 from ...spaces.task import Dataset
 from ...spaces.tensors.batch import Tensors, named, to_tensors
 from ..quality.accuracy import samples_at
-from .builder import Builder
+from .builder import Builder, classes_of
 
 JUDGED_ON = 256
 """Calibration inputs that the divergence, and what images may be changed by, are judged on."""
@@ -101,8 +101,7 @@ def _reader(builder: Builder, data: Dataset | None) -> tuple[Read, int]:
 
     def read(indices: NDArray[np.intp]) -> tuple[Tensors, Tensor | None]:
         arrays, targets = samples_at(data, builder.form, indices)  # type: ignore[arg-type]
-        classes = isinstance(targets, np.ndarray) and targets.ndim == 1 and targets.dtype.kind in "iu"
-        return to_tensors(arrays), torch.from_numpy(targets).long() if classes else None
+        return to_tensors(arrays), classes_of(targets)
 
     first, _ = read(np.zeros(1, np.intp))
     there, here = ({n: tuple(part.shape[1:]) for n, part in named(x, "input").items()} for x in (inputs, first))

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ..runs.run import Run
-from ..runs.stores.recovered_store import RecoveredStore
 
 
 def owed(run: Run) -> bool:
     """Whether the front is to be trained, or further than it was."""
-    return run.recover.wanted and RecoveredStore(run.path).done != request_of(run)
+    return run.recover.wanted and run.recovered.done != request_of(run)
 
 
 def request_of(run: Run) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from ..interruption import Interruption
 from ..runs import events
 from ..runs.events import OnEvent, Recovering
 from ..runs.run import Run
-from ..runs.stores.recovered_store import RecoveredStore, Round, Trained
+from ..runs.stores.recovered_store import Round, Trained
 from .members import members_of
 from .owed import request_of
 from .pace import Pace
@@ -51,7 +51,7 @@ def recover(run: Run, evaluator: Evaluator, trainer: Trainer, emit: OnEvent, int
         interruption: where it is requested, the state of the training under way is kept, and the session ends.
     """
     _Session(run, evaluator, trainer, emit, interruption).recover()
-    RecoveredStore(run.path).write_done(request_of(run))
+    run.recovered.write_done(request_of(run))
 
 
 @dataclass
@@ -65,7 +65,7 @@ class _Session:
     interruption: Interruption
 
     def __post_init__(self) -> None:
-        self.store = RecoveredStore(self.run.path)
+        self.store = self.run.recovered
         self.recipe = self.trainer.recipe.digest
         self.members = {c.trial: c for c in members_of(self.run) if c.trial is not None}
         self.pace = Pace(self.run.recover, self.trainer)
@@ -134,8 +134,8 @@ class _Session:
         except Infeasible as error:
             self.run.log(f"{member.label}: {error}")
             candidate, gain = None, 0.0
-        done = replace(planned, seconds=planned.seconds + time.perf_counter() - started, gain=gain)
-        done = replace(done, taken=candidate is not None)
+        seconds = planned.seconds + time.perf_counter() - started
+        done = replace(planned, seconds=seconds, gain=gain, taken=candidate is not None)
         self.store.write(trained.ending(done, candidate or trained.candidate))
         self.store.checkpoint(trained.key).unlink(missing_ok=True)
         self.emit(events.Recovered(trained.candidate or member, candidate, gain, self.run.settings.quality))

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from ...compressors.recovery.recipe import Recipe, check_losses
 from ...spaces.errors import ConfigError
-from ...spaces.masking import masked_text
+from .run_config import typed_keys
 
 BATCH, FEW_BATCH = 128, 64
 """Samples in a step: of a training split, and of the calibration samples."""
@@ -39,15 +39,9 @@ class RecoverSettings:
         Raises:
             ConfigError: for a value of another type.
         """
-        given: dict[str, Any] = {}
-        for key, (expected, words) in _TYPES.items():
-            value = section.get(key)
-            if value is None:
-                continue
-            if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
-                raise ConfigError(f"recover.{key}: expected {words}, got {masked_text(repr(value))}")
-            given[key] = tuple(map(str, value)) if expected is list else value
-        settings = cls(**given)
+        given = typed_keys("recover", section, _TYPES)
+        lists = {key: tuple(map(str, value)) for key, value in given.items() if isinstance(value, list)}
+        settings = cls(**{**given, **lists})
         if settings.optimiser not in ("sgd", "adamw"):
             raise ConfigError(f"recover.optimiser: expected sgd or adamw, got {settings.optimiser!r}")
         if settings.when != "none" and (settings.minutes is None) == (settings.steps is None):

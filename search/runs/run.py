@@ -52,6 +52,7 @@ class Run:
         config: the resolved config; its secrets are masked where it was read from disk.
         made_with: the same as a typed value, for whoever reads it.
         recover: what its config says of training the front.
+        recovered: what was trained of it.
         root: where its config's plain names of other runs are looked up; by default the folder that it lies in.
     """
 
@@ -65,7 +66,7 @@ class Run:
         self.made_with = RunConfig.of(config)
         self._settings = SearchSettings.of(self.made_with, self._quality)
         self.recover = RecoverSettings.of(self.made_with.recover)
-        self._recovered = RecoveredStore(path)
+        self.recovered = RecoveredStore(path)
 
     @classmethod
     def create(cls, name: str | Path, config: Mapping[str, Any], root: str | Path | None = None) -> Run:
@@ -224,7 +225,7 @@ class Run:
 
     def with_recovered(self, candidates: Iterable[Candidate]) -> list[Candidate]:
         """Each candidate, or in its place what was trained of it, where that is better beyond noise."""
-        recovered = self._recovered.best(self.settings.quality)
+        recovered = self.recovered.best(self.settings.quality)
         return [recovered.get(c.trial, c) if c.trial is not None else c for c in candidates]
 
     def front_of(self, candidates: Iterable[Candidate], baseline: Candidate) -> Front:
@@ -250,7 +251,7 @@ class Run:
     @property
     def seconds(self) -> float:
         """Wall-clock time of all that is recorded, over all sessions; what a kill has undone is not counted."""
-        return round(self.search_seconds + self._recovered.seconds + self._candidates.final_seconds(), 3)
+        return round(self.search_seconds + self.recovered.seconds + self._candidates.final_seconds(), 3)
 
     @property
     def search_seconds(self) -> float:

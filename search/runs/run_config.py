@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...spaces.errors import ConfigError
@@ -36,12 +36,7 @@ class SearchKeys:
         Raises:
             ConfigError: for a value of another type.
         """
-        given = {entry.name: section[entry.name] for entry in fields(cls) if section.get(entry.name) is not None}
-        for key, value in given.items():
-            expected, words = _TYPES[key]
-            if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
-                raise ConfigError(f"search.{key}: expected {words}, got {masked_text(repr(value))}")
-        return cls(**given)
+        return cls(**typed_keys("search", section, _TYPES))
 
 
 @dataclass(frozen=True)
@@ -147,6 +142,25 @@ def _section(config: Mapping[str, Any], key: str, prefix: str = "") -> Mapping[s
     if not isinstance(section, Mapping):
         raise ConfigError(f"{prefix}{key}: expected a mapping, got {kind(section)}")
     return section
+
+
+def typed_keys(name: str, section: Mapping[str, Any], types: Mapping[str, tuple[Any, str]]) -> dict[str, Any]:
+    """The keys of a section that are there and not null; unknown ones are left out.
+
+    Args:
+        name: of the section.
+        section: as it was read.
+        types: of each known key, and how messages call it.
+
+    Raises:
+        ConfigError: for a value of another type.
+    """
+    given = {key: section[key] for key in types if section.get(key) is not None}
+    for key, value in given.items():
+        expected, words = types[key]
+        if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
+            raise ConfigError(f"{name}.{key}: expected {words}, got {masked_text(repr(value))}")
+    return given
 
 
 def first_units(devices: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,6 @@ from .evaluators.device.device import Device, DeviceOptions
 from .evaluators.device.errors import DeviceError
 from .evaluators.device.link import OpenDevice
 from .evaluators.device.units import own_device
-from .evaluators.results.metric import Metric
 from .execution import execution_of
 from .search.controller import search
 from .search.executors.pool.messages import MakeEvaluator
@@ -30,7 +29,6 @@ from .search.runs.events import Noted, OnEvent, Warned
 from .search.runs.identity.devices import profiles
 from .search.runs.identity.fingerprint import Fingerprint
 from .search.runs.identity.task_fingerprint import fingerprint_of
-from .search.runs.recover_settings import RecoverSettings
 from .search.runs.reused_run import ReusedRun
 from .search.runs.run import Run
 from .search.runs.run_folder import RUNS, is_free
@@ -153,7 +151,7 @@ class Job:
             events = told.events_of(run)
             executor = execution.executor(evaluator, partial(_note, run, on_event))
             with finishing_first(lambda line: on_event(Noted(line))) as interruption:
-                trainer = self._trainer_of(evaluator, training, run.settings.objectives)
+                trainer = self._trainer_of(evaluator, training, run)
                 search(run, evaluator, events, executor=executor, interruption=interruption, trainer=trainer)
         return run
 
@@ -209,14 +207,12 @@ class Job:
         with closing(made) as evaluator:
             yield evaluator
 
-    def _trainer_of(
-        self, evaluator: AnyEvaluator, training: Dataset | None, objectives: Sequence[Metric]
-    ) -> Trainer | None:
+    def _trainer_of(self, evaluator: AnyEvaluator, training: Dataset | None, run: Run) -> Trainer | None:
         """What trains the front, where the config asks for that."""
-        asked = RecoverSettings.of(self.config.recover.model_dump())
+        asked = run.recover
         if not asked.wanted:
             return None
-        if not any(metric.is_quality for metric in objectives):
+        if not any(metric.is_quality for metric in run.settings.objectives):
             raise ConfigError("recover: expected the task's metric among the objectives, since nothing else is trained")
         from .evaluators.trial.trainer import Trainer
 

@@ -25,6 +25,8 @@ from parefront.spaces.policy import Policy
 from parefront.spaces.space import SearchSpace
 from parefront.spaces.task import Task
 
+from ..untrained import Untrained
+
 LAYERS = ("stem", "body", "head")
 
 TASK = """
@@ -59,7 +61,7 @@ class Traced:
 
 
 @dataclass
-class FormulaEvaluator:
+class FormulaEvaluator(Untrained):
     """Three layers that may be quantised and pruned; every choice saves time and costs accuracy by a formula.
 
     Attributes:
@@ -109,14 +111,6 @@ class FormulaEvaluator:
         self.evaluations += 1
         self.before(self.evaluations)
         return self._measured(policy, artifact)
-
-    def evaluate_trained(
-        self, policy: Policy, weights: Path, artifact: Path, like: Candidate | None = None
-    ) -> Candidate:
-        raise NotImplementedError("a formula has no weights to train")
-
-    def gain(self, candidate: Candidate, over: Candidate) -> Measurement:
-        raise NotImplementedError("a formula has no weights to train")
 
     def probe_divergence(self, policy: Policy) -> float:
         return 0.93 - self._measured(policy, Path(os.devnull)).metrics["accuracy"].value

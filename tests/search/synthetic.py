@@ -20,6 +20,8 @@ from parefront.spaces.network.graph import Layer
 from parefront.spaces.policy import Policy
 from parefront.spaces.space import SearchSpace
 
+from ..untrained import Untrained
+
 RATIOS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75)
 ACCURACY = 0.93
 
@@ -33,7 +35,7 @@ def profile_json(**changes: Any) -> dict[str, Any]:
 
 
 @dataclass
-class SyntheticEvaluator:
+class SyntheticEvaluator(Untrained):
     """Blocks may be dropped, their inner channels pruned, each of their two layers quantised to int8.
 
     Losses add up, and weigh more the more there are of them. A layer's time has a part that its width does not change,
@@ -99,14 +101,6 @@ class SyntheticEvaluator:
         if len(policy.of("drop_blocks")) == self.blocks:
             raise Infeasible("no block is left")
         return self._measure(policy, artifact, self.noise)
-
-    def evaluate_trained(
-        self, policy: Policy, weights: Path, artifact: Path, like: Candidate | None = None
-    ) -> Candidate:
-        raise NotImplementedError("a formula has no weights to train")
-
-    def gain(self, candidate: Candidate, over: Candidate) -> Measurement:
-        raise NotImplementedError("a formula has no weights to train")
 
     def probe_divergence(self, policy: Policy) -> float:
         if len(policy.of("drop_blocks")) == self.blocks:

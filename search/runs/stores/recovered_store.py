@@ -74,6 +74,11 @@ class Trained:
     def ended(self) -> tuple[Round, ...]:
         return tuple(one for one in self.rounds if one.gain is not None)
 
+    @property
+    def taken(self) -> list[int]:
+        """The numbers of the rounds that were taken."""
+        return [number for number, one in enumerate(self.ended) if one.taken]
+
     def beginning(self, planned: Round) -> Trained:
         return replace(self, rounds=(*self.ended, planned))
 
@@ -118,14 +123,12 @@ class RecoveredStore:
 
     def weights_of(self, trained: Trained) -> Path | None:
         """Where the weights of the last round that was taken are; None where none was."""
-        taken = [number for number, one in enumerate(trained.ended) if one.taken]
-        return self.weights(trained.key, taken[-1]) if taken else None
+        return self.weights(trained.key, trained.taken[-1]) if trained.taken else None
 
     def forget_superseded(self) -> None:
         """Delete the weights and the artefacts of rounds after which a later one was taken."""
         for trained in self.all():
-            taken = [number for number, one in enumerate(trained.ended) if one.taken]
-            for number in taken[:-1]:
+            for number in trained.taken[:-1]:
                 self.weights(trained.key, number).unlink(missing_ok=True)
                 (self._run / "artifacts" / f"{trained.key}-{number}.onnx").unlink(missing_ok=True)
 
