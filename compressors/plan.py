@@ -34,6 +34,7 @@ class Plan:
         runs_as: the plainest choice that runs in the same arithmetic: what runs alike is timed against each other.
         repair: how layers behind a change are repaired once all structure is decided: the name of a repair.
         quick_repair: one nearly as good that needs no forward pass, for probes; None where there is none.
+        grows: whether choices may add weights: what they save is computation.
     """
 
     method: str
@@ -44,12 +45,13 @@ class Plan:
     runs_as: Callable[[Choice], Choice] = _itself
     repair: str = "none"
     quick_repair: str | None = None
+    grows: bool = False
 
     def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], context: Context) -> fx.GraphModule:
         """``net`` compressed, perhaps in place, with what every method owes checked.
 
         The output's shape is equal and its values are finite, no choices leave the network alone, and the number of
-        weights does not grow.
+        weights does not grow unless :attr:`grows` says so.
 
         Args:
             net: a copy of the uncompressed network, to which earlier stages may have been applied.
@@ -68,7 +70,7 @@ class Plan:
         problem = output_problem(net, got)
         if problem is not None:
             raise Infeasible(f"{self.method} {problem}")
-        if weights(changed) > before:
+        if weights(changed) > before and not self.grows:
             raise Infeasible(f"{self.method} grew the network from {before} to {weights(changed)} weights")
         changed.meta = {**net.meta, **changed.meta}
         return changed

@@ -28,7 +28,8 @@ from .finalise import finalise
 from .interruption import Interruption
 from .opening import open_alone, open_shared, sampler_context
 from .probe_phase import ProbePhase
-from .recovery.owed import owed
+from .recovery.given import measure_given
+from .recovery.owed import is_to_be_trained
 from .recovery.recover import recover
 from .registry import make_sampler
 from .runs.events import Done, Event, Finished, Noted, OnEvent, Started
@@ -167,7 +168,8 @@ class _Session:
         if not any(record.candidate for record in self.records.values()):
             nothing = f"{ending.text} before the first trial"
             raise EveryTrialFailed(why_all_failed(self.records.values(), self.run) if self.done else nothing)
-        if self.trainer is not None and owed(self.run):
+        measure_given(self.run, self.evaluator, self.emit)
+        if self.trainer is not None and is_to_be_trained(self.run):
             recover(self.run, self.evaluator, self.trainer, self.emit, self.interruption)
         front = self._front(self.run.with_recovered)
         front = finalise(self.run, self.evaluator, front, self.emit, self.raise_errors, self.interruption)

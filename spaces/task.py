@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
+from torch.utils.data import DataLoader
 
 
 @runtime_checkable
@@ -36,7 +37,8 @@ class Task:
         calibration: images from the training data, for statistics; labels are used only by the Taylor criterion.
         search: held out of training; scores candidates.
         test: seen once, by the final front.
-        train: for fine-tuning; optional.
+        train: for training the front; optional. A dataset, or a ``torch.utils.data.DataLoader`` with batches in its own
+            order and with its own augmentation.
         metric: ``"accuracy"`` (top-1) or another name that ``parefront doctor`` lists; a ``torchmetrics.Metric``, which
             gives one number; or a function of outputs and targets that gives a score for each sample, shape ``(n,)``.
             Outputs are given nested as the model returns them.
@@ -52,7 +54,7 @@ class Task:
     calibration: Dataset
     search: Dataset
     test: Dataset
-    train: Dataset | None = None
+    train: Dataset | DataLoader[Any] | None = None
     metric: Any = "accuracy"
     metric_name: str | None = None
     higher_is_better: bool | None = None

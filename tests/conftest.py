@@ -14,6 +14,7 @@ from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.measurement import Measurement
 from parefront.spaces.policy import Policy
 
+from .exporting import one_table_of_operators
 from .installed import Environment, build_wheel, install
 
 MakeCandidate = Callable[..., Candidate]
@@ -22,7 +23,6 @@ _UNITS = {"accuracy": "fraction", "accuracy_change": "fraction", "latency_ms": "
 
 SLOW = [
     "parefront/test_pool_search.py",
-    "search/test_damaged_files.py",
     "search/test_file_faults.py",
     "search/test_shared_study.py",
     "search/test_study_faults.py",
@@ -32,6 +32,12 @@ collect_ignore = [] if os.environ.get("PAREFRONT_SLOW") else SLOW
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def exporting() -> Iterator[None]:
+    with one_table_of_operators():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.measurement import Measurement
 from parefront.spaces.policy import Policy
+
+if TYPE_CHECKING:
+    from torch import fx
 
 
 class Untrained:
@@ -16,6 +20,9 @@ class Untrained:
         self, policy: Policy, weights: Path, artifact: Path, like: Candidate | None = None
     ) -> Candidate:
         raise NotImplementedError("a formula has no weights to train")
+
+    def glimpse(self, net: fx.GraphModule) -> float | None:
+        raise NotImplementedError("a formula has no network to train")
 
     def gain(self, candidate: Candidate, over: Candidate) -> Measurement:
         raise NotImplementedError("a formula has no weights to train")

@@ -1,4 +1,4 @@
-"""Weights as integers: 8, 4, 2 (ternary) and 1 bit (binary), with a scale for each output channel."""
+"""Weights as integers: 8, 4, 3, 2 (ternary) and 1 bit (binary), with a scale for each output channel."""
 
 from __future__ import annotations
 
@@ -37,11 +37,12 @@ def binary(weight: Tensor) -> tuple[Tensor, Tensor]:
 CODES: dict[int, Callable[[Tensor], tuple[Tensor, Tensor]]] = {
     8: symmetric,
     4: lambda weight: symmetric(weight, 7),
+    3: lambda weight: symmetric(weight, 3),
     2: ternary,
     1: binary,
 }
 """By bits: rows of weights ``(rows, n)`` → integers as floats of that shape, and a scale for each row."""
-LARGEST = {8: 127, 4: 7, 2: 1, 1: 1}
+LARGEST = {8: 127, 4: 7, 3: 3, 2: 1, 1: 1}
 
 
 def largest(bits: int, full_range: bool = True) -> int:
@@ -60,7 +61,7 @@ def quantize_weight(
     """int8 codes of the weight's shape and a scale for each output channel (axis 0), ``(out,)``.
 
     Args:
-        bits: 8, 4, 2 or 1.
+        bits: 8, 4, 3, 2 or 1.
         per_channel: whether each channel has a scale of its own; otherwise all share one.
         full_range: False to keep 8-bit weights within 7 bits, for devices whose products saturate.
         least: scales to stay above, shape ``(out,)``: where a channel's weights are next to nothing, as a batch norm
@@ -76,6 +77,18 @@ def quantize_weight(
     return codes.view(weight.shape).to(torch.int8), scale.expand(len(weight)).contiguous()
 
 
+def codes_at(weight: Tensor, scale: Tensor, bits: int, limit: int) -> Tensor:
+    """int8 codes of the weight's shape, the scales ``(out,)`` being given: the nearest, or the sign of 1 bit."""
+    if bits == 1:
+        return torch.where(weight < 0, -1, 1).to(torch.int8)
+    return torch.clamp(torch.round(weight / by_channel(scale, weight)), -limit, limit).to(torch.int8)
+
+
 def dequantize(codes: Tensor, scale: Tensor) -> Tensor:
     """The values that integer weights stand for."""
-    return codes.float() * scale.view(-1, *[1] * (codes.dim() - 1))
+    return codes.float() * by_channel(scale, codes)
+
+
+def by_channel(scale: Tensor, weight: Tensor) -> Tensor:
+    """What there is one of for each output channel, ``(out,)``, in a shape that broadcasts with the weight's."""
+    return scale.view(-1, *[1] * (weight.dim() - 1))

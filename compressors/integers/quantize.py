@@ -1,4 +1,4 @@
-"""Quantisation, layer by layer: weights in 8, 4, 2 or 1 bits, activations in 8 bits or in float."""
+"""Quantisation, layer by layer: weights in 8, 4, 3, 2 or 1 bits, activations in 8 bits or in float."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ...spaces.network.graph import ModelGraph
 from ...spaces.network.layers import WEIGHTED, SequenceLinear
 from ...spaces.network.ops import Op
 from ...spaces.network.rebuild import tidy
+from ...spaces.policy import Policy
 from ...spaces.tensors.batch import Tensors
 from ..base import Compressor
 from ..context import Context
@@ -28,24 +29,22 @@ from ..target import Target
 from .codes import dequantize
 from .equalize import equalize
 from .placement import CLAMPS, MOVERS, Placement, place
-from .quantized import ChannelFloats, FakeQuantize, QuantizedLayer
+from .quantized import BIAS_LIMIT, ChannelFloats, FakeQuantize, QuantizedLayer
 from .ranges import RANGES, Observed, Observer, affine
 from .rounding import reconstruct, second_moments
 from .weight_only import weight_only
 from .weight_quantizer import WeightQuantizer
 
 FLOAT = 32
-BITS: tuple[int | str, ...] = (FLOAT, "w8", 8, "w4", 4, "w2", 2, "w1", 1)
+BITS: tuple[int | str, ...] = (FLOAT, "w8", 8, "w4", 4, "w3", 3, "w2", 2, "w1", 1)
 """All choices, mildest first: bits of the weights, with activations in 8 bits, or ("w…") left in float."""
-BIAS_LIMIT = 2**30
-"""A bias is held in int32, in steps of the input's scale times the weight's."""
 
 
 class QuantizeOptions(CompressorOptions):
     """Options of ``quantize``.
 
     Attributes:
-        bits: of the weights: 32 (float), 8, 4, 2, 1, or ``w8``, ``w4``, ``w2``, ``w1``: of the weights only.
+        bits: of the weights: 32 (float), 8, 4, 3, 2, 1, or ``w8``, ``w4``, ``w3``, ``w2``, ``w1``: of them only.
         ranges: how the range of activations is taken from those of the calibration images.
         bias_correction: whether biases take out the mean error that rounding the weights makes.
     """
@@ -66,15 +65,17 @@ class QuantizeOptions(CompressorOptions):
     @classmethod
     def _bits(cls, value: tuple[int | str, ...]) -> tuple[int | str, ...]:
         if not value or any(bits not in BITS for bits in value):
-            raise ValueError("expected a list of 32 (float), 8, 4, 2, 1 (bits), w8, w4, w2, w1 (of the weights only)")
+            raise ValueError(
+                "expected a list of 32 (float), 8, 4, 3, 2, 1 (bits), w8, w4, w3, w2, w1 (of the weights only)"
+            )
         return tuple(bits for bits in BITS if bits in (FLOAT, *value))
 
 
 class Quantize(Compressor):
     """Weights in few bits (symmetric, per output channel) and 8-bit activations (per tensor). A knob per layer.
 
-    A choice is the bits of the weights: 32 leaves the layer in float; 8 and 4 are integers of that width, 2 is ternary
-    and 1 binary (see ``codes.py``); "w8", "w4", "w2" and "w1" leave activations in float. Weights of 4 bits and fewer
+    A choice is the bits of the weights: 32 leaves the layer in float; 8, 4 and 3 are integers of that width, 2 is
+    ternary and 1 binary (see ``codes.py``); "w8" to "w1" leave activations in float. Weights of 4 bits and fewer
     are packed in the file and unpacked to int8 when it is loaded, so that they run as fast as 8 bits do, not faster;
     those beside float activations become floats, but for linear layers, which the runtime reads in 8, 4 and 2 bits.
 
@@ -203,6 +204,12 @@ class Quantize(Compressor):
             means = [mean for _, seen in reads if (mean := seen.last_mean if linear else seen.mean) is not None]
             layer.bias = nn.Parameter(bias - mean_error(layer, dequantize(codes, scale) - weight, mean_of(means)))
         net.set_submodule(name, QuantizedLayer(layer, quantizer, step))
+
+
+def fewest_bits(policy: Policy) -> int:
+    """The fewest bits that a policy gives the weights of any layer; 32 where none is quantised."""
+    choices = policy.of(Quantize.name).values()
+    return min((int(str(choice).removeprefix("w")) for choice in choices), default=FLOAT)
 
 
 def _bits_of(net: fx.GraphModule, choices: Mapping[str, Choice]) -> dict[str, Choice]:

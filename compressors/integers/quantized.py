@@ -12,25 +12,41 @@ from torch import Tensor, nn
 from ...spaces.network.emission import Builder, Emittable, layer_node
 from ...spaces.network.layers import SequenceLinear
 from ...spaces.network.packing import is_packed, packed
-from ..latent import LatentLayer, straight_through
-from .codes import dequantize
+from ..latent import straight_through
+from .learned_step import above_zero, learned_activation
+from .stepped import SteppedLayer
 from .weight_quantizer import WeightQuantizer
+
+BIAS_LIMIT = 2**30
+"""A bias is held in int32, in steps of the input's scale times the weight's."""
 
 
 class FakeQuantize(Emittable):
     """An activation in 8-bit integers, per tensor: ``(clip(round(x / scale) + zero_point) − zero_point) · scale``.
 
     Attributes:
-        scale: step between two integers, in the activation's own unit.
         zero_point: the integer that stands for 0.
         signed: int8 where True, uint8 where False.
+        step: the scale where it is trained, ``()``; else None.
     """
+
+    step: nn.Parameter | None
 
     def __init__(self, scale: float, zero_point: int, signed: bool) -> None:
         super().__init__()
-        self.scale = scale
+        self._scale = scale
         self.zero_point = zero_point
         self.signed = signed
+        self.register_parameter("step", None)
+
+    @property
+    def scale(self) -> float:
+        """The step between two integers, in the activation's own unit."""
+        return self._scale if self.step is None else float(above_zero(self.step.detach()))
+
+    def learn(self) -> None:
+        """Have the scale be trained from where it is."""
+        self.step = nn.Parameter(torch.tensor(self.scale))
 
     @property
     def limits(self) -> tuple[int, int]:
@@ -43,7 +59,9 @@ class FakeQuantize(Emittable):
         return (low - self.zero_point) * self.scale, (high - self.zero_point) * self.scale
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.fake_quantize_per_tensor_affine(x, self.scale, self.zero_point, *self.limits)
+        if self.step is None:
+            return torch.fake_quantize_per_tensor_affine(x, self.scale, self.zero_point, *self.limits)
+        return learned_activation(x, above_zero(self.step), self.zero_point, *self.limits)
 
     def emit(self, builder: Builder, inputs: Sequence[ir.Value | None]) -> list[ir.Value]:
         kind = np.int8 if self.signed else np.uint8
@@ -81,7 +99,7 @@ class ChannelFloats(Emittable):
         return builder.node("DequantizeLinear", [integers, *constants], {"axis": 1})
 
 
-class QuantizedLayer(LatentLayer):
+class QuantizedLayer(SteppedLayer):
     """A convolution or linear layer with integer weights, symmetric, one scale for each output channel.
 
     Weights of fewer than 8 bits, or that are marked to be packed, are unpacked to int8 when the file is loaded.
@@ -95,8 +113,7 @@ class QuantizedLayer(LatentLayer):
     """
 
     def __init__(self, layer: nn.Module, quantizer: WeightQuantizer, input_scale: float) -> None:
-        super().__init__(layer)
-        self.quantizer = quantizer
+        super().__init__(layer, quantizer)
         self.packs = quantizer.bits < 8 or is_packed(layer)
         self.input_scale = input_scale
 
@@ -107,8 +124,13 @@ class QuantizedLayer(LatentLayer):
 
     def held(self) -> tuple[Tensor, Tensor | None]:
         weight, bias = self.latent_weight, self.layer.get_parameter("bias")
-        codes, scale = self.quantizer.codes(weight)
-        return straight_through(weight, dequantize(codes, scale)), straight_through(bias, self._bias(scale))
+        value, scale = self.quantizer.held(weight)
+        return value, straight_through(bias, self._bias(scale))
+
+    def read(self, scale: float) -> None:
+        """Hold the bias in steps of an activation of this scale; no channel's scale is too small for its bias then."""
+        self.input_scale = scale
+        self.quantizer.stay_above(self.layer.get_parameter("bias").detach().abs() / (scale * BIAS_LIMIT))
 
     def emit(self, builder: Builder, inputs: Sequence[ir.Value | None]) -> list[ir.Value]:
         layer = self.layer

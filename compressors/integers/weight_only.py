@@ -15,6 +15,7 @@ from ...spaces.network.layers import SequenceLinear
 from ...spaces.network.packing import pack, packed
 from ..latent import LatentLayer, straight_through
 from .codes import CODES
+from .stepped import SteppedLayer
 from .weight_quantizer import WeightQuantizer
 
 BLOCK = 32
@@ -23,7 +24,7 @@ BLOCKED_BITS = (8, 4, 2)
 """Those that the runtime has a kernel for."""
 
 
-class PackedLayer(LatentLayer):
+class PackedLayer(SteppedLayer):
     """A layer with integer weights in the file, turned into floats when it is loaded: smaller, not faster.
 
     Attributes:
@@ -32,8 +33,7 @@ class PackedLayer(LatentLayer):
     """
 
     def __init__(self, layer: nn.Module, bits: int, per_channel: bool = True) -> None:
-        super().__init__(layer)
-        self.quantizer = WeightQuantizer(bits, per_channel=per_channel)
+        super().__init__(layer, WeightQuantizer(bits, per_channel=per_channel))
 
     def held(self) -> tuple[Tensor, Tensor | None]:
         return self.quantizer(self.latent_weight), self.layer.get_parameter("bias")

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...spaces.errors import ConfigError
 from ...spaces.tensors.batch import Outputs, named
-from .recipe import CROSS_ENTROPY, check_losses
+from .recipe import CROSS_ENTROPY, OF_FEATURES, check_losses
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Of the outputs of student and teacher, of one shape ``(n, …)``: a scalar, lower is better."""
@@ -35,8 +35,8 @@ def kullback_leibler(student: Tensor, teacher: Tensor, temperature: float = TEMP
     Hinton, Vinyals, Dean 2015, "Distilling the Knowledge in a Neural Network", section 2. The factor T² keeps gradients
     as large as at T = 1.
     """
-    towards = F.log_softmax(_rows(teacher) / temperature, dim=1)
-    given = F.log_softmax(_rows(student) / temperature, dim=1)
+    towards = F.log_softmax(rows(teacher) / temperature, dim=1)
+    given = F.log_softmax(rows(student) / temperature, dim=1)
     return F.kl_div(given, towards, reduction="batchmean", log_target=True) * temperature**2
 
 
@@ -46,12 +46,14 @@ def dist(student: Tensor, teacher: Tensor, temperature: float = TEMPERATURE) -> 
     Huang et al. 2022, "Knowledge Distillation from A Stronger Teacher", eq. 8 to 10, with β = γ = 1 and no
     cross-entropy.
     """
-    s, t = (F.softmax(_rows(x) / temperature, dim=1) for x in (student, teacher))
+    s, t = (F.softmax(rows(x) / temperature, dim=1) for x in (student, teacher))
     return (2 - _correlation(s, t) - _correlation(s.T, t.T)) * temperature**2
 
 
 def cross_entropy(student: Tensor, labels: Tensor, smoothing: float = 0.1) -> Tensor:
-    """Cross-entropy against class indices ``(n, …)``, of which each stands for 1 − smoothing of the probability.
+    """Cross-entropy against class indices ``(n, …)``, or probabilities of classes ``(n, classes, …)`` of mixed images.
+
+    Of the probability 1 − smoothing is theirs, the rest is spread evenly.
 
     Szegedy et al. 2016, "Rethinking the Inception Architecture for Computer Vision", section 7.
     """
@@ -63,10 +65,10 @@ DISTILLING: Mapping[str, Loss] = {"mse": squared_error, "kl": kullback_leibler, 
 
 
 def loss_of(names: Mapping[str, float]) -> Callable[[Outputs, Outputs, Tensor | None], Tensor]:
-    """A weighted sum of losses.
+    """A weighted sum of the losses of outputs.
 
     Args:
-        names: the weight of each, by name.
+        names: the weight of each, by name; those of features are left out.
 
     Returns:
         A function of the student's outputs, the teacher's and the labels. Of several outputs the losses are averaged;
@@ -76,12 +78,13 @@ def loss_of(names: Mapping[str, float]) -> Callable[[Outputs, Outputs, Tensor | 
         ConfigError: for a loss that does not exist.
     """
     check_losses(names)
+    of_outputs = {name: weight for name, weight in names.items() if name not in OF_FEATURES}
 
     def total(student: Outputs, teacher: Outputs, labels: Tensor | None) -> Tensor:
         given, wanted = named(student, "output"), named(teacher, "output")
         pairs = [(given[name], wanted[name]) for name in given if given[name].is_floating_point()]
         parts = []
-        for name, weight in names.items():
+        for name, weight in of_outputs.items():
             if name == CROSS_ENTROPY:
                 if labels is None:
                     raise ConfigError("recover: cross_entropy needs a training split with class labels")
@@ -94,8 +97,8 @@ def loss_of(names: Mapping[str, float]) -> Callable[[Outputs, Outputs, Tensor | 
     return total
 
 
-def _rows(outputs: Tensor) -> Tensor:
-    """Outputs ``(n, classes, …)`` as ``(n · …, classes)``."""
+def rows(outputs: Tensor) -> Tensor:
+    """Outputs ``(n, classes, …)`` as ``(n · …, classes)``, activations likewise."""
     return outputs.movedim(1, -1).flatten(0, -2) if outputs.dim() > 2 else outputs
 
 

@@ -7,6 +7,8 @@ from torch import Tensor, fx, nn
 
 from ...spaces.network.layers import ChannelNorm
 from ...spaces.tensors.batch import Tensors
+from ..integers.codes import by_channel
+from ..integers.stepped import SteppedLayer
 from ..repair.renormalize import output_statistics
 from ..statistics.sampling import module_of
 
@@ -25,8 +27,12 @@ def insert_norms(net: fx.GraphModule, inputs: Tensors) -> list[str]:
     The norm is given the mean m and the variance v of what those weights give on ``inputs``, the scale
     γ = f·√(v + ε) and the shift β = b + f·m, b being the bias: as its statistics stand, it gives what was there before.
 
+    Of a convolution in integers whose steps are trained, the steps of its channels are divided by f, too: a factor for
+    each output channel changes no integer. Where channels share a step, or equal weights are to stay equal, there is no
+    norm.
+
     Args:
-        net: of floats; changed in place.
+        net: of floats, or with trained steps (:mod:`.steps`); changed in place.
         inputs: on which the statistics are taken, shape ``(n, …)``.
 
     Returns:
@@ -34,16 +40,14 @@ def insert_norms(net: fx.GraphModule, inputs: Tensors) -> list[str]:
     """
     calls: dict[str, list[fx.Node]] = {}
     for node in net.graph.nodes:
-        if isinstance(module_of(net, node), nn.Conv1d | nn.Conv2d | nn.Conv3d):
+        if _takes_norm(module_of(net, node)):
             calls.setdefault(str(node.target), []).append(node)
     once = [nodes[0] for nodes in calls.values() if len(nodes) == 1]
     statistics = output_statistics(net, once, inputs)
     added = []
     for node in once:
-        layer = net.get_submodule(str(node.target))
-        mean, deviation = statistics[node]
         name = f"{node.name}{SUFFIX}"
-        net.add_submodule(name, _norm_of(layer, mean, deviation))
+        net.add_submodule(name, _norm_of(net.get_submodule(str(node.target)), *statistics[node]))
         with net.graph.inserting_after(node):
             norm = net.graph.call_module(name, (node,))
         node.replace_all_uses_with(norm)
@@ -83,11 +87,12 @@ def fold_norms(net: fx.GraphModule) -> None:
         assert isinstance(norm, nn.BatchNorm2d)
         assert norm.running_mean is not None
         assert norm.running_var is not None
-        layer = net.get_submodule(str(source.target))
-        weight, bias = layer.get_parameter("weight"), layer.get_parameter("bias")
+        held = net.get_submodule(str(source.target))
+        layer = _float_layer(held)
+        bias = layer.get_parameter("bias")
         with torch.no_grad():
             factor = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
-            weight.mul_(_by_output(factor, weight))
+            _scale_channels(held, factor)
             bias.copy_(norm.bias - factor * norm.running_mean)
         bias.requires_grad_(True)
         if "norm_factor" in dict(layer.named_buffers(recurse=False)):
@@ -98,14 +103,22 @@ def fold_norms(net: fx.GraphModule) -> None:
     net.recompile()
 
 
-def _norm_of(layer: nn.Module, mean: Tensor, deviation: Tensor) -> ChannelNorm:
+def _takes_norm(module: nn.Module | None) -> bool:
+    """Whether a norm behind a module can be folded into it."""
+    if isinstance(module, SteppedLayer):
+        return module.can_scale_channels and _takes_norm(module.layer)
+    return isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d)
+
+
+def _norm_of(held: nn.Module, mean: Tensor, deviation: Tensor) -> ChannelNorm:
     """The norm for a layer of which the outputs have that mean and deviation; the layer's scale and bias go into it."""
-    weight, bias = layer.get_parameter("weight"), layer.get_parameter("bias")
-    held = dict(layer.named_buffers(recurse=False)).get("norm_factor", torch.ones_like(mean))
-    factor = torch.where(held.abs() > SMALLEST, held, 1.0)
+    layer = _float_layer(held)
+    bias = layer.get_parameter("bias")
+    folded = dict(layer.named_buffers(recurse=False)).get("norm_factor", torch.ones_like(mean))
+    factor = torch.where(folded.abs() > SMALLEST, folded, 1.0)
     norm = ChannelNorm(len(mean), momentum=MOMENTUM)
     with torch.no_grad():
-        weight.div_(_by_output(factor, weight))
+        _scale_channels(held, 1 / factor)
         norm.running_mean = (mean - bias) / factor
         norm.running_var = (deviation / factor).square()
         norm.weight.copy_(factor * torch.sqrt(norm.running_var + norm.eps))
@@ -115,5 +128,15 @@ def _norm_of(layer: nn.Module, mean: Tensor, deviation: Tensor) -> ChannelNorm:
     return norm.eval()
 
 
-def _by_output(factor: Tensor, weight: Tensor) -> Tensor:
-    return factor.view(-1, *[1] * (weight.dim() - 1))
+def _float_layer(held: nn.Module) -> nn.Module:
+    """The convolution whose parameters are trained: itself, or the one that is held in integers."""
+    return held.layer if isinstance(held, SteppedLayer) else held
+
+
+def _scale_channels(held: nn.Module, factor: Tensor) -> None:
+    """Multiply the weights of each output channel, in place."""
+    if isinstance(held, SteppedLayer):
+        held.scale_channels(factor)
+    else:
+        weight = held.get_parameter("weight")
+        weight.mul_(by_channel(factor, weight))

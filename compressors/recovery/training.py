@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -11,18 +11,32 @@ from torch import Tensor, fx, nn
 
 from ...spaces.errors import Infeasible
 from ...spaces.tensors.batch import Tensors
+from ..exits.exit import answers_of
+from .average import Average
+from .hints import Hints
 from .losses import loss_of
 from .normalisation import estimate_statistics, fold_norms, insert_norms
+from .places import watched
 from .precision import FLOAT32, in_precision
 from .recipe import Recipe
+from .steps import narrow_steps, settle_steps
 from .stream import Stream
+from .teachers import Taught
+
+WIDE = 0.5
+"""The share of the steps in which binary weights are ternary, where they begin so."""
 
 
 class Training:
     """Trains a network that a policy has left, in place.
 
+    Early exits are trained with it: every one, and the last layer, is pulled towards the same outputs of the teacher,
+    and the losses are averaged (Teerapittayanon et al. 2016, "BranchyNet", section III-B, with equal weights, and with
+    the teacher in place of the labels).
+
     Args:
-        net: of floats, as :meth:`Pipeline.structured` gives it; it is changed, and :meth:`finish` gives it back.
+        net: of floats, as :meth:`Pipeline.structured` gives it, or in integers with trained steps, see :mod:`.steps`;
+            it is changed, and :meth:`finish` gives it back.
         stream: the batches.
         recipe: how.
         steps: how many there will be; the learning rate goes through one cycle in them.
@@ -45,13 +59,18 @@ class Training:
     ) -> None:
         self.net, self.stream, self.recipe, self.steps, self.rate = net, stream, recipe, steps, rate
         self.precision, self.first, self._inputs = precision, first, inputs
-        self.done = 0
+        self.done, self._narrows_at = 0, round(WIDE * steps)
         if recipe.norms:
             insert_norms(net, inputs)
         for module in net.modules():
             module.to(memory_format=torch.channels_last)
         self._loss = loss_of(recipe.losses)
-        self._optimiser = _optimiser(net, recipe)
+        answers = answers_of(net)
+        self._student = watched(net, answers) if answers else None
+        hinted = recipe.compares_features
+        self._hints = Hints(net, stream.teachers, recipe.losses, inputs, answers) if hinted else None
+        self._average = None if recipe.ema is None else Average(_trained(net), recipe.ema)
+        self._optimiser = _optimiser(self._parameters, recipe)
 
     def step(self) -> float:
         """One step; returns the loss before it.
@@ -59,49 +78,80 @@ class Training:
         Raises:
             Infeasible: where the loss is not finite.
         """
+        if self.done == self._narrows_at:
+            narrow_steps(self.net)
         rate = self.rate * one_cycle(self.done, self.steps)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
-        inputs, teacher, labels = self.stream.batch(self.first + self.done, self.precision)
+        inputs, taught, labels = self.stream.batch(self.first + self.done, self.precision)
         with _training(self.net), torch.enable_grad():
-            with in_precision(self.precision):
-                outputs = self.net(inputs)
-            loss = self._loss(outputs, teacher, labels)
+            loss = self._loss_on(inputs, taught, labels)
             self._optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             nn.utils.clip_grad_norm_(self._parameters, self.recipe.clip)
             self._optimiser.step()
         self.done += 1
+        if self._average is not None:
+            self._average.update(self.done)
         value = loss.item()
         if not math.isfinite(value):
             raise Infeasible(f"recovery diverged in step {self.done} (learning rate {rate:.2g})")
         return value
 
     def finish(self) -> fx.GraphModule:
-        """The network as it was given, with the weights that it was trained to."""
+        """The network as it was given, with the weights that it was trained to, or their average."""
+        narrow_steps(self.net)
+        if self._average is not None:
+            self._average.put()
         if self.recipe.norms:
             estimate_statistics(self.net, self._inputs)
             fold_norms(self.net)
+        settle_steps(self.net)
         for parameter in self.net.parameters():
             parameter.grad = None
         return self.net.eval()
 
+    def _loss_on(self, inputs: Tensors, taught: Taught, labels: Tensor | None) -> Tensor:
+        features: tuple[Tensor, ...] = ()
+        with in_precision(self.precision):
+            if self._hints is not None:
+                answers, features = self._hints.run(inputs)
+            elif self._student is not None:
+                _, answers = self._student(inputs)
+            else:
+                answers = (self.net(inputs),)
+        losses = [self._loss(answer, taught.outputs, labels) for answer in answers]
+        loss = losses[0] if len(losses) == 1 else torch.stack(losses).mean()
+        return loss if self._hints is None else loss + self._hints.loss(features, taught.features)
+
     @property
     def _parameters(self) -> list[nn.Parameter]:
-        return [parameter for parameter in self.net.parameters() if parameter.requires_grad]
+        """Those of the network, then those of projections that are thrown away."""
+        projections = () if self._hints is None else self._hints.projections.parameters()
+        return [parameter for _, parameter in _trained(self.net)] + list(projections)
 
     def state(self) -> dict[str, Tensor]:
         """All that :meth:`resume` needs to go on as if nothing had happened."""
         held = {f"net.{name}": tensor for name, tensor in self.net.state_dict().items()}
         for index, state in self._optimiser.state_dict()["state"].items():
             held |= {f"optimiser.{index}.{k}": v for k, v in state.items() if isinstance(v, Tensor)}
+        if self._hints is not None:
+            held |= {f"hints.{name}": tensor for name, tensor in self._hints.projections.state_dict().items()}
+        if self._average is not None:
+            held |= {f"average.{name}": tensor for name, tensor in self._average.state().items()}
         held["done"] = torch.tensor(self.done)
-        return {name: tensor.detach().contiguous() for name, tensor in held.items()}
+        return {name: tensor.detach().clone(memory_format=torch.contiguous_format) for name, tensor in held.items()}
 
     def resume(self, state: Mapping[str, Tensor]) -> None:
         """Take up what :meth:`state` gave."""
-        self.net.load_state_dict({k.removeprefix("net."): v for k, v in state.items() if k.startswith("net.")})
         self.done = int(state["done"])
+        if self.done > self._narrows_at:
+            narrow_steps(self.net)
+        self.net.load_state_dict(_part(state, "net."))
+        if self._hints is not None:
+            self._hints.projections.load_state_dict(_part(state, "hints."))
+        if self._average is not None:
+            self._average.resume(_part(state, "average."))
         kept: dict[int, dict[str, Tensor]] = {}
         for name, tensor in state.items():
             if name.startswith("optimiser."):
@@ -109,6 +159,14 @@ class Training:
                 kept.setdefault(int(number), {})[key] = tensor
         for index, parameter in enumerate(p for group in self._optimiser.param_groups for p in group["params"]):
             self._optimiser.state[parameter] = {k: _laid_out_as(parameter, v) for k, v in kept.get(index, {}).items()}
+
+
+def _trained(net: fx.GraphModule) -> list[tuple[str, nn.Parameter]]:
+    return [(name, parameter) for name, parameter in net.named_parameters() if parameter.requires_grad]
+
+
+def _part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
 
 
 def _laid_out_as(parameter: Tensor, state: Tensor) -> Tensor:
@@ -126,9 +184,9 @@ def one_cycle(done: int, steps: int, warm_up: float = 0.15) -> float:
     return place / warm_up if place < warm_up else (1 - place) / (1 - warm_up)
 
 
-def _optimiser(net: fx.GraphModule, recipe: Recipe) -> torch.optim.Optimizer:
-    decayed = [p for p in net.parameters() if p.requires_grad and p.dim() > 1]
-    others = [p for p in net.parameters() if p.requires_grad and p.dim() <= 1]
+def _optimiser(parameters: Sequence[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
+    decayed = [p for p in parameters if p.dim() > 1]
+    others = [p for p in parameters if p.dim() <= 1]
     groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
     if recipe.optimiser == "adamw":
         return torch.optim.AdamW(groups, lr=1.0, fused=True)

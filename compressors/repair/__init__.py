@@ -1,5 +1,5 @@
-"""How what lies behind a change is mended in closed form, without training.
+"""How what lies behind a change is mended, without labels and within seconds, or a minute.
 
-Here belongs what re-solves or shifts weights so that a compressed network gives what the uncompressed one gave.
-Training does not belong here.
+Here belongs what re-solves or shifts weights so that a compressed network gives what the uncompressed one gave, layer
+by layer or block by block. Training of a whole network does not belong here.
 """

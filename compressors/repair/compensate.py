@@ -47,6 +47,7 @@ class LeastSquares(Repair):
 
     name = "least_squares"
     strength = 30
+    by_least_squares = True
 
     def apply(self, net: fx.GraphModule, context: Context) -> None:
         _Mending(net, context.calibration, _can_be_solved, _solve).mend_all()

@@ -8,13 +8,16 @@ from importlib.metadata import entry_points
 
 from ...spaces.errors import ConfigError
 from ...spaces.messages import did_you_mean
+from .block_reconstruction import BlockReconstruction
 from .compensate import BatchNorm, Covariance, LeastSquares, NoRepair
 from .repair import Repair
 
 GROUP = "parefront.repairs"
 """Entry-point group by which other packages register a subclass of :class:`Repair`."""
 
-BUILT_IN: dict[str, type[Repair]] = {kind.name: kind for kind in (LeastSquares, Covariance, BatchNorm, NoRepair)}
+BUILT_IN: dict[str, type[Repair]] = {
+    kind.name: kind for kind in (BlockReconstruction, LeastSquares, Covariance, BatchNorm, NoRepair)
+}
 """The project's own, the strongest first."""
 
 

@@ -1,4 +1,4 @@
-"""The seam of a repair: what re-solves or shifts weights behind a change, in closed form."""
+"""The seam of a repair: what re-solves or shifts weights behind a change."""
 
 from __future__ import annotations
 
@@ -22,11 +22,16 @@ class Repair(ABC):
     Attributes:
         name: what ``compensate:`` in the config says.
         strength: where methods of one policy ask for different repairs, the strongest of them is run. Those of this
-            project have up to 30; what another package brings is preferred to them, as it was asked for by name.
+            project have up to 35; what another package brings is preferred to them, as it was asked for by name.
+        quick: the name of one that is nearly as good and takes far less time, for probes; None where there is none.
+        by_least_squares: whether it solves by least squares, at its beginning at least: a run then collects what the
+            uncompressed network gives before its first candidate.
     """
 
     name: ClassVar[str]
     strength: ClassVar[int] = 40
+    quick: ClassVar[str | None] = None
+    by_least_squares: ClassVar[bool] = False
 
     @abstractmethod
     def apply(self, net: fx.GraphModule, context: Context) -> None:

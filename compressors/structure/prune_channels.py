@@ -74,7 +74,7 @@ class PruneChannels(Compressor):
             return net
 
         repair = self.options.compensate
-        quick = "covariance" if repair == "least_squares" else None
+        quick = "covariance" if repair in ("least_squares", "block_reconstruction") else None
         return Plan(self.name, self.stage, self._knobs(graph), change, repair=repair, quick_repair=quick)
 
     def _knobs(self, graph: ModelGraph) -> list[Knob]:

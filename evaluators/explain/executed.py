@@ -12,6 +12,7 @@ from .layers_run import LayersRun, WeightedLayer
 
 CONVERSIONS = frozenset({"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Cast"})
 LAYOUT = frozenset({"Transpose", "ReorderInput", "ReorderOutput"})
+FORKS = frozenset({"If"})
 _INTEGERS = frozenset({"uint8", "int8", "uint4", "int4"})
 _INTEGER_KINDS = frozenset({"QLinearConv", "QLinearMatMul", "QGemm", "MatMulInteger", "ConvInteger"})
 
@@ -22,11 +23,11 @@ class Executed:
     """One model as a device ran it.
 
     Attributes:
-        operators: in the order in which they ran.
+        operators: in the order in which they ran; those that only run others, which are there themselves, left out.
     """
 
     def __init__(self, model: Path, operators: Sequence[Operator]) -> None:
-        self.operators = list(operators)
+        self.operators = [operator for operator in operators if operator.kind not in FORKS]
         self._model = LayersRun(model)
         self._writers = {tensor: operator for operator in operators for tensor in operator.writes if tensor}
         self._readers: defaultdict[str, list[Operator]] = defaultdict(list)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import onnx_ir as ir
 
+from ...spaces.network.branches import flatten
 from ..device.operator import Operator
 
 WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul", "ConvInteger", "MatMulInteger", "MatMulNBits"})
@@ -81,6 +82,7 @@ class LayersRun:
         self.layers: dict[str, WeightedLayer] = {}
         self._constant: set[int] = set()
         graph = ir.load(model).graph
+        flatten(graph)
         self.inputs = [str(value.name) for value in graph.inputs if not value.is_initializer()]
         for node in graph:
             self._nodes.setdefault(node.name or "", node)

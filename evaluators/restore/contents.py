@@ -21,7 +21,8 @@ class Slot(NamedTuple):
     """An input of a node, which an initialiser fills.
 
     Attributes:
-        node: its place in the graph's order.
+        node: its place in the graph's order, where what stands in a branch stands among the others, as
+            :func:`~parefront.spaces.network.branches.flat_nodes` has it.
         position: of the input.
     """
 
@@ -177,6 +178,9 @@ class Reader:
 
 def unpack(packed: np.ndarray, bits: int) -> np.ndarray:
     """What :func:`~parefront.spaces.network.packing.pack` was given, and what fills the last byte; uint8, flat."""
+    if bits == 3:
+        planes = np.unpackbits(packed, bitorder="little").reshape(-1, 3, 8)
+        return np.asarray((planes << np.arange(3, dtype=np.uint8).reshape(-1, 1)).sum(1).reshape(-1), np.uint8)
     shifts = np.arange(0, 8, bits, dtype=np.uint8)
     found = packed.reshape(-1, 1) >> shifts & np.uint8(2**bits - 1)
     return np.asarray(found.reshape(-1), np.uint8)

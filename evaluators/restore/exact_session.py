@@ -11,6 +11,7 @@ import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
 from ...spaces.cores import core_count
+from ...spaces.network.branches import all_initializers
 
 SAFE = 64
 """The largest 8-bit weight of which two products with unsigned activations fit into 16 bits: 2 · 255 · 64 < 2^15."""
@@ -57,6 +58,6 @@ def sums_saturate() -> bool:
 def has_wide_weights(model: Path | bytes) -> bool:
     """Whether 8-bit weights of a file are larger than `SAFE`."""
     proto = onnx.load_from_string(model) if isinstance(model, bytes) else onnx.load(model)
-    tensors = (tensor for tensor in proto.graph.initializer if tensor.data_type == TensorProto.INT8)
+    tensors = (tensor for tensor in all_initializers(proto.graph) if tensor.data_type == TensorProto.INT8)
     weights = (numpy_helper.to_array(tensor) for tensor in tensors)
     return any(codes.size and (codes.min() < -SAFE or codes.max() > SAFE) for codes in weights)

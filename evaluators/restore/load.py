@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ...spaces.errors import ParefrontError
 from ...spaces.files import read_bytes
 from ...spaces.messages import one_line
+from ...spaces.network.branches import flatten
 from ..storage.packed_file import load_packed
 from .contents import Slot
 from .elsewhere import keeps_data_elsewhere
@@ -57,6 +58,7 @@ def module_of(content: bytes, name: str = "the model") -> ArtifactModule:
             raise ParefrontError("its weights are in another file; save it with all of them inside")
         if not len(model.graph):
             raise ParefrontError("its graph has no nodes")
+        flatten(model.graph)
         for index, value in enumerate(value for node in model.graph for value in node.outputs):
             value.name = value.name or f"value_{index}"
         return _Builder(model).build(content)

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
+from ...spaces.network.branches import flat_nodes
 from ...spaces.network.folding import held, initializer
 from .contents import Slot
 
@@ -21,7 +22,7 @@ def written(source: bytes, changes: Iterable[tuple[Sequence[Slot], np.ndarray]])
         changes: the inputs of nodes that one initialiser fills, and the array that it shall be; of its type and shape.
     """
     model = ir.from_proto(onnx.ModelProto.FromString(source))
-    nodes = list(model.graph)
+    nodes = list(flat_nodes(model.graph))
     changed = False
     for slots, array in changes:
         before = nodes[slots[0].node].inputs[slots[0].position]
@@ -35,16 +36,20 @@ def written(source: bytes, changes: Iterable[tuple[Sequence[Slot], np.ndarray]])
         if before.producer() is None and {(use.node, use.idx) for use in before.uses()} == readers:
             before.const_value = ir.Tensor(np.ascontiguousarray(array), name=before.name)
             continue
-        value = initializer(_free(model.graph, str(before.name)), array)
-        model.graph.register_initializer(value)
+        graphs = dict.fromkeys(node.graph for node in nodes if isinstance(node.graph, ir.Graph))
+        value = initializer(_free(graphs, str(before.name)), array)
+        owners = {node.graph for node, _ in readers}
+        owner = owners.pop() if len(owners) == 1 else model.graph
+        assert isinstance(owner, ir.Graph)
+        owner.register_initializer(value)
         for node, position in readers:
             node.replace_input_with(position, value)
     return bytes(ir.to_proto(model).SerializeToString(deterministic=True)) if changed else source
 
 
-def _free(graph: ir.Graph, name: str) -> str:
+def _free(graphs: Iterable[ir.Graph], name: str) -> str:
     """A name like ``name`` that no initialiser has."""
     number = 2
-    while f"{name}_{number}" in graph.initializers:
+    while any(f"{name}_{number}" in graph.initializers for graph in graphs):
         number += 1
     return f"{name}_{number}"

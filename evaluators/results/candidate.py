@@ -86,10 +86,14 @@ class Candidate:
 
     @property
     def weights(self) -> Path | None:
-        """The file of the weights that it was trained to, in the folder of its run; None where it was not trained."""
+        """The file of the weights that it was trained to, in the folder of its run; None where it was not trained.
+
+        In the safetensors format, or as the ONNX file that its user wrote.
+        """
         if self.recovered is None or self.artifact is None:
             return None
-        return self.artifact.parent.parent / RECOVERED / f"{self.key}.safetensors"
+        suffix = ".onnx" if self.recovered.given else ".safetensors"
+        return self.artifact.parent.parent / RECOVERED / f"{self.key}{suffix}"
 
     @property
     def stopped_early(self) -> bool:
@@ -152,7 +156,10 @@ class Candidate:
     def _how_trained(self) -> str:
         """A comment above the policy, which alone makes the untrained file."""
         how = self.recovered
-        return "" if how is None else f"# trained for {how.steps} steps after what stands here was done\n"
+        if how is None:
+            return ""
+        trained = "trained by its user" if how.given else f"trained for {how.steps} steps"
+        return f"# {trained} after what stands here was done\n"
 
     def module(self) -> ArtifactModule:
         """The artefact as a PyTorch module that computes the same, to be run, trained and written back.

@@ -18,6 +18,8 @@ class Recovered:
         steps: of the optimiser, over all rounds.
         rate: the greatest learning rate of the last round.
         seconds: wall-clock time of training.
+        given: whether a user trained it (:meth:`Run.replace`): then ``recipe`` is the digest of the file, and steps,
+            rate and seconds, which nobody knows, are 0.
     """
 
     recipe: str
@@ -25,3 +27,4 @@ class Recovered:
     steps: int
     rate: float
     seconds: float
+    given: bool = False

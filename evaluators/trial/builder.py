@@ -12,16 +12,19 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 import torch
-from torch import Tensor
+from torch import Tensor, fx
 
 from ...compressors.context import Context
 from ...compressors.pipeline import Pipeline
+from ...compressors.recovery.steps import is_finished, set_finished
 from ...compressors.recovery.weights import Weights, set_weights
 from ...compressors.registry import create
+from ...compressors.repair.registry import repair_of
 from ...compressors.stage import Stage
 from ...compressors.statistics.calibration import Calibration
 from ...compressors.target import Target
-from ...spaces.errors import TaskError
+from ...spaces.errors import Infeasible, TaskError
+from ...spaces.files import read_bytes, write_bytes
 from ...spaces.network.emit import EXPORTED, Artifact, emit
 from ...spaces.network.trace import trace
 from ...spaces.policy import Policy
@@ -32,7 +35,8 @@ from ...spaces.tensors.sharing import to_array
 from ..device.device_profile import DeviceProfile
 from ..quality.accuracy import open_session, split_batch
 from ..quality.cost import cost_of
-from ..quality.parity import check_parity, prove
+from ..quality.exit_parity import check_every_way
+from ..quality.parity import prove
 from ..quality.reading import Targets
 from ..quality.task_signature import input_form
 from ..results.candidate import Candidate
@@ -97,7 +101,7 @@ class Builder:
         on_phase("collecting calibration statistics")
         self.calibration = Calibration(self.traced.net, calibration, classes_of(labels))
         self.context = Context(self.traced.graph, self.calibration, target, task.train, seed)
-        if least_squares and any(plan.repair == "least_squares" for plan in self.pipeline.plans):
+        if least_squares and any(repair_of(plan.repair).by_least_squares for plan in self.pipeline.plans):
             _ = self.calibration.targets
 
     def build(
@@ -126,11 +130,7 @@ class Builder:
         watch = watch or Stopwatch()
         before = self.calibration.forward_seconds
         with watch.work("apply"):
-            pipeline = self.pipeline if repaired else self._unrepaired
-            net = pipeline.structured(self.traced.net, policy, self.context)
-            if weights is not None:
-                set_weights(net, weights)
-            net = pipeline.finished(net, policy, self.context)
+            net = self.network(policy, weights, repaired)
         watch.seconds["apply_forward"] = self.calibration.forward_seconds - before
         watch.seconds["apply"] -= watch.seconds["apply_forward"]
         with watch.work("emit"):
@@ -144,8 +144,47 @@ class Builder:
         with watch.work("session"):
             session = open_session(path)
         with watch.work("parity"):
-            check_parity(session, net, self._example)
+            check_every_way(session, path, net, self._example)
         return Built(replace(made, timings=watch.total()), session)
+
+    def adopt(self, policy: Policy, source: Path, path: Path, watch: Stopwatch | None = None) -> Built:
+        """Take the file ``source`` for the policy's artefact: the one at ``path`` gets its bytes.
+
+        Of the policy's own artefact it has to have the inputs and outputs, and it is taken to have its operations.
+
+        Args:
+            policy: what was done to the network before its weights were trained.
+            source: an ONNX file.
+            path: where the artefact goes.
+            watch: as for :meth:`build`.
+
+        Raises:
+            Infeasible: where it has other inputs or outputs.
+        """
+        own = self.build(policy, path, watch)
+        content = read_bytes(source)
+        write_bytes(path, content)
+        session = open_session(path)
+        expected, given = map(_interface, (own.session, session))
+        if given != expected:
+            raise Infeasible(f"{source.name}: expected {expected}, got {given}")
+        size = Measurement.exact(len(content), "bytes")
+        metrics = {**own.candidate.metrics, "size_bytes": size}
+        made = replace(own.candidate, metrics=metrics, sha256=hashlib.sha256(content).hexdigest())
+        return Built(made, session)
+
+    def network(self, policy: Policy, weights: Weights | None = None, repaired: bool = True) -> fx.GraphModule:
+        """What :meth:`build` emits, for the same arguments."""
+        finished = weights if weights is not None and is_finished(weights) else None
+        floating = weights if finished is None else None
+        pipeline = self.pipeline if repaired and floating is None else self.unrepaired
+        net = pipeline.structured(self.traced.net, policy, self.context)
+        if floating is not None:
+            set_weights(net, floating)
+        net = pipeline.finished(net, policy, self.context)
+        if finished is not None:
+            set_finished(net, finished)
+        return net
 
     def emit_again(self, policy: Policy, path: Path) -> None:
         """Write the policy's artefact without checking it: equal policies give equal bytes (`Pipeline.apply`)."""
@@ -194,8 +233,8 @@ class Builder:
         return self.calibration.inputs[:PARITY_IMAGES]
 
     @cached_property
-    def _unrepaired(self) -> Pipeline:
-        """The same without the repair of what methods leave."""
+    def unrepaired(self) -> Pipeline:
+        """The same methods without the repair of what they leave, for networks that get other weights."""
         return self.pipeline.repaired_by(lambda _: "none")
 
 
@@ -215,6 +254,15 @@ def classes_of(targets: Targets) -> Tensor | None:
 def _pair(inputs: Tensors) -> Tensors:
     """Two inputs to trace on; the one there is twice, where there is only one."""
     return inputs[:2] if len(inputs) > 1 else joined([inputs, inputs])
+
+
+def _interface(session: ort.InferenceSession) -> str:
+    """The inputs and outputs of a file, as messages name them."""
+    inputs, outputs = (
+        ", ".join(f"{one.name} {one.type} {one.shape}" for one in listed)
+        for listed in (session.get_inputs(), session.get_outputs())
+    )
+    return f"{inputs} → {outputs}"
 
 
 def _size(artifact: Artifact) -> dict[str, Measurement]:

@@ -18,8 +18,9 @@ from ..device.units import own_device
 from ..results.measurement import Measurement
 from ..results.metric import on_device
 from ..results.span import Span
+from .exit_ways import WaysOf
 from .race import Looks
-from .timer import Timer
+from .timer import Timer, one_way
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -36,14 +37,19 @@ class Clock:
         devices: by name; ``""`` for the only one of a search that names none.
         protocol: for candidates.
         open_device: makes the way to each; by default this process owns it.
+        ways: as for :class:`.timer.Timer`.
     """
 
     def __init__(
-        self, devices: Mapping[str, DeviceOptions], protocol: LatencyProtocol, open_device: OpenDevice = own_device
+        self,
+        devices: Mapping[str, DeviceOptions],
+        protocol: LatencyProtocol,
+        open_device: OpenDevice = own_device,
+        ways: WaysOf = one_way,
     ) -> None:
         self._batch = protocol.batch
         self.devices = {name: open_device(name, options) for name, options in devices.items()}
-        self.by_device = {name: Timer(device, protocol) for name, device in self.devices.items()}
+        self.by_device = {name: Timer(device, protocol, ways) for name, device in self.devices.items()}
 
     @property
     def first(self) -> DeviceLink:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gc
 import platform
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from torch import fx
 
 from ...compressors.recovery.weights import read_weights
 from ...compressors.target import Target
@@ -37,6 +39,7 @@ from ..results.metrics import whole_of
 from .builder import Builder, Built, target_of
 from .clock import Clock
 from .dominance import Standing
+from .exit_ways import Way, ways_of
 from .proxy_divergence import IMAGES as PROBED_IMAGES
 from .proxy_divergence import ProxyDivergence
 from .race import Raced, race
@@ -92,7 +95,9 @@ class TaskEvaluator:
         self._proxy: ProxyDivergence | None = None
         self.scorer = Scorer(task, images, seed)
         self.racing = racing and self.scorer.can_race
-        self.clock = Clock(places, latency or LatencyProtocol(), open_device)
+        protocol = latency or LatencyProtocol()
+        self._batch = protocol.batch
+        self.clock = Clock(places, protocol, open_device, self._ways)
         with ExitStack() as on_error:
             on_error.callback(self.clock.close)
             on_phase("starting the device" if len(places) == 1 else "starting the devices")
@@ -233,19 +238,22 @@ class TaskEvaluator:
         watch = Stopwatch()
         self.prepare()
         self.clock.take_readings()
-        built = self.builder.build(policy, artifact, watch, weights=read_weights(weights))
+        if weights.suffix == ".onnx":
+            built = self.builder.adopt(policy, weights, artifact, watch)
+        else:
+            built = self.builder.build(policy, artifact, watch, weights=read_weights(weights))
         if like is None:
             return self._measured(built, policy, artifact, watch)
         taken = {key: value for key, value in like.metrics.items() if is_timed(key) or key == MEMORY}
-        known = {
-            **taken,
-            **built.candidate.metrics,
-            **self.scorer.score(built.session, partial(watch.work, "accuracy")),
-        }
+        scores = self.scorer.score(built.session, partial(watch.work, "accuracy"), built.candidate.sha256)
+        known = {**taken, **built.candidate.metrics, **scores}
         return self.timed(replace(built.candidate, metrics=known, timings=watch.total()), watch)
 
     def gain(self, candidate: Candidate, over: Candidate) -> Measurement:
         return self.scorer.gain(candidate, over)
+
+    def glimpse(self, net: fx.GraphModule) -> float | None:
+        return self.scorer.glimpse(net)
 
     def _measured(self, built: Built, policy: Policy, artifact: Path, watch: Stopwatch) -> Candidate:
         """What was built, scored and timed in full."""
@@ -261,6 +269,11 @@ class TaskEvaluator:
         """With what the watch and the devices tell of when something ran."""
         readings = self.clock.take_readings()
         return replace(candidate, spans=(*watch.spans, *readings), units=self.clock.units_in(readings))
+
+    def _ways(self, artifact: Path) -> Sequence[Way]:
+        """The ways that the samples of the search split take through a file with early exits."""
+        split = self.scorer.search.samples
+        return ways_of(artifact, lambda: split.part(0, len(split)), self._batch)
 
     def prepare(self) -> None:
         """Before a candidate: the reference files are what they were, and what probes keep is let go, which is much."""

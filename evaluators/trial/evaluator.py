@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...spaces.network.graph import Layer
 from ...spaces.policy import Policy
@@ -12,6 +12,9 @@ from ...spaces.space import SearchSpace
 from ..results.candidate import Candidate
 from ..results.front import Front
 from ..results.measurement import Measurement
+
+if TYPE_CHECKING:
+    from torch import fx
 
 
 class Evaluator(Protocol):
@@ -60,7 +63,7 @@ class Evaluator(Protocol):
 
         Args:
             policy: what was done to the network before.
-            weights: a safetensors file.
+            weights: a safetensors file, or an ONNX file that is taken as it is.
             artifact: where the ONNX file goes.
             like: a candidate whose file differs in the values of its weights alone: what was timed of that is taken
                 over. By default the new file is timed.
@@ -71,6 +74,13 @@ class Evaluator(Protocol):
         """How much better in the task's metric one candidate's file is than another's, on the same search samples.
 
         Above zero it is better, whichever way the metric goes.
+        """
+        ...
+
+    def glimpse(self, net: fx.GraphModule) -> float | None:
+        """About what a network in PyTorch scores, on a few samples of the search split; None where it cannot be told.
+
+        To be looked at while it is trained: what is recorded is measured on its file.
         """
         ...
 

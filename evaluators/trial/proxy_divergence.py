@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...compressors.context import Context
 from ...compressors.pipeline import Pipeline
+from ...compressors.repair.registry import repair_of
 from ...spaces.errors import Infeasible
 from ...spaces.network.outputs import all_finite
 from ...spaces.policy import Policy
@@ -21,7 +22,8 @@ class ProxyDivergence:
     """Compresses in torch and compares the outputs with the uncompressed model's.
 
     Differs from a trial in three ways: the images are few, layers that read pruned channels are re-solved from
-    covariances that are taken once a run (see ``compensate.covariance``), and int8 is simulated.
+    covariances that are taken once a run (see ``compensate.covariance``), and int8 is simulated. Where blocks are
+    to be reconstructed, least squares is what they begin with, and end with here.
 
     Args:
         pipeline: the methods, as trials apply them.
@@ -32,7 +34,9 @@ class ProxyDivergence:
 
     def __init__(self, pipeline: Pipeline, context: Context, inputs: Arrays, classes: bool) -> None:
         self._context, self._classes = context, classes
-        self._pipeline = pipeline.repaired_by(lambda plan: plan.quick_repair or plan.repair)
+        self._pipeline = pipeline.repaired_by(
+            lambda plan: plan.quick_repair or repair_of(plan.repair).quick or plan.repair
+        )
         few = to_tensors(inputs[: min(IMAGES, len(context.calibration.compensation_inputs))])
         images = mapped(channels_last, few)
         batches = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from torch import fx
+
 from ...compressors.target import Target
 from ...spaces.network.graph import Layer
 from ...spaces.network.trace import Traced
@@ -124,6 +126,9 @@ class RetargetedEvaluator:
 
     def gain(self, candidate: Candidate, over: Candidate) -> Measurement:
         return self._inner.gain(candidate, over)
+
+    def glimpse(self, net: fx.GraphModule) -> float | None:
+        return self._inner.glimpse(net)
 
     def probe_divergence(self, policy: Policy) -> float:
         return self._inner.probe_divergence(policy)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import onnxruntime as ort
+import torch
+from torch import fx
 
 from ...spaces.errors import Infeasible, TaskError
 from ...spaces.task import Task
-from ...spaces.tensors.batch import Arrays
+from ...spaces.tensors.batch import Arrays, named, to_arrays, to_tensors, unnamed
+from ...spaces.tensors.signature import OUTPUT
 from ..quality.accuracy import open_session
 from ..quality.scoring.registry import quality_of
 from ..quality.scoring.scores import Scores
@@ -19,6 +22,10 @@ from .split import Split, Working, beside_nobody
 
 TEST = "test_"
 """How metrics of the test split begin."""
+GLIMPSED = 256
+"""Samples that a network under training is scored on meanwhile."""
+REMEMBERED = 64
+"""Files whose scores of single samples are remembered."""
 
 
 class Scorer:
@@ -56,9 +63,24 @@ class Scorer:
         """
         return _reference(self.search, session)
 
-    def score(self, session: ort.InferenceSession, working: Working = beside_nobody) -> dict[str, Measurement]:
-        """Score an artefact on all of the search split; ``working`` as for :meth:`Split.growing`."""
-        return self.search.score(session, working)
+    def score(
+        self, session: ort.InferenceSession, working: Working = beside_nobody, sha256: str | None = None
+    ) -> dict[str, Measurement]:
+        """Score an artefact on all of the search split.
+
+        Args:
+            session: on its file.
+            working: as for :meth:`Split.growing`.
+            sha256: of the file, where :meth:`gain` will be asked of it.
+
+        Raises:
+            Infeasible: where the metric is not finite.
+        """
+        seen = self.search.whole(session, working)
+        if sha256 is not None:
+            self._remember(sha256, seen.scores)
+        with working():
+            return self.search.all_of(seen)
 
     def score_on_test(self, artifact: Path, uncompressed: Path) -> dict[str, Measurement]:
         """Score an artefact on the test split, which is read when this is first called.
@@ -83,12 +105,29 @@ class Scorer:
         return after.change(before, metric) if metric.higher_is_better else before.change(after, metric)
 
     def _scores(self, candidate: Candidate) -> Scores:
-        """What the file scores, sample by sample; those of the last two files are remembered."""
+        """What the file scores, sample by sample."""
         if candidate.sha256 not in self._known:
             assert candidate.artifact is not None
-            seen = self.search.whole(open_session(candidate.artifact))
-            self._known = {**dict(list(self._known.items())[-1:]), candidate.sha256: seen.scores}
+            self._remember(candidate.sha256, self.search.whole(open_session(candidate.artifact)).scores)
         return self._known[candidate.sha256]
+
+    def _remember(self, sha256: str, scores: Scores) -> None:
+        self._known[sha256] = scores
+        for oldest in list(self._known)[:-REMEMBERED]:
+            del self._known[oldest]
+
+    def glimpse(self, net: fx.GraphModule) -> float | None:
+        """What a network in PyTorch scores on the first samples of the search split; None where that is not finite."""
+
+        def run(inputs: Arrays) -> Arrays:
+            outputs = named(net(to_tensors(inputs)), OUTPUT)
+            return to_arrays(unnamed({name: outputs[name].float() for name in outputs}))
+
+        try:
+            with torch.no_grad():
+                return self.search.glimpse(run, GLIMPSED)
+        except Infeasible:
+            return None
 
     def inputs(self, count: int) -> Arrays:
         """The first inputs of the search split, at most ``count``."""

@@ -166,6 +166,22 @@ class Split:
             measured = _sum(self.reference.scores.measurement(metric), change, metric)
         return {key: measured, f"{key}_change": change}
 
+    def glimpse(self, run: Callable[[Arrays], Arrays], count: int) -> float:
+        """The score of whatever gives outputs for inputs, on the first samples; it says little, and costs little.
+
+        Args:
+            run: gives outputs ``(n, …)``, or several by name, for inputs ``(n, …)``.
+            count: of samples, at most.
+
+        Raises:
+            Infeasible: where the metric is not finite.
+        """
+        count = min(count, len(self))
+        inputs, targets = self.samples.read(0, count)
+        tally = self.quality.tally(count)
+        tally.update(self.form.restore(run(inputs)), targets)
+        return tally.scores().measurement(self.quality.metric).value
+
     def whole(self, session: ort.InferenceSession, working: Working = beside_nobody) -> Seen:
         """What is known of an artefact after all samples; ``working`` as for :meth:`growing`."""
         return next(self._run(session, [len(self)], working))

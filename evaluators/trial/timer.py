@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,13 +16,24 @@ from ..explain.shares import layer_shares
 from ..results.measurement import Measurement
 from ..results.metric import BATCH
 from .anchors import Anchor, Anchors
+from .exit_ways import Way, WaysOf, read_ways
 
 NOISY_RETRIES = 2
 """A noisy reading misleads the search more than it costs to read again."""
 
 
+def one_way(artifact: Path) -> Sequence[Way]:
+    """Of a file without exits: nothing is to be told of its ways."""
+    return ()
+
+
 class Timer:
     """Times artefacts on one device; :meth:`start` or :meth:`join` comes first.
+
+    Args:
+        device: which.
+        protocol: for candidates.
+        ways: what ways samples take through a file with early exits, of which each is timed.
 
     Attributes:
         anchors: what candidates are timed against.
@@ -30,8 +41,8 @@ class Timer:
 
     anchors: Anchors
 
-    def __init__(self, device: DeviceLink, protocol: LatencyProtocol) -> None:
-        self._device, self._protocol = device, protocol.on(device.options.threads)
+    def __init__(self, device: DeviceLink, protocol: LatencyProtocol, ways: WaysOf = one_way) -> None:
+        self._device, self._protocol, self._ways = device, protocol.on(device.options.threads), ways
         self._compares_units = False
 
     def start(
@@ -64,8 +75,7 @@ class Timer:
     def looks(self, policy: Policy, artifact: Path) -> Looks:
         """Looks at a candidate, one finer than the other."""
         anchor = self.anchors.nearest(policy)
-
-        read = partial(measure, self._device, artifact, anchor.artifact)
+        read = self._reader(artifact, anchor)
         return Looks(read, self._protocol, partial(self._through, anchor), self._device.prefer)
 
     def shares(self, policy: Policy) -> dict[str, float]:
@@ -76,10 +86,24 @@ class Timer:
     def measure_finally(self, policy: Policy, artifact: Path) -> dict[str, Measurement]:
         """A final reading, of two; the uncertainty of the anchor itself, which all share, is added to the interval."""
         anchor = self.anchors.nearest(policy)
-        read = partial(measure, self._device, artifact, anchor.artifact)
+        read = self._reader(artifact, anchor)
         *_, timed = readings(read, one_of_two(self._protocol))
         ratio = timed.ratio.times(anchor.ratio, "x")
         return {"latency_ms": ratio.times(self.anchors.latency_ms, "ms"), "latency_ratio": ratio, **self._beside(timed)}
+
+    def _reader(self, artifact: Path, anchor: Anchor) -> Callable[[LatencyProtocol], Latency]:
+        """What times an artefact against an anchor; its ways are found out when it is first timed."""
+        held: list[Sequence[Way]] = []
+
+        def read_file(path: Path, protocol: LatencyProtocol) -> Latency:
+            return measure(self._device, path, anchor.artifact, protocol)
+
+        def read(protocol: LatencyProtocol) -> Latency:
+            if not held:
+                held.append(self._ways(artifact))
+            return read_ways(read_file, held[0], protocol) if held[0] else read_file(artifact, protocol)
+
+        return read
 
     def _through(self, anchor: Anchor, timed: Latency) -> dict[str, Measurement]:
         """``latency_ms`` and ``latency_ratio``, through the anchor against the uncompressed model.

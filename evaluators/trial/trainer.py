@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, fx
+from torch import fx, nn
+from torch.utils.data import DataLoader
 
+from ...compressors.integers.quantize import fewest_bits
 from ...compressors.recovery.augment import Augmentation, fitting
 from ...compressors.recovery.losses import squared_error
+from ...compressors.recovery.places import Resolution, stage_ends
+from ...compressors.recovery.policies import Span
 from ...compressors.recovery.precision import FLOAT32
 from ...compressors.recovery.recipe import Recipe
-from ...compressors.recovery.stream import Read, Stream
+from ...compressors.recovery.steps import is_finished, learn_steps, widen_steps
+from ...compressors.recovery.stream import Stream
+from ...compressors.recovery.teachers import Teachers
 from ...compressors.recovery.training import Training
-from ...compressors.recovery.weights import Weights, set_weights
-from ...spaces.errors import TaskError
+from ...compressors.recovery.weights import Weights, set_weights, weights_of
+from ...spaces.errors import ConfigError
 from ...spaces.policy import Policy
 from ...spaces.task import Dataset
-from ...spaces.tensors.batch import Tensors, named, to_tensors
-from ..quality.accuracy import samples_at
-from .builder import Builder, classes_of
+from ...spaces.tensors.batch import floats
+from .builder import Builder
+from .other_teachers import other_teachers
+from .training_data import source_of
 
 JUDGED_ON = 256
 """Calibration inputs that the divergence, and what images may be changed by, are judged on."""
@@ -33,20 +40,36 @@ class Trainer:
     Args:
         builder: of the task; its calibration inputs are what statistics are taken on.
         recipe: how to train.
-        data: the training split; the calibration inputs where None.
+        data: the training split; the calibration inputs where None. A loader has batches, and by default augmentation,
+            of its own.
         seed: of the order of batches and of augmentation.
+        teachers: further ones beside the uncompressed network, in eval mode, called as the recipe has it.
 
     Raises:
         TaskError: where the training split is empty, or has other inputs than the calibration split.
+        ConfigError: where the recipe asks for what the network or its inputs do not have.
     """
 
-    def __init__(self, builder: Builder, recipe: Recipe, data: Dataset | None, seed: int = 0) -> None:
-        self._builder, self.recipe = builder, recipe
+    def __init__(
+        self,
+        builder: Builder,
+        recipe: Recipe,
+        data: Dataset | DataLoader[Any] | None,
+        seed: int = 0,
+        teachers: Sequence[nn.Module] = (),
+    ) -> None:
+        self._builder = builder
+        self._begun: tuple[Policy, Weights] | None = None
         self._judged = builder.calibration.inputs[:JUDGED_ON]
-        teacher = builder.context.teacher
-        augmentation = fitting(teacher, self._judged) if recipe.augment is None else Augmentation(recipe.augment)
-        read, length = _reader(builder, data)
-        self.stream = Stream(read, length, teacher, recipe.batch, augmentation, seed)
+        source = source_of(builder, data, recipe.batch, seed)
+        self._loads = isinstance(data, DataLoader)
+        if self._loads:
+            recipe = replace(recipe, batch=len(source.batch(0, 0)[0]))
+        ends = stage_ends(builder.context.teacher, self._judged)
+        self.recipe = recipe = recipe.of_network(has_stages=bool(ends))
+        others = other_teachers(builder.traced, recipe, teachers)
+        joined = Teachers(builder.context.teacher, others, recipe.teacher_weights == "confidence", self._places(ends))
+        self.stream = Stream(source, joined, self._augmentation(), seed)
 
     def begin(
         self,
@@ -59,52 +82,62 @@ class Trainer:
     ) -> Training:
         """The training of a policy's network, from its repaired weights or from those it was trained to before.
 
+        With no steps it ends with the weights that it begins with.
+
         Raises:
             Infeasible: where the policy has no network.
         """
         net, inputs = self._network(policy, weights), self._builder.calibration.inputs
-        return Training(net, self.stream, self.recipe, steps, rate, inputs, precision, first)
+        recipe = self.recipe if steps else replace(self.recipe, norms=False, ema=None)
+        return Training(net, self.stream, recipe, steps, rate, inputs, precision, first)
 
     def divergence(self, policy: Policy, weights: Weights | None = None) -> float:
         """Mean squared difference of the outputs from the teacher's, in units of the teacher's variance."""
         with torch.no_grad():
             ours = self._network(policy, weights)(self._judged)
             theirs = self._builder.context.teacher(self._judged)
-        pairs = zip(_floats(ours), _floats(theirs), strict=True)
+        pairs = zip(floats(ours), floats(theirs), strict=True)
         return float(torch.stack([squared_error(s, t) for s, t in pairs]).mean())
 
+    def _augmentation(self) -> Augmentation:
+        if self.recipe.augment is None and self._loads:
+            return Augmentation()
+        if self.recipe.augment is None:
+            return fitting(self._builder.context.teacher, self._judged)
+        return Augmentation(self.recipe.augment, Span.of(self._judged))
+
+    def _places(self, ends: Mapping[Resolution, str]) -> Mapping[Resolution, str]:
+        """Of the ends of the uncompressed network's stages those where students are compared with it, if they are."""
+        if not self.recipe.compares_features:
+            return {}
+        if not ends:
+            raise ConfigError(
+                "recover.losses: losses of features compare convolutional networks where the resolution changes, and "
+                "that of the task does not; use mse"
+            )
+        return ends if self.recipe.places == "stages" else dict(list(ends.items())[-1:])
+
+    def trains_integers(self, policy: Policy) -> bool:
+        """Whether a policy's network is trained as its file holds it, its steps included, rather than in floats."""
+        return fewest_bits(policy) <= self.recipe.integers_up_to
+
     def _network(self, policy: Policy, weights: Weights | None) -> fx.GraphModule:
-        net = self._builder.pipeline.structured(self._builder.traced.net, policy, self._builder.context)
-        if weights is not None:
-            set_weights(net, weights)
+        builder = self._builder
+        begun = self._repaired(policy) if weights is None else weights
+        if self.trains_integers(policy):
+            net = builder.network(policy, begun)
+            if not is_finished(begun):
+                learn_steps(net)
+                widen_steps(net)
+            return net
+        net = builder.unrepaired.structured(builder.traced.net, policy, builder.context)
+        set_weights(net, begun)
         return net
 
-
-def _floats(outputs: Any) -> list[Tensor]:
-    return [output for output in named(outputs, "").values() if output.is_floating_point()]
-
-
-def _reader(builder: Builder, data: Dataset | None) -> tuple[Read, int]:
-    """What gives training samples by their indices, and how many there are."""
-    inputs = builder.calibration.inputs
-    if data is None:
-        labels = builder.calibration.labels
-
-        def taken(indices: NDArray[np.intp]) -> tuple[Tensors, Tensor | None]:
-            rows = torch.from_numpy(indices)
-            return inputs[rows], None if labels is None else labels[rows]
-
-        return taken, len(inputs)
-
-    if len(data) == 0:
-        raise TaskError("task.train: the dataset is empty; leave it out, and the calibration samples serve")
-
-    def read(indices: NDArray[np.intp]) -> tuple[Tensors, Tensor | None]:
-        arrays, targets = samples_at(data, builder.form, indices)  # type: ignore[arg-type]
-        return to_tensors(arrays), classes_of(targets)
-
-    first, _ = read(np.zeros(1, np.intp))
-    there, here = ({n: tuple(part.shape[1:]) for n, part in named(x, "input").items()} for x in (inputs, first))
-    if there != here:
-        raise TaskError(f"task.train: expected inputs of the shape that task.calibration has, {there}, got {here}")
-    return read, len(data)
+    def _repaired(self, policy: Policy) -> Weights:
+        """What training begins with; kept for the policy that was asked for last, since a repair may take a minute."""
+        if self._begun is None or self._begun[0] != policy:
+            builder, repair = self._builder, self.recipe.repair
+            pipeline = builder.pipeline if repair is None else builder.pipeline.repaired_by(lambda _: repair)
+            self._begun = policy, weights_of(pipeline.structured(builder.traced.net, policy, builder.context))
+        return self._begun[1]

@@ -1,4 +1,4 @@
-"""Whether a run's config asks for recovery that was not done."""
+"""Whether a run's config asks for recovery that was not done, or its user for something to be measured."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from ..runs.run import Run
 
 
 def owed(run: Run) -> bool:
+    """Whether the front is to be trained, or further than it was, or what its user trained is to be measured."""
+    return bool(run.recovered.waiting()) or is_to_be_trained(run)
+
+
+def is_to_be_trained(run: Run) -> bool:
     """Whether the front is to be trained, or further than it was."""
     return run.recover.wanted and run.recovered.done != request_of(run)
 

@@ -34,7 +34,7 @@ class Pace:
     def __init__(self, settings: RecoverSettings, trainer: Trainer) -> None:
         self._settings, self._trainer = settings, trainer
         self._chosen: tuple[str, int] | None = None
-        self._seconds_per_mac = 0.0
+        self._seconds_per_mac: dict[bool, float] = {}
         self._known: dict[str, float] = {}
 
     def chosen(self, member: Candidate) -> tuple[str, int]:
@@ -45,7 +45,7 @@ class Pace:
             plain = ways[0]
             best = min(ways, key=lambda way: seconds[way])
             self._chosen = best if seconds[best] * MARGIN < seconds[plain] else plain
-            self._seconds_per_mac = seconds[self._chosen] / _macs(member)
+            self._seconds_per_mac = {self._in_integers(member): seconds[self._chosen] / _macs(member)}
         return self._chosen
 
     def steps(self, member: Candidate, seconds: float) -> int:
@@ -53,15 +53,22 @@ class Pace:
         return max(1, int(seconds / self.seconds(member, 1)))
 
     def seconds(self, member: Candidate, steps: int) -> float:
-        """What so many steps take: as they did, or as it is of another member by the multiplications."""
-        self.chosen(member)
-        return steps * self._known.get(member.policy.digest, self._seconds_per_mac * _macs(member))
+        """What so many steps take: as they did, or as it is of another member by the multiplications.
+
+        A member that is trained as its file holds it is compared with its like, since rounding takes time, too.
+        """
+        way, kind = self.chosen(member), self._in_integers(member)
+        if kind not in self._seconds_per_mac:
+            self._seconds_per_mac[kind] = self._probe(member, *way) / _macs(member)
+        return steps * self._known.get(member.policy.digest, self._seconds_per_mac[kind] * _macs(member))
 
     def learn(self, member: Candidate, seconds: float) -> None:
         """Take over what a step of a round has taken on average."""
-        before, self._seconds_per_mac = self._seconds_per_mac, seconds / _macs(member)
+        kind, taken = self._in_integers(member), seconds / _macs(member)
+        before = self._seconds_per_mac.get(kind, 0.0)
+        self._seconds_per_mac[kind] = taken
         self._known[member.policy.digest] = seconds
-        if self._seconds_per_mac > AS_SLOW_AS * before > 0:
+        if taken > AS_SLOW_AS * before > 0:
             self._chosen = None
             self._known.clear()
 
@@ -85,6 +92,9 @@ class Pace:
                 training.step()
                 taken.append(time.perf_counter() - started)
         return min(taken[1:])
+
+    def _in_integers(self, member: Candidate) -> bool:
+        return self._trainer.trains_integers(member.policy)
 
     def _precisions(self) -> list[str]:
         return [FLOAT32, BFLOAT16] if self._settings.precision == "auto" else [self._settings.precision]

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from ...compressors.recovery.rate import rate_for
-from ...compressors.recovery.weights import Weights, read_weights, weights_of, write_weights
+from ...compressors.recovery.steps import held_weights
+from ...compressors.recovery.weights import Weights, read_weights, write_weights
 from ...evaluators.results.candidate import Candidate
 from ...evaluators.results.recovered import Recovered
 from ...evaluators.trial.evaluator import Evaluator
@@ -16,12 +17,13 @@ from ...evaluators.trial.trainer import Trainer
 from ...spaces.errors import Infeasible
 from ..interruption import Interruption
 from ..runs import events
-from ..runs.events import OnEvent, Recovering
+from ..runs.events import Noted, OnEvent, Recovering
 from ..runs.run import Run
 from ..runs.stores.recovered_store import Round, Trained
 from .members import members_of
 from .owed import request_of
 from .pace import Pace
+from .ranking import ranking
 from .schedule import Turn, next_turn
 from .standings import corner_of, quality_axis, standing_of
 
@@ -33,6 +35,8 @@ LEAST_OVERHEADS = 3.0
 """Nor is a round worth its while that takes less than so many times what it takes to measure what comes of it."""
 REFUSED_RATE = 0.3
 """What the learning rate is multiplied by for every round before that made nothing better."""
+LOOK_SECONDS = 20.0
+"""Between two looks at what a network under training scores, which take about a second."""
 TOLD_SECONDS = 0.5
 """Between two events of a training."""
 
@@ -52,6 +56,9 @@ def recover(run: Run, evaluator: Evaluator, trainer: Trainer, emit: OnEvent, int
     """
     _Session(run, evaluator, trainer, emit, interruption).recover()
     run.recovered.write_done(request_of(run))
+    if (found := ranking(run)) is not None:
+        run.log(f"recovery: {found}")
+        emit(Noted(str(found)))
 
 
 @dataclass
@@ -79,7 +86,8 @@ class _Session:
         while (turn := self._next()) is not None:
             with self.interruption.finishing("step of training"):
                 self._train(self.members[turn.trial], turn)
-        self.run.log(f"recovery ended after {self.store.seconds:.0f} s; {asked.minutes or asked.steps}")
+        limit = asked.steps if asked.minutes is None else asked.minutes
+        self.run.log(f"recovery ended after {self.store.seconds:.0f} s; {limit}")
 
     def _next(self) -> Turn | None:
         """A round that was begun before, else what the schedule says."""
@@ -88,7 +96,7 @@ class _Session:
             if trained.under_way is not None:
                 return Turn(trial, 0.0)
         if (steps := self.run.recover.steps) is not None:
-            waiting = [trial for trial, trained in known.items() if trained.steps < steps]
+            waiting = [trial for trial, trained in known.items() if trained.steps < steps or not trained.ended]
             return Turn(waiting[0], 0.0) if waiting else None
         if not self.members:
             return None
@@ -122,7 +130,7 @@ class _Session:
         weights = None if file is None else read_weights(file)
         planned = trained.under_way
         if planned is None:
-            planned = self._plan(member, trained, weights, turn)
+            planned = self._plan(member, trained, weights, turn, started)
             self.store.write(trained.beginning(planned))
         number = len(trained.ended)
         try:
@@ -140,12 +148,17 @@ class _Session:
         self.store.checkpoint(trained.key).unlink(missing_ok=True)
         self.emit(events.Recovered(trained.candidate or member, candidate, gain, self.run.settings.quality))
 
-    def _plan(self, member: Candidate, trained: Trained, weights: Weights | None, turn: Turn) -> Round:
+    def _plan(self, member: Candidate, trained: Trained, weights: Weights | None, turn: Turn, started: float) -> Round:
+        """A round of the turn's seconds, of which a repair may take its part before the first step."""
         asked = self.run.recover
         precision, threads = self.pace.chosen(member)
-        steps = asked.steps - trained.steps if asked.steps else self.pace.steps(member, turn.seconds - self.overhead)
-        refused = sum(not one.taken for one in trained.ended)
         divergence = self.trainer.divergence(member.policy, weights)
+        if self.trainer.recipe.repair is not None and weights is None:
+            spent = time.perf_counter() - started
+            self.run.log(f"{member.label}: repaired by {self.trainer.recipe.repair} in {spent:.0f} s")
+        seconds = turn.seconds - self.overhead - (time.perf_counter() - started)
+        steps = self.pace.steps(member, seconds) if asked.steps is None else asked.steps - trained.steps
+        refused = sum(not one.taken for one in trained.ended)
         rate = asked.rate or rate_for(divergence, self.trainer.recipe, steps)
         return Round(steps, rate * REFUSED_RATE**refused, precision, threads)
 
@@ -156,23 +169,27 @@ class _Session:
         training = self.trainer.begin(member.policy, *how, weights, first=trained.steps)
         if checkpoint.is_file():
             training.resume(read_weights(checkpoint))
-        kept = told = began = time.perf_counter()
-        first = training.done
+        kept = told = began = looked = time.perf_counter()
+        first, score = training.done, None
         while training.done < training.steps:
             with beside_nobody():
                 loss = training.step()
             now = time.perf_counter()
+            if now - looked > LOOK_SECONDS:
+                with beside_nobody():
+                    score = self.evaluator.glimpse(training.net)
+                looked = time.perf_counter()
             if now - told > TOLD_SECONDS or training.done == 1:
                 told = now
                 left = (now - began) / (training.done - first) * (training.steps - training.done)
-                self.emit(Recovering(member, training.done, training.steps, loss, left, self._left))
+                self.emit(Recovering(member, training.done, training.steps, loss, left, self._left, score))
             if now - kept > CHECKPOINT_SECONDS or self.interruption.requested:
                 kept = now
                 write_weights(checkpoint, training.state())
             if self.interruption.requested:
                 raise KeyboardInterrupt
         taken = (time.perf_counter() - began) / max(1, training.steps - first)
-        write_weights(self.store.weights(trained.key, number), weights_of(training.finish()))
+        write_weights(self.store.weights(trained.key, number), held_weights(training.finish()))
         return taken
 
     def _measured(

@@ -91,8 +91,7 @@ def next_turn(
 
     def rank(index: int) -> tuple[bool, float, float]:
         growth = _growth(members, index, quality, corner)
-        is_new = growth > 0 and not members[index].gains
-        return is_new, growth / seconds(index), members[index].expected / seconds(index)
+        return not members[index].gains, growth / seconds(index), members[index].expected / seconds(index)
 
     best = max(ready, key=rank)
     return Turn(members[best].trial, left if left - seconds(best) < members[best].least else seconds(best))

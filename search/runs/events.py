@@ -94,6 +94,7 @@ class Recovering:
         loss: of the last step.
         seconds_left: of this round.
         budget_left: seconds of the whole recovery; None where steps are prescribed instead.
+        score: of the task's metric on a few search samples, when it was last looked at; None before, and in between.
     """
 
     candidate: Candidate
@@ -102,6 +103,7 @@ class Recovering:
     loss: float
     seconds_left: float
     budget_left: float | None
+    score: float | None = None
 
 
 @dataclass(frozen=True)

@@ -54,11 +54,18 @@ class TrialRecord:
         """Seconds by which it has prolonged its search."""
         return self.seconds if self.elapsed is None else self.elapsed
 
+    @property
+    def rounded(self) -> TrialRecord:
+        """With its seconds as the file has them, so that their sum is the same before and after they are read."""
+        elapsed = None if self.elapsed is None else round(self.elapsed, 4)
+        return replace(self, seconds=round(self.seconds, 4), elapsed=elapsed)
+
     def to_json(self, folder: Path) -> dict[str, Any]:
         """Plain values; paths relative to the run's ``folder``."""
         head: dict[str, Any] = {"trial": self.number, "state": self.outcome.value, "digest": self.policy.digest}
-        head |= {"policy": self.policy.to_dict(), "seconds": round(self.seconds, 4)}
-        head |= {} if self.elapsed is None else {"elapsed": round(self.elapsed, 4)}
+        rounded = self.rounded
+        head |= {"policy": self.policy.to_dict(), "seconds": rounded.seconds}
+        head |= {} if rounded.elapsed is None else {"elapsed": rounded.elapsed}
         head |= {"controller": self.controller} if self.controller else {}
         if self.candidate is None:
             return head | {"reason": self.reason} | ({"traceback": self.traceback} if self.traceback else {})
@@ -142,7 +149,8 @@ def _recovered(fields: Fields) -> Recovered:
     recipe, steps = fields.text("recipe"), fields.count("steps")
     if not recipe.isalnum():
         raise fields.damaged(f"key 'recipe': expected a digest, got {recipe!r}")
-    return Recovered(recipe, fields.count("number"), steps, fields.number("rate"), fields.number("seconds"))
+    given = fields.truth("given") if "given" in fields else False
+    return Recovered(recipe, fields.count("number"), steps, fields.number("rate"), fields.number("seconds"), given)
 
 
 def _stopped(fields: Fields) -> Stopped:

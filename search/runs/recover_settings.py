@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from ...compressors.recovery.recipe import Recipe, check_losses
@@ -12,6 +12,9 @@ from .run_config import typed_keys
 
 BATCH, FEW_BATCH = 128, 64
 """Samples in a step: of a training split, and of the calibration samples."""
+
+INTEGERS_UP_TO: dict[str | bool, int] = {False: 0, "auto": 4, True: 8}
+"""The bits of weights up to which a network is trained as its file holds it: rounding to more costs next to nothing."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +29,17 @@ class RecoverSettings:
     threads: int | None = None
     rate: float | None = None
     precision: str = "auto"
-    losses: Mapping[str, float] = field(default_factory=lambda: {"mse": 1.0})
+    losses: Mapping[str, float] | None = None
+    places: Literal["last", "stages"] = "last"
     optimiser: Literal["sgd", "adamw"] = "sgd"
     norms: bool = True
     batch: int | None = None
     augment: tuple[str, ...] | None = None
+    ema: float | None = None
+    teachers: tuple[str, ...] = ()
+    teacher_weights: Literal["mean", "confidence"] = "mean"
+    quantised: str | bool = "auto"
+    repair: str | None = None
 
     @classmethod
     def of(cls, section: Mapping[str, Any]) -> RecoverSettings:
@@ -46,7 +55,18 @@ class RecoverSettings:
             raise ConfigError(f"recover.optimiser: expected sgd or adamw, got {settings.optimiser!r}")
         if settings.when != "none" and (settings.minutes is None) == (settings.steps is None):
             raise ConfigError("recover: expected either minutes, for the whole front, or steps, of each member")
-        check_losses(settings.losses)
+        if settings.teacher_weights not in ("mean", "confidence"):
+            raise ConfigError(f"recover.teacher_weights: expected mean or confidence, got {settings.teacher_weights!r}")
+        if settings.ema is not None and not 0 < settings.ema < 1:
+            raise ConfigError(f"recover.ema: expected a number between 0 and 1, such as 0.99, got {settings.ema}")
+        if settings.quantised not in INTEGERS_UP_TO:
+            raise ConfigError(f"recover.quantised: expected auto, true or false, got {settings.quantised!r}")
+        if settings.losses is not None:
+            check_losses(settings.losses)
+        if settings.places not in ("last", "stages"):
+            raise ConfigError(f"recover.places: expected last or stages, got {settings.places!r}")
+        if settings.repair is None and settings.steps == 0:
+            raise ConfigError("recover.steps: with 0 of them nothing is done unless recover.repair names a repair")
         return settings
 
     @property
@@ -60,11 +80,17 @@ class RecoverSettings:
             few: whether there are no more than the calibration samples, of which smaller batches make more steps.
         """
         return Recipe(
-            losses=dict(self.losses),
+            losses=dict(self.losses or {}),
+            places=self.places,
             optimiser=self.optimiser,
             norms=self.norms,
             batch=self.batch or (FEW_BATCH if few else BATCH),
             augment=self.augment,
+            ema=self.ema,
+            teachers=self.teachers,
+            teacher_weights=self.teacher_weights,
+            integers_up_to=INTEGERS_UP_TO[self.quantised],
+            repair=self.repair,
         )
 
 
@@ -78,8 +104,14 @@ _TYPES: dict[str, tuple[Any, str]] = {
     "rate": (int | float, "a number"),
     "precision": (str, "text"),
     "losses": (Mapping, "a mapping"),
+    "places": (str, "text"),
     "optimiser": (str, "text"),
     "norms": (bool, "true or false"),
     "batch": (int, "a whole number"),
     "augment": (list, "a list of texts"),
+    "ema": (int | float, "a number"),
+    "teachers": (list, "a list of texts"),
+    "teacher_weights": (str, "text"),
+    "quantised": (bool | str, "auto, true or false"),
+    "repair": (str, "text"),
 }

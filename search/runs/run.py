@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...evaluators.results.candidate import Candidate
 from ...evaluators.results.fields import Fields
@@ -36,6 +36,9 @@ from .stores.probe_store import PROBES
 from .stores.read_once import ReadOnce
 from .stores.recovered_store import RecoveredStore
 from .stores.trial_store import TrialStore
+
+if TYPE_CHECKING:
+    from ...evaluators.restore.module import ArtifactModule
 
 TASK = "task.json"
 """What a run's task is told apart by."""
@@ -242,6 +245,36 @@ class Run:
     def read_again(self, twice: bool = False) -> dict[int, Candidate]:
         """What the final step has read of the candidates, by trial: first, or the second time."""
         return self._candidates.final(twice)
+
+    def replace(self, trial: int, module: ArtifactModule) -> None:
+        """Let weights that you have trained take a candidate's place.
+
+        ``module`` is written as the file that would be deployed, and checked against it. The search's command (or
+        :func:`parefront.compress` with the same arguments) then scores and times it, and shows it in the front,
+        better or not. ::
+
+            module = run.front.best.module()
+            train(module)
+            run.replace(run.front.best.trial, module)
+
+        Args:
+            trial: number of the candidate.
+            module: as ``candidate.module()`` gave it, with other values of its parameters.
+
+        Raises:
+            ConfigError: where the module is of another file, or was not changed, or there is no such candidate.
+            ParefrontError: for a weight that is not finite, and where the file computes something else.
+            RunBusy: where another process writes to the run.
+        """
+        from .replacing import replacing_file  # loads torch, which a table of results does without
+
+        searched = next((r.candidate for r in self.trials if r.number == trial), None)
+        if searched is None:
+            raise ConfigError(f"replace: run {self.name} has no candidate of trial {trial}")
+        (shown,) = self.with_recovered([searched])
+        content = replacing_file(trial, {searched.sha256, shown.sha256}, module)
+        with self.lock():
+            self.recovered.give(trial, searched.policy, content)
 
     @property
     def counts(self) -> dict[str, int]:

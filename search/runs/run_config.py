@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from ...spaces.errors import ConfigError
 from ...spaces.masking import masked, masked_text
@@ -158,7 +158,7 @@ def typed_keys(name: str, section: Mapping[str, Any], types: Mapping[str, tuple[
     given = {key: section[key] for key in types if section.get(key) is not None}
     for key, value in given.items():
         expected, words = types[key]
-        if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
+        if not isinstance(value, expected) or (isinstance(value, bool) and bool not in (expected, *get_args(expected))):
             raise ConfigError(f"{name}.{key}: expected {words}, got {masked_text(repr(value))}")
     return given
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,21 @@ PART = 1 << 20
 """Elements that are compared at once."""
 
 
+@dataclass(frozen=True, eq=False)
+class Either:
+    """A value of which each row is that of one of two others.
+
+    Attributes:
+        chosen: that value.
+        one: which it is in some rows.
+        all_rows: whether it is in all of them, a scalar.
+    """
+
+    chosen: ir.Value
+    one: ir.Value
+    all_rows: ir.Value
+
+
 class Builder:
     """Collects the nodes and initialisers of one artefact, named after its layers: equal nets give equal bytes.
 
@@ -28,6 +44,7 @@ class Builder:
         self.nodes: list[ir.Node] = []
         self.initializers: dict[str, ir.Value] = {}
         self.functions: dict[str, ir.Function] = {}
+        self.eithers: list[Either] = []
         self.scope = ""
         self._held: dict[tuple[Any, ...], list[tuple[np.ndarray, ir.Value]]] = {}
 
@@ -41,9 +58,17 @@ class Builder:
         for held, value in alike:
             if _same_bytes(held, array):
                 return value
+        value = self._initializer(full, array)
+        alike.append((array, value))
+        return value
+
+    def scalar(self, suffix: str, array: np.ndarray) -> ir.Value:
+        """An initialiser ``<layer><suffix>`` of its own, whatever others hold: one that may be changed in the file."""
+        return self._initializer(f"{self.scope}{suffix}", array)
+
+    def _initializer(self, full: str, array: np.ndarray) -> ir.Value:
         tensor = ir.Tensor(array, name=full)
         value = ir.Value(name=full, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor)
-        alike.append((array, value))
         self.initializers[full] = value
         return value
 
@@ -65,6 +90,18 @@ class Builder:
             output.name = f"{name}:{index}" if index else f"{name}:out"
         self.nodes.append(node)
         return list(node.outputs)
+
+    def either(
+        self, rows: ir.Value, all_rows: ir.Value, one: ir.Value | None, other: ir.Value | None
+    ) -> list[ir.Value]:
+        """``one`` in the ``rows`` that are set, ``(n, 1)``, ``other`` in the rest; both are floats ``(n, …)``.
+
+        What only ``other`` needs will not be run where ``all_rows`` is true, see :mod:`.branches`.
+        """
+        chosen = self.node("Where", [rows, one, other])
+        assert one is not None
+        self.eithers.append(Either(chosen[0], one, all_rows))
+        return chosen
 
     def function(self, text: str) -> None:
         """Have the artefact define an ONNX function, in ONNX's text syntax; the same one any number of times."""

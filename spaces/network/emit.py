@@ -18,6 +18,7 @@ from ..tensors.batch import Batch, Outputs, Tensors, joined, named
 from ..tensors.one_thread import one_thread
 from ..tensors.sharing import to_array
 from ..tensors.signature import INPUT
+from .branches import branched
 from .capture import OPSET, onnx_program
 from .channels.flow import is_input
 from .emission import Builder, Emittable, layer_node
@@ -120,10 +121,14 @@ def build(net: fx.GraphModule, example: Tensors) -> ir.Model:
             inputs = [values[argument][0] for argument in node.args]
             values[node] = _emit(builder, net.get_submodule(str(node.target)), inputs)
     results = _results(builder, net, values)
+    names = [result.name for result in results]
+    nodes = branched(builder, _read(builder.nodes, [*results, *(either.all_rows for either in builder.eithers)]))
+    given = {output.name: output for node in nodes for output in node.outputs}
+    results = [given[name] for name in names]
     functions = list(builder.functions.values())
     domains = {"": OPSET, "com.microsoft": 1} | {function.domain: 1 for function in functions}
     graph = ir.Graph(
-        [*sources.values()], results, nodes=_read(builder.nodes, results), opset_imports=domains, name="parefront",
+        [*sources.values()], results, nodes=nodes, opset_imports=domains, name="parefront",
         initializers=list(builder.initializers.values()),
     )  # fmt: skip
     return ir.Model(graph, ir_version=IR_VERSION, producer_name="parefront", functions=functions)

@@ -39,6 +39,31 @@ Unpack{bits} (packed, values, shape) => (unpacked)
     unpacked = Reshape(chosen, shape)
 }}
 """
+_UNPACK3 = """
+<domain: "parefront", opset_import: ["": 21]>
+Unpack3 (packed, values, shape) => (unpacked)
+{
+    shifts = Constant <value = uint8[8] {0, 1, 2, 3, 4, 5, 6, 7}> ()
+    masks = Constant <value = uint8[8] {1, 2, 4, 8, 16, 32, 64, 128}> ()
+    planes = Constant <value_ints = [-1, 3, 8]> ()
+    places = Constant <value = int32[3, 1] {1, 2, 4}> ()
+    first = Constant <value_ints = [0]> ()
+    second = Constant <value_ints = [1]> ()
+    flat = Constant <value_ints = [-1]> ()
+    column = Unsqueeze(packed, second)
+    masked = BitwiseAnd(column, masks)
+    set = BitShift <direction = "RIGHT"> (masked, shifts)
+    wide = Cast <to = 6> (set)
+    grouped = Reshape(wide, planes)
+    placed = Mul(grouped, places)
+    codes = ReduceSum <keepdims = 0> (placed, second)
+    row = Reshape(codes, flat)
+    count = ReduceProd(shape)
+    index = Slice(row, first, count)
+    chosen = Gather(values, index)
+    unpacked = Reshape(chosen, shape)
+}
+"""
 _SPREAD = """
 <domain: "parefront", opset_import: ["": 21, "parefront": 1]>
 Spread (mask, values, shape) => (spread)
@@ -68,7 +93,7 @@ def is_packed(layer: nn.Module) -> bool:
 def packed(builder: Builder, name: str, array: np.ndarray) -> ir.Value:
     """``array`` as a value of the graph, in the form that takes the fewest bytes; always exactly ``array``.
 
-    The forms, for n values of which k are distinct: as it is; 4-bit integers; 1, 2, 4 or 8 bits for each value and a
+    The forms, for n values of which k are distinct: as it is; 4-bit integers; 1, 2, 3, 4 or 8 bits for each value and a
     table of k; one bit for each value, and those that are not zero (Deep Compression, Han et al. 2016, section 2, with
     a bit mask in place of relative indices), these again with a table where that is shorter.
 
@@ -77,7 +102,7 @@ def packed(builder: Builder, name: str, array: np.ndarray) -> ir.Value:
         array: float32 or int8 weights, any shape.
     """
     values, codes = np.unique(array, return_inverse=True)
-    bits = next((b for b in (1, 2, 4, 8) if len(values) <= 2**b), 32)
+    bits = next((b for b in (1, 2, 3, 4, 8) if len(values) <= 2**b), 32)
     count, each, kept = array.size, array.itemsize, int(np.count_nonzero(array))
     tabled = bits < 8 * each
     table = len(values) * each + _OVERHEAD
@@ -104,7 +129,15 @@ def packed(builder: Builder, name: str, array: np.ndarray) -> ir.Value:
 
 
 def pack(codes: np.ndarray, bits: int) -> np.ndarray:
-    """Codes below ``2**bits``, shape ``(n,)``, as uint8 of shape ``(ceil(n · bits / 8),)``, the first lowest."""
+    """Codes below ``2**bits``, shape ``(n,)``, as uint8 of shape ``(ceil(n · bits / 8),)``, the first lowest.
+
+    Of 3 bits eight codes are three bytes, the first of their lowest bits, the last of their highest ones.
+    """
+    if bits == 3:
+        eights = np.zeros(-(-codes.size // 8) * 8, np.uint8)
+        eights[: codes.size] = codes
+        planes = eights.reshape(-1, 1, 8) >> np.arange(3, dtype=np.uint8).reshape(-1, 1) & 1
+        return np.packbits(planes, bitorder="little")
     each = 8 // bits
     padded = np.zeros(-(-codes.size // each) * each, np.uint8)
     padded[: codes.size] = codes
@@ -131,6 +164,8 @@ def _shape(builder: Builder, name: str, array: np.ndarray) -> ir.Value:
 
 
 def _unpack(bits: int) -> str:
+    if bits == 3:
+        return _UNPACK3
     shifts = range(0, 8, bits)
     masks = [(2**bits - 1) << shift for shift in shifts]
     written = {name: ", ".join(map(str, numbers)) for name, numbers in (("shifts", shifts), ("masks", masks))}

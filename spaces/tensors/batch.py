@@ -66,6 +66,11 @@ def named(value: A | Batch[A] | Mapping[str, A], single: str) -> dict[str, A]:
     return dict(value) if isinstance(value, Mapping) else {single: value}
 
 
+def floats(value: Tensor | Batch[Tensor] | Mapping[str, Tensor]) -> list[Tensor]:
+    """The tensors of floating point numbers among one or several."""
+    return [part for part in named(value, "").values() if part.is_floating_point()]
+
+
 def unnamed(parts: Mapping[str, A]) -> A | Batch[A]:
     """One tensor as itself, several as a batch."""
     return Batch(parts) if len(parts) != 1 else next(iter(parts.values()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from .config.models import Config, ExecutorConfig
@@ -54,12 +54,12 @@ def execution_of(
     if config.executor.name == "local":
         return Execution(partial(own_device, say=say), lambda evaluator, tell: LocalExecutor(evaluator))
     if config.executor.name == "ray":
-        return _on_a_cluster(config, make())
+        return _on_a_cluster(config, make(), say)
     owner, sent, options = DeviceOwner(partial(own_device, say=say)), make(), _pool_options(config)
     return Execution(owner.open, lambda evaluator, tell: PoolExecutor(sent, owner, options, tell))
 
 
-def _on_a_cluster(config: Config, sent: MakeEvaluator) -> Execution:
+def _on_a_cluster(config: Config, sent: MakeEvaluator, say: Callable[[str], None]) -> Execution:
     from .search.executors.ray.cluster import Cluster, ClusterOptions
     from .search.executors.ray.device_actors import DeviceActors
     from .search.executors.ray.executor import RayExecutor
@@ -67,9 +67,18 @@ def _on_a_cluster(config: Config, sent: MakeEvaluator) -> Execution:
 
     asked = config.executor
     cluster = Cluster(ClusterOptions(asked.address, _workers(asked), asked.cpus, asked.device_nodes))
-    devices, join = DeviceActors.start(cluster, config.places()), partial(JoinTask.of, sent)
+    devices, join = DeviceActors.start(cluster, config.places(), asked.device_wait_seconds), partial(JoinTask.of, sent)
+
+    def close() -> None:
+        try:
+            devices.close()
+        finally:
+            cluster.close()
+
     return Execution(
-        devices.open, lambda evaluator, tell: RayExecutor(cluster, devices, join, asked.ordered, tell), cluster.close
+        replace(devices, say=say).open,  # which is not sent to workers
+        lambda evaluator, tell: RayExecutor(cluster, devices, join, asked.ordered, tell),
+        close,
     )
 
 

@@ -12,10 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from torch.utils.data import DataLoader
+
 from .callbacks.callback import Callback
 from .callbacks.dispatch import Dispatch
 from .callbacks.registry import make_callbacks
-from .config.load import load_task
+from .config.load import load_task, load_teacher
 from .config.models import Config
 from .evaluator_spec import AnyEvaluator, EvaluatorSpec, GivenTaskSpec, make_evaluator, search_settings
 from .evaluators.device.device import Device, DeviceOptions
@@ -91,6 +93,8 @@ class Job:
         """
         folder = run_folder(run, root) if run is not None else default_run(path, root)
         settings = {**config.resolved(), "task": _relocated(config.task, path.parent, folder)}
+        teachers = [_relocated(spec, path.parent, folder) for spec in config.recover.teachers]
+        settings["recover"] = {**settings["recover"], "teachers": teachers}
         return cls(config, lambda: load_task(config.task, path.parent), folder, settings, root, base=path.parent)
 
     def search(self, on_phase: OnPhase, on_event: OnEvent) -> Run:
@@ -207,7 +211,9 @@ class Job:
         with closing(made) as evaluator:
             yield evaluator
 
-    def _trainer_of(self, evaluator: AnyEvaluator, training: Dataset | None, run: Run) -> Trainer | None:
+    def _trainer_of(
+        self, evaluator: AnyEvaluator, training: Dataset | DataLoader[Any] | None, run: Run
+    ) -> Trainer | None:
         """What trains the front, where the config asks for that."""
         asked = run.recover
         if not asked.wanted:
@@ -219,7 +225,10 @@ class Job:
         data = None if asked.data == "calibration" else training
         if data is None and asked.data == "train":
             raise ConfigError("recover.data: expected a task with a training split (task.train), got one without")
-        return Trainer(evaluator.builder, asked.recipe(few=data is None), data, self.config.search.seed)
+        if asked.batch and isinstance(data, DataLoader):
+            raise ConfigError("recover.batch: task.train is a DataLoader, which has batches of its own; leave it out")
+        teachers = [load_teacher(spec, self.base or Path.cwd()) for spec in self.config.recover.teachers]
+        return Trainer(evaluator.builder, asked.recipe(few=data is None), data, self.config.search.seed, teachers)
 
     def _sent(self, checked: Task) -> MakeEvaluator:
         """What makes the evaluator in another process."""
@@ -334,7 +343,7 @@ def free_name(run: Path) -> str:
 
 
 def _relocated(spec: str, base: Path, folder: Path) -> str:
-    """The task's file relative to the run's folder, so that both can be moved together."""
+    """The user's file relative to the run's folder, so that both can be moved together."""
     place, colon, name = spec.rpartition(":")
     if not place.endswith(".py"):
         return spec

@@ -91,7 +91,7 @@ class TestQuantize(CompressorConformance):
 class TestQuantizeToFewBits(CompressorConformance):
     @pytest.fixture
     def compressor(self) -> Compressor:
-        return create("quantize", {"bits": ["w8", 8, "w4", 4, "w2", 2, "w1", 1]})
+        return create("quantize", {"bits": ["w8", 8, "w4", 4, "w3", 3, "w2", 2, "w1", 1]})
 
 
 class TestQuantizeWithReconstruction(CompressorConformance):

@@ -25,7 +25,7 @@ from parefront.testing.networks import NETWORKS
 from ..flat import conv, images
 from .conftest import Bench, MakeBench
 
-CHOICES: list[Choice] = [8, 4, 2, 1, "w8", "w4", "w2", "w1"]
+CHOICES: list[Choice] = [8, 4, 3, 2, 1, "w8", "w4", "w3", "w2", "w1"]
 
 
 def same_padded() -> PaddedConv2d:

@@ -79,7 +79,11 @@ def test_what_is_registered_must_be_a_compressor() -> None:
         ("quantize", {"bits": "int8"}, "compress.quantize: bits: "),
         ("quantize", {"images": 0}, "compress.quantize: images: "),
         ("quantize", {"ranges": "max"}, "expected min_max, percentile, mse"),
-        ("drop_blocks", {"compensate": "magic"}, "expected least_squares, covariance, batch_norm, none"),
+        (
+            "drop_blocks",
+            {"compensate": "magic"},
+            "expected block_reconstruction, least_squares, covariance, batch_norm, none",
+        ),
         (
             "prune_channels",
             {"criterion": "l3"},
@@ -90,7 +94,11 @@ def test_what_is_registered_must_be_a_compressor() -> None:
         ("prune_channels", {"ratios": []}, "each at least 0 and below 1"),
         ("prune_channels", {"round_to": 0}, "compress.prune_channels: round_to"),
         ("prune_channels", {"round_to": "some"}, "compress.prune_channels: round_to"),
-        ("prune_channels", {"compensate": "magic"}, "expected least_squares, covariance, batch_norm, none"),
+        (
+            "prune_channels",
+            {"compensate": "magic"},
+            "expected block_reconstruction, least_squares, covariance, batch_norm, none",
+        ),
     ],
 )
 def test_what_cannot_be_is_told_in_one_line(name: str, options: dict[str, object], says: str) -> None:

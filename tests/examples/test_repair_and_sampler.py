@@ -91,7 +91,10 @@ def test_what_is_not_installed_is_refused_with_those_that_are(installed: Environ
     (tmp_path / "config.yaml").write_text(CONFIG.replace("mean_shift", "mean_shaft"))
     done = installed.run("parefront", "search", "config.yaml", cwd=tmp_path)
     assert done.returncode == 2
-    assert "expected least_squares, covariance, batch_norm, none, mean_shift, got 'mean_shaft'" in done.stderr
+    assert (
+        "expected block_reconstruction, least_squares, covariance, batch_norm, none, mean_shift, got 'mean_shaft'"
+        in done.stderr
+    )
     assert not (tmp_path / "runs").exists()
 
 

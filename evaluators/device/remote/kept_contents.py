@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from ....spaces.files import write_bytes
@@ -33,16 +34,18 @@ class KeptContents:
 
     Args:
         folder: made where there is none; whoever made it removes it.
-        most_bytes: beyond which the least recently used are removed; those of one request always fit.
+        most_bytes: beyond which the least recently used are removed, but for those that requests still need.
     """
 
     def __init__(self, folder: Path, most_bytes: int = MOST_BYTES) -> None:
         self._folder, self._most_bytes = folder, most_bytes
         self._sizes: OrderedDict[str, int] = OrderedDict()
+        self._needed: Counter[str] = Counter()
         self._mutex = threading.Lock()
 
-    def paths(self, artifacts: Sequence[Path | Content]) -> list[Path]:
-        """Where these are: paths as they came, contents in the folder.
+    @contextmanager
+    def paths(self, artifacts: Sequence[Path | Content]) -> Iterator[list[Path]]:
+        """Where these are, and stay until the block ends: paths as they came, contents in the folder.
 
         Raises:
             MissingContents: where contents came without bytes and are not here; those that came are kept.
@@ -55,8 +58,14 @@ class KeptContents:
             missing = [content.sha256 for content in contents if content.sha256 not in self._sizes]
             if missing:
                 raise MissingContents(tuple(dict.fromkeys(missing)))
-            self._prune({content.sha256 for content in contents})
-        return [self._path(artifact.sha256) if isinstance(artifact, Content) else artifact for artifact in artifacts]
+            self._needed.update(content.sha256 for content in contents)
+            self._prune()
+        try:
+            yield [self._path(each.sha256) if isinstance(each, Content) else each for each in artifacts]
+        finally:
+            with self._mutex:
+                self._needed.subtract(content.sha256 for content in contents)
+                self._needed += Counter()  # without those that nobody needs
 
     def _keep(self, content: Content) -> None:
         if content.sha256 in self._sizes:
@@ -70,9 +79,9 @@ class KeptContents:
             write_bytes(self._path(content.sha256), content.content)
             self._sizes[content.sha256] = len(content.content)
 
-    def _prune(self, needed: set[str]) -> None:
+    def _prune(self) -> None:
         total = sum(self._sizes.values())
-        for digest in [digest for digest in self._sizes if digest not in needed]:
+        for digest in [digest for digest in self._sizes if digest not in self._needed]:
             if total <= self._most_bytes:
                 return
             total -= self._sizes.pop(digest)

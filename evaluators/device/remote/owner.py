@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from ..device import DeviceOptions
 from ..device_profile import DeviceProfile
 from ..link import DeviceLink, OpenDevice
 from ..units import apart, at_once, own_device
+from ..worker import scratch_folder
 from .kept_contents import KeptContents, MissingContents
 from .request import Reply, Request
 from .turnstile import Turnstile
@@ -33,7 +34,7 @@ class DeviceOwner:
         self._profiles: dict[str, DeviceProfile] = {}
         self._turnstiles: dict[str, Turnstile] = {}
         self._mutex = threading.Lock()
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder = ExitStack()
         self._contents: KeptContents | None = None
 
     def open(self, name: str, options: DeviceOptions) -> DeviceLink:
@@ -64,11 +65,12 @@ class DeviceOwner:
             raise ConfigError(f"no device {request.device!r} was opened; known: {', '.join(self._devices) or 'none'}")
         if request.method == "profile":
             return Reply(self._profile(request.device, device))
-        try:
-            paths = self._kept.paths(request.artifacts)
-        except MissingContents as missing:
-            return Reply(missing=missing.digests)
-        with self._turnstiles[request.device].turn(request.rank, is_wanted):
+        with ExitStack() as held:
+            try:
+                paths = held.enter_context(self._kept.paths(request.artifacts))
+            except MissingContents as missing:
+                return Reply(missing=missing.digests)
+            held.enter_context(self._turnstiles[request.device].turn(request.rank, is_wanted))
             asked = apart(device)
             asked.take_readings()
             value = getattr(asked, request.method)(*paths, **request.arguments)
@@ -82,8 +84,7 @@ class DeviceOwner:
         """Close the devices, and remove what came over the wire."""
         for device in self._devices.values():
             device.close()
-        if self._folder is not None:
-            self._folder.cleanup()
+        self._folder.close()
 
     def _profile(self, name: str, device: DeviceLink) -> DeviceProfile:
         """Asked of the device once: whoever asks may keep others from computing, which a reading would wait for."""
@@ -95,6 +96,5 @@ class DeviceOwner:
     def _kept(self) -> KeptContents:
         with self._mutex:
             if self._contents is None:
-                self._folder = tempfile.TemporaryDirectory(prefix="parefront-device-")
-                self._contents = KeptContents(Path(self._folder.name))
+                self._contents = KeptContents(Path(self._folder.enter_context(scratch_folder())))
             return self._contents

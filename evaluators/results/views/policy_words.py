@@ -28,7 +28,10 @@ def policy_in_words(policy: Policy) -> str:
 def candidate_in_words(candidate: Candidate) -> str:
     """What was done to the network, training included."""
     words, how = policy_in_words(candidate.policy), candidate.recovered
-    return words if how is None else f"{words}, trained for {counted(how.steps, 'step')}"
+    if how is None:
+        return words
+    trained = "by its user" if how.given else f"for {counted(how.steps, 'step')}"
+    return f"{words}, trained {trained}"
 
 
 def counted(number: int, noun: str) -> str:
@@ -55,6 +58,10 @@ def _separable(choices: Mapping[str, Choice]) -> list[str]:
 
 def _low_rank(choices: Mapping[str, Choice]) -> list[str]:
     return [f"{counted(len(choices), 'layer')} of low rank"]
+
+
+def _exits(choices: Mapping[str, Choice]) -> list[str]:
+    return [f"{counted(len(choices), 'early exit')} at {_span(choices)}"]
 
 
 def _sparse(choices: Mapping[str, Choice]) -> list[str]:
@@ -87,6 +94,7 @@ _WORDS: dict[str, Words] = {
     "prune_channels": _channels,
     "separable": _separable,
     "low_rank": _low_rank,
+    "early_exit": _exits,
     "prune_weights": _sparse,
     "share_weights": _shared,
     "quantize": _quantised,

@@ -131,13 +131,9 @@ def _in_phases() -> Iterator[Callable[[str], None]]:
 
 
 def _keep_to(cores: tuple[int, ...]) -> None:
-    """Use these cores, with as many threads."""
-    if not cores:
-        return
-    os.sched_setaffinity(0, cores)
-    import torch
-
-    torch.set_num_threads(len(cores))
+    """Use these cores; PyTorch uses as many threads, as the process was started with ``OMP_NUM_THREADS``."""
+    if cores:
+        os.sched_setaffinity(0, cores)
 
 
 def _end_with(parent: int) -> None:

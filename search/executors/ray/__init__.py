@@ -8,5 +8,5 @@ controller, many hands: sampler, study and run's folder stay in the controller's
 - ``searcher``: tells Ray Tune how many trials of its own to have: one for each evaluation that may run now;
 - ``trainable``: such a trial, in a process of the cluster that keeps its evaluator;
 - ``mailbox``: where policies wait for evaluation, on the controller's node;
-- ``device_actors``: the owners of the devices.
+- ``device_actors``: the ways to the devices; ``owner_actor``: the owner of each, ``places``: where it runs.
 """

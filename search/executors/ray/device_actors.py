@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
-from contextlib import suppress
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -17,37 +14,25 @@ from ....evaluators.device.device import DeviceOptions
 from ....evaluators.device.errors import AnswerMalformed, DeviceUnreachable
 from ....evaluators.device.link import DeviceLink
 from ....evaluators.device.lock import BUSY_SECONDS
-from ....evaluators.device.remote.owner import DeviceOwner
 from ....evaluators.device.remote.remote_device import RemoteDevice
 from ....evaluators.device.remote.request import Reply, Request
-from ....evaluators.device.units import own_device
+from ....spaces.errors import ConfigError
+from ....spaces.messages import one_line
 from .cluster import Cluster, on_node
+from .owner_actor import OwnerActor
+from .places import Place
 
 AGAIN_SECONDS = 2.0
+START_SECONDS = 20.0
+"""For which an owner may start before that is told."""
+END_SECONDS = 3.0
+"""For which an owner may close its device, which waits for a reading under way."""
 AT_ONCE = 64
 """Requests that wait for a device in their order of promise, each in a thread of its owner; others wait before that."""
-MOST_NEWS = 100
-"""Lines that an owner keeps until somebody asks."""
+ASIDE = "aside"
+"""The threads of an owner that are left for what does not wait for the device."""
 
 _LOG = logging.getLogger("parefront")
-
-
-class OwnerActor:
-    """Owns one device, or several like ones; its methods run in threads, one for each request."""
-
-    def __init__(self, name: str, options: DeviceOptions) -> None:
-        with suppress(OSError):  # where that is allowed; by default Ray lets any other program go before its own
-            os.nice(-os.nice(0))
-        self._news: deque[str] = deque(maxlen=MOST_NEWS)
-        self._owner = DeviceOwner(partial(own_device, say=self._news.append))
-        self._owner.open(name, options)
-
-    def serve(self, request: Request) -> Reply:
-        return self._owner.serve(request)
-
-    def news(self) -> list[str]:
-        """Lines on what has befallen like devices since this was last called."""
-        return [self._news.popleft() for _ in range(len(self._news))]
 
 
 @dataclass
@@ -56,59 +41,94 @@ class DeviceActors:
 
     Attributes:
         owners: the actors, by the device's name.
+        places: where those run that do not run on the controller's node.
         several: the names of those that there are several like ones of.
-        say: told in one line where a device is waited for.
+        say: told in one line where a device is waited for, and when it is back.
         seconds: for which a device that is lost is waited for.
     """
 
     owners: Mapping[str, Any]
+    places: Mapping[str, Place] = field(default_factory=dict)
     several: tuple[str, ...] = ()
     say: Callable[[str], None] = field(default=_LOG.warning)
     seconds: float = BUSY_SECONDS
+    _started: set[str] = field(default_factory=set, init=False)
 
     @classmethod
     def start(
         cls, cluster: Cluster, devices: Mapping[str, DeviceOptions], seconds: float = BUSY_SECONDS
     ) -> DeviceActors:
-        """Start an owner for each device, where ``device_nodes`` says, and otherwise on the controller's node."""
+        """Start an owner for each device, where ``device_nodes`` says, and otherwise on the controller's node.
+
+        Raises:
+            ConfigError: where Ray refuses what ``device_nodes`` says.
+        """
         import ray
 
-        places = cluster.options.device_nodes or {}
+        asked = cluster.options.device_nodes or {}
+        places = {name: Place.parse(asked[name]) for name in devices if name in asked}
+        actor = ray.remote(num_cpus=0, max_restarts=-1, max_concurrency=AT_ONCE, concurrency_groups={ASIDE: 1})(
+            OwnerActor
+        )
         owners = {}
         for name, options in devices.items():
-            where = _pinned(places[name]) if name in places else on_node(cluster.node)
-            actor = ray.remote(OwnerActor).options(num_cpus=0, max_restarts=-1, max_concurrency=AT_ONCE, **where)
-            owners[name] = actor.remote(name, options)
+            where = places[name].options if name in places else on_node(cluster.node)
+            try:
+                owners[name] = actor.options(**where).remote(name, options)
+            except ValueError as error:
+                raise ConfigError(
+                    f"executor.device_nodes: Ray refuses {places.get(name)}: {one_line(error)}"
+                ) from error
         several = tuple(name for name, options in devices.items() if options.like)
-        return cls(owners, several, seconds=seconds)
+        return cls(owners, places, several, seconds=seconds)
 
     def open(self, name: str, options: DeviceOptions) -> DeviceLink:
         """The way to a device; an ``OpenDevice``."""
-        return RemoteDevice(name, options, partial(self._ask, self.owners[name]), by_content=True)
+        return RemoteDevice(name, options, partial(self._ask, name), by_content=True)
 
-    def tell_news(self, say: Callable[[str], None]) -> None:
-        """Ask the owners of several like devices what has befallen these, and say it once they answer."""
+    def tell_news(self, say: Callable[[str], None], seconds: float = 0.0) -> None:
+        """Ask the owners of several like devices what has befallen these, and say it once they answer.
+
+        Args:
+            say: told each line, as a rule from another thread.
+            seconds: for which to wait for the answers.
+        """
 
         def told(reply: Future[list[str]]) -> None:
             if reply.exception() is None:
                 for line in reply.result():
                     say(line)
 
-        for name in self.several:
-            self.owners[name].news.remote().future().add_done_callback(told)
+        replies = [self.owners[name].news.options(concurrency_group=ASIDE).remote().future() for name in self.several]
+        for reply in replies:
+            reply.add_done_callback(told)
+        wait(replies, seconds)
 
-    def _ask(self, owner: Any, request: Request) -> Reply:
+    def close(self) -> None:
+        """Close the devices, and end their owners."""
+        import ray
+
+        closing = [owner.close.options(concurrency_group=ASIDE).remote() for owner in self.owners.values()]
+        if closing:
+            ray.wait(closing, num_returns=len(closing), timeout=END_SECONDS)
+        for owner in self.owners.values():
+            ray.kill(owner)
+
+    def _ask(self, name: str, request: Request) -> Reply:
         """The owner's reply; where owner or device are lost, once they are back.
 
         Raises:
-            DeviceUnreachable: where they are not, for so many seconds.
+            DeviceUnreachable: where they are not, for so many seconds, or the owner cannot be made.
         """
         import ray
 
+        self._wait_for_start(name)
         began, said = time.monotonic(), False
         while True:
             try:
-                reply: Reply = ray.get(owner.serve.remote(request))
+                reply: Reply = ray.get(self.owners[name].serve.remote(request))
+                if said:
+                    self.say(f"{_called(name)} can be reached again")
                 return reply
             except ray.exceptions.RayTaskError as error:
                 cause = error.cause
@@ -116,21 +136,49 @@ class DeviceActors:
                     raise cause from None
                 lost: Exception = cause
             except ray.exceptions.RayActorError as error:
+                if error.actor_init_failed:
+                    why = str(error).rstrip().rpartition("\n")[2].strip()
+                    raise DeviceUnreachable(f"the owner of {_called(name)} could not be made: {why}") from None
+                lost = error
+            except ray.exceptions.ObjectLostError as error:  # the owner's node, with a reply that was under way
                 lost = error
             if time.monotonic() - began > self.seconds:
                 if isinstance(lost, DeviceUnreachable):
                     raise lost
                 raise DeviceUnreachable(
-                    f"the node that the device {request.device or 'of the search'} is reached from has been lost for "
-                    f"{self.seconds:.0f} s"
+                    f"the node that {_called(name)} is reached from has been lost for {self.seconds:.0f} s"
                 ) from lost
             if not said:
                 said = True
-                self.say(f"waiting for the device {request.device}".rstrip() + ", which cannot be reached now")
+                self.say(f"waiting for {_called(name)}, which cannot be reached now")
             time.sleep(AGAIN_SECONDS)
 
+    def _wait_for_start(self, name: str) -> None:
+        """Wait until the owner has been started: what is asked of it before waits for ever where no node has its place.
 
-def _pinned(place: str) -> dict[str, Any]:
-    """Options of an actor on the node with that resource, or with that label."""
-    label, separator, value = place.partition("=")
-    return {"label_selector": {label: value}} if separator else {"resources": {place: 1}}
+        Raises:
+            DeviceUnreachable: where it has not, for so many seconds.
+        """
+        import ray
+
+        if name in self._started:
+            return
+        place = self.places.get(name)
+        where = "the controller's node" if place is None else f"a node with {place}"
+        is_ready = self.owners[name].__ray_ready__.options(concurrency_group=ASIDE).remote()
+        began, said = time.monotonic(), False
+        while not ray.wait([is_ready], timeout=min(START_SECONDS, self.seconds))[0]:
+            waited = time.monotonic() - began
+            if waited >= self.seconds:
+                raise DeviceUnreachable(
+                    f"the owner of {_called(name)} could not be started on {where} within {self.seconds:.0f} s: there "
+                    "is none, or another search has it"
+                )
+            if not said:
+                said = True
+                self.say(f"waiting for {where}, which {_called(name)} is reached from")
+        self._started.add(name)
+
+
+def _called(name: str) -> str:
+    return f"the device {name}".rstrip()

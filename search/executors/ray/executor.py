@@ -11,7 +11,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, InvalidStateError
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ from .worker import JoinSearch
 
 END_SECONDS = 10.0
 """After which the thread of Ray Tune is left to itself, whose processes end with the connection to the cluster."""
+NEWS_SECONDS = 2.0
+"""For which the owners of devices may take at the end to say what has befallen these."""
 MOST_LOSSES = 20
 """Workers that may be lost without a result in between, before the search ends."""
 SAME_SECONDS = 60.0
@@ -68,6 +71,7 @@ class RayExecutor:
         self._thread: threading.Thread | None = None
         self._mailbox: Any = None
         self._losses = 0
+        self._failure: Exception | None = None
 
     @property
     def workers(self) -> int:
@@ -85,6 +89,9 @@ class RayExecutor:
         number = next(self._numbers)
         future: Future[Candidate] = Future()
         self._under_way.add(future)
+        if self._failure is not None:  # while nothing was under way
+            _end(future, self._failure)
+            return future
         content = pickle.dumps(Work(policy, rivals))
         reference = self._mailbox.evaluate.options(name=f"trial {number}").remote(number, content)
         reference.future().add_done_callback(partial(self._came, future, artifact))
@@ -96,6 +103,7 @@ class RayExecutor:
     def close(self) -> None:
         """Give up what is under way, and end the processes."""
         self._over.set()
+        self._devices.tell_news(self._tell, NEWS_SECONDS)
         if self._thread is None:
             return
         import ray
@@ -124,11 +132,14 @@ class RayExecutor:
     def _tune(self, join: bytes) -> None:
         """Run trials of Ray Tune's until the search is over."""
         folder = tempfile.mkdtemp(prefix="parefront-tune-")
+        why = "it has ended before the search"
         try:
             self._tuner(join, folder).fit()
         except Exception as error:
-            self._fail(HostFailed(f"executor: Ray Tune has failed: {one_line(error)}; the same command goes on"))
+            why = one_line(error)
         finally:
+            if not self._over.is_set():
+                self._fail(HostFailed(f"executor: Ray Tune has failed: {why}; the same command goes on"))
             shutil.rmtree(folder, ignore_errors=True)
 
     def _tuner(self, join: bytes, folder: str) -> Any:
@@ -189,10 +200,10 @@ class RayExecutor:
             )
 
     def _fail(self, error: Exception) -> None:
-        """Let all that is under way end with an error."""
+        """Let all that is under way end with an error, and all that is submitted later."""
+        self._failure = error
         for future in list(self._under_way):
-            if not future.done():
-                future.set_exception(error)
+            _end(future, error)
 
     def _came(self, future: Future[Candidate], artifact: Path, reply: Future[bytes | None]) -> None:
         """An outcome came: write the artefact, and pass the candidate on."""
@@ -202,13 +213,21 @@ class RayExecutor:
             return
         try:
             content = reply.result()
-            if content is None:
-                future.set_exception(CancelledError())
-                return
+            if content is None or self._over.is_set():
+                raise CancelledError
             outcome: Outcome = pickle.loads(content)
-            future.set_result(outcome.written(artifact))
+            candidate = outcome.written(artifact)
         except Exception as error:
-            future.set_exception(_of_the_cluster(error))
+            _end(future, _of_the_cluster(error))
+            return
+        with suppress(InvalidStateError):  # all were given up meanwhile
+            future.set_result(candidate)
+
+
+def _end(future: Future[Candidate], error: Exception) -> None:
+    """Let a future end with an error, unless another thread has ended it."""
+    with suppress(InvalidStateError):
+        future.set_exception(error)
 
 
 def _of_the_cluster(error: Exception) -> Exception:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 MOST_DEATHS = 2
 """Processes that may die of a policy, on nodes that live on, before it counts as failed."""
+MOST_RETURNS = 10
+"""Times that an order may come back from machines that have failed, before that is its outcome."""
 NOTICE_SECONDS = 30.0
 """Within which the death of a node is known, after that of a process on it."""
 LOOK_SECONDS = 1.0
@@ -24,6 +26,8 @@ class Order:
         outcome: what becomes of it; None where that is no longer wanted.
         losses: holders that were lost with it.
         deaths: those of them whose node lives on.
+        counting: losses of which it is not known yet whether the node lives on.
+        returns: holders that have given it back.
     """
 
     number: int
@@ -31,6 +35,8 @@ class Order:
     outcome: asyncio.Future[bytes | None]
     losses: int = 0
     deaths: int = 0
+    counting: int = 0
+    returns: int = 0
 
 
 @dataclass(eq=False)
@@ -93,11 +99,36 @@ class Mailbox:
         order = await held.taken
         return None if order is None else (order.number, order.content)
 
-    async def deliver(self, holder: str, outcome: bytes) -> None:
-        """The outcome of what the holder has taken; of no use where the holder was taken for lost meanwhile."""
-        held = self._holders.pop(holder, None)
-        if held is not None and held.order is not None and not held.order.outcome.done():
-            held.order.outcome.set_result(outcome)
+    async def deliver(self, holder: str, number: int, outcome: bytes) -> None:
+        """The outcome of what the holder has taken; of no use where the holder was taken for lost meanwhile.
+
+        Args:
+            holder: the trial of Ray Tune's.
+            number: of the order: a process on a node that was cut off for a while may outlive its loss, and what the
+                trial holds is then another order, which another process of it has taken.
+            outcome: what came of it.
+        """
+        order = self._taken_from(holder, number)
+        if order is not None:
+            order.outcome.set_result(outcome)
+
+    async def give_back(self, holder: str, number: int, outcome: bytes) -> None:
+        """The holder's machine has failed (its disk, its memory), which says nothing of the policy: another one may do
+        better.
+
+        Args:
+            holder: the trial of Ray Tune's.
+            number: of the order.
+            outcome: what the failure was, which becomes that of the order where nobody does better.
+        """
+        order = self._taken_from(holder, number)
+        if order is None:
+            return
+        order.returns += 1
+        if order.returns >= MOST_RETURNS:
+            order.outcome.set_result(outcome)
+        else:
+            self._again(order)
 
     async def lost(self, holder: str) -> None:
         """The holder's process is gone: what it had taken goes to another one, before all that waits.
@@ -116,6 +147,7 @@ class Mailbox:
         order.losses += 1
         if order.losses < MOST_DEATHS:
             self._again(order)
+        order.counting += 1
         counting = asyncio.ensure_future(self._count(order, held.node))
         self._counting.add(counting)
         counting.add_done_callback(self._counting.discard)
@@ -141,15 +173,25 @@ class Mailbox:
                 order.outcome.set_result(None)
 
     async def _count(self, order: Order, node: str) -> None:
-        """Count a death that is not the node's, once that is known."""
-        if await self._outlives(node):
-            order.deaths += 1
-        if order.outcome.done():
-            return
-        if order.deaths >= MOST_DEATHS:
-            order.outcome.set_result(self._died(order.deaths))
-        elif order.losses >= MOST_DEATHS:
-            self._again(order)
+        """Count a death that is not the node's, once that is known, or cannot be found out."""
+        try:
+            if await self._outlives(node):
+                order.deaths += 1
+        finally:
+            order.counting -= 1
+            if not order.outcome.done():
+                if order.deaths >= MOST_DEATHS:
+                    order.outcome.set_result(self._died(order.deaths))
+                elif order.losses >= MOST_DEATHS and not order.counting:
+                    self._again(order)
+
+    def _taken_from(self, holder: str, number: int) -> Order | None:
+        """The order of that number, which its holder is done with; None where it is another's by now, or done."""
+        held = self._holders.get(holder)
+        if held is None or held.order is None or held.order.number != number:
+            return None
+        del self._holders[holder]
+        return None if held.order.outcome.done() else held.order
 
     def _again(self, order: Order) -> None:
         held = (holder.order for holder in self._holders.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -81,6 +82,7 @@ class OverStopper(_OfThisProcess, Stopper):
 
 
 def _why(trial: Any) -> str:
-    """The last line of what Ray Tune has kept of a trial's failure."""
-    lines = str(trial.get_error() or "").split("\n")
+    """The last line of what Ray Tune has written of a trial's failure, in a file that it copies to storage later."""
+    path = trial.error_file
+    lines = Path(path).read_text(errors="replace").splitlines() if path and Path(path).is_file() else []
     return next((line.strip() for line in reversed(lines) if line.strip()), "its process or its node is gone")

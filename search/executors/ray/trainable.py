@@ -9,11 +9,13 @@ import ray
 from ray import tune
 
 from .device_actors import DeviceActors
-from .worker import Worker
+from .messages import Outcome
+from .worker import Worker, pickled
 
 
 class EvaluationTrainable(tune.Trainable):
-    """One evaluation. Errors of it are outcomes, so that no trial of Ray Tune's fails but by the loss of its process.
+    """One evaluation. Errors of it are outcomes, so that no trial of Ray Tune's fails but by the loss of its process or
+    a failure of its machine: Ray Tune then starts it anew, maybe elsewhere.
 
     The policy comes from the mailbox, not from the trial's config: while a trial waits for its policy, Ray Tune keeps
     its process, and so the evaluator in it, which it would end if there was nothing to do for an instant.
@@ -37,8 +39,12 @@ class EvaluationTrainable(tune.Trainable):
         if taken is None:
             return {"done": True}
         number, content = taken
-        outcome = self._worker.evaluate(content)
-        ray.get(self._mailbox.deliver.remote(self.trial_id, outcome))
+        try:
+            outcome = self._worker.evaluate(content)
+        except Exception as error:  # of this machine
+            ray.get(self._mailbox.give_back.remote(self.trial_id, number, pickled(Outcome.of_error(error))))
+            raise
+        ray.get(self._mailbox.deliver.remote(self.trial_id, number, outcome))
         return {"done": True, "evaluation": number}
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pickle
 import platform
-import shutil
-import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from ....evaluators.device.errors import DeviceError
 from ....evaluators.device.link import OpenDevice
+from ....evaluators.device.worker import scratch_folder
 from ....evaluators.results.candidate import Candidate
 from ....evaluators.results.front import Front
 from ....spaces.errors import ParefrontError, is_of_the_host
@@ -33,13 +33,18 @@ class ReadyEvaluator(Protocol):
     def close(self) -> None: ...
 
 
+def pickled(outcome: Outcome) -> bytes:
+    """What is sent to the controller."""
+    return pickle.dumps(outcome)
+
+
 JoinSearch: TypeAlias = Callable[[OpenDevice, Path], ReadyEvaluator]
 """Makes an evaluator that is ready to evaluate in a search that was begun elsewhere, given the way to the devices and a
 folder for its files; can be pickled."""
 
 
 class Worker:
-    """Evaluates in a folder of its own.
+    """Evaluates in a folder of its own, which is removed with it; that of a killed process once another one starts.
 
     Args:
         join: makes the evaluator; pickled.
@@ -48,7 +53,8 @@ class Worker:
 
     def __init__(self, join: bytes, open_device: OpenDevice) -> None:
         self._join, self._open_device = join, open_device
-        self._folder = Path(tempfile.mkdtemp(prefix="parefront-worker-"))
+        self._scratch = ExitStack()
+        self._folder = Path(self._scratch.enter_context(scratch_folder()))
         self._evaluator: ReadyEvaluator | None = None
 
     def evaluate(self, content: bytes) -> bytes:
@@ -67,7 +73,7 @@ class Worker:
             if is_of_the_host(error):
                 raise
             outcome = Outcome.of_error(error)
-        return pickle.dumps(outcome)
+        return pickled(outcome)
 
     def _joined(self) -> ReadyEvaluator:
         """The evaluator, made at the first call.
@@ -95,4 +101,4 @@ class Worker:
         if self._evaluator is not None:
             self._evaluator.close()
             self._evaluator = None
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._scratch.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +13,8 @@ from ....evaluators.results.candidate import Candidate
 from ....evaluators.results.fields import Fields
 from ....evaluators.results.metric import Metric
 from ....evaluators.results.recovered import RECOVERED
-from ....spaces.files import write_json
+from ....spaces.files import write_bytes, write_json
+from ....spaces.policy import Policy
 from ..record import candidate_of, candidate_to_json
 from .read_once import ReadOnce
 
@@ -49,12 +51,14 @@ class Trained:
         trial: of the policy.
         rounds: in their order; the last may be under way.
         candidate: with the weights of the last round that was taken; None where none was.
+        given: whether there are no rounds, since a user has trained it; it has no candidate until that is measured.
     """
 
     key: str
     trial: int
     rounds: tuple[Round, ...] = ()
     candidate: Candidate | None = None
+    given: bool = False
 
     @property
     def under_way(self) -> Round | None:
@@ -98,15 +102,40 @@ class RecoveredStore:
         return self._read.all_in(sorted(self.folder.glob("*-*.json")))
 
     def best(self, quality: Metric) -> dict[int, Candidate]:
-        """What was taken of each member, by its trial; the best of several recipes."""
-        sign, found = 1 if quality.higher_is_better else -1, dict[int, Candidate]()
+        """What was taken of each member, by its trial: what its user gave, else the best of several recipes."""
+        sign, found = 1 if quality.higher_is_better else -1, dict[int, tuple[bool, float, Candidate]]()
         for trained in self.all():
-            one, other = trained.candidate, found.get(trained.trial)
-            if one is not None and (
-                other is None or sign * (one.metrics[quality.key].value - other.metrics[quality.key].value) > 0
-            ):
-                found[trained.trial] = one
-        return found
+            if (one := trained.candidate) is not None:
+                rank = trained.given, sign * one.metrics[quality.key].value, one
+                if trained.trial not in found or rank[:2] > found[trained.trial][:2]:
+                    found[trained.trial] = rank
+        return {trial: candidate for trial, (_, _, candidate) in found.items()}
+
+    def give(self, trial: int, policy: Policy, content: bytes) -> Trained:
+        """Keep the file that a user has trained of a member, for it to be measured; it replaces an earlier one."""
+        key = f"{policy.digest}-{hashlib.sha256(content).hexdigest()[:12]}"
+        self.folder.mkdir(exist_ok=True)
+        write_bytes(self.file_given(key), content)
+        given = Trained(key, trial, given=True)
+        self.write(given)
+        for other in self.all():
+            if other.given and other.trial == trial and other.key != key:
+                self.forget(other)
+        return given
+
+    def file_given(self, key: str) -> Path:
+        """Where the file is that a user gave."""
+        return self.folder / f"{key}-0.onnx"
+
+    def waiting(self) -> list[Trained]:
+        """What users gave, and what is not measured yet."""
+        return [trained for trained in self.all() if trained.given and trained.candidate is None]
+
+    def forget(self, given: Trained) -> None:
+        """Remove what a user gave."""
+        self._file(given.key).unlink(missing_ok=True)
+        for folder in (self.folder, self._run / "artifacts"):
+            (folder / self.file_given(given.key).name).unlink(missing_ok=True)
 
     def of(self, key: str, trial: int) -> Trained:
         """What is known of a member; nothing where it was never trained."""
@@ -161,7 +190,8 @@ class RecoveredStore:
         held = fields.values.get("candidate")
         candidate = None if held is None else candidate_of(fields.fields("candidate"), self._run)
         rounds = tuple(_round(one) for one in fields.each("rounds"))
-        return Trained(path.stem, fields.count("trial"), rounds, candidate)
+        given = fields.truth("given") if "given" in fields else False
+        return Trained(path.stem, fields.count("trial"), rounds, candidate, given)
 
 
 def _to_json(trained: Trained, folder: Path) -> dict[str, Any]:
@@ -182,6 +212,7 @@ def _to_json(trained: Trained, folder: Path) -> dict[str, Any]:
             for one in trained.rounds
         ],
         "candidate": None if candidate is None else candidate_to_json(candidate, folder, trained.seconds),
+        **({"given": True} if trained.given else {}),
     }
 
 

@@ -45,7 +45,7 @@ class TrialStore:
         """Write a record."""
         path = self._folder / f"{record.number:06d}.json"
         write_json(path, record.to_json(self._run_folder))
-        self._read.keep(path, record)
+        self._read.keep(path, record.rounded)
 
     def counts(self) -> dict[Outcome, int]:
         """Number of trials by outcome."""

@@ -23,6 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from ....spaces.files import UnreadableFile, open_regular
 from .database import storage_at
+from .empty_tables import are_as_made, revision
 from .moments import to_table
 from .rows import read_trials
 
@@ -57,7 +58,11 @@ class StudyFile:
             self._sqlite = _connect(where)
             _make_sure_of_tables(self._sqlite, where)
             # A path may hold what a URL has other uses for (?, {, %), so SQLAlchemy is handed the connections.
-            self._storage = RDBStorage("sqlite://", {"creator": partial(_connect, where), "poolclass": NullPool})
+            connections = {"creator": partial(_connect, where), "poolclass": NullPool}
+            known = are_as_made(self._sqlite)
+            self._storage = RDBStorage(
+                "sqlite://", connections, skip_compatibility_check=known, skip_table_creation=known
+            )
         else:
             self._storage = storage_at(where)
         if isinstance(where, Path):
@@ -70,7 +75,7 @@ class StudyFile:
             warnings.simplefilter("ignore", ExperimentalWarning)
             self._study.set_metric_names(metrics)
         self._study_id = self._storage.get_study_id_from_name(name)
-        if self._sqlite is not None and not _knows_schema(self._sqlite):
+        if self._sqlite is not None and revision(self._sqlite) != [_SCHEMA]:
             self._sqlite.close()
             self._sqlite = None
 
@@ -175,10 +180,6 @@ def _make_sure_of_tables(connection: sqlite3.Connection, path: Path) -> None:
     if found is not None:
         kind, name = found
         raise UnreadableFile(f"{path}: expected tables alone, got the {kind} {name!r:.60}, which Optuna does not make")
-
-
-def _knows_schema(connection: sqlite3.Connection) -> bool:
-    return connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(_SCHEMA,)]
 
 
 def _insert(connection: sqlite3.Connection, study_id: int, trial: FrozenTrial, attributes: Mapping[str, Any]) -> None:

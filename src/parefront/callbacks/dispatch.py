@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from ..evaluators.results.candidate import Candidate
-from ..search.runs.events import Event, Finished, OnEvent, Started, Warned
+from ..search.runs.events import Event, Finished, OnEvent, Recovered, Recovering, Started, Warned
 from ..search.runs.run import Run
 from ..spaces.messages import one_line
 from .callback import Callback
@@ -38,6 +38,10 @@ class Dispatch:
                 if event.front.candidates != self._members:
                     self._members = event.front.candidates
                     self._call(run, lambda callback: callback.on_front(run, event.front))
+            elif isinstance(event, Recovering):
+                self._call(run, lambda callback: callback.on_training(run, event))
+            elif isinstance(event, Recovered):
+                self._call(run, lambda callback: callback.on_recovered(run, event))
 
         return on_event
 

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from ..evaluators.results.front import Front
-from ..search.runs.events import Finished, Started
+from ..search.runs.events import Finished, Recovered, Recovering, Started
 from ..search.runs.run import Run
 from ..spaces.files import read_bytes, write_text
 from ..spaces.limits import NOTE_BYTES
@@ -24,7 +24,8 @@ LONGEST = 500
 class MlflowTracking(Callback):
     """Writes where ``MLFLOW_TRACKING_URI`` says, and into the experiment of ``MLFLOW_EXPERIMENT_NAME``.
 
-    The step of a metric is the number of the trial. A run that is active already (of the caller's) is left alone.
+    The step of a metric is the number of the trial; while a member of the front is trained, that of its round. A run
+    that is active already (of the caller's) is left alone.
 
     Args:
         models: whether the ONNX files of the front are uploaded, too.
@@ -55,6 +56,15 @@ class MlflowTracking(Callback):
 
     def on_front(self, run: Run, front: Front) -> None:
         self._log("front", scalars_of_front(front), self._last)
+
+    def on_training(self, run: Run, training: Recovering) -> None:
+        self._open(run)
+        self._log(f"training/{training.candidate.trial}", {"loss": training.loss}, training.done)
+
+    def on_recovered(self, run: Run, recovered: Recovered) -> None:
+        if recovered.after is not None and recovered.after.trial is not None:
+            self._open(run)
+            self._log("recovered", scalars_of(recovered.after), recovered.after.trial)
 
     def on_end(self, run: Run, front: Front) -> None:
         self._open(run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..evaluators.results.front import Front
-from ..search.runs.events import Finished, Started
+from ..search.runs.events import Finished, Recovered, Recovering, Started
 from ..search.runs.run import Run
 from .callback import Callback
 from .markdown import summary
@@ -20,6 +20,8 @@ FOLDER = "tensorboard"
 
 class TensorBoardScalars(Callback):
     """Writes event files into the folder ``tensorboard`` of the run; the step is the number of the trial.
+
+    While a member of the front is trained, the step is that of its round.
 
     ``tensorboard --logdir runs`` shows all runs side by side.
 
@@ -46,6 +48,14 @@ class TensorBoardScalars(Callback):
 
     def on_front(self, run: Run, front: Front) -> None:
         self._write(run, "front", scalars_of_front(front), self._last)
+
+    def on_training(self, run: Run, training: Recovering) -> None:
+        group = f"training/{training.candidate.trial}"
+        self._write(run, group, {"loss": training.loss}, training.done)
+
+    def on_recovered(self, run: Run, recovered: Recovered) -> None:
+        if recovered.after is not None and recovered.after.trial is not None:
+            self._write(run, "recovered", scalars_of(recovered.after), recovered.after.trial)
 
     def on_end(self, run: Run, front: Front) -> None:
         self._opened(run).add_text("summary", summary(run, front))

@@ -175,7 +175,7 @@ def recover(
     minutes: Annotated[
         float | None, typer.Option(help="Of training, in all sessions; by default 10, where the config says nothing.")
     ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Or so many steps for each member.")] = None,
+    steps: Annotated[int | None, typer.Option(min=0, help="Or so many steps for each member.")] = None,
     where: Where = None,
     set_: Set = None,
     root: Root = RUNS,

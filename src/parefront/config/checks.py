@@ -9,9 +9,11 @@ from pydantic import ValidationError
 
 from ..callbacks.registry import check_callbacks
 from ..compressors.registry import find
+from ..compressors.repair.registry import repair_of
 from ..evaluators.results.budget import Budget
 from ..evaluators.results.metric import device_of
 from ..evaluators.trial.timer import longer
+from ..search.executors.ray.places import Place
 from ..search.registry import check_options, sampler_names
 from ..search.runs.recover_settings import RecoverSettings
 from ..search.runs.run_config import RunConfig
@@ -31,11 +33,13 @@ def unknown_names(config: Config) -> Iterator[tuple[str, str]]:
         "device": config.device.options,
         "devices": lambda: _check_devices(config),
         "latency": lambda: _check_latency(config),
+        "executor.device_nodes": lambda: _check_device_nodes(config),
         "search.storage": lambda: expanded(config.search.storage, "search.storage"),
         "search.sampler": lambda: _check_sampler(config.search.sampler),
         "search.reuse_scores": lambda: _check_reuse(config.search),
         "search.sampler_options": lambda: check_options(config.search.sampler, config.search.sampler_options),
         "recover": lambda: RecoverSettings.of(config.recover.model_dump()),
+        "recover.repair": lambda: repair_of(config.recover.repair or "none"),
         "callbacks": lambda: check_callbacks(config.callbacks),
         "compress": lambda: _check_any(config.compress),
         **{f"compress.{name}": partial(_check_compressor, name, config) for name in config.compress},
@@ -68,6 +72,17 @@ def _check_latency(config: Config) -> None:
                 f"latency: the final step measures for up to {longest:.0f} s, and {where}.deadline_seconds is "
                 f"{device.deadline_seconds:.0f}; raise that, or lower max_seconds"
             )
+
+
+def _check_device_nodes(config: Config) -> None:
+    names = list(config.places())
+    for name, place in config.executor.device_nodes.items():
+        if name not in names:
+            raise ConfigError(f"executor.device_nodes: no device {name!r}; known: {', '.join(map(repr, names))}")
+        try:
+            Place.parse(place)
+        except ConfigError as error:
+            raise ConfigError(f"executor.device_nodes: {error}") from None
 
 
 def _check_sampler(name: str) -> None:

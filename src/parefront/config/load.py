@@ -1,4 +1,4 @@
-"""Loads the task that a config names: ``file.py:callable`` or ``package.module:callable``."""
+"""Loads the task, and teachers, that a config names: ``file.py:callable`` or ``package.module:callable``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+
+from torch import nn
 
 from ..spaces.errors import ConfigError, TaskError
 from ..spaces.messages import did_you_mean, kind, one_line
@@ -27,19 +30,44 @@ def load_task(spec: str, base: Path) -> Task:
         ConfigError: where ``spec`` names nothing.
         TaskError: where the user's code raises, or returns something else than a ``Task``.
     """
+    made = _made_by(spec, base, Wanted("task", "a Task"))
+    if not isinstance(made, Task):
+        raise TaskError(f"task: {spec}() returned {kind(made)}, expected a parefront.Task")
+    return made
+
+
+def load_teacher(spec: str, base: Path) -> nn.Module:
+    """As :func:`load_task`, of a further teacher; raises as it does, where there is no ``torch.nn.Module``, too."""
+    made = _made_by(spec, base, Wanted("recover.teachers", "a torch.nn.Module"))
+    if not isinstance(made, nn.Module):
+        raise TaskError(f"recover.teachers: {spec}() returned {kind(made)}, expected a torch.nn.Module")
+    return made.eval()
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be loaded.
+
+    Attributes:
+        key: of the config, that messages begin with.
+        what: it is, with its article.
+    """
+
+    key: str
+    what: str
+
+
+def _made_by(spec: str, base: Path, wanted: Wanted) -> object:
     place, _, name = spec.rpartition(":")
     if not place or not name:
-        raise ConfigError(f"task: expected 'file.py:callable' or 'package.module:callable', got {spec!r}")
+        raise ConfigError(f"{wanted.key}: expected 'file.py:callable' or 'package.module:callable', got {spec!r}")
     is_file = place.endswith(".py")
     path = (base / place).resolve()
     if is_file and not path.is_file():
-        raise ConfigError(f"task: there is no file {path}")
+        raise ConfigError(f"{wanted.key}: there is no file {path}")
     with _importable(path.parent if is_file else base.resolve()):
-        module = _import_file(path) if is_file else _import_module(place)
-        task = _call(_find(module, name, place), f"{place}:{name}")
-    if not isinstance(task, Task):
-        raise TaskError(f"task: {place}:{name}() returned {kind(task)}, expected a parefront.Task")
-    return task
+        module = _import_file(path, wanted) if is_file else _import_module(place, wanted)
+        return _call(_find(module, name, place, wanted), f"{place}:{name}", wanted)
 
 
 @contextmanager
@@ -51,50 +79,52 @@ def _importable(folder: Path) -> Iterator[None]:
         sys.path.remove(str(folder))
 
 
-def _import_file(path: Path) -> ModuleType:
+def _import_file(path: Path, wanted: Wanted) -> ModuleType:
     name = f"parefront_task_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ConfigError(f"task: {path} cannot be imported as Python")
+        raise ConfigError(f"{wanted.key}: {path} cannot be imported as Python")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickle look a class's module up there
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise TaskError(f"task: importing {path} failed: {_what(error)}") from error
+        raise TaskError(f"{wanted.key}: importing {path} failed: {_what(error)}") from error
     return module
 
 
-def _import_module(name: str) -> ModuleType:
+def _import_module(name: str, wanted: Wanted) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
-            raise ConfigError(f"task: there is no module {name!r}; a file is named with its .py") from error
-        raise TaskError(f"task: importing {name} failed: {one_line(error)}") from error
+            raise ConfigError(f"{wanted.key}: there is no module {name!r}; a file is named with its .py") from error
+        raise TaskError(f"{wanted.key}: importing {name} failed: {one_line(error)}") from error
     except (Exception, SystemExit) as error:
-        raise TaskError(f"task: importing {name} failed: {_what(error)}") from error
+        raise TaskError(f"{wanted.key}: importing {name} failed: {_what(error)}") from error
 
 
-def _find(module: ModuleType, name: str, place: str) -> Callable[[], object]:
+def _find(module: ModuleType, name: str, place: str, wanted: Wanted) -> Callable[[], object]:
     known = [other for other, value in vars(module).items() if callable(value) and not other.startswith("_")]
     found = vars(module).get(name)
     if found is None:
-        raise ConfigError(f"task: {place} has no {name!r}" + did_you_mean(name, known))
+        raise ConfigError(f"{wanted.key}: {place} has no {name!r}" + did_you_mean(name, known))
     if not callable(found):
-        raise ConfigError(f"task: {place}:{name} is of type {kind(found)}, expected a callable that returns a Task")
+        raise ConfigError(
+            f"{wanted.key}: {place}:{name} is of type {kind(found)}, expected a callable that returns {wanted.what}"
+        )
     function: Callable[[], object] = found
     return function
 
 
-def _call(function: Callable[[], object], name: str) -> object:
+def _call(function: Callable[[], object], name: str, wanted: Wanted) -> object:
     try:
         return function()
     except (ConfigError, TaskError):
         raise
     except (Exception, SystemExit) as error:
-        raise TaskError(f"task: {name}() raised {_what(error)}") from error
+        raise TaskError(f"{wanted.key}: {name}() raised {_what(error)}") from error
 
 
 def _what(error: BaseException) -> str:

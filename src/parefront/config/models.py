@@ -218,6 +218,8 @@ class ExecutorConfig(Section):
         cpus: cores of the cluster that each evaluation is given.
         device_nodes: by device the node that reads it: a custom resource of it (``device:pi4``) or a label
             (``device=pi4``); ``""`` is the only device of a config that names none. By default the search's own node.
+        device_wait_seconds: for which a device of the cluster that is lost is waited for; then the search ends, and the
+            same command goes on.
     """
 
     name: Literal["local", "pool", "ray"] = "local"
@@ -228,6 +230,7 @@ class ExecutorConfig(Section):
     address: str = "local"
     cpus: PositiveFloat = 1.0
     device_nodes: dict[str, str] = {}
+    device_wait_seconds: PositiveFloat = 600.0
 
 
 class RecoverConfig(Section):
@@ -238,7 +241,8 @@ class RecoverConfig(Section):
             or steps.
         minutes: of training and measuring what comes of it, for all members and in all sessions; they go where the
             front gains most.
-        steps: or so many steps of the optimiser for each member.
+        steps: or so many steps of the optimiser for each member; with 0 of them a member is only repaired, by
+            ``repair``.
         where: constraints, such as ``"latency <= 0.3x"``; only members within them are trained. By default those
             within the budgets on costs.
         data: ``train``, the training split; ``calibration``, the few samples that there are in any case; ``auto``, the
@@ -247,33 +251,54 @@ class RecoverConfig(Section):
         rate: the greatest learning rate; by default from how far a member is from the uncompressed network.
         precision: ``float32`` or ``bfloat16``; by default what is faster.
         losses: weights of ``mse``, ``kl``, ``dist`` (against the uncompressed network, without labels) and
-            ``cross_entropy``.
+            ``cross_entropy``; beside one of these, of ``features``, ``cosine``, ``attention`` and ``similarity``, which
+            compare the insides. In ``benchmarks/RESULTS.md`` each gains at least what plain fine-tuning
+            (``cross_entropy``) does. By default ``mse`` by 1 and, where images are convolved, ``features`` by 10.
+        places: where the insides are compared: at the ``last`` activation before the head, or at the ends of all
+            ``stages``, which takes much more memory.
         optimiser: ``sgd`` or ``adamw``.
         norms: whether batch norms stand behind convolutions while these are trained.
         batch: samples in a step; by default 128, of calibration samples 64.
-        augment: changes of images, ``crop`` and ``flip``; by default those under which the uncompressed network says
-            what it said before.
+        augment: changes of images: ``crop``, ``flip``, torchvision's ``autoaugment`` and ``randaugment``, and of a
+            whole batch ``mixup`` and ``cutmix`` (one of the two, drawn for each). By default those of ``crop`` and
+            ``flip`` under which the uncompressed network says what it said before.
+        ema: of the running average of the weights, which is kept instead of the last ones, the share that stays in
+            every step, e.g. ``0.99``; by default there is none.
+        teachers: further ones beside the uncompressed network: ``file.py:callable`` (the file relative to the config)
+            or ``package.module:callable`` that returns a ``torch.nn.Module`` of the same inputs and outputs.
+        teacher_weights: of several teachers the ``mean`` of their outputs; or each weighted, sample by sample, by its
+            ``confidence``, the probability of its first class.
+        quantised: whether members are trained with the integers that their files hold, and the scales with them,
+            rather than in floats that are rounded afterwards; ``auto``: those that have any weights of 4 bits or fewer.
+        repair: what training begins from, by the names that ``compensate`` has; by default what members were repaired
+            by in the search. ``block_reconstruction`` takes a minute for a member of ResNet-56's front.
     """
 
     when: Literal["none", "front"] = "none"
     minutes: PositiveFloat | None = None
-    steps: Positive | None = None
+    steps: Natural | None = None
     where: Texts = []
     data: Literal["auto", "train", "calibration"] = "auto"
     threads: Positive | None = None
     rate: PositiveFloat | None = None
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    losses: dict[str, PositiveFloat] = {"mse": 1.0}
+    losses: dict[str, PositiveFloat] | None = None
+    places: Literal["last", "stages"] = "last"
     optimiser: Literal["sgd", "adamw"] = "sgd"
     norms: bool = True
     batch: Positive | None = None
-    augment: list[Literal["crop", "flip"]] | None = None
+    augment: list[Literal["crop", "flip", "autoaugment", "randaugment", "mixup", "cutmix"]] | None = None
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    teachers: Texts = []
+    teacher_weights: Literal["mean", "confidence"] = "mean"
+    quantised: Literal["auto"] | bool = "auto"
+    repair: str | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _front(cls, given: Any) -> Any:
         """Who says for how long wants it done."""
-        limited = isinstance(given, dict) and (given.get("minutes") or given.get("steps"))
+        limited = isinstance(given, dict) and any(given.get(key) is not None for key in ("minutes", "steps"))
         return {"when": "front", **given} if limited else given
 
 

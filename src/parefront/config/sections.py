@@ -247,7 +247,7 @@ def _type(entry: Mapping[str, Any], defs: Mapping[str, Any]) -> str:
         items = entry.get("items", {})
         return f"list of {_plural(_type(items, defs))}" if items else "list"
     bounds = [f"{sign} {entry[bound]:g}" for bound, sign in _BOUNDS.items() if bound in entry]
-    return " ".join([_WORDS.get(kind, kind or "any value"), *bounds])
+    return " ".join([_WORDS.get(kind, kind or "any value"), *([" and ".join(bounds)] if bounds else [])])
 
 
 def _plural(words: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from ..evaluators.quality.reading import length_of, read_sample
 from ..evaluators.quality.scoring.builtin import BUILT_IN
@@ -85,7 +86,7 @@ def _checked(task: Task, on_phase: Callable[[str], None]) -> CheckedTask:
 
 def _splits(task: Task) -> Iterator[tuple[str, Dataset]]:
     yield from (("calibration", task.calibration), ("search", task.search), ("test", task.test))
-    if task.train is not None:
+    if task.train is not None and not isinstance(task.train, DataLoader):  # a loader is looked at where it is used
         yield "train", task.train
 
 

@@ -123,13 +123,17 @@ def describe(candidate: Candidate, quality: Metric) -> str:
     metrics = candidate.metrics
     words = []
     if quality.key in metrics:
-        value = metrics[quality.key].value
-        own = "" if quality.unit == SCORE else f" {quality.unit}"
-        words.append(percent(value) if quality.is_fraction else f"{quality.name} {score(value)}{own}")
+        words.append(scored(metrics[quality.key].value, quality))
     if "latency_ratio" in metrics:
         words.append(f"at {ratio(metrics['latency_ratio'].value)}")
     text = " ".join(words)
     return f"{text}, {size(metrics['size_bytes'].value)}" if "size_bytes" in metrics else text
+
+
+def scored(value: float, quality: Metric) -> str:
+    """A score of the task's metric: ``93.1%``, or ``psnr 28.31``."""
+    own = "" if quality.unit == SCORE else f" {quality.unit}"
+    return percent(value) if quality.is_fraction else f"{quality.name} {score(value)}{own}"
 
 
 def is_noisy(candidate: Candidate) -> bool:

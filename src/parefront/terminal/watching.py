@@ -13,7 +13,7 @@ from ..evaluators.results.metric import Metric
 from ..search.runs.events import Done, Event, Finalising, Finished, Probing, Recovered, Recovering, Started, Warned
 from ..search.runs.record import TrialRecord
 from ..units import duration
-from .tables import describe
+from .tables import describe, scored
 
 
 class View(Protocol):
@@ -91,7 +91,10 @@ class Progress:
         text = f"{duration(self.elapsed)} elapsed"
         if training is not None and not self.finalising:
             left = training.seconds_left if training.budget_left is None else training.budget_left
-            return f"loss {training.loss:.3g}; {text}, {duration(left)} left"
+            seen = ""
+            if training.score is not None and self.front is not None:
+                seen = f", about {scored(training.score, self.front.quality)}"
+            return f"loss {training.loss:.3g}{seen}; {text}, {duration(left)} left"
         return text if left is None or self.finalising else f"{text}, {duration(left)} left"
 
 
@@ -109,7 +112,8 @@ def recovered(event: Recovered) -> str:
         return f"{before.label}: training made it no better beyond noise, so it stays as it was"
     assert after.recovered is not None
     how, told = after.recovered, [describe(candidate, event.quality) for candidate in (before, after)]
-    return f"{before.label}: {told[0]} → {told[1]}, trained for {how.steps} steps in {duration(how.seconds)}"
+    trained = "by its user" if how.given else f"for {how.steps} steps in {duration(how.seconds)}"
+    return f"{before.label}: {told[0]} → {told[1]}, trained {trained}"
 
 
 def never_pays(choices: Sequence[str]) -> str:

@@ -25,14 +25,14 @@ def test_binary_weights_are_signs_times_the_mean() -> None:
     np.testing.assert_allclose(scale.numpy(), np.abs(WEIGHT.numpy()).mean((1, 2, 3)), rtol=1e-6)
 
 
-@pytest.mark.parametrize("bits", [8, 4])
+@pytest.mark.parametrize("bits", [8, 4, 3])
 def test_integers_err_by_at_most_half_a_step(bits: int) -> None:
     codes, scale = quantize_weight(WEIGHT, bits)
     assert int(codes.abs().max()) == LARGEST[bits]
     assert ((dequantize(codes, scale) - WEIGHT).abs() <= 0.5001 * scale.view(-1, 1, 1, 1)).all()
 
 
-@pytest.mark.parametrize("bits", [8, 4, 2, 1])
+@pytest.mark.parametrize("bits", [8, 4, 3, 2, 1])
 def test_per_tensor_every_channel_has_the_same_scale(bits: int) -> None:
     codes, scale = quantize_weight(WEIGHT, bits, per_channel=False)
     assert codes.shape == WEIGHT.shape
@@ -40,7 +40,7 @@ def test_per_tensor_every_channel_has_the_same_scale(bits: int) -> None:
     assert bool((scale == scale[0]).all())
 
 
-@pytest.mark.parametrize("bits", [8, 4, 2, 1])
+@pytest.mark.parametrize("bits", [8, 4, 3, 2, 1])
 def test_a_scale_is_no_smaller_than_the_bias_needs(bits: int) -> None:
     tiny = WEIGHT * 1e-9
     _, scale = quantize_weight(tiny, bits, least=torch.full((6,), 1e-3))

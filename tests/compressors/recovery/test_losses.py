@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from parefront.compressors.recovery.losses import DISTILLING, dist, kullback_leibler, loss_of, squared_error
-from parefront.compressors.recovery.recipe import CROSS_ENTROPY, LOSSES
+from parefront.compressors.recovery.recipe import CROSS_ENTROPY, OF_OUTPUTS
 from parefront.spaces.errors import ConfigError
 
 
@@ -23,7 +23,7 @@ def teacher() -> Tensor:
 
 
 def test_the_names_are_those_that_a_recipe_knows() -> None:
-    assert {*DISTILLING, CROSS_ENTROPY} == set(LOSSES)
+    assert {*DISTILLING, CROSS_ENTROPY} == set(OF_OUTPUTS)
 
 
 def test_squared_error_is_one_where_a_student_gives_the_mean(teacher: Tensor) -> None:
@@ -75,3 +75,10 @@ def test_labels_that_are_missing_and_losses_that_do_not_exist_are_named(student:
         loss_of({CROSS_ENTROPY: 1.0})(student, teacher, None)
     with pytest.raises(ConfigError, match=r"no loss 'mes'.*mse"):
         loss_of({"mes": 1.0})
+    with pytest.raises(ConfigError, match="the last layer is not trained; add mse"):
+        loss_of({"features": 1.0})
+
+
+def test_those_of_features_are_not_of_outputs(student: Tensor, teacher: Tensor) -> None:
+    both, alone = (loss_of(losses)(student, teacher, None) for losses in ({"mse": 1.0, "features": 3.0}, {"mse": 1.0}))
+    assert both.item() == alone.item()

@@ -7,10 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, fx
 
 from parefront.compressors.recovery import stream as module
-from parefront.compressors.recovery.augment import Augmentation, fitting
+from parefront.compressors.recovery.augment import Augmentation
+from parefront.compressors.recovery.sources import Samples
 from parefront.compressors.recovery.stream import Stream
 from parefront.spaces.network.rebuild import duplicate
 from parefront.testing.specimen import specimen
@@ -20,11 +22,11 @@ MakeStream = Callable[..., Stream]
 
 def parts(stream: Stream, number: int) -> tuple[Tensor, Tensor, Tensor]:
     """Inputs, the teacher's outputs and labels of a batch, of a network with one of each."""
-    inputs, outputs, labels = stream.batch(number)
+    inputs, taught, labels = stream.batch(number)
     assert isinstance(inputs, Tensor)
-    assert isinstance(outputs, Tensor)
+    assert isinstance(taught.outputs, Tensor)
     assert labels is not None
-    return inputs, outputs, labels
+    return inputs, taught.outputs, labels
 
 
 @pytest.fixture
@@ -33,10 +35,11 @@ def make_stream() -> MakeStream:
 
     def make(seed: int = 0, kinds: tuple[str, ...] = (), teacher: fx.GraphModule = held.net) -> Stream:
         labels = torch.arange(len(held.images))
-        return Stream(
-            lambda rows: (held.images[torch.from_numpy(rows)], labels[torch.from_numpy(rows)]),
-            len(held.images), teacher, 24, Augmentation(kinds), seed,
-        )  # fmt: skip
+
+        def read(rows: NDArray[np.intp]) -> tuple[Tensor, Tensor]:
+            return held.images[torch.from_numpy(rows)], labels[torch.from_numpy(rows)]
+
+        return Stream(Samples(read, len(held.images), 24, seed), teacher, Augmentation(kinds), seed)
 
     return make
 
@@ -72,34 +75,33 @@ def test_the_teacher_is_asked_once_of_each_batch(make_stream: MakeStream, monkey
     assert len(asked) == 4
 
 
+def test_of_a_split_that_is_random_itself_the_teacher_is_asked_anew(make_stream: MakeStream) -> None:
+    held, asked = specimen("plain"), [0]
+
+    def read(rows: NDArray[np.intp]) -> tuple[Tensor, None]:
+        asked[0] += 1
+        return held.images[torch.from_numpy(rows)] + asked[0], None
+
+    stream = Stream(Samples(read, len(held.images), 24), held.net, Augmentation())
+    for _ in range(2):
+        inputs, taught, _ = stream.batch(0)
+        with torch.no_grad():
+            torch.testing.assert_close(taught.outputs, held.net(inputs))
+
+
+def test_the_teacher_is_asked_on_mixed_images_and_labels_are_mixed(make_stream: MakeStream) -> None:
+    held = specimen("plain")
+    source = Samples(lambda rows: (held.images[rows], torch.from_numpy(rows) % 10), len(held.images), 24)
+    inputs, taught, labels = Stream(source, held.net, Augmentation(("mixup",))).batch(0)
+    with torch.no_grad():
+        torch.testing.assert_close(taught.outputs, held.net(inputs))
+    assert labels is not None
+    assert labels.shape == (24, 10)
+    torch.testing.assert_close(labels.sum(1), torch.ones(24))
+    assert 0 < labels[labels > 0].min() < 1
+
+
 def test_what_it_gives_is_what_the_teacher_says_of_the_changed_images(make_stream: MakeStream) -> None:
     inputs, outputs, _ = parts(make_stream(kinds=("crop", "flip")), 0)
     with torch.no_grad():
         torch.testing.assert_close(outputs, specimen("plain").net(inputs))
-
-
-def test_a_crop_moves_an_image_by_whole_pixels_and_mirrors_the_edge() -> None:
-    images = torch.arange(2 * 16 * 16, dtype=torch.float32).view(2, 1, 16, 16)
-    moved = Augmentation(("crop",))(images, np.random.default_rng(0))
-    assert isinstance(moved, Tensor)
-    assert moved.shape == images.shape
-    for image, source in zip(moved, images, strict=True):
-        middle = image[0, 4:12, 4:12]
-        assert any(
-            torch.equal(middle, source[0, 4 + y : 12 + y, 4 + x : 12 + x]) for y in range(-2, 3) for x in range(-2, 3)
-        )
-
-
-def test_only_what_leaves_the_teachers_answers_alone_is_done() -> None:
-    class Left(torch.nn.Module):
-        """Says on which side an image is brighter: shifts do not matter to it, flips do."""
-
-        def forward(self, images: Tensor) -> Tensor:
-            sides = images.mean((1, 2)).chunk(2, dim=1)
-            return torch.stack([sides[0].mean(1), sides[1].mean(1)], 1)
-
-    images = torch.zeros(32, 1, 16, 16)
-    images[::2, :, :, 2:5] = 1
-    images[1::2, :, :, 11:14] = 1
-    assert fitting(fx.symbolic_trace(Left()), images).kinds == ("crop",)
-    assert fitting(fx.symbolic_trace(Left()), torch.zeros(4, 3)).kinds == ()

@@ -10,13 +10,17 @@ import torch
 from torch import fx
 
 from parefront.compressors.context import Context
+from parefront.compressors.exits.exit import leaving_at
 from parefront.compressors.pipeline import Pipeline
 from parefront.compressors.recovery.augment import Augmentation
 from parefront.compressors.recovery.losses import squared_error
+from parefront.compressors.recovery.places import stage_ends
 from parefront.compressors.recovery.precision import BFLOAT16
 from parefront.compressors.recovery.rate import rate_for
 from parefront.compressors.recovery.recipe import Recipe
+from parefront.compressors.recovery.sources import Samples
 from parefront.compressors.recovery.stream import Stream
+from parefront.compressors.recovery.teachers import Teachers
 from parefront.compressors.recovery.training import Training, one_cycle
 from parefront.compressors.recovery.weights import read_weights, set_weights, weights_of, write_weights
 from parefront.compressors.registry import create
@@ -46,10 +50,9 @@ def begin(pruned: fx.GraphModule) -> Begin:
 
     def made(recipe: Recipe | None = None, rate: float = 0.1, precision: str = "float32") -> Training:
         recipe = recipe or Recipe(batch=32)
-        stream = Stream(
-            lambda rows: (IMAGES[torch.from_numpy(rows)], None), len(IMAGES), held.net, recipe.batch,
-            Augmentation(("flip",)),
-        )  # fmt: skip
+        source = Samples(lambda rows: (IMAGES[torch.from_numpy(rows)], None), len(IMAGES), recipe.batch)
+        places = stage_ends(held.net, IMAGES) if recipe.compares_features else {}
+        stream = Stream(source, Teachers(held.net, places=places), Augmentation(("flip",)))
         return Training(duplicate(pruned), stream, recipe, STEPS, rate, held.images, precision)
 
     return made
@@ -72,6 +75,8 @@ def run(training: Training, steps: int = STEPS) -> None:
         (Recipe(batch=32), 0.3, "float32"),
         (Recipe(batch=32), 0.3, BFLOAT16),
         (Recipe(batch=32, optimiser="adamw", norms=False), 2e-3, "float32"),
+        (Recipe(batch=32, losses={"mse": 1.0, "features": 0.5}), 0.3, "float32"),
+        (Recipe(batch=32, losses={"mse": 1.0, "similarity": 0.5}, ema=0.8), 0.3, BFLOAT16),
     ],
 )
 def test_it_comes_nearer_to_the_teacher(
@@ -87,7 +92,14 @@ def test_it_comes_nearer_to_the_teacher(
     assert all(parameter.grad is None for parameter in net.parameters())
 
 
-@pytest.mark.parametrize("recipe", [Recipe(batch=32), Recipe(batch=32, optimiser="adamw", norms=False)])
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe(batch=32),
+        Recipe(batch=32, optimiser="adamw", norms=False),
+        Recipe(batch=32, losses={"mse": 1.0, "features": 0.5, "attention": 0.5}, ema=0.9),
+    ],
+)
 def test_it_goes_on_from_a_kept_state_to_the_last_bit(begin: Begin, tmp_path: Path, recipe: Recipe) -> None:
     rate = 0.1 if recipe.optimiser == "sgd" else 1e-3
     with one_thread():
@@ -105,6 +117,29 @@ def test_it_goes_on_from_a_kept_state_to_the_last_bit(begin: Begin, tmp_path: Pa
         run(last)
         there, here = weights_of(whole.finish()), weights_of(last.finish())
     assert all(torch.equal(there[name], here[name]) for name in there)
+
+
+def test_projections_are_trained_and_kept_with_the_state_but_are_no_weights(begin: Begin) -> None:
+    training = begin(Recipe(batch=32, losses={"mse": 1.0, "features": 1.0}))
+    before = {name: tensor.clone() for name, tensor in training.state().items() if name.startswith("hints.")}
+    run(training, 3)
+    after = training.state()
+    assert len(before) == 4
+    assert not any(torch.equal(after[name], tensor) for name, tensor in before.items())
+    assert not any("hints" in name or "projections" in name for name in weights_of(training.finish()))
+
+
+def test_the_average_of_the_weights_is_what_is_given_back(begin: Begin) -> None:
+    plain, averaged = begin(), begin(Recipe(batch=32, ema=0.9))
+    run(plain, 10)
+    run(averaged, 10)
+    kept = {k.removeprefix("average."): v.clone() for k, v in averaged.state().items() if k.startswith("average.")}
+    last = {k.removeprefix("net."): v for k, v in averaged.state().items() if k.startswith("net.")}
+    assert all(torch.equal(last[k.removeprefix("net.")], v) for k, v in plain.state().items() if k.startswith("net."))
+    assert not any(torch.equal(last[name], tensor) for name, tensor in kept.items())
+    net = averaged.finish()
+    unnormed = net.get_parameter("8.weight")
+    assert torch.equal(unnormed, kept["8.weight"])
 
 
 def test_a_network_takes_the_weights_that_another_one_was_trained_to(begin: Begin, pruned: fx.GraphModule) -> None:
@@ -150,7 +185,55 @@ def test_what_is_far_from_its_teacher_takes_larger_steps() -> None:
     assert rate_for(0.2, Recipe(optimiser="adamw", batch=32)) < 1e-3
 
 
+def test_losses_of_the_softmax_alone_take_smaller_ones() -> None:
+    alone, beside = Recipe(losses={"kl": 1.0}), Recipe(losses={"kl": 1.0, "mse": 1.0})
+    assert rate_for(0.2, alone) == pytest.approx(rate_for(0.2, Recipe()) / 3)
+    assert rate_for(0.2, beside) == rate_for(0.2, Recipe(losses={"cross_entropy": 1.0})) == rate_for(0.2, Recipe())
+
+
 def test_recipes_are_told_apart_by_all_that_they_say() -> None:
     recipes = [Recipe(), Recipe(batch=64), Recipe(losses={"kl": 1.0}), Recipe(norms=False), Recipe(augment=())]
     assert len({recipe.digest for recipe in recipes}) == len(recipes)
     assert Recipe().digest == Recipe(losses={"mse": 1.0}).digest
+
+
+def test_every_exit_is_trained_with_the_network() -> None:
+    held = specimen("residual")
+    pipeline = Pipeline.of(
+        [create("prune_channels", {"round_to": 4, "compensate": "none"}), create("early_exit", {"places": 2})],
+        held.graph,
+    )
+    policy = pipeline.space.uniform({"prune_channels": 0.5, "early_exit": 0.9})
+    net = pipeline.structured(held.net, policy, Context(held.graph, held.calibration))
+    source = Samples(lambda rows: (IMAGES[torch.from_numpy(rows)], None), len(IMAGES), 32)
+    stream = Stream(source, Teachers(held.net), Augmentation(("flip",)))
+
+    def divergences() -> list[float]:
+        found = []
+        for index in range(3):
+            with leaving_at(net, index):
+                found.append(divergence(net))
+        return found
+
+    before = divergences()
+    training = Training(net, stream, Recipe(batch=32), STEPS, 0.1, held.images)
+    run(training)
+    assert training.finish() is net
+    assert all(after < 0.9 * first for after, first in zip(divergences(), before, strict=True))
+
+
+def test_exits_are_trained_beside_losses_of_features() -> None:
+    held = specimen("residual")
+    pipeline = Pipeline.of([create("early_exit", {"places": 1})], held.graph)
+    policy = pipeline.space.uniform({"early_exit": 0.9})
+    net = pipeline.structured(held.net, policy, Context(held.graph, held.calibration))
+    source = Samples(lambda rows: (IMAGES[torch.from_numpy(rows)], None), len(IMAGES), 32)
+    stream = Stream(source, Teachers(held.net, places=stage_ends(held.net, IMAGES)), Augmentation())
+    recipe = Recipe(batch=32, losses={"mse": 1.0, "features": 1.0})
+    training = Training(net, stream, recipe, STEPS, 0.1, held.images)
+    with leaving_at(net, 0):
+        before = divergence(net)
+    run(training)
+    training.finish()
+    with leaving_at(net, 0):
+        assert divergence(net) < before

@@ -61,7 +61,8 @@ def foreign_package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def test_the_projects_own_are_listed_first_the_strongest_before_all() -> None:
-    assert list(RepairNames())[:4] == ["least_squares", "covariance", "batch_norm", "none"] == list(BUILT_IN)
+    assert list(BUILT_IN) == ["block_reconstruction", "least_squares", "covariance", "batch_norm", "none"]
+    assert list(RepairNames())[:5] == list(BUILT_IN)
     strengths = [repair.strength for repair in BUILT_IN.values()]
     assert strengths == sorted(strengths, reverse=True)
     assert isinstance(repair_of("least_squares"), LeastSquares)
@@ -98,7 +99,8 @@ def test_a_repair_that_leaves_no_working_network_is_infeasible(name: str, says: 
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("magic", "compensate: Value error, expected least_squares, covariance, batch_norm, none, broken, foreign, "),
+        ("magic", "compensate: Value error, expected block_reconstruction, least_squares, covariance, batch_norm, "),
+        ("magic", "batch_norm, none, broken, foreign, "),
         ("broken", "repair 'broken': expected a subclass of Repair, got <function"),
         ("gone", "repair 'gone' cannot be imported from tests_foreign_repair:Gone: "),
     ],

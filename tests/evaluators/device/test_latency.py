@@ -149,7 +149,7 @@ def measured(device: Device, conv_net: Callable[..., Path]) -> dict[str, Latency
 def test_the_smaller_net_is_faster_whichever_is_the_reference(measured: dict[str, Latency]) -> None:
     assert measured["smaller"].ratio.high < 1 < measured["larger"].ratio.low
     assert measured["smaller"].latency_ms.high < measured["smaller"].reference_ms.low
-    assert measured["smaller"].ratio.value * measured["larger"].ratio.value == pytest.approx(1, rel=0.5)
+    assert 0.4 < measured["smaller"].ratio.value * measured["larger"].ratio.value < 2.5
 
 
 def test_a_net_is_as_fast_as_itself(measured: dict[str, Latency]) -> None:

@@ -22,11 +22,12 @@ from parefront.spaces.network.emit import serialize
 from parefront.testing.specimen import specimen
 
 OPTIONS: dict[str, dict[str, Any]] = {
+    "early_exit": {"places": 2, "confidences": [0.12]},
     "low_rank": {"ranks": [0.5]},
     "prune_channels": {"ratios": [0.5], "round_to": 4},
     "prune_weights": {"sparsities": [0.7]},
     "share_weights": {"clusters": [16, 4]},
-    "quantize": {"bits": [8, "w8", 4, "w4", 2, "w2", 1, "w1"]},
+    "quantize": {"bits": [8, "w8", 4, "w4", 3, "w3", 2, "w2", 1, "w1"]},
 }
 KINDS: dict[str, tuple[str, dict[str, Choice]]] = {
     "float": ("depthwise", {}),
@@ -43,8 +44,11 @@ KINDS: dict[str, tuple[str, dict[str, Choice]]] = {
     "binary": ("plain", {"quantize": 1}),
     "8-bit weights": ("plain", {"quantize": "w8"}),
     "4-bit weights": ("plain", {"quantize": "w4"}),
+    "3-bit weights": ("plain", {"quantize": "w3"}),
     "2-bit weights": ("plain", {"quantize": "w2"}),
     "1-bit weights": ("plain", {"quantize": "w1"}),
+    "early exits": ("residual", {"early_exit": 0.12}),
+    "early exits in int8": ("residual", {"early_exit": 0.12, "quantize": 8}),
     "sparse int8": ("plain", {"prune_weights": 0.7, "quantize": 8}),
     "sparse int4": ("plain", {"prune_weights": 0.7, "quantize": 4}),
     "shared int8": ("plain", {"share_weights": 4, "quantize": 8}),

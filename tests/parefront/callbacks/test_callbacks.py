@@ -11,8 +11,12 @@ import pytest
 
 import parefront as pf
 from parefront.callbacks import registry
+from parefront.callbacks.dispatch import Dispatch
 from parefront.callbacks.registry import make_callbacks
-from parefront.search.runs.events import Finished, Started
+from parefront.evaluators.results.candidate import Candidate
+from parefront.evaluators.results.metric import ACCURACY
+from parefront.search.runs.events import Event, Finished, Recovered, Recovering, Started
+from parefront.spaces.policy import Policy
 
 from ..conftest import Command, FormulaEvaluator
 
@@ -33,6 +37,12 @@ class Recorder(pf.Callback):
     def on_front(self, run: pf.Run, front: pf.Front) -> None:
         self.calls.append("front")
         self.fronts.append(front)
+
+    def on_training(self, run: pf.Run, training: Recovering) -> None:
+        self.calls.append(f"step {training.done} of {training.total}")
+
+    def on_recovered(self, run: pf.Run, recovered: Recovered) -> None:
+        self.calls.append(f"recovered {recovered.before.trial}")
 
     def on_end(self, run: pf.Run, front: pf.Front) -> None:
         self.calls.append(f"end with {len(front)}")
@@ -57,6 +67,15 @@ def test_they_are_called_in_order(project: Path, formula: FormulaEvaluator, smal
     assert told.calls[-2:] == [f"end with {len(run.front)}", "close"]
     fronts = [front.candidates for front in told.fronts]
     assert all(one != other for one, other in pairwise(fronts)), "only where it has changed"
+
+
+def test_they_are_told_how_training_goes(tmp_path: Path) -> None:
+    told, views, member = Recorder(), list[Event](), Candidate(Policy(), {}, trial=3)
+    on_event = Dispatch([told], views.append).events_of(pf.Run(tmp_path, {}))
+    on_event(Recovering(member, 5, 20, 0.25, 1.0, None))
+    on_event(Recovered(member, member, 0.1, ACCURACY))
+    assert told.calls == ["step 5 of 20", "recovered 3"]
+    assert len(views) == 2
 
 
 def test_a_run_that_is_finished_ends_at_once_and_one_that_goes_on_begins_where_it_was(

@@ -8,6 +8,12 @@ from typing import Any
 import pytest
 
 import parefront as pf
+from parefront.callbacks.registry import make_callbacks
+from parefront.evaluators.results.candidate import Candidate
+from parefront.evaluators.results.measurement import Measurement
+from parefront.evaluators.results.metric import ACCURACY
+from parefront.search.runs.events import Recovered, Recovering
+from parefront.spaces.policy import Policy
 
 from ..conftest import FormulaEvaluator
 
@@ -29,6 +35,20 @@ def test_tensorboard_has_a_scalar_for_every_metric_and_trial(
     assert read.Scalars("uncompressed/accuracy")[0].value == pytest.approx(0.93)
     assert "front/hypervolume" in read.Tags()["scalars"]
     assert len(read.Scalars("final/test_accuracy")) == len(run.front)
+
+
+def test_tensorboard_has_the_loss_of_each_member_that_is_trained(tmp_path: Path) -> None:
+    accumulator: Any = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    run, writer = pf.Run(tmp_path, {}), make_callbacks(["tensorboard"])[0]
+    member = Candidate(Policy(), {"accuracy": Measurement.exact(0.9, "fraction")}, trial=7)
+    for done, loss in ((1, 0.5), (2, 0.25)):
+        writer.on_training(run, Recovering(member, done, 2, loss, 0.0, None))
+    writer.on_recovered(run, Recovered(member, member, 0.1, ACCURACY))
+    writer.close()
+
+    read = accumulator.EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert {event.step: event.value for event in read.Scalars("training/7/loss")} == {1: 0.5, 2: 0.25}
+    assert [(event.step, event.value) for event in read.Scalars("recovered/accuracy")] == [(7, pytest.approx(0.9))]
 
 
 def test_mlflow_has_parameters_metrics_and_the_front_in_one_run(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -59,25 +61,42 @@ def source(searched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> R
     return Run.open("demo")
 
 
-def test_the_front_is_trained_and_says_so(source: Run, run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
-    done = run("recover", "demo", *STEPS)
-    assert done.code == 0, done.err
-    assert "trained for 25 steps" in done.out
-    assert "* trained after it was compressed" in done.out
+@pytest.fixture(scope="module")
+def said(searched: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """That directory after its front was trained, and what the command has written."""
+    folder = tmp_path_factory.mktemp("trained") / "here"
+    shutil.copytree(searched, folder)
+    with pytest.MonkeyPatch.context() as patched, redirect_stdout(io.StringIO()) as written:
+        patched.chdir(folder)
+        patched.setenv("COLUMNS", "200")
+        assert cli.main(("recover", "demo", *STEPS)) == 0
+    return folder, written.getvalue()
+
+
+@pytest.fixture
+def trained(said: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A copy of that run, in the working directory."""
+    shutil.copytree(said[0], tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return Run.open("demo")
+
+
+def test_the_front_is_trained_and_says_so(said: tuple[Path, str], trained: Run, run: Command) -> None:
+    _, out = said
+    assert "trained for 25 steps" in out
+    assert "* trained after it was compressed" in out
     document = json.loads(run("front", "demo", "--json").out)
     assert any("trained for 25 steps" in entry["done"] for entry in document["candidates"])
     for entry in document["candidates"]:
-        assert (source.path / entry["artifact"]).is_file()
+        assert (trained.path / entry["artifact"]).is_file()
     again = run("recover", "demo", *STEPS)
     assert again.code == 0
     assert "is finished" in again.out
     assert "→" not in again.out
 
 
-def test_what_was_trained_is_exported_with_a_word_about_it(source: Run, run: Command) -> None:
-    assert run("recover", "demo", *STEPS).code == 0
-    best = max((c for c in Run.open("demo").front if c.recovered), key=lambda c: c.accuracy)
+def test_what_was_trained_is_exported_with_a_word_about_it(trained: Run, run: Command) -> None:
+    best = max((c for c in trained.front if c.recovered), key=lambda c: c.accuracy)
     assert run("export", "demo", "--trial", str(best.trial), "-o", "small.onnx").code == 0
     assert best.artifact is not None
     assert Path("small.onnx").read_bytes() == best.artifact.read_bytes()
@@ -99,6 +118,8 @@ def test_a_config_may_ask_for_it_at_once(source: Run, run: Command) -> None:
         (("recover", "nobody"), "no run"),
         (("recover", "demo", "--steps", "5", "--minutes", "1"), "either minutes"),
         (("recover", "demo", "--set", "recover.losses={cross_entrpy: 1}"), "cross_entropy"),
+        (("recover", "demo", "--set", "recover.repair=block_recon"), "block_reconstruction"),
+        (("recover", "demo", "--steps", "0"), "recover.repair"),
         (("recover", "demo", "--where", "latency < fast"), "latency < fast"),
     ],
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from parefront.config.load import load_task
+from parefront.config.load import load_task, load_teacher
 from parefront.spaces.errors import ConfigError, TaskError
 
 
@@ -73,3 +73,14 @@ def test_what_goes_wrong_in_the_users_code_is_told_in_one_line(project: Path, so
 
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_teacher_is_loaded_as_a_task_is_and_put_into_eval_mode(project: Path) -> None:
+    (project / "demo" / "teacher.py").write_text(
+        "from torch import nn\ndef make():\n    return nn.Conv2d(3, 4, 1)\ndef other():\n    return 3\n"
+    )
+    assert not load_teacher("teacher.py:make", project / "demo").training
+    with pytest.raises(TaskError, match=r"teacher.py:other\(\) returned int, expected a torch.nn.Module"):
+        load_teacher("teacher.py:other", project / "demo")
+    with pytest.raises(ConfigError, match=r"recover\.teachers: there is no file"):
+        load_teacher("missing.py:make", project / "demo")

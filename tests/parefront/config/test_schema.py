@@ -58,6 +58,8 @@ def test_short_spellings_are_understood(given: dict[str, Any], expected: object)
         ({"search": {"trials": "many"}}, "search.trials: expected a valid integer, got 'many'"),
         ({"search": {"trials": True}}, "search.trials: expected a valid integer, got True"),
         ({"search": {"racing": 3}}, "search.racing: expected"),
+        ({"executor": {"device_nodes": {"pi": "device=pi"}}}, "executor.device_nodes: no device 'pi'; known: ''"),
+        ({"executor": {"device_nodes": {"": "device="}}}, "executor.device_nodes: expected a custom resource (devic"),
         ({"search": {"keep_artifacts": "some"}}, "search.keep_artifacts: expected 'auto', 'front' or 'all'"),
         ({"search": [1]}, "search.yaml: search: expected a mapping, got [1]"),
         ({"search": {"sampler": "unifrm"}}, "search.sampler: no sampler 'unifrm'; did you mean 'uniform'?"),

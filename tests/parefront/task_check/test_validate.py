@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils.data import TensorDataset
+from torch.utils.data import DataLoader, TensorDataset
 from torchmetrics import MeanSquaredError
 
 from parefront.spaces.errors import TaskError
@@ -19,6 +19,11 @@ from parefront.task_check.validate import check_task
 
 def test_a_sound_task_passes_unchanged(small_task: Task) -> None:
     assert check_task(small_task).task is small_task
+
+
+def test_a_loader_of_training_batches_is_left_to_the_training(small_task: Task) -> None:
+    task = replace(small_task, train=DataLoader(images(), batch_size=4))
+    assert check_task(task).task.train is task.train
 
 
 class OnlyEvaluated(nn.Module):

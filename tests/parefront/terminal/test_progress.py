@@ -19,7 +19,7 @@ from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.front import Front
 from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.results.metric import Metric, score
-from parefront.search.runs.events import Done, Finalising, Finished, Noted, Probing, Started, Warned
+from parefront.search.runs.events import Done, Finalising, Finished, Noted, Probing, Recovering, Started, Warned
 from parefront.search.runs.record import Outcome, TrialRecord
 from parefront.spaces.policy import Policy
 from parefront.terminal.progress import (
@@ -31,6 +31,7 @@ from parefront.terminal.progress import (
     view_for,
 )
 from parefront.terminal.tables import describe, front_plot, front_table
+from parefront.terminal.watching import Progress
 
 from ..conftest import candidate
 
@@ -362,3 +363,13 @@ def test_a_terminal_that_was_closed_ends_no_search() -> None:
 def test_a_pipe_that_nobody_reads_is_an_error_as_ever() -> None:
     with pytest.raises(BrokenPipeError), terminal_may_be_gone():
         raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
+def test_while_a_member_is_trained_its_loss_and_what_it_scores_are_shown_with_the_time_that_is_left() -> None:
+    progress, member = Progress(), front()[0]
+    progress.update(Started(RUN, 5, 5, BASELINE, front(), None))
+    progress.update(Recovering(member, 10, 40, 0.02, 30.0, 90.0))
+    assert progress.timing().startswith("loss 0.02; ")
+    assert progress.timing().endswith(" elapsed, 1:30 left")
+    progress.update(Recovering(member, 20, 40, 0.01, 30.0, 60.0, score=0.875))
+    assert progress.timing().startswith("loss 0.01, about 87.5%; ")

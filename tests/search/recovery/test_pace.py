@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,9 +28,14 @@ MakePace = Callable[..., Pace]
 
 
 @pytest.fixture(scope="module")
-def trainer() -> Trainer:
+def builder() -> Builder:
     data = TensorDataset(random_images(64, 1), torch.zeros(64, dtype=torch.int64))
-    builder = Builder(Task(plain()[0], data, data, data), {"prune_channels": {"round_to": 4}}, Target())
+    methods: dict[str, dict[str, Any]] = {"prune_channels": {"round_to": 4}, "quantize": {"bits": [2]}}
+    return Builder(Task(plain()[0], data, data, data), methods, Target())
+
+
+@pytest.fixture(scope="module")
+def trainer(builder: Builder) -> Trainer:
     return Trainer(builder, Recipe(batch=16), None)
 
 
@@ -68,6 +74,15 @@ def test_a_machine_that_is_busy_by_now_is_probed_again(make_pace: MakePace, trai
     pace.learn(one, 0.1)
     pace.learn(one, 5.0)
     assert pace.seconds(one, 1) < 1.0, "a step of so small a network takes milliseconds"
+
+
+def test_one_that_is_trained_in_integers_is_not_judged_by_one_in_floats(make_pace: MakePace, builder: Builder) -> None:
+    pace, floats = make_pace(precision=FLOAT32, threads=1), member(1e6)
+    integers = replace(floats, policy=builder.space.uniform({"quantize": 2}))
+    pace.chosen(floats)
+    pace.learn(floats, 1e-9)
+    assert pace.seconds(floats, 1) == pytest.approx(1e-9)
+    assert pace.seconds(integers, 1) > 1e-5, "it was probed itself"
 
 
 def test_threads_are_what_they_were_afterwards(make_pace: MakePace) -> None:

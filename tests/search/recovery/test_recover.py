@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-import onnxruntime as ort
 import pytest
-import torch
-from torch.utils.data import TensorDataset
 
-from parefront.evaluators.device.device import DeviceOptions
-from parefront.evaluators.device.latency import LatencyProtocol
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.trial.evaluate import TaskEvaluator
 from parefront.evaluators.trial.trainer import Trainer
 from parefront.search.controller import search
 from parefront.search.interruption import Interruption
@@ -29,58 +20,8 @@ from parefront.search.runs.run import Run
 from parefront.search.runs.stores.recovered_store import RecoveredStore
 from parefront.search.stopping import has_ended
 from parefront.spaces.errors import ParefrontError
-from parefront.spaces.task import Task
-from parefront.testing.networks import random_images, residual
 
-QUICK = LatencyProtocol(min_samples=8, min_seconds=0.01, max_seconds=0.03, warmup_seconds=0.005)
-METHODS: dict[str, dict[str, Any]] = {
-    "prune_channels": {"round_to": 4, "ratios": [0, 0.25, 0.5], "compensate": "none"},
-    "quantize": {},
-}
-STEPS = 25
-
-
-def task() -> Task:
-    """What the network itself says of images is right, so that it is always right and its pruned forms are not."""
-    net, _ = residual()
-
-    def split(count: int, seed: int) -> TensorDataset:
-        images = random_images(count, seed)
-        with torch.no_grad():
-            return TensorDataset(images, net(images).argmax(1))
-
-    return Task(net, split(64, 1), split(300, 2), split(300, 3), split(512, 4))
-
-
-def session(path: Path, recover: dict[str, Any], events: list[Event] | None = None, trials: int = 6) -> Run:
-    """What the command does."""
-    given = task()
-    evaluator = TaskEvaluator(given, METHODS, DeviceOptions(), latency=QUICK)
-    config = {"objectives": ["accuracy", "size"], "search": {"sampler": "random", "trials": trials, "seed": 1}}
-    run = Run.resume_or_create(path, config | {"recover": recover})
-    try:
-        search(
-            run, evaluator, events.append if events is not None else None, raise_errors=True,
-            trainer=Trainer(evaluator.builder, run.recover.recipe(few=False), given.train),
-        )  # fmt: skip
-    finally:
-        evaluator.close()
-    return Run.open(path)
-
-
-ASKED = {"when": "front", "steps": STEPS, "threads": 1, "precision": "float32", "batch": 32, "rate": 0.1}
-
-
-@pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished search, nothing of it trained."""
-    return session(tmp_path_factory.mktemp("runs") / "run", {}).path
-
-
-@pytest.fixture
-def path(searched: Path, tmp_path: Path) -> Path:
-    shutil.copytree(searched, tmp_path / "run")
-    return tmp_path / "run"
+from .recovering import ASKED, STEPS, made, run_and_kill, scored, session, task
 
 
 @pytest.fixture(scope="module")
@@ -89,13 +30,6 @@ def recovered(searched: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
     there, events = tmp_path_factory.mktemp("whole") / "run", list[Event]()
     shutil.copytree(searched, there)
     return session(there, ASKED, events), events
-
-
-def scored(artifact: Path) -> float:
-    """Top-1 accuracy on the search split, by plain ONNX Runtime."""
-    images, labels = task().search.tensors  # type: ignore[attr-defined]
-    outputs = ort.InferenceSession(str(artifact)).run(None, {"input": images.numpy()})[0]
-    return float((outputs.argmax(1) == labels.numpy()).mean())
 
 
 def size_of(candidate: Candidate) -> float:
@@ -122,6 +56,22 @@ def test_what_was_trained_is_better_and_takes_the_place_of_what_was_not(recovere
     assert run.search_seconds < run.seconds
 
 
+def test_it_is_told_what_the_repair_takes_that_training_begins_from(recovered: tuple[Run, list[Event]]) -> None:
+    run, events = recovered
+    told = [line for line in (run.path / "log.txt").read_text().splitlines() if "repaired by batch_norm in" in line]
+    assert len(told) == sum(isinstance(event, Recovered) for event in events)
+
+
+def test_without_steps_members_are_repaired_once_and_no_more(path: Path) -> None:
+    events: list[Event] = []
+    for _ in range(2):
+        session(path, ASKED | {"steps": 0}, events)
+    rounds = [one for trained in RecoveredStore(path).all() for one in trained.rounds]
+    assert [one.steps for one in rounds] == [0] * len(rounds)
+    assert sum(isinstance(event, Recovered) for event in events) == len(rounds) > 0
+    assert not any(isinstance(event, Recovering) for event in events)
+
+
 def test_the_untrained_candidate_stays_on_record(recovered: tuple[Run, list[Event]], searched: Path) -> None:
     for file in (recovered[0].path / "trials").iterdir():
         assert file.read_bytes() == (searched / "trials" / file.name).read_bytes()
@@ -145,27 +95,9 @@ def test_a_lost_artefact_is_made_again_from_the_weights(recovered: tuple[Run, li
     assert not found.is_file() or found.read_bytes() == (recovered[0].artifact(lost.key)).read_bytes()
 
 
-def killed(path: Path, after: int) -> None:
-    """A session that is killed in a step of training, a state having been kept after every third one."""
-    count = 0
-
-    def counting(event: Event) -> None:
-        nonlocal count
-        count += isinstance(event, Recovering)
-        if count == after:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    module.TOLD_SECONDS = module.CHECKPOINT_SECONDS = 0.0
-    events: Any = type("Events", (list,), {"append": staticmethod(counting)})()
-    torch.set_num_threads(1)
-    session(path, ASKED, events)
-
-
 def test_killed_three_times_it_ends_with_the_same_files(recovered: tuple[Run, list[Event]], path: Path) -> None:
     for after in (7, 20, 2):
-        code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import test_recover as t; "
-        call = f"t.killed(t.Path({str(path)!r}), {after})"
-        assert subprocess.run([sys.executable, "-c", code + call], check=False).returncode == -signal.SIGKILL
+        assert run_and_kill(path, after) == -signal.SIGKILL
     run = session(path, ASKED)
     whole = RecoveredStore(recovered[0].path)
     weights = {file.name: file.read_bytes() for file in whole.folder.glob("*.safetensors")}
@@ -173,9 +105,23 @@ def test_killed_three_times_it_ends_with_the_same_files(recovered: tuple[Run, li
     assert {c.trial: c.sha256 for c in run.front} == {c.trial: c.sha256 for c in recovered[0].front}
 
 
+def test_killed_while_it_trains_integers_it_ends_with_the_same_files(searched: Path, tmp_path: Path) -> None:
+    asked: dict[str, Any] = {"quantised": True, "steps": 8}
+    paths = [tmp_path / name for name in ("whole", "broken")]
+    for there in paths:
+        shutil.copytree(searched, there)
+    assert run_and_kill(paths[1], 5, **asked) == -signal.SIGKILL
+    assert len(list(RecoveredStore(paths[1]).folder.glob("*.training.safetensors"))) == 1
+    whole, broken = (session(there, ASKED | asked) for there in paths)
+    held = [{f.name: f.read_bytes() for f in RecoveredStore(p).folder.glob("*.safetensors")} for p in paths]
+    assert held[0]
+    assert held[0] == held[1]
+    assert any(b"finished." in data[:2000] for data in held[0].values())
+    assert {c.trial: c.sha256 for c in broken.front} == {c.trial: c.sha256 for c in whole.front}
+
+
 def test_an_interruption_keeps_the_state_of_the_training_under_way(path: Path) -> None:
-    given, interruption = task(), Interruption()
-    evaluator = TaskEvaluator(given, METHODS, DeviceOptions(), latency=QUICK)
+    interruption = Interruption()
     run = Run.resume_or_create(path, {**Run.open(path).config, "recover": ASKED})
 
     def on_event(event: Event) -> None:
@@ -183,10 +129,9 @@ def test_an_interruption_keeps_the_state_of_the_training_under_way(path: Path) -
 
     with pytest.raises(KeyboardInterrupt):
         search(
-            run, evaluator, on_event, interruption=interruption,
-            trainer=Trainer(evaluator.builder, run.recover.recipe(few=False), given.train),
+            run, made(), on_event, interruption=interruption,
+            trainer=Trainer(made().builder, run.recover.recipe(few=False), task().train),
         )  # fmt: skip
-    evaluator.close()
     folder = RecoveredStore(path).folder
     assert len(list(folder.glob("*.training.safetensors"))) == 1
     under_way = [json.loads(file.read_text())["rounds"][-1]["gain"] for file in folder.glob("*-*.json")]
@@ -207,10 +152,13 @@ def test_only_members_within_the_constraints_are_trained(path: Path) -> None:
     assert len(RecoveredStore(path).all()) == 1
 
 
-def test_minutes_are_kept_to(path: Path) -> None:
-    session(path, {key: ASKED[key] for key in ("when", "threads", "precision", "batch")} | {"minutes": 0.1})
+def test_minutes_are_kept_to(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for least in ("LEAST_STEPS", "LEAST_OVERHEADS"):  # so that there are rounds on a machine as slow as may be
+        monkeypatch.setattr(module, least, 0)
+    session(path, {key: ASKED[key] for key in ("when", "threads", "precision", "batch")} | {"minutes": 0.2})
     store = RecoveredStore(path)
-    assert 1 < store.seconds < 20
+    rounds = [one.seconds for trained in store.all() for one in trained.ended]
+    assert 6 < store.seconds < 12 + 2 * max(rounds)
     assert has_ended(Run.resume_or_create(path, {**Run.open(path).config, "recover": {}}))
 
 

@@ -46,6 +46,13 @@ def test_all_get_a_first_round_of_like_length_then_rounds_double() -> None:
     assert sum(b == pytest.approx(2 * a) for a, b in pairs) >= len(pairs) - 1  # the last one takes what is left
 
 
+def test_what_is_of_no_use_yet_gets_its_first_round_before_the_second_one_of_others() -> None:
+    beyond_the_corner = member(1, 0.1, 0.9)
+    got = turn([beyond_the_corner, member(2, 0.3, 0.1, 0.05)])
+    assert got is not None
+    assert got.trial == 1
+
+
 def test_who_has_gained_nothing_waits_for_who_gains() -> None:
     members = [member(1, 0.3, 0.05, 0.0), member(2, 0.35, 0.05, 0.03)]
     got = turn(members)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -59,9 +60,16 @@ def test_no_reason_is_an_exception_s(name: str) -> None:
         assert not re.search(r"Error|Expected|invalid for|sizes|tensor", exclusion.reason)
 
 
-@pytest.mark.parametrize("name", ["squeezenet1_1", "shufflenet_v2_x0_5"])
+TORCHVISION: dict[str, Callable[[], nn.Module]] = {
+    "squeezenet": torchvision.models.squeezenet1_1,
+    "shufflenet": lambda: torchvision.models.ShuffleNetV2([2, 2, 2], [24, 48, 96, 192, 1024]),
+}
+"""With two blocks a stage, one that halves the image and one that does not, where ShuffleNet has up to eight."""
+
+
+@pytest.mark.parametrize("name", TORCHVISION)
 def test_nothing_of_a_network_of_torchvision_is_unaccounted_for(name: str) -> None:
-    model = torchvision.models.get_model(name, weights=None).eval()
+    model = TORCHVISION[name]().eval()
     example = images(2, 3, 64, 64)
     exported = export(model, example)
     layers, others = account(exported.owners, describe(rebuild(exported), example))

@@ -22,6 +22,7 @@ ROUNDED = {
     "as it is": WEIGHT,
     "90 % zeros": np.where(np.abs(WEIGHT) < 1.645, 0, WEIGHT),
     "16 values": np.digitize(WEIGHT, np.linspace(-2, 2, 15)).astype(np.float32),
+    "8 values": np.digitize(WEIGHT, np.linspace(-1.5, 1.5, 7)).astype(np.float32),
     "200 values": np.rint(WEIGHT * 30).clip(-100, 100),
     "two values": np.sign(WEIGHT),
     "few values and zeros": np.where(np.abs(WEIGHT) < 1.645, 0, np.rint(WEIGHT * 3)),
@@ -65,6 +66,7 @@ def test_what_is_packed_comes_out(name: str, kind: type) -> None:
         ("200 values", np.float32, COUNT + 800),
         ("two values", np.float32, COUNT / 8),
         ("two values", np.int8, COUNT / 8),
+        ("8 values", np.int8, 3 * COUNT / 8),
     ],
 )
 def test_it_takes_few_bytes(name: str, kind: type, expected: float) -> None:
@@ -84,6 +86,7 @@ SHAPES = [(1, 10_331), (7, 1311), (5, 27, 7, 11)]
 FORMS = [
     (np.float32, 1, 0.0, {"Unpack1"}),
     (np.float32, 2, 0.0, {"Unpack2"}),
+    (np.float32, 3, 0.0, {"Unpack3"}),
     (np.float32, 4, 0.0, {"Unpack4"}),
     (np.float32, 8, 0.0, {"Unpack8"}),
     (np.float32, 1, 0.9, {"Unpack1"}),
@@ -92,6 +95,8 @@ FORMS = [
     (np.float32, 12, 0.9, {"Spread"}),
     (np.int8, 1, 0.0, {"Unpack1"}),
     (np.int8, 2, 0.0, {"Unpack2"}),
+    (np.int8, 3, 0.0, {"Unpack3"}),
+    (np.float32, 3, 0.97, {"Spread", "Unpack3"}),
     (np.int8, 4, 0.0, {"Cast"}),
     (np.int8, 4, 0.9, {"Spread", "Cast"}),
     (np.int8, 8, 0.9, {"Spread"}),

@@ -118,18 +118,33 @@ def test_a_device_that_nobody_opened_is_named(owner: DeviceOwner) -> None:
         _ = RemoteDevice("pi", DeviceOptions(), Pipe(owner)).profile
 
 
-def test_contents_are_kept_while_there_is_room(tmp_path: Path) -> None:
-    def content(byte: bytes) -> Content:
-        return Content(hashlib.sha256(byte * 40).hexdigest(), byte * 40)
+def content(byte: bytes) -> Content:
+    return Content(hashlib.sha256(byte * 40).hexdigest(), byte * 40)
 
+
+def test_contents_are_kept_while_there_is_room(tmp_path: Path) -> None:
     one, two, three = (content(byte) for byte in (b"1", b"2", b"3"))
     kept = KeptContents(tmp_path / "kept", most_bytes=100)
-    assert [path.read_bytes() for path in kept.paths([one, two])] == [one.content, two.content]
-    kept.paths([Content(one.sha256)])
-    kept.paths([three])
+    with kept.paths([one, two]) as paths:
+        assert [path.read_bytes() for path in paths] == [one.content, two.content]
+    for used in (Content(one.sha256), three):
+        with kept.paths([used]):
+            pass
     assert len(list((tmp_path / "kept").iterdir())) == 2
-    with pytest.raises(MissingContents) as missing:
-        kept.paths([Content(one.sha256), Content(two.sha256)])
+    with pytest.raises(MissingContents) as missing, kept.paths([Content(one.sha256), Content(two.sha256)]):
+        pass
     assert missing.value.digests == (two.sha256,)
-    with pytest.raises(DeviceError, match="other bytes"):
-        kept.paths([Content(two.sha256, b"else")])
+    with pytest.raises(DeviceError, match="other bytes"), kept.paths([Content(two.sha256, b"else")]):
+        pass
+
+
+def test_contents_that_a_request_waits_with_are_kept_whatever_comes_meanwhile(tmp_path: Path) -> None:
+    one, two, three = (content(byte) for byte in (b"1", b"2", b"3"))
+    kept = KeptContents(tmp_path / "kept", most_bytes=50)
+    with kept.paths([one]) as (first,):
+        for other in (two, three):
+            with kept.paths([other, one]):
+                pass
+        assert first.read_bytes() == one.content
+    with kept.paths([three]):
+        assert not first.exists()

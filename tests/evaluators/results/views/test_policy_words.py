@@ -23,6 +23,7 @@ from parefront.spaces.policy import Policy
         ({"separable/a": "depthwise", "separable/b": "grouped_4"}, "1 layer made depthwise, 1 layer made grouped"),
         ({"prune_weights/a": 0.75}, "75 % of the weights zero in 1 layer"),
         ({"share_weights/a": 16, "share_weights/b": 16}, "2 layers of 16 shared weights"),
+        ({"early_exit/a": 0.9, "early_exit/b": 0.97}, "2 early exits at 90 to 97 %"),
         ({"merge/b": True}, "1 pair of layers merged"),
         ({"half/a": True, "half/b": True}, "half in 2 places"),
         ({"half/a": 1, "quantize/a": 8, "drop_blocks/b": True}, "1 block dropped, 1 layer in int8, half in 1 place"),

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,8 +19,10 @@ from parefront.spaces.errors import Infeasible, TaskError
 from parefront.spaces.policy import Policy
 
 from ....waiting import until
-from ...building import BuildingEvaluator
 from ...synthetic import SyntheticEvaluator
+
+if TYPE_CHECKING:
+    from ...building import BuildingEvaluator
 
 
 class OfTheTask(Exception):
@@ -60,6 +63,8 @@ def meeting(on_phase: Callable[[str], None], open_device: OpenDevice) -> Meeting
 
 
 def building(on_phase: Callable[[str], None], open_device: OpenDevice) -> BuildingEvaluator:
+    from ...building import BuildingEvaluator  # loads torch, which formulas do without
+
     return BuildingEvaluator()
 
 

@@ -12,13 +12,13 @@ import pytest
 
 from parefront.evaluators.device.device import DeviceOptions
 from parefront.evaluators.device.latency import measure
+from parefront.evaluators.results.errors import HostFailed
 from parefront.evaluators.results.front import Front
 from parefront.search.controller import search
 from parefront.search.executors.ray.cluster import Cluster, ClusterOptions
 from parefront.search.executors.ray.device_actors import DeviceActors
 from parefront.search.executors.ray.executor import RayExecutor
 from parefront.search.executors.ray.worker import JoinSearch
-from parefront.search.runs.run import Run
 from parefront.spaces.errors import ParefrontError
 from parefront.spaces.network.emit import emit
 from parefront.testing.devices import QUICK
@@ -26,7 +26,8 @@ from parefront.testing.specimen import specimen
 
 from ...building import BuildingEvaluator
 from ...synthetic import SyntheticEvaluator
-from .joining import JoinSynthetic, join_building, join_nothing
+from .joining import JoinFullDisk, JoinSynthetic, join_building, join_nothing
+from .running import run_in
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +38,6 @@ def cluster(nodes: Any) -> Iterator[Cluster]:
 
 def executor_of(cluster: Cluster, join: JoinSearch, ordered: bool = False) -> RayExecutor:
     return RayExecutor(cluster, DeviceActors({}), lambda folder, rivals: join, ordered)
-
-
-def run_in(folder: Path, trials: int) -> Run:
-    config: dict[str, Any] = {"objectives": ["accuracy", "latency"], "budget": []}
-    settings = {"sampler": "nsga2", "trials": trials, "seed": 0}
-    return Run.resume_or_create("run", config | {"search": settings}, folder)
 
 
 def test_every_policy_is_evaluated_once_and_none_fails(cluster: Cluster, tmp_path: Path) -> None:
@@ -91,14 +86,43 @@ def test_a_device_is_read_by_its_owner_and_again_once_a_lost_owner_is_back(clust
 
     subject = specimen("plain")
     artifact = emit(subject.net, tmp_path / "plain.onnx", subject.calibration.example).path
-    devices = DeviceActors.start(cluster, {"pi": DeviceOptions()})
-    device = devices.open("pi", DeviceOptions())
-    before = measure(device, artifact, artifact, QUICK)
-    ray.kill(devices.owners["pi"], no_restart=False)
-    after = measure(device, artifact, artifact, QUICK)
-    for latency in (before, after):
-        assert latency.runs >= QUICK.min_samples
-    assert device.profile.cores > 0
+    with closing(DeviceActors.start(cluster, {"pi": DeviceOptions()})) as devices:
+        device = devices.open("pi", DeviceOptions())
+        before = measure(device, artifact, artifact, QUICK)
+        ray.kill(devices.owners["pi"], no_restart=False)
+        after = measure(device, artifact, artifact, QUICK)
+        for latency in (before, after):
+            assert latency.runs >= QUICK.min_samples
+        assert device.profile.cores > 0
+
+
+def test_what_a_machine_fails_at_is_evaluated_again_and_told(cluster: Cluster, tmp_path: Path) -> None:
+    told: list[str] = []
+    here = SyntheticEvaluator()
+    policy, front = here.bases[0], Front.of([], ["accuracy", "latency"], here.baseline(tmp_path))
+    join = JoinFullDisk(tmp_path / "was full")
+    with closing(RayExecutor(cluster, DeviceActors({}), lambda folder, rivals: join, tell=told.append)) as executor:
+        candidate = executor.submit(policy, tmp_path / "ray.onnx", front).result(timeout=300)
+    assert candidate.policy == policy
+    (lost,) = [line for line in told if "worker was lost" in line]
+    assert "No space left on device" in lost
+
+
+def test_where_ray_tune_has_ended_evaluations_fail_instead_of_waiting(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ended:
+        def fit(self) -> None:
+            """At once."""
+
+    executor = executor_of(cluster, JoinSynthetic())
+    monkeypatch.setattr(executor, "_tuner", lambda join, folder: Ended())
+    here = SyntheticEvaluator()
+    front = Front.of([], ["accuracy", "latency"], here.baseline(tmp_path))
+    with closing(executor):
+        for _ in range(2):
+            with pytest.raises(HostFailed, match="Ray Tune has failed: it has ended before the search"):
+                executor.submit(here.bases[0], tmp_path / "ray.onnx", front).result(timeout=60)
 
 
 def test_nothing_of_a_cluster_that_is_started_here_is_reached_from_elsewhere(nodes: Any) -> None:

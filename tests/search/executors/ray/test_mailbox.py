@@ -46,8 +46,8 @@ def test_orders_go_out_in_their_order_and_each_outcome_to_who_asked_for_it() -> 
         orders = [given(mailbox, number) for number in range(2)]
         assert await mailbox.take("x", "a") == (0, b"policy 0")
         assert await mailbox.take("y", "b") == (1, b"policy 1")
-        await mailbox.deliver("y", b"one")
-        await mailbox.deliver("x", b"zero")
+        await mailbox.deliver("y", 1, b"one")
+        await mailbox.deliver("x", 0, b"zero")
         assert await asyncio.gather(*orders) == [b"zero", b"one"]
 
     run(scene())
@@ -60,7 +60,7 @@ def test_a_worker_that_waits_is_given_the_next_order() -> None:
         await asyncio.sleep(0)
         order = given(mailbox, 7)
         assert await waiting == (7, b"policy 7")
-        await mailbox.deliver("x", b"done")
+        await mailbox.deliver("x", 7, b"done")
         assert await order == b"done"
 
     run(scene())
@@ -75,7 +75,7 @@ def test_what_a_lost_worker_had_taken_goes_to_one_that_waits_before_all_else() -
         nodes.alive = {"b"}
         await mailbox.lost("x")
         assert await mailbox.take("y", "b") == (0, b"policy 0")
-        await mailbox.deliver("y", b"done")
+        await mailbox.deliver("y", 0, b"done")
         assert await first == b"done"
 
     run(scene())
@@ -111,9 +111,88 @@ def test_an_outcome_that_comes_late_from_a_worker_that_was_given_up_is_of_no_use
         await mailbox.take("x", "a")
         await mailbox.lost("x")
         await mailbox.take("y", "b")
-        await mailbox.deliver("x", b"late")
+        await mailbox.deliver("x", 0, b"late")
         assert not order.done()
-        await mailbox.deliver("y", b"done")
+        await mailbox.deliver("y", 0, b"done")
+        assert await order == b"done"
+
+    run(scene())
+
+
+def test_an_outcome_that_comes_late_is_not_that_of_what_was_taken_since() -> None:
+    async def scene() -> None:
+        mailbox = mailbox_of(Nodes())
+        first, second = given(mailbox, 0), given(mailbox, 1)
+        await mailbox.take("x", "a")
+        await mailbox.lost("x")
+        await mailbox.take("y", "b")
+        assert await mailbox.take("x", "b") == (1, b"policy 1")
+        await mailbox.deliver("x", 0, b"late")
+        await mailbox.deliver("x", 1, b"one")
+        await mailbox.deliver("y", 0, b"zero")
+        assert [await first, await second] == [b"zero", b"one"]
+
+    run(scene())
+
+
+def test_what_a_failing_machine_gives_back_goes_to_another_and_is_no_death() -> None:
+    async def scene() -> None:
+        mailbox = mailbox_of(Nodes())
+        order = given(mailbox, 0)
+        for _ in range(module.MOST_RETURNS - 1):
+            await mailbox.take("x", "a")
+            await mailbox.give_back("x", 0, b"disk full")
+            await mailbox.lost("x")
+        await asyncio.sleep(0.1)
+        assert await mailbox.take("y", "b") == (0, b"policy 0")
+        await mailbox.deliver("y", 0, b"done")
+        assert await order == b"done"
+
+    run(scene())
+
+
+def test_what_all_machines_give_back_ends_as_they_say() -> None:
+    async def scene() -> None:
+        mailbox = mailbox_of(Nodes())
+        order = given(mailbox, 0)
+        for _ in range(module.MOST_RETURNS):
+            await mailbox.take("x", "a")
+            await mailbox.give_back("x", 0, b"disk full")
+        assert await order == b"disk full"
+
+    run(scene())
+
+
+def test_nobody_else_dies_of_a_policy_while_the_second_death_is_looked_into(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> None:
+        mailbox = mailbox_of(Nodes())
+        order = given(mailbox, 0)
+        await mailbox.take("x", "a")
+        await mailbox.lost("x")
+        await asyncio.sleep(0.1)
+        await mailbox.take("y", "a")
+        await mailbox.lost("y")
+        third = asyncio.ensure_future(mailbox.take("z", "b"))
+        assert await order == b"died 2 times"
+        assert not third.done()
+
+    monkeypatch.setattr(module, "NOTICE_SECONDS", 0.2)
+    run(scene())
+
+
+def test_an_order_whose_loss_cannot_be_looked_into_goes_on() -> None:
+    def unknown() -> set[str]:
+        raise RuntimeError("no connection")
+
+    async def scene() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+        mailbox = Mailbox(unknown, lambda deaths: b"died")
+        order = given(mailbox, 0)
+        for holder in "xy":
+            await mailbox.take(holder, "a")
+            await mailbox.lost(holder)
+        assert await mailbox.take("z", "b") == (0, b"policy 0")
+        await mailbox.deliver("z", 0, b"done")
         assert await order == b"done"
 
     run(scene())
@@ -140,7 +219,7 @@ def test_processes_that_die_with_their_nodes_say_nothing_of_the_policy() -> None
             await mailbox.take("x", node)
             await mailbox.lost("x")
         assert await mailbox.take("y", "b") == (0, b"policy 0")
-        await mailbox.deliver("y", b"done")
+        await mailbox.deliver("y", 0, b"done")
         assert await order == b"done"
 
     run(scene())

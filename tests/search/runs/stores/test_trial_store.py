@@ -86,3 +86,13 @@ def test_what_is_kept_of_a_record_equals_what_is_read(run: Run) -> None:
         same = dataclasses.replace(one, seconds=other.seconds, candidate=None)
         assert same == dataclasses.replace(other, candidate=None)
         assert dataclasses.replace(one.candidate, timings=other.candidate.timings) == other.candidate
+
+
+def test_seconds_are_those_of_the_file_from_the_moment_a_record_is_written(tmp_path: Path) -> None:
+    run = Run.create("run", {}, tmp_path)
+    writing, reading = TrialStore(run.path), TrialStore(run.path)
+    for number in range(5):
+        writing.add(TrialRecord(number, Policy({"q/a": number}), Outcome.INFEASIBLE, seconds=0.00004, elapsed=0.00026))
+    for seen in ("seconds", "elapsed"):
+        told = [[getattr(record, seen) for record in store.records()] for store in (writing, reading)]
+        assert told[0] == told[1] == [round(value, 4) for value in told[0]]

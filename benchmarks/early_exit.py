@@ -1,0 +1,137 @@
+"""What early exits save on ResNet-56, without training: mean latency and p99 over images, against the plain file.
+
+    python benchmarks/early_exit.py
+
+For each set of places the confidences with the lowest mean latency within a loss of accuracy are chosen on the search
+split, and looked at on the test split. Files are then timed image by image, on images of the search split, by turns
+with the plain file of the same arithmetic, in one thread: in CPU time, which other programs disturb less.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from cifar10 import task
+from numpy.typing import NDArray
+
+from parefront.compressors.exits.exit import NEVER, only_at
+from parefront.compressors.target import Target
+from parefront.evaluators.quality.inference import run_outputs
+from parefront.evaluators.restore.exact_session import exact_session
+from parefront.evaluators.trial.builder import Builder
+from parefront.evaluators.trial.exit_ways import exits_taken
+from parefront.spaces.network.branches import thresholds, with_thresholds
+from parefront.spaces.policy import Policy
+
+LOSSES = (0.005, 0.01)
+CONFIDENCES = (0.999, 0.99, 0.97, 0.9, 0.7)
+Array = NDArray[Any]
+
+
+def session_on(content: bytes) -> ort.InferenceSession:
+    """As devices run a file in one thread."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def times(contents: Sequence[bytes], images: Array) -> Array:
+    """CPU milliseconds of each file on each image, ``(files, images)``; the files by turns, ten images at a time."""
+    sessions, found = [session_on(content) for content in contents], np.zeros((len(contents), len(images)))
+    for start in range(0, len(images), 10):
+        for file, session in enumerate(sessions):
+            session.run(None, {"input": images[start : start + 1]})
+            for image in range(start, min(start + 10, len(images))):
+                began = time.thread_time()
+                session.run(None, {"input": images[image : image + 1]})
+                found[file, image] = 1e3 * (time.thread_time() - began)
+    return found
+
+
+def leaving(content: bytes, exits: int, images: Array) -> dict[tuple[int, float], Array]:
+    """By exit and confidence, which images leave there if no other exit is open."""
+
+    def taken(limits: Sequence[float]) -> Array:
+        return exits_taken(with_thresholds(content, limits), images)
+
+    closed = [NEVER] * exits
+    return {
+        (exit, confidence): taken([*closed[:exit], confidence, *closed[exit + 1 :]]) == exit
+        for exit in range(exits)
+        for confidence in CONFIDENCES
+    }
+
+
+def chosen(
+    leaves: Mapping[tuple[int, float], Array], ways: Array, right: Sequence[Array], loss: float
+) -> tuple[float, ...]:
+    """The confidences of the lowest mean latency that lose no more than ``loss``; an exit may stay closed."""
+    exits, number = len(ways) - 1, len(right[-1])
+    best, least = (NEVER,) * exits, float("inf")
+    for limits in itertools.product((NEVER, *CONFIDENCES), repeat=exits):
+        way = np.full(number, exits)
+        for exit in reversed(range(exits)):
+            if limits[exit] != NEVER:
+                way[leaves[exit, limits[exit]]] = exit
+        accuracy = np.stack(right)[way, np.arange(number)].mean()
+        if accuracy >= right[-1].mean() - loss and ways[way].mean() < least:
+            best, least = limits, float(ways[way].mean())
+    return best
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=1000, help="of the search split, that files are timed on")
+    parser.add_argument("--bits", type=int, nargs="+", default=[32, 8])
+    arguments = parser.parse_args()
+    count = arguments.images
+    job = task(56)
+    builder = Builder(job, {"early_exit": {}, "quantize": {}}, Target(), least_squares=False)
+    (images, labels), (unseen, targets) = ([part.numpy() for part in split.tensors] for split in (job.search, job.test))
+    exits = [knob.name for knob in builder.space if knob.compressor == "early_exit"]
+    print("| arithmetic | exits behind | loss allowed | confidences | search | test | mean, of plain | p99, of plain |")
+    print("|---" * 8 + "|")
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "x.onnx"
+        for bits in arguments.bits:
+            arithmetic = "float" if bits == 32 else f"int{bits}"
+            base = builder.space.uniform({"quantize": bits})
+            builder.build(base, path)
+            plain = path.read_bytes()
+            for places in (exits[2:], exits[1:]):
+                builder.build(Policy({**base, **dict.fromkeys(places, CONFIDENCES[0])}), path)
+                content, number = path.read_bytes(), len(places)
+                variants = [with_thresholds(content, only_at(i, number)) for i in range(number + 1)]
+                ways = np.median(times(variants, images[:200]), axis=1)
+                right = [run_outputs(exact_session(way), images).argmax(1) == labels for way in variants]
+                leaves = leaving(content, number, images)
+                for loss in LOSSES:
+                    limits = chosen(leaves, ways, right, loss)
+                    file = with_thresholds(content, limits)
+                    assert len(thresholds(file)) == number
+                    scores = [
+                        np.mean(run_outputs(exact_session(file), x).argmax(1) == y)
+                        - np.mean(run_outputs(exact_session(plain), x).argmax(1) == y)
+                        for x, y in ((images, labels), (unseen, targets))
+                    ]
+                    own, whole = times([file, plain], images[:count])
+                    p99 = np.quantile(own, 0.99) / np.quantile(whole, 0.99)
+                    print(
+                        f"| {arithmetic} | {', '.join(p.partition('/')[2] for p in places)} | {100 * loss:g} pt | "
+                        f"{', '.join('–' if c == NEVER else f'{c:g}' for c in limits)} | {100 * scores[0]:+.2f} | "
+                        f"{100 * scores[1]:+.2f} | {own.mean() / whole.mean():.3f}x | {p99:.2f}x |",
+                        flush=True,
+                    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Inputs that leave the network early: heads behind blocks, and what chooses between them and the rest."""

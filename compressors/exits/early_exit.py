@@ -1,0 +1,182 @@
+"""Early exits: inputs that a head inside the network is sure of leave there, and the rest of it does not run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+from pydantic import Field, field_validator
+from torch import Tensor, fx, nn
+
+from ...spaces.errors import Infeasible
+from ...spaces.knob import Choice, Knob
+from ...spaces.network.graph import ModelGraph
+from ...spaces.network.ops import Op
+from ...spaces.network.outputs import output_nodes
+from ...spaces.network.rebuild import tidy
+from ...spaces.network.trace import Shapes
+from ..base import Compressor
+from ..context import Context
+from ..options import CompressorOptions
+from ..plan import Plan
+from ..stage import Stage
+from .exit import Exit
+from .heads import pool_of, solved
+from .places import place_behind, places_of
+
+NO_EXIT = 1.0
+"""The choice of no exit: nothing is surer than that."""
+BATCH = 64
+
+
+class EarlyExitOptions(CompressorOptions):
+    """Options of ``early_exit``.
+
+    Attributes:
+        places: how many exits there may be, at even shares of the MACs.
+        confidences: the probabilities of the first class from which on inputs leave, to choose from for each exit.
+        images: calibration images that the heads are fitted on.
+    """
+
+    places: int = Field(default=3, gt=0)
+    confidences: tuple[float, ...] = (0.999, 0.99, 0.97, 0.9, 0.7)
+    images: int = Field(default=512, gt=1)
+
+    @field_validator("confidences")
+    @classmethod
+    def _confidences(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if not value or not all(0 < confidence < NO_EXIT for confidence in value):
+            raise ValueError("expected a list of probabilities above 0 and below 1")
+        return tuple(sorted(set(value), reverse=True))
+
+
+class EarlyExit(Compressor):
+    """Heads behind blocks, by which inputs leave that are easy to tell. A knob per place.
+
+    A choice is the probability that the head must give its first class for an input to leave there; 1.0 is no exit.
+    Heads are average pools of 2 × 2 cells and a linear layer, fitted to the uncompressed network's outputs in closed
+    form, without labels; training the candidate trains its exits and the network together (Teerapittayanon et al. 2016,
+    "BranchyNet", with the maximum of the softmax in place of its entropy; Kaya et al. 2019, "Shallow-Deep Networks").
+
+    The network has to give one row of class scores before the softmax; others offer no knobs. Where a search minimises
+    latency, it is the mean over the search split, so that thresholds are chosen there, as all choices are. MACs and
+    parameters are those of all exits and the whole network.
+    """
+
+    name = "early_exit"
+    stage = Stage.RECOVER - 5
+    Options: ClassVar[type[CompressorOptions]] = EarlyExitOptions
+    options: EarlyExitOptions
+
+    def plan(self, graph: ModelGraph) -> Plan:
+        positions = {layer.name: layer.position for layer in graph}
+
+        def change(net: fx.GraphModule, choices: Mapping[str, Choice], context: Context) -> fx.GraphModule:
+            places: dict[fx.Node, Choice] = {}
+            shapes = _shapes(net, context)
+            for layer in sorted(choices, key=positions.__getitem__):
+                place = place_behind(net, layer, positions, shapes)
+                if place is None:
+                    raise Infeasible(f"nothing is left before the exit behind {layer}")
+                places.setdefault(place, choices[layer])
+            self._add(net, places, shapes, context)
+            return net
+
+        knobs = [self._knob(graph, layer) for layer in (places_of(graph, self.options.places) if _fits(graph) else ())]
+        return Plan(self.name, self.stage, knobs, change, runs_as=lambda _: NO_EXIT, grows=True)
+
+    def _knob(self, graph: ModelGraph, layer: str) -> Knob:
+        first = graph.by_name[layer].position + 1
+        behind = frozenset(other.name for other in graph if other.position >= first)
+        return Knob(self.name, layer, (NO_EXIT, *self.options.confidences), NO_EXIT, behind, first)
+
+    def _add(
+        self,
+        net: fx.GraphModule,
+        places: Mapping[fx.Node, Choice],
+        shapes: Mapping[str, tuple[int, ...]],
+        context: Context,
+    ) -> None:
+        """Put exits behind ``places``, in execution order, in place."""
+        features = [_pooled(net, node, shapes[node.name][1:]) for node in places]
+        outputs = self._outputs(context)
+        heads = [solved(rows, outputs) for rows in self._values(net, features, context)]
+        (rest,) = output_nodes(net).values()
+        for node, feature, head in reversed(list(zip(places, features, heads, strict=True))):
+            rest = _exit(net, node.name, feature, head, float(places[node]), rest)
+        net.recompile()
+
+    def _values(self, net: fx.GraphModule, nodes: Sequence[fx.Node], context: Context) -> list[Tensor]:
+        """What nodes of ``net`` give for the calibration images; what they do not read is not computed."""
+        copies: dict[fx.Node, fx.Node] = {}
+        graph = fx.Graph()
+        graph.graph_copy(net.graph, copies)
+        graph.output(tuple(copies[node] for node in nodes))
+        short = fx.GraphModule(net, graph)
+        tidy(short)
+        return [torch.cat(parts) for parts in zip(*self._passes(short, context), strict=True)]
+
+    def _outputs(self, context: Context) -> Tensor:
+        """What the uncompressed network gives for the same images; computed once a run."""
+
+        def compute() -> Tensor:
+            return torch.cat(list(self._passes(context.teacher, context)))
+
+        return context.calibration.once(("early_exit", self.options.images), compute)
+
+    def _passes(self, net: fx.GraphModule, context: Context) -> Iterator[Any]:
+        inputs = context.calibration.inputs[: self.options.images]
+        for start in range(0, len(inputs), BATCH):
+            with torch.no_grad(), context.calibration.forward():
+                given = net(inputs[start : start + BATCH])
+            yield given
+
+
+def _fits(graph: ModelGraph) -> bool:
+    """Whether a network takes one tensor and gives one row of class scores, of which no softmax is taken."""
+    given = [node for node in graph.nodes if node.op == "output"]
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1 or len(given) != 1:
+        return False
+    softened = any(graph.node[name].op in ("Softmax", "LogSoftmax", "Sigmoid") for name in given[0].inputs)
+    port = graph.outputs[0]
+    return len(port.shape) == 1 and port.shape[0] > 1 and port.dtype == "float32" and not softened
+
+
+def _shapes(net: fx.GraphModule, context: Context) -> Mapping[str, tuple[int, ...]]:
+    """What each node gives for one sample, by its name."""
+    shapes = Shapes(net)
+    with torch.no_grad(), context.calibration.forward():
+        shapes.run(context.calibration.example)
+    return shapes.of
+
+
+def _pooled(net: fx.GraphModule, node: fx.Node, image: tuple[int, ...]) -> fx.Node:
+    """The features of an exit behind ``node``, ``(n, features)``."""
+    height, width = image
+    with net.graph.inserting_after(node):
+        pooled = _call(net, f"{node.name}_exit_pool", pool_of(height, width), node)
+    with net.graph.inserting_after(pooled):
+        return _call(net, f"{node.name}_exit_features", Op("Flatten", {"axis": 1}), pooled)
+
+
+def _exit(
+    net: fx.GraphModule, place: str, feature: fx.Node, head: nn.Linear, confidence: float, rest: fx.Node
+) -> fx.Node:
+    """The node that gives the exit's outputs or those of ``rest``, and which all read that have read ``rest``."""
+    with net.graph.inserting_after(feature):
+        outputs = _call(net, f"{place}_exit", head, feature)
+    with net.graph.inserting_after(outputs):
+        shares = _call(net, f"{place}_exit_shares", Op("Softmax", {"axis": 1}), outputs)
+    largest = Op("ReduceMax", {"keepdims": 1}, {1: torch.tensor([1])}, arity=2)
+    with net.graph.inserting_after(shares):
+        sure = _call(net, f"{place}_exit_confidence", largest, shares)
+    with net.graph.inserting_after(rest):
+        chosen = _call(net, f"{place}_exit_or_rest", Exit(confidence), sure, outputs, rest)
+    rest.replace_all_uses_with(chosen, delete_user_cb=lambda user: user is not chosen)
+    return chosen
+
+
+def _call(net: fx.GraphModule, name: str, module: nn.Module, *arguments: fx.Node) -> fx.Node:
+    net.add_submodule(name, module.eval())
+    return net.graph.call_module(name, arguments)

@@ -1,0 +1,55 @@
+"""What files score is remembered, so that each is run once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch.utils.data import TensorDataset
+
+from parefront.compressors.target import Target
+from parefront.evaluators.trial import scorer as module
+from parefront.evaluators.trial.builder import Builder
+from parefront.evaluators.trial.scorer import Scorer
+from parefront.spaces.policy import Policy
+from parefront.spaces.task import Task
+from parefront.spaces.tensors.batch import to_tensors
+from parefront.testing.networks import plain, random_images
+
+
+def split(count: int, seed: int) -> TensorDataset:
+    images = random_images(count, seed)[..., :16, :16]
+    with torch.no_grad():
+        return TensorDataset(images, plain()[0](images).argmax(1))
+
+
+@pytest.fixture(scope="module")
+def task() -> Task:
+    return Task(plain()[0], split(64, 1), split(200, 2), split(100, 3))
+
+
+def test_a_network_in_torch_is_looked_at_on_the_first_samples_of_the_search_split(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builder, scorer = Builder(task, {"prune_channels": {"round_to": 4}}, Target()), Scorer(task)
+    net = builder.network(builder.space.uniform({"prune_channels": 0.5}))
+    monkeypatch.setattr(module, "GLIMPSED", 50)
+    inputs, labels = scorer.search.samples.read(0, 50)
+    with torch.no_grad():
+        right = net(to_tensors(inputs)).argmax(1) == torch.as_tensor(labels)
+    assert scorer.glimpse(net) == pytest.approx(float(right.float().mean()))
+    assert scorer.glimpse(builder.network(Policy())) == 1.0
+
+
+def test_a_file_that_was_scored_is_not_run_again_to_tell_what_was_gained(task: Task, tmp_path: Path) -> None:
+    builder, scorer = Builder(task, {"prune_channels": {"round_to": 4}}, Target()), Scorer(task)
+    whole = builder.build(Policy(), tmp_path / "whole.onnx")
+    pruned = builder.build(builder.space.uniform({"prune_channels": 0.5}), tmp_path / "pruned.onnx")
+    scores = [scorer.score(made.session, sha256=made.candidate.sha256) for made in (whole, pruned)]
+    for made in (whole, pruned):
+        assert made.candidate.artifact is not None
+        made.candidate.artifact.unlink()
+    gain = scorer.gain(pruned.candidate, whole.candidate)
+    assert gain.value == pytest.approx(scores[1]["accuracy"].value - scores[0]["accuracy"].value)
+    assert gain.value < 0
