@@ -42,15 +42,21 @@ def frame(header: bytes | dict[str, Any], payload: bytes = b"") -> bytes:
 
 
 def converse(sent: bytes) -> tuple[list[dict[str, Any]], int]:
-    """Everything that a worker answers to these bytes, but for its beats, and its exit status."""
+    """Everything that a worker answers to these bytes, but for its beats, and its exit status.
+
+    Asked again where another worker of this user measured meanwhile, as every caller of a worker does.
+    """
     program = [sys.executable, str(Path(worker.__file__))]
-    done = subprocess.run(program, input=sent, capture_output=True, timeout=300)
-    answers, rest = [], done.stdout
-    while rest:
-        magic, length = worker.PREFIX.unpack_from(rest)
-        assert magic == worker.MAGIC
-        answers.append(json.loads(rest[worker.PREFIX.size : worker.PREFIX.size + length]))
-        rest = rest[worker.PREFIX.size + length :]
+    for _attempt in range(20):
+        done = subprocess.run(program, input=sent, capture_output=True, timeout=300)
+        answers, rest = [], done.stdout
+        while rest:
+            magic, length = worker.PREFIX.unpack_from(rest)
+            assert magic == worker.MAGIC
+            answers.append(json.loads(rest[worker.PREFIX.size : worker.PREFIX.size + length]))
+            rest = rest[worker.PREFIX.size + length :]
+        if not any(answer.get("code") == "busy" for answer in answers):
+            break
     return [answer for answer in answers if "beat" not in answer], done.returncode
 
 
@@ -75,7 +81,7 @@ def test_a_whole_conversation(model: bytes) -> None:
         + frame({"op": "bye"})
     )
     assert status == 0
-    assert [answer["ok"] for answer in answers] == [True] * 6, answers
+    assert [answer.get("error") for answer in answers] == [None] * 6
     hello, first, second, again, timed, _ = answers
     assert hello["profile"]["onnxruntime"]
     assert first["inputs"] == [{"name": "input", "shape": ["batch", 3, 8, 8], "type": "tensor(float)"}]
