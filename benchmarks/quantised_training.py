@@ -43,7 +43,7 @@ class Bench:
         given = task(depth, trains=True)
         self.depth, (self.images, self.labels) = depth, given.test.tensors  # type: ignore[union-attr]
         self.builder = Builder(given, {"quantize": {"bits": list(WIDTHS)}}, Target())
-        self.trainer = Trainer(self.builder, Recipe(integers_up_to=8), given.train)
+        self.trainer = Trainer(self.builder, Recipe(losses={}, integers_up_to=8), given.train)
         FOLDER.mkdir(parents=True, exist_ok=True)
 
     def stem(self, bits: Choice, steps: int, number: int) -> Path:

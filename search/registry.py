@@ -24,6 +24,7 @@ from .samplers.context import SamplerContext
 from .samplers.gaussian_process import GaussianProcessSampler
 from .samplers.genetic import nsga2, nsga3
 from .samplers.options import read_options, refuse_unknown
+from .samplers.peel import PeelOptions, PeelSampler
 from .samplers.repeatable import RepeatableSampler
 from .samplers.replay import ReplayOptions, ReplaySampler
 from .samplers.uniform import UniformSampler
@@ -53,13 +54,14 @@ SAMPLERS: dict[str, SamplerFactory] = {
     "knapsack": KnapsackSampler,
     "nsga2": nsga2,
     "nsga3": nsga3,
+    "peel": PeelSampler,
     "random": random,
     "replay": ReplaySampler,
     "tpe": tpe,
     "uniform": UniformSampler,
 }
 
-OPTIONS: dict[str, type] = {"amc": AmcOptions, "replay": ReplayOptions}
+OPTIONS: dict[str, type] = {"amc": AmcOptions, "peel": PeelOptions, "replay": ReplayOptions}
 """Dataclasses of the options of those samplers of ours that have any."""
 
 

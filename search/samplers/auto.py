@@ -29,6 +29,7 @@ from .context import SamplerContext
 from .evolution import children, rank
 from .joint_sampler import TogetherSampler
 from .random_policy import draw_new
+from .van_der_corput import van_der_corput
 
 MOST_MOVED = 0.4
 """Nats at which the ladder ends: some ten points of accuracy."""
@@ -122,7 +123,7 @@ class KnapsackSampler(TogetherSampler):
             for cost in costs
         }
         for step in range(max(0, done - 1 - len(_SPARE)), 3 * self._seeds):
-            share = _van_der_corput(step // len(costs) + 1)
+            share = van_der_corput(step // len(costs) + 1)
             cost = costs[step % len(costs)]
             bound = sensitivity.base_costs[cost] + share * (least[cost] - sensitivity.base_costs[cost])
             row = knapsack.least_loss({**others, cost: bound})
@@ -220,15 +221,3 @@ class KnapsackSampler(TogetherSampler):
         neutral = self._baseline.params
         changed = {name: choice for name, choice in params.items() if choice != neutral[name]}
         return self._space.canonical(Policy(changed)).digest
-
-
-def _van_der_corput(index: int) -> float:
-    """The index-th number of a sequence that fills (0, 1] evenly, coarse to fine: 1/2, 1/4, 3/4, 1/8 …; 1 first."""
-    if index == 1:
-        return 1.0
-    value, denominator, index = 0.0, 1.0, index - 1
-    while index:
-        index, digit = divmod(index, 2)
-        denominator *= 2
-        value += digit / denominator
-    return value
