@@ -60,6 +60,12 @@ def converse(sent: bytes) -> tuple[list[dict[str, Any]], int]:
     return [answer for answer in answers if "beat" not in answer], done.returncode
 
 
+@pytest.fixture(autouse=True)
+def nobody_else_measures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers of this very process wait for no other test's."""
+    monkeypatch.setattr(worker, "ALONE", f"\0parefront-test-{os.getpid()}")
+
+
 @pytest.fixture(scope="module")
 def model(conv_net: Callable[..., Path]) -> bytes:
     return conv_net().read_bytes()
