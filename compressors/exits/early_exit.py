@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, field_validator
@@ -20,7 +20,9 @@ from ..base import Compressor
 from ..context import Context
 from ..options import CompressorOptions
 from ..plan import Plan
+from ..repair.segments import Segment
 from ..stage import Stage
+from .body import bodies_of, copy_behind
 from .exit import Exit
 from .heads import pool_of, solved
 from .places import place_behind, places_of
@@ -36,11 +38,14 @@ class EarlyExitOptions(CompressorOptions):
     Attributes:
         places: how many exits there may be, at even shares of the MACs.
         confidences: the probabilities of the first class from which on inputs leave, to choose from for each exit.
+        head: ``pool`` is an average pool of 2 × 2 cells and a linear layer; with ``blocks``, copies of those blocks
+            behind the exit that change the shape, and of the last one, stand before them.
         images: calibration images that the heads are fitted on.
     """
 
     places: int = Field(default=3, gt=0)
     confidences: tuple[float, ...] = (0.999, 0.99, 0.97, 0.9, 0.7)
+    head: Literal["pool", "blocks"] = "pool"
     images: int = Field(default=512, gt=1)
 
     @field_validator("confidences")
@@ -55,9 +60,10 @@ class EarlyExit(Compressor):
     """Heads behind blocks, by which inputs leave that are easy to tell. A knob per place.
 
     A choice is the probability that the head must give its first class for an input to leave there; 1.0 is no exit.
-    Heads are average pools of 2 × 2 cells and a linear layer, fitted to the uncompressed network's outputs in closed
-    form, without labels; training the candidate trains its exits and the network together (Teerapittayanon et al. 2016,
-    "BranchyNet", with the maximum of the softmax in place of its entropy; Kaya et al. 2019, "Shallow-Deep Networks").
+    Heads are average pools of 2 × 2 cells and a linear layer, which is fitted to the uncompressed network's outputs in
+    closed form, without labels; copies of blocks may stand before the pool. Training the candidate trains its exits and
+    the network together (Teerapittayanon et al. 2016, "BranchyNet", with the maximum of the softmax in place of its
+    entropy; Kaya et al. 2019, "Shallow-Deep Networks").
 
     The network has to give one row of class scores before the softmax; others offer no knobs. Where a search minimises
     latency, it is the mean over the search split, so that thresholds are chosen there, as all choices are. MACs and
@@ -99,7 +105,8 @@ class EarlyExit(Compressor):
         context: Context,
     ) -> None:
         """Put exits behind ``places``, in execution order, in place."""
-        features = [_pooled(net, node, shapes[node.name][1:]) for node in places]
+        bodies = bodies_of(net, list(places), shapes) if self.options.head == "blocks" else [[] for _ in places]
+        features = [_features(net, node, body, shapes) for node, body in zip(places, bodies, strict=True)]
         outputs = self._outputs(context)
         heads = [solved(rows, outputs) for rows in self._values(net, features, context)]
         (rest,) = output_nodes(net).values()
@@ -151,13 +158,16 @@ def _shapes(net: fx.GraphModule, context: Context) -> Mapping[str, tuple[int, ..
     return shapes.of
 
 
-def _pooled(net: fx.GraphModule, node: fx.Node, image: tuple[int, ...]) -> fx.Node:
-    """The features of an exit behind ``node``, ``(n, features)``."""
-    height, width = image
-    with net.graph.inserting_after(node):
-        pooled = _call(net, f"{node.name}_exit_pool", pool_of(height, width), node)
+def _features(
+    net: fx.GraphModule, place: fx.Node, body: Sequence[Segment], shapes: Mapping[str, tuple[int, ...]]
+) -> fx.Node:
+    """The features of an exit behind ``place``, ``(n, features)``."""
+    height, width = shapes[(body[-1].end if body else place).name][1:]
+    source = copy_behind(net, place, body)
+    with net.graph.inserting_after(source):
+        pooled = _call(net, f"{place.name}_exit_pool", pool_of(height, width), source)
     with net.graph.inserting_after(pooled):
-        return _call(net, f"{node.name}_exit_features", Op("Flatten", {"axis": 1}), pooled)
+        return _call(net, f"{place.name}_exit_features", Op("Flatten", {"axis": 1}), pooled)
 
 
 def _exit(

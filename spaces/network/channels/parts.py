@@ -31,8 +31,13 @@ def replace_layer(net: fx.GraphModule, name: str, parts: Sequence[nn.Module]) ->
         with net.graph.inserting_before(call):
             for path in before:
                 source = net.graph.call_module(path, (source,))
-                source.meta[_LAYER] = name
+                part_of(source, name)
         call.args = (source,)
+
+
+def part_of(node: fx.Node, layer: str) -> None:
+    """Let a node count as a part of the layer so named."""
+    node.meta[_LAYER] = layer
 
 
 def layer_of(node: fx.Node) -> str:

@@ -1,0 +1,84 @@
+"""The blocks of an exit's head: what is left of the rest of the network without the blocks that keep the shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from torch import fx
+
+from ...spaces.network.channels.parts import layer_of, part_of
+from ...spaces.network.rebuild import twin
+from ..repair.segments import Segment, segments_of
+
+MOST = 0.75
+"""A head that would take more than this share of the layers behind it has no blocks: it would save too little."""
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def bodies_of(net: fx.GraphModule, places: Sequence[fx.Node], shapes: Shapes) -> list[list[Segment]]:
+    """For each of ``places``, the segments of the rest of the network that its head copies, in execution order.
+
+    These are the segments that change the shape of the activation (number of channels, resolution), without which no
+    later one could read it, and the last segment with weights, which makes features that a linear layer can tell
+    classes from. Segments without weights (activations) go with the one before them. None is copied where that would be
+    more than :data:`MOST` of the layers.
+
+    Args:
+        net: without exits.
+        places: ends of segments between activations of images.
+        shapes: of what each node of ``net`` gives for one sample, by its name.
+    """
+    segments = segments_of(net, lambda node: len(shapes[node.name]) == 3)[:-1]
+    while segments and not _layers(segments[-1:]) and _changes(segments[-1:], shapes):
+        segments.pop()  # the pool before the network's own last layer
+    starts = {segment.start: index for index, segment in enumerate(segments)}
+    return [_kept(_units(segments[starts[place] :]), shapes) if place in starts else [] for place in places]
+
+
+def copy_behind(net: fx.GraphModule, place: fx.Node, body: Sequence[Segment]) -> fx.Node:
+    """Put a copy of ``body`` behind ``place``, in place, with weights of its own; returns the node of its value.
+
+    A copied layer counts as a part of the layer that it is copied from, and takes the bits of that.
+    """
+    value = last = place
+    for segment in body:
+        copies = {segment.start: value}
+        for node in segment.nodes:
+            with net.graph.inserting_after(last):
+                last = copies[node] = net.graph.node_copy(node, copies.__getitem__)
+            if node.op == "call_module":
+                last.target = f"{place.name}_exit_{node.name}"
+                net.add_submodule(last.target, twin(net.get_submodule(str(node.target))))
+                part_of(last, layer_of(node))
+        value = last
+    return value
+
+
+def _units(segments: Sequence[Segment]) -> list[list[Segment]]:
+    """Each segment with weights, and those without that follow it."""
+    units: list[list[Segment]] = []
+    for segment in segments:
+        if units and not _layers([segment]):
+            units[-1].append(segment)
+        else:
+            units.append([segment])
+    return units
+
+
+def _kept(units: Sequence[list[Segment]], shapes: Shapes) -> list[Segment]:
+    kept = [segment for unit in units if unit is units[-1] or _changes(unit, shapes) for segment in unit]
+    every = [segment for unit in units for segment in unit]
+    return kept if _layers(kept) <= MOST * _layers(every) else []
+
+
+def _changes(segments: Sequence[Segment], shapes: Shapes) -> bool:
+    return shapes[segments[0].start.name] != shapes[segments[-1].end.name]
+
+
+def _layers(segments: Sequence[Segment]) -> int:
+    """How many nodes have weights."""
+    return sum(_has_weights(segment.net, node) for segment in segments for node in segment.nodes)
+
+
+def _has_weights(net: fx.GraphModule, node: fx.Node) -> bool:
+    return node.op == "call_module" and any(True for _ in net.get_submodule(str(node.target)).parameters())
