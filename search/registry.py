@@ -23,6 +23,7 @@ from .samplers.cmaes import CmaSampler
 from .samplers.context import SamplerContext
 from .samplers.gaussian_process import GaussianProcessSampler
 from .samplers.genetic import nsga2, nsga3
+from .samplers.given import GivenOptions, GivenSampler
 from .samplers.options import read_options, refuse_unknown
 from .samplers.peel import PeelOptions, PeelSampler
 from .samplers.repeatable import RepeatableSampler
@@ -50,6 +51,7 @@ SAMPLERS: dict[str, SamplerFactory] = {
     "auto": KnapsackSampler,
     "bisect": BisectSampler,
     "cmaes": CmaSampler,
+    "given": GivenSampler,
     "gp": GaussianProcessSampler,
     "knapsack": KnapsackSampler,
     "nsga2": nsga2,
@@ -61,7 +63,7 @@ SAMPLERS: dict[str, SamplerFactory] = {
     "uniform": UniformSampler,
 }
 
-OPTIONS: dict[str, type] = {"amc": AmcOptions, "peel": PeelOptions, "replay": ReplayOptions}
+OPTIONS: dict[str, type] = {"amc": AmcOptions, "given": GivenOptions, "peel": PeelOptions, "replay": ReplayOptions}
 """Dataclasses of the options of those samplers of ours that have any."""
 
 

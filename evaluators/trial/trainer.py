@@ -23,6 +23,7 @@ from ...compressors.recovery.teachers import Teachers
 from ...compressors.recovery.training import Training
 from ...compressors.recovery.weights import Weights, set_weights, weights_of
 from ...spaces.errors import ConfigError
+from ...spaces.network.trace import trace
 from ...spaces.policy import Policy
 from ...spaces.task import Dataset
 from ...spaces.tensors.batch import floats
@@ -44,6 +45,8 @@ class Trainer:
             of its own.
         seed: of the order of batches and of augmentation.
         teachers: further ones beside the uncompressed network, in eval mode, called as the recipe has it.
+        teacher: what is learned from in place of the task's own network, in eval mode, of the same inputs and outputs:
+            the original, where the task's network is what earlier stages have left of it.
 
     Raises:
         TaskError: where the training split is empty, or has other inputs than the calibration split.
@@ -57,18 +60,20 @@ class Trainer:
         data: Dataset | DataLoader[Any] | None,
         seed: int = 0,
         teachers: Sequence[nn.Module] = (),
+        teacher: nn.Module | None = None,
     ) -> None:
         self._builder = builder
+        self._teacher = builder.context.teacher if teacher is None else _traced(teacher, builder)
         self._begun: tuple[Policy, Weights] | None = None
         self._judged = builder.calibration.inputs[:JUDGED_ON]
         source = source_of(builder, data, recipe.batch, seed)
         self._loads = isinstance(data, DataLoader)
         if self._loads:
             recipe = replace(recipe, batch=len(source.batch(0, 0)[0]))
-        ends = stage_ends(builder.context.teacher, self._judged)
+        ends = stage_ends(self._teacher, self._judged)
         self.recipe = recipe = recipe.of_network(has_stages=bool(ends))
         others = other_teachers(builder.traced, recipe, teachers)
-        joined = Teachers(builder.context.teacher, others, recipe.teacher_weights == "confidence", self._places(ends))
+        joined = Teachers(self._teacher, others, recipe.teacher_weights == "confidence", self._places(ends))
         self.stream = Stream(source, joined, self._augmentation(), seed)
 
     def begin(
@@ -95,7 +100,7 @@ class Trainer:
         """Mean squared difference of the outputs from the teacher's, in units of the teacher's variance."""
         with torch.no_grad():
             ours = self._network(policy, weights)(self._judged)
-            theirs = self._builder.context.teacher(self._judged)
+            theirs = self._teacher(self._judged)
         pairs = zip(floats(ours), floats(theirs), strict=True)
         return float(torch.stack([squared_error(s, t) for s, t in pairs]).mean())
 
@@ -103,7 +108,7 @@ class Trainer:
         if self.recipe.augment is None and self._loads:
             return Augmentation()
         if self.recipe.augment is None:
-            return fitting(self._builder.context.teacher, self._judged)
+            return fitting(self._teacher, self._judged)
         return Augmentation(self.recipe.augment, Span.of(self._judged))
 
     def _places(self, ends: Mapping[Resolution, str]) -> Mapping[Resolution, str]:
@@ -141,3 +146,8 @@ class Trainer:
             pipeline = builder.pipeline if repair is None else builder.pipeline.repaired_by(lambda _: repair)
             self._begun = policy, weights_of(pipeline.structured(builder.traced.net, policy, builder.context))
         return self._begun[1]
+
+
+def _traced(teacher: nn.Module, builder: Builder) -> fx.GraphModule:
+    """The network of a module that takes what the task's model takes."""
+    return trace(teacher, builder.form.restore(builder.traced.example)).net

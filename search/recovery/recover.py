@@ -159,7 +159,7 @@ class _Session:
         seconds = turn.seconds - self.overhead - (time.perf_counter() - started)
         steps = self.pace.steps(member, seconds) if asked.steps is None else asked.steps - trained.steps
         refused = sum(not one.taken for one in trained.ended)
-        rate = asked.rate or rate_for(divergence, self.trainer.recipe, steps)
+        rate = asked.rate_near(rate_for(divergence, self.trainer.recipe, steps))
         return Round(steps, rate * REFUSED_RATE**refused, precision, threads)
 
     def _steps(self, member: Candidate, trained: Trained, planned: Round, weights: Weights | None) -> float:

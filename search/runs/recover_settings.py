@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,6 +13,9 @@ from .run_config import typed_keys
 
 BATCH, FEW_BATCH = 128, 64
 """Samples in a step: of a training split, and of the calibration samples."""
+
+SHARE = re.compile(r"(?=.*[1-9])(\d+\.?\d*|\.\d+)x")
+"""Of the learning rate that would be chosen: ``0.1x``."""
 
 INTEGERS_UP_TO: dict[str | bool, int] = {False: 0, "auto": 4, True: 8}
 """The bits of weights up to which a network is trained as its file holds it: rounding to more costs next to nothing."""
@@ -27,7 +31,7 @@ class RecoverSettings:
     where: tuple[str, ...] = ()
     data: str = "auto"
     threads: int | None = None
-    rate: float | None = None
+    rate: float | str | None = None
     precision: str = "auto"
     losses: Mapping[str, float] | None = None
     places: Literal["last", "stages"] = "last"
@@ -61,6 +65,8 @@ class RecoverSettings:
             raise ConfigError(f"recover.ema: expected a number between 0 and 1, such as 0.99, got {settings.ema}")
         if settings.quantised not in INTEGERS_UP_TO:
             raise ConfigError(f"recover.quantised: expected auto, true or false, got {settings.quantised!r}")
+        if isinstance(settings.rate, str) and not SHARE.fullmatch(settings.rate):
+            raise ConfigError(f"recover.rate: expected a number, or a share such as 0.1x, got {settings.rate!r}")
         if settings.losses is not None:
             check_losses(settings.losses)
         if settings.places not in ("last", "stages"):
@@ -72,6 +78,12 @@ class RecoverSettings:
     @property
     def wanted(self) -> bool:
         return self.when != "none"
+
+    def rate_near(self, chosen: float) -> float:
+        """The greatest learning rate, where ``chosen`` is what it would be by itself."""
+        if isinstance(self.rate, str):
+            return float(self.rate.removesuffix("x")) * chosen
+        return chosen if self.rate is None else float(self.rate)
 
     def recipe(self, few: bool) -> Recipe:
         """How to train.
@@ -101,7 +113,7 @@ _TYPES: dict[str, tuple[Any, str]] = {
     "where": (list, "a list of texts"),
     "data": (str, "text"),
     "threads": (int, "a whole number"),
-    "rate": (int | float, "a number"),
+    "rate": (int | float | str, "a number, or a share such as 0.1x"),
     "precision": (str, "text"),
     "losses": (Mapping, "a mapping"),
     "places": (str, "text"),

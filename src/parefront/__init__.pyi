@@ -1,4 +1,4 @@
-from .api import compress
+from .api import compress, follow
 from .callbacks.callback import Callback
 from .callbacks.markdown import MarkdownSummary
 from .evaluators.quality.scoring.quality import Quality
@@ -13,6 +13,7 @@ from .inspection.explaining import ExplanationReport, explain
 from .inspection.measuring import LatencyReport, measure
 from .inspection.profiling import Profile, profile
 from .loading import load
+from .recipes.following import Followed
 from .search.runs.run import Run
 from .spaces.errors import ConfigError, ParefrontError, TaskError
 from .spaces.policy import Policy
@@ -28,6 +29,7 @@ __all__ = [
     "ConfigError",
     "EveryTrialFailed",
     "ExplanationReport",
+    "Followed",
     "Front",
     "LatencyReport",
     "MarkdownSummary",
@@ -42,6 +44,7 @@ __all__ = [
     "TaskError",
     "compress",
     "explain",
+    "follow",
     "load",
     "load_packed",
     "measure",

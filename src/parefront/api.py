@@ -1,4 +1,4 @@
-"""The Python API: ``compress`` a task within a budget, get a ``Run``."""
+"""The Python API: ``compress`` a task within a budget, get a ``Run``; ``follow`` a recipe of several runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from rich.console import Console
 
 from .callbacks.callback import Callback
 from .config.plain import plain
+from .config.recipe import parse_recipe
 from .config.schema import parse_config
+from .recipes.following import Followed, Following
+from .recipes.shipped import load_recipe
+from .recipes.table import stage_table
 from .search.runs.run import Run
 from .search.runs.run_folder import RUNS
 from .session import IN_PYTHON, Job, interrupted, run_folder
@@ -97,3 +101,45 @@ def compress(
                 return job.search(view.phase, view.event)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(interrupted(job.run, "call")) from None
+
+
+def follow(
+    recipe: str | Path | Mapping[str, Any],
+    task: Task,
+    *,
+    config: Mapping[str, Any] | None = None,
+    run: str | Path | None = None,
+    root: str | Path = RUNS,
+    callbacks: Sequence[str | Callback] = (),
+    progress: bool = True,
+) -> Followed:
+    """Follow a recipe; what ``parefront follow`` does with a config file.
+
+    Called again with the same arguments it goes on with it, or returns what has come of it where it is finished.
+
+    Args:
+        recipe: the name of one that is shipped (``"staged"``), the path of a YAML file, or its mapping.
+        task: the original network, data and metric.
+        config: what holds in all stages: sections of the config by name, such as ``{"device": {"threads": 4}}``.
+        run: name under ``root``, or a path, of the folder with a run for each stage; by default the name of the
+            model's class and of the recipe.
+        root: folder of the runs.
+        callbacks: as of :func:`compress`, told of every stage's search.
+        progress: whether to show what is going on, and a table after each stage.
+
+    Raises:
+        ConfigError: where recipe or config cannot be, a stage was begun with other settings or of another task.
+        NoCandidate: where nobody meets the budget of a stage.
+        KeyboardInterrupt: as :func:`compress`.
+    """
+    stages = parse_recipe(plain(recipe), "the recipe") if isinstance(recipe, Mapping) else load_recipe(recipe)
+    called = "recipe" if isinstance(recipe, Mapping) else Path(recipe).stem
+    settings = parse_config({**plain(config or {}), "task": IN_PYTHON}, "parefront.follow")
+    folder = run_folder(run if run is not None else f"{type(task.model).__name__.lower()}-{called}", Path(root))
+    following = Following(stages, settings, lambda: task, folder, Path(root), callbacks)
+    console = Console(quiet=not progress, highlight=False)
+    with interruptible():
+        return following.follow(
+            lambda stage: view_for(console, f"{folder.name}/{stage}"),
+            lambda rows, quality: console.print(stage_table(rows, quality, console.width)),
+        )

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from torch import nn
 from torch.utils.data import DataLoader
 
 from .callbacks.callback import Callback
@@ -71,6 +72,7 @@ class Job:
         root: where plain names of runs are looked up.
         callbacks: told of the search beside those that the config names.
         base: the folder of the config file, that its task is named relative to; None of a task given in Python.
+        teacher: makes the network that the front is trained towards; by default the task's own.
     """
 
     config: Config
@@ -80,6 +82,7 @@ class Job:
     root: Path = Path(RUNS)
     callbacks: Sequence[str | Callback] = ()
     base: Path | None = None
+    teacher: Callable[[], nn.Module] | None = None
 
     @classmethod
     def from_file(cls, config: Config, path: Path, run: str | Path | None, root: Path = Path(RUNS)) -> Job:
@@ -92,8 +95,8 @@ class Job:
             root: folder of the runs.
         """
         folder = run_folder(run, root) if run is not None else default_run(path, root)
-        settings = {**config.resolved(), "task": _relocated(config.task, path.parent, folder)}
-        teachers = [_relocated(spec, path.parent, folder) for spec in config.recover.teachers]
+        settings = {**config.resolved(), "task": relocated(config.task, path.parent, folder)}
+        teachers = [relocated(spec, path.parent, folder) for spec in config.recover.teachers]
         settings["recover"] = {**settings["recover"], "teachers": teachers}
         return cls(config, lambda: load_task(config.task, path.parent), folder, settings, root, base=path.parent)
 
@@ -228,7 +231,9 @@ class Job:
         if asked.batch and isinstance(data, DataLoader):
             raise ConfigError("recover.batch: task.train is a DataLoader, which has batches of its own; leave it out")
         teachers = [load_teacher(spec, self.base or Path.cwd()) for spec in self.config.recover.teachers]
-        return Trainer(evaluator.builder, asked.recipe(few=data is None), data, self.config.search.seed, teachers)
+        teacher = None if self.teacher is None else self.teacher()
+        recipe, seed = asked.recipe(few=data is None), self.config.search.seed
+        return Trainer(evaluator.builder, recipe, data, seed, teachers, teacher)
 
     def _sent(self, checked: Task) -> MakeEvaluator:
         """What makes the evaluator in another process."""
@@ -342,7 +347,13 @@ def free_name(run: Path) -> str:
     return f"{run.name}-{number}"
 
 
-def _relocated(spec: str, base: Path, folder: Path) -> str:
+def absolute(spec: str, base: Path) -> str:
+    """``file.py:callable`` with the file's whole path; a module's name as it is."""
+    place, colon, name = spec.rpartition(":")
+    return f"{(base / place).resolve().as_posix()}{colon}{name}" if place.endswith(".py") else spec
+
+
+def relocated(spec: str, base: Path, folder: Path) -> str:
     """The user's file relative to the run's folder, so that both can be moved together."""
     place, colon, name = spec.rpartition(":")
     if not place.endswith(".py"):

@@ -12,8 +12,8 @@ from parefront.testing.samplers import SamplerConformance, suggestions
 
 SLOW = ("gp",)
 """A second a trial, from the eleventh on."""
-REPLAYING = ("replay",)
-"""Suggests nothing of its own; see ``tests/parefront/test_retarget_command.py``."""
+REPLAYING = ("given", "replay")
+"""Suggest nothing of their own; see ``samplers/test_given.py`` and ``tests/parefront/test_retarget_command.py``."""
 
 
 class TestSamplers(SamplerConformance):

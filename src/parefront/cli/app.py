@@ -190,6 +190,29 @@ def recover(
     raise typer.Exit(code)
 
 
+@app.command(short_help="Follow a recipe of several stages.")
+def follow(
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="staged, or the path of a YAML file.", show_default=False)
+    ],
+    config: ConfigFile,
+    run: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of the folder of its runs; by default by config and recipe.")
+    ] = None,
+    set_: Set = None,
+    json: Json = False,
+    root: Root = RUNS,
+) -> None:
+    """Prune, recover, quantise …: each stage of RECIPE starts from the network that the one before it has left.
+
+    Every stage is a run of its own in runs/NAME, followed by a table. Stopped or killed, the same command goes on.
+    """
+    with starting():
+        from .follow import run_follow
+    code = run_follow(recipe, config, run, list(set_ or ()), json, root)
+    raise typer.Exit(code)
+
+
 @app.command(short_help="Show layers, groups and knobs of a model.")
 def profile(config: ConfigFile, set_: Set = None, json: Json = False) -> None:
     """Show the model's layers, its coupled channels, the knobs, and what is excluded and why. Writes nothing."""
@@ -260,7 +283,7 @@ def options(
         list[str] | None,
         typer.Argument(
             metavar="[SECTION …]",
-            help="config, device, search, recover …, the name of a compressor or of a sampler; by default all.",
+            help="config, device, search, recover, recipe …, the name of a compressor or of a sampler; by default all.",
             show_default=False,
         ),
     ] = None,

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 
 from ..evaluators.device.device import DeviceOptions
 from ..evaluators.device.latency import LatencyProtocol
+from ..search.runs.recover_settings import SHARE
 from ..search.runs.run_config import RunConfig
 from ..spaces.errors import ConfigError
 from ..spaces.variables import expanded
@@ -41,6 +42,14 @@ def _with_options(value: Any) -> Any:
     return {k: {} if v is None else v for k, v in value.items()} if isinstance(value, dict) else value
 
 
+def _rate(value: Any) -> Any:
+    """A learning rate, or a share of the one that would be chosen."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+    if is_number or value is None or (isinstance(value, str) and SHARE.fullmatch(value)):
+        return value
+    raise ValueError("expected a number above 0, or a share of what it would be by default, such as 0.1x")
+
+
 _BYTES = {"b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
 _AMOUNT = re.compile(rf"\s*([0-9]*\.?[0-9]+)\s*({'|'.join(_BYTES)})\s*", re.IGNORECASE)
 
@@ -56,6 +65,11 @@ Bytes = Annotated[
     Field(ge=1),
     BeforeValidator(_bytes),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 1}]}),
+]
+Rate = Annotated[
+    float | str,
+    BeforeValidator(_rate),
+    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": "x$"}]}),
 ]
 Compressors = Annotated[dict[str, dict[str, Any]], BeforeValidator(_with_options)]
 
@@ -248,7 +262,8 @@ class RecoverConfig(Section):
         data: ``train``, the training split; ``calibration``, the few samples that there are in any case; ``auto``, the
             training split where the task has one.
         threads: that training is computed on; by default as many as are fastest.
-        rate: the greatest learning rate; by default from how far a member is from the uncompressed network.
+        rate: the greatest learning rate; by default from how far a member is from the uncompressed network. ``0.1x``
+            is a tenth of what it would be by default.
         precision: ``float32`` or ``bfloat16``; by default what is faster.
         losses: weights of ``mse``, ``kl``, ``dist`` (against the uncompressed network, without labels) and
             ``cross_entropy``; beside one of these, of ``features``, ``cosine``, ``attention`` and ``similarity``, which
@@ -280,7 +295,7 @@ class RecoverConfig(Section):
     where: Texts = []
     data: Literal["auto", "train", "calibration"] = "auto"
     threads: Positive | None = None
-    rate: PositiveFloat | None = None
+    rate: Rate | None = None
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     losses: dict[str, PositiveFloat] | None = None
     places: Literal["last", "stages"] = "last"

@@ -15,6 +15,7 @@ from ..search.registry import OPTIONS
 from ..spaces.errors import ConfigError
 from ..spaces.messages import did_you_mean, one_line
 from .models import Config, DeviceConfig, ExecutorConfig, LatencyConfig, RecoverConfig, SearchConfig
+from .recipe import StageConfig
 
 TOP = "config"
 COMPRESS = "compress"
@@ -81,7 +82,7 @@ class ConfigSection:
 def all_sections() -> list[ConfigSection]:
     """Every section: the top level, its parts, the options of every installed method and of our own samplers."""
     return [
-        *map(section, (TOP, "device", "latency", "search", "recover", "executor")),
+        *map(section, (TOP, "device", "latency", "search", "recover", "executor", "recipe")),
         *sections_of(COMPRESS),
         *sections_of("samplers"),
     ]
@@ -109,10 +110,10 @@ def section(name: str) -> ConfigSection:
     name = name.removeprefix("compress.")
     models: dict[str, type[BaseModel]] = {
         TOP: Config, "device": DeviceConfig, "devices": DeviceConfig, "latency": LatencyConfig, "search": SearchConfig,
-        "recover": RecoverConfig, "executor": ExecutorConfig,
+        "recover": RecoverConfig, "executor": ExecutorConfig, "recipe": StageConfig,
     }  # fmt: skip
     if name in models:
-        place = {TOP: "", "devices": "devices.NAME"}.get(name, name)
+        place = {TOP: "", "devices": "devices.NAME", "recipe": "each of stages in a recipe"}.get(name, name)
         return _of_model(name, place, models[name], models[name])
     if name in OPTIONS:
         return _of_dataclass(name, OPTIONS[name])

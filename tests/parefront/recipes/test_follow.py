@@ -1,0 +1,120 @@
+"""A recipe is followed from the command line: its stages are runs, each from what the one before left, and measured."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+import yaml
+
+from parefront.cli import main as cli
+from parefront.search.runs.run import Run
+from parefront.testing.networks import plain, random_images
+
+from ..conftest import Command
+
+TASK = """
+import torch
+from torch.utils.data import TensorDataset
+import parefront as pf
+from parefront.testing.networks import plain, random_images
+
+def task():
+    net, _ = plain()
+    def split(count, seed):
+        images = random_images(count, seed)
+        with torch.no_grad():
+            return TensorDataset(images, net(images).argmax(1))
+    return pf.Task(model=net, calibration=split(64, 1), search=split(200, 2), test=split(100, 3), train=split(128, 4))
+"""
+CONFIG: dict[str, Any] = {
+    "task": "task.py:task",
+    "latency": {"min_samples": 8, "min_seconds": 0.01, "max_seconds": 0.03, "warmup_seconds": 0.005},
+    "search": {"seed": 1},
+    "recover": {"batch": 32, "threads": 1, "precision": "float32", "losses": {"mse": 1}},
+}
+RECIPE: dict[str, Any] = {
+    "stages": [
+        {
+            "name": "prune",
+            "compress": {"prune_channels": {"round_to": 4, "ratios": [0, 0.5], "compensate": "none"}},
+            "every": {"prune_channels": 0.5},
+        },
+        {"name": "recover", "policy": "same", "recover": {"steps": 12, "rate": 0.1}},
+        {"name": "int8", "compress": {"quantize": {}}, "every": {"quantize": 8}},
+        {"name": "again", "policy": "same", "recover": {"steps": 2, "rate": "0.1x", "quantised": True}},
+    ]
+}
+COMMAND = ("follow", "recipe.yaml", "search.yaml", "--run", "demo", "--json")
+
+
+@pytest.fixture(scope="module")
+def followed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working directory in which the recipe was followed."""
+    folder = tmp_path_factory.mktemp("followed")
+    (folder / "task.py").write_text(TASK)
+    (folder / "search.yaml").write_text(yaml.safe_dump(CONFIG))
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(RECIPE))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        assert cli.main(COMMAND) == 0
+    return folder
+
+
+@pytest.fixture
+def here(followed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(followed, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def rows_of(folder: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads((folder / "runs" / "demo" / "recipe.json").read_text())["stages"]
+    return rows
+
+
+def accuracy_of(artifact: Path) -> float:
+    """On the search split, by plain ONNX Runtime."""
+    images = random_images(200, 2)
+    labels = plain()[0](images).argmax(1).numpy()
+    outputs = ort.InferenceSession(str(artifact)).run(None, {"input": images.numpy()})[0]
+    return float((np.asarray(outputs).argmax(1) == labels).mean())
+
+
+def test_every_stage_is_measured_beside_the_original(followed: Path) -> None:
+    rows = rows_of(followed)
+    assert [row["stage"] for row in rows] == ["original", "prune", "recover", "int8", "again"]
+    for row in rows[1:]:
+        metrics = row["metrics"]
+        assert metrics["accuracy"]["value"] == pytest.approx(accuracy_of(Path(row["artifact"])))
+        change = metrics["accuracy"]["value"] - rows[0]["metrics"]["accuracy"]["value"]
+        assert metrics["accuracy_change"]["value"] == pytest.approx(change)
+        assert metrics["latency_ratio"]["low"] <= metrics["latency_ratio"]["value"] <= metrics["latency_ratio"]["high"]
+        assert row["seconds"] > 0
+
+
+def test_a_stage_starts_from_what_the_one_before_left(followed: Path) -> None:
+    original, prune, recover, int8, again = rows_of(followed)
+    macs = [row["metrics"]["macs"]["value"] for row in (original, prune, recover, int8, again)]
+    assert macs[0] > macs[1] == macs[2] == macs[3] == macs[4]
+    sizes = [row["metrics"]["size_bytes"]["value"] for row in (original, prune, recover, int8, again)]
+    assert sizes[0] > sizes[2] > sizes[3]
+    assert recover["metrics"]["accuracy"]["value"] > prune["metrics"]["accuracy"]["value"]
+    baseline = Run.open(followed / "runs" / "demo" / "3-int8").search_baseline
+    assert baseline.accuracy == pytest.approx(recover["metrics"]["accuracy"]["value"], abs=0.01)
+    assert "trained for 12 steps" in recover["done"]
+    assert int8["done"] == again["done"].partition(", trained")[0]
+
+
+def test_the_same_command_again_does_nothing(here: Path, run: Command) -> None:
+    kept = {path: path.stat().st_mtime_ns for path in here.glob("runs/demo/*/stage.json")}
+    before = rows_of(here)
+    done = run(*COMMAND)
+    assert done.code == 0, done.err
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert [row["metrics"] for row in rows_of(here)] == [row["metrics"] for row in before]
