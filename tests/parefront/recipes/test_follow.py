@@ -118,3 +118,38 @@ def test_the_same_command_again_does_nothing(here: Path, run: Command) -> None:
     assert done.code == 0, done.err
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert [row["metrics"] for row in rows_of(here)] == [row["metrics"] for row in before]
+
+
+def test_what_is_missing_is_done_again_to_the_same_bytes(here: Path, run: Command) -> None:
+    before = rows_of(here)
+    shutil.rmtree(here / "runs" / "demo" / "4-again")
+    (here / "runs" / "demo" / "2-recover" / "stage.json").unlink()
+    done = run(*COMMAND[:-1])
+    assert done.code == 0, done.err
+    assert [row["sha256"] for row in rows_of(here)] == [row["sha256"] for row in before]
+    assert "the last stage's file" in done.out
+    assert all(name in done.out for name in ("original", "prune", "recover", "int8", "again"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("follow", "stagd", "search.yaml"), "staged"),
+        (("follow", "nobody.yaml", "search.yaml"), "nobody.yaml"),
+        (("follow", "staged", "search.yaml", "--set", "device.threds=1"), "threads"),
+        ((*COMMAND, "--set", "search.seed=2"), "1-prune"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line(here: Path, run: Command, arguments: tuple[str, ...], said: str) -> None:
+    done = run(*arguments)
+    assert done.code == 2
+    assert said in done.err
+    assert len(done.err.strip().splitlines()) == 1
+
+
+def test_nothing_starts_from_integers(here: Path, run: Command) -> None:
+    stages = [*RECIPE["stages"][:3], {"name": "more", "recover": {"steps": 2}}]
+    (here / "recipe.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    done = run(*COMMAND)
+    assert done.code == 2
+    assert "policy: same" in done.err
