@@ -30,16 +30,21 @@ class Board:
     Args:
         name: it is reached by ``ssh NAME``.
         ms: milliseconds of a run.
-        seconds: that a reading takes.
+        barrier: that a reading waits at, until so many boards are read at once.
         threads: of the runtime.
         cpu: as its profile tells it.
     """
 
     def __init__(
-        self, name: str, ms: float = 10.0, seconds: float = 0.0, threads: int = 1, cpu: str = PROFILE.cpu
+        self,
+        name: str,
+        ms: float = 10.0,
+        barrier: threading.Barrier | None = None,
+        threads: int = 1,
+        cpu: str = PROFILE.cpu,
     ) -> None:
         self.options = DeviceOptions(command=("ssh", name), threads=threads)
-        self.ms, self.seconds, self.cpu = ms, seconds, cpu
+        self.ms, self.cpu, self._barrier = ms, cpu, barrier
         self.failure: Exception | None = None
         self.readings = 0
         self._alone = threading.Lock()
@@ -66,7 +71,8 @@ class Board:
             if self.failure is not None:
                 raise self.failure
             began = time.time()
-            time.sleep(self.seconds)
+            if self._barrier is not None:
+                self._barrier.wait(60)
             self.readings += 1
             self._spans.append(Span(READING, began, time.time(), self.name))
             blocks = tuple(self._block(factor) for factor in (0.995, 0.997, 0.999, 1.0, 1.001, 1.003, 1.005))
