@@ -56,6 +56,19 @@ def answers_of(net: fx.GraphModule) -> list[str]:
     return [node.name for node in nodes if isinstance(node, fx.Node)]
 
 
+def heads_of(net: fx.GraphModule) -> list[fx.Node]:
+    """The nodes that the outputs of exits alone are computed from, in execution order; none without exits."""
+    answers, trunk = answers_of(net), set[fx.Node]()
+    waiting = [node for node in net.graph.nodes if node.name in answers[-1:]]
+    while waiting:
+        node = waiting.pop()
+        if node not in trunk:
+            trunk.add(node)
+            waiting += node.all_input_nodes
+    chosen = exits_of(net)
+    return [n for n in net.graph.nodes if n not in trunk and n not in chosen and n.op != "output"] if answers else []
+
+
 def only_at(index: int, exits: int) -> list[float]:
     """The thresholds by which every input leaves at one exit, or with their number as ``index`` at none."""
     return [ALWAYS if place == index else NEVER for place in range(exits)]

@@ -27,6 +27,8 @@ def insert_norms(net: fx.GraphModule, inputs: Tensors) -> list[str]:
     The norm is given the mean m and the variance v of what those weights give on ``inputs``, the scale
     γ = f·√(v + ε) and the shift β = b + f·m, b being the bias: as its statistics stand, it gives what was there before.
 
+    A convolution whose parameters are not trained has none.
+
     Of a convolution in integers whose steps are trained, the steps of its channels are divided by f, too: a factor for
     each output channel changes no integer. Where channels share a step, or equal weights are to stay equal, there is no
     norm.
@@ -107,7 +109,7 @@ def _takes_norm(module: nn.Module | None) -> bool:
     """Whether a norm behind a module can be folded into it."""
     if isinstance(module, SteppedLayer):
         return module.can_scale_channels and _takes_norm(module.layer)
-    return isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d)
+    return isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d) and module.weight.requires_grad
 
 
 def _norm_of(held: nn.Module, mean: Tensor, deviation: Tensor) -> ChannelNorm:

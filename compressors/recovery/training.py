@@ -11,7 +11,7 @@ from torch import Tensor, fx, nn
 
 from ...spaces.errors import Infeasible
 from ...spaces.tensors.batch import Tensors
-from ..exits.exit import answers_of
+from ..exits.exit import answers_of, heads_of
 from .average import Average
 from .hints import Hints
 from .losses import loss_of
@@ -44,6 +44,7 @@ class Training:
         inputs: on which statistics of norms are taken, shape ``(n, …)``.
         precision: of the forward and backward passes, ``float32`` or ``bfloat16``; weights are kept in float32.
         first: number of the stream's batch that it begins with; what was trained before has seen the ones before.
+        heads_only: whether only what early exits alone need is trained.
     """
 
     def __init__(
@@ -56,10 +57,12 @@ class Training:
         inputs: Tensors,
         precision: str = FLOAT32,
         first: int = 0,
+        heads_only: bool = False,
     ) -> None:
         self.net, self.stream, self.recipe, self.steps, self.rate = net, stream, recipe, steps, rate
         self.precision, self.first, self._inputs = precision, first, inputs
         self.done, self._narrows_at = 0, round(WIDE * steps)
+        self._held = _hold_trunk(net) if heads_only else []
         if recipe.norms:
             insert_norms(net, inputs)
         for module in net.modules():
@@ -107,6 +110,8 @@ class Training:
             estimate_statistics(self.net, self._inputs)
             fold_norms(self.net)
         settle_steps(self.net)
+        for parameter in self._held:
+            parameter.requires_grad_(True)
         for parameter in self.net.parameters():
             parameter.grad = None
         return self.net.eval()
@@ -159,6 +164,16 @@ class Training:
                 kept.setdefault(int(number), {})[key] = tensor
         for index, parameter in enumerate(p for group in self._optimiser.param_groups for p in group["params"]):
             self._optimiser.state[parameter] = {k: _laid_out_as(parameter, v) for k, v in kept.get(index, {}).items()}
+
+
+def _hold_trunk(net: fx.GraphModule) -> list[nn.Parameter]:
+    """Let all parameters but those of the heads of exits stay as they are; returns the ones that would be trained."""
+    heads = [net.get_submodule(str(node.target)) for node in heads_of(net) if node.op == "call_module"]
+    own = {id(parameter) for head in heads for parameter in head.parameters()}
+    held = [parameter for _, parameter in _trained(net) if id(parameter) not in own]
+    for parameter in held:
+        parameter.requires_grad_(False)
+    return held
 
 
 def _trained(net: fx.GraphModule) -> list[tuple[str, nn.Parameter]]:

@@ -39,7 +39,7 @@ from ..results.metrics import whole_of
 from .builder import Builder, Built, target_of
 from .clock import Clock
 from .dominance import Standing
-from .exit_ways import Way, ways_of
+from .exit_ways import Way, has_exits, ways_of
 from .proxy_divergence import IMAGES as PROBED_IMAGES
 from .proxy_divergence import ProxyDivergence
 from .race import Raced, race
@@ -242,7 +242,7 @@ class TaskEvaluator:
             built = self.builder.adopt(policy, weights, artifact, watch)
         else:
             built = self.builder.build(policy, artifact, watch, weights=read_weights(weights))
-        if like is None:
+        if like is None or has_exits(artifact):
             return self._measured(built, policy, artifact, watch)
         taken = {key: value for key, value in like.metrics.items() if is_timed(key) or key == MEMORY}
         scores = self.scorer.score(built.session, partial(watch.work, "accuracy"), built.candidate.sha256)

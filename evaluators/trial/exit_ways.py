@@ -59,6 +59,11 @@ def ways_of(artifact: Path, inputs: Callable[[], Inputs], batch: int = 1) -> lis
     return [Way(with_thresholds(content, only_at(way, count)), share) for way, share in enumerate(shares) if share > 0]
 
 
+def has_exits(artifact: Path) -> bool:
+    """Whether inputs may leave a file early, so that how long it takes depends on its weights."""
+    return bool(thresholds(read_bytes(artifact)))
+
+
 def exits_taken(content: bytes, inputs: Inputs) -> NDArray[np.intp]:
     """At which exit each sample leaves a file, shape ``(n,)``; the number of exits for those that leave at none."""
     limits = np.array(thresholds(content), np.float32)

@@ -10,6 +10,7 @@ import torch
 from torch import fx, nn
 from torch.utils.data import DataLoader
 
+from ...compressors.exits.exit import exits_of, leaving_at
 from ...compressors.integers.quantize import fewest_bits
 from ...compressors.recovery.augment import Augmentation, fitting
 from ...compressors.recovery.losses import squared_error
@@ -26,13 +27,15 @@ from ...spaces.errors import ConfigError
 from ...spaces.network.trace import trace
 from ...spaces.policy import Policy
 from ...spaces.task import Dataset
-from ...spaces.tensors.batch import floats
+from ...spaces.tensors.batch import Tensors, floats
 from .builder import Builder
 from .other_teachers import other_teachers
 from .training_data import source_of
 
 JUDGED_ON = 256
 """Calibration inputs that the divergence, and what images may be changed by, are judged on."""
+SAME = 1e-6
+"""A divergence below which two networks are one, but for rounding."""
 
 
 class Trainer:
@@ -87,22 +90,28 @@ class Trainer:
     ) -> Training:
         """The training of a policy's network, from its repaired weights or from those it was trained to before.
 
-        With no steps it ends with the weights that it begins with.
+        With no steps it ends with the weights that it begins with. Where early exits are all that differs from the
+        teacher, their heads alone are trained.
 
         Raises:
             Infeasible: where the policy has no network.
         """
         net, inputs = self._network(policy, weights), self._builder.calibration.inputs
         recipe = self.recipe if steps else replace(self.recipe, norms=False, ema=None)
-        return Training(net, self.stream, recipe, steps, rate, inputs, precision, first)
+        heads_only = bool(exits_of(net)) and self._ends_as_the_teacher(net)
+        return Training(net, self.stream, recipe, steps, rate, inputs, precision, first, heads_only)
 
     def divergence(self, policy: Policy, weights: Weights | None = None) -> float:
         """Mean squared difference of the outputs from the teacher's, in units of the teacher's variance."""
         with torch.no_grad():
             ours = self._network(policy, weights)(self._judged)
             theirs = self._teacher(self._judged)
-        pairs = zip(floats(ours), floats(theirs), strict=True)
-        return float(torch.stack([squared_error(s, t) for s, t in pairs]).mean())
+        return _mean_error(ours, theirs)
+
+    def _ends_as_the_teacher(self, net: fx.GraphModule) -> bool:
+        """Whether inputs that leave at no exit have the teacher's outputs."""
+        with torch.no_grad(), leaving_at(net, len(exits_of(net))):
+            return _mean_error(net(self._judged), self._teacher(self._judged)) < SAME
 
     def _augmentation(self) -> Augmentation:
         if self.recipe.augment is None and self._loads:
@@ -151,3 +160,9 @@ class Trainer:
 def _traced(teacher: nn.Module, builder: Builder) -> fx.GraphModule:
     """The network of a module that takes what the task's model takes."""
     return trace(teacher, builder.form.restore(builder.traced.example)).net
+
+
+def _mean_error(ours: Tensors, theirs: Tensors) -> float:
+    """Of several outputs the mean of their squared errors."""
+    pairs = zip(floats(ours), floats(theirs), strict=True)
+    return float(torch.stack([squared_error(s, t) for s, t in pairs]).mean())

@@ -222,6 +222,27 @@ def test_every_exit_is_trained_with_the_network() -> None:
     assert all(after < 0.9 * first for after, first in zip(divergences(), before, strict=True))
 
 
+@pytest.mark.parametrize("head", ["pool", "blocks"])
+def test_heads_alone_may_be_trained(head: str) -> None:
+    held = specimen("residual")
+    pipeline = Pipeline.of([create("early_exit", {"places": 1, "head": head})], held.graph)
+    net = pipeline.structured(
+        held.net, pipeline.space.uniform({"early_exit": 0.9}), Context(held.graph, held.calibration)
+    )
+    source = Samples(lambda rows: (IMAGES[torch.from_numpy(rows)], None), len(IMAGES), 32)
+    stream = Stream(source, Teachers(held.net), Augmentation())
+    with leaving_at(net, 0):
+        before = divergence(net)
+    training = Training(net, stream, Recipe(batch=32), STEPS, 0.1, held.images, heads_only=True)
+    run(training)
+    training.finish()
+    with leaving_at(net, 0):
+        assert divergence(net) < 0.9 * before
+    with leaving_at(net, 1), torch.no_grad():
+        assert torch.allclose(net(IMAGES), held.net(IMAGES), atol=1e-5)
+    assert all(parameter.requires_grad for parameter in net.parameters())
+
+
 def test_exits_are_trained_beside_losses_of_features() -> None:
     held = specimen("residual")
     pipeline = Pipeline.of([create("early_exit", {"places": 1})], held.graph)

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
+from parefront.compressors.recovery.weights import weights_of, write_weights
 from parefront.evaluators.device.device import DeviceOptions
 from parefront.evaluators.device.device_profile import DeviceProfile
 from parefront.evaluators.device.latency import LatencyProtocol
@@ -28,7 +29,7 @@ from parefront.spaces.errors import ConfigError, Infeasible, TaskError
 from parefront.spaces.policy import Policy
 from parefront.spaces.task import Task
 from parefront.spaces.tensors.batch import alone
-from parefront.testing.networks import plain
+from parefront.testing.networks import plain, random_images, residual
 
 QUICK = LatencyProtocol(min_samples=8, min_seconds=0.01, max_seconds=0.03, warmup_seconds=0.005)
 SCORES = {"accuracy", "latency_ms", "latency_ratio", "load_ms", "size_bytes", "macs", "params"}
@@ -314,3 +315,29 @@ def test_the_device_decides_how_is_quantised(
 def test_one_calibration_image_is_enough_to_trace() -> None:
     assert alone(_pair(torch.ones(1, 3))).shape == (2, 3)
     assert alone(_pair(torch.ones(5, 3))).shape == (2, 3)
+
+
+@pytest.mark.parametrize(("policy", "anew"), [(Policy(), False), (Policy({"early_exit/4.conv2.0": 0.12}), True)])
+def test_what_was_trained_is_timed_anew_where_weights_decide_who_leaves(
+    policy: Policy, anew: bool, exiting: TaskEvaluator, tmp_path: Path
+) -> None:
+    before = exiting.evaluate(policy, tmp_path / "before.onnx")
+    never = Measurement.exact(1e6, "ms")
+    like = replace(before, metrics={**before.metrics, "latency_ms": never})
+    structured = exiting.builder.pipeline.structured(exiting.traced.net, policy, exiting.builder.context)
+    write_weights(tmp_path / "weights.safetensors", weights_of(structured))
+    trained = exiting.evaluate_trained(policy, tmp_path / "weights.safetensors", tmp_path / "after.onnx", like)
+    assert trained.metrics["accuracy"].value == before.metrics["accuracy"].value
+    assert (trained.metrics["latency_ms"] != never) == anew
+
+
+@pytest.fixture(scope="module")
+def exiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TaskEvaluator]:
+    net, _ = residual()
+    images = random_images(64, 1)
+    with torch.no_grad():
+        data = TensorDataset(images, net(images).argmax(1))
+    made = TaskEvaluator(Task(net, data, data, data), {"early_exit": {"places": 2}}, DeviceOptions(), latency=QUICK)
+    made.baseline(tmp_path_factory.mktemp("exiting"))
+    yield made
+    made.close()
