@@ -1,7 +1,7 @@
 """What early exits save on ResNet-56: mean latency and p99 over images, against the plain file.
 
     python benchmarks/early_exit.py
-    python benchmarks/early_exit.py --head blocks --train 5 --exits 1 2 1,2
+    python benchmarks/early_exit.py --head blocks --train 5 --places 6 --exits 1 1,3
 
 For each set of places the confidences with the lowest mean latency within a loss of accuracy are chosen on the search
 split, and looked at on the test split. Files are then timed image by image, on images of the search split, by turns
@@ -131,13 +131,14 @@ def main() -> None:
     parser.add_argument(
         "--train", type=float, default=0.0, metavar="MINUTES", help="CPU minutes for each set of places"
     )
-    parser.add_argument("--exits", nargs="+", default=["3", "2,3"], help="sets of the three places, which count from 1")
+    parser.add_argument("--places", type=int, default=3, help="at even shares of the MACs, to choose sets from")
+    parser.add_argument("--exits", nargs="+", default=["3", "2,3"], help="sets of places, which count from 1")
     parser.add_argument("--bits", type=int, nargs="+", default=[32, 8])
     arguments = parser.parse_args()
     count = arguments.images
     torch.set_num_threads(1)
     job = task(56, trains=arguments.train > 0)
-    exiting = {"head": arguments.head, "confidences": CONFIDENCES}
+    exiting = {"head": arguments.head, "places": arguments.places, "confidences": CONFIDENCES}
     builder = Builder(job, {"early_exit": exiting, "quantize": {}}, Target(), least_squares=False)
     (images, labels), (unseen, targets) = ([part.numpy() for part in split.tensors] for split in (job.search, job.test))
     exits = [knob.name for knob in builder.space if knob.compressor == "early_exit"]
