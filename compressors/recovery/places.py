@@ -9,6 +9,7 @@ import torch
 from torch import fx
 
 from ...spaces.network.channels.flow import is_input
+from ...spaces.network.rebuild import tidy
 from ...spaces.network.trace import Shapes
 from ...spaces.tensors.batch import Tensors
 
@@ -48,16 +49,19 @@ def stage_ends(net: fx.GraphModule, inputs: Tensors) -> dict[Resolution, str]:
     return found
 
 
-def watched(net: fx.GraphModule, places: Sequence[str]) -> fx.GraphModule:
+def watched(net: fx.GraphModule, places: Sequence[str], outputs: bool = True) -> fx.GraphModule:
     """A network of the same modules that gives its outputs and, in a tuple, the values of the nodes so named.
 
-    Parameters and buffers are those of ``net`` itself: to train the one is to train the other.
+    Without ``outputs`` it gives None in their place, and what only they need is not computed. Parameters and buffers
+    are those of ``net`` itself: to train the one is to train the other.
     """
     graph, copies = fx.Graph(), dict[fx.Node, fx.Node]()
-    outputs = graph.graph_copy(net.graph, copies)
+    given = graph.graph_copy(net.graph, copies)
     by_name = {node.name: copy for node, copy in copies.items()}
-    graph.output((outputs, tuple(by_name[name] for name in places)))
-    return fx.GraphModule(net, graph)
+    graph.output((given if outputs else None, tuple(by_name[name] for name in places)))
+    found = fx.GraphModule(net, graph)
+    tidy(found)
+    return found
 
 
 def _has_weights(net: fx.GraphModule, node: fx.Node) -> bool:

@@ -69,8 +69,9 @@ class Training:
             module.to(memory_format=torch.channels_last)
         self._loss = loss_of(recipe.losses)
         answers = answers_of(net)
-        self._student = watched(net, answers) if answers else None
-        hinted = recipe.compares_features
+        trained = answers[:-1] if heads_only else answers
+        self._student = watched(net, trained, outputs=not heads_only) if answers else None
+        hinted = recipe.compares_features and not heads_only
         self._hints = Hints(net, stream.teachers, recipe.losses, inputs, answers) if hinted else None
         self._average = None if recipe.ema is None else Average(_trained(net), recipe.ema)
         self._optimiser = _optimiser(self._parameters, recipe)
