@@ -45,7 +45,7 @@ from parefront.spaces.policy import Policy
 from parefront.spaces.task import Task
 
 LOSSES = (0.005, 0.01)
-CONFIDENCES = (0.999, 0.995, 0.99, 0.98, 0.95, 0.9, 0.8, 0.7)
+CONFIDENCES = (0.99999, 0.9999, 0.9995, 0.999, 0.995, 0.99, 0.97, 0.9)
 PROBE = 4
 """Steps by which the time of a step is found; the first of them is not counted."""
 Array = NDArray[Any]

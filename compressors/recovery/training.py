@@ -32,7 +32,8 @@ class Training:
 
     Early exits are trained with it: every one, and the last layer, is pulled towards the same outputs of the teacher,
     and the losses are averaged (Teerapittayanon et al. 2016, "BranchyNet", section III-B, with equal weights, and with
-    the teacher in place of the labels).
+    the teacher in place of the labels). With ``heads_only`` the rest of the network stays as it is (Kaya et al. 2019,
+    "Shallow-Deep Networks", "IC-only" training): it loses nothing, and only what leads to the exits is computed of it.
 
     Args:
         net: of floats, as :meth:`Pipeline.structured` gives it, or in integers with trained steps, see :mod:`.steps`;
