@@ -51,6 +51,7 @@ def run_follow(recipe: str, path: Path, name: str | None, overrides: list[str], 
         print(json.dumps(followed.to_json(), indent=2, allow_nan=False))
         return 0
     last = followed.runs[-1].path
-    console.print(Text(f"the last stage's file: {followed.final.artifact}"))
-    console.print(Text(f"parefront export {shlex.quote(str(last))} --trial {followed.final.trial} -o model.onnx"))
+    console.print(Text(f"the last stage's file: {followed.final.artifact}"), soft_wrap=True)
+    again = f"parefront export {shlex.quote(str(last))} --trial {followed.final.trial} -o model.onnx"
+    console.print(Text(f"next: {again}", style="dim"), soft_wrap=True)
     return 0
