@@ -9,6 +9,7 @@ from torch import fx
 from ...spaces.network.channels.parts import layer_of, part_of
 from ...spaces.network.rebuild import twin
 from ..repair.segments import Segment, segments_of
+from ..statistics.sampling import has_weights
 
 MOST = 0.75
 """A head that would take more than this share of the layers behind it has no blocks: it would save too little."""
@@ -77,8 +78,4 @@ def _changes(segments: Sequence[Segment], shapes: Shapes) -> bool:
 
 def _layers(segments: Sequence[Segment]) -> int:
     """How many nodes have weights."""
-    return sum(_has_weights(segment.net, node) for segment in segments for node in segment.nodes)
-
-
-def _has_weights(net: fx.GraphModule, node: fx.Node) -> bool:
-    return node.op == "call_module" and any(True for _ in net.get_submodule(str(node.target)).parameters())
+    return sum(has_weights(segment.net, node) for segment in segments for node in segment.nodes)

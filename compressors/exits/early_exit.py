@@ -14,7 +14,7 @@ from ...spaces.knob import Choice, Knob
 from ...spaces.network.graph import ModelGraph
 from ...spaces.network.ops import Op
 from ...spaces.network.outputs import output_nodes
-from ...spaces.network.rebuild import tidy
+from ...spaces.network.rebuild import giving
 from ...spaces.network.trace import Shapes
 from ..base import Compressor
 from ..context import Context
@@ -116,12 +116,7 @@ class EarlyExit(Compressor):
 
     def _values(self, net: fx.GraphModule, nodes: Sequence[fx.Node], context: Context) -> list[Tensor]:
         """What nodes of ``net`` give for the calibration images; what they do not read is not computed."""
-        copies: dict[fx.Node, fx.Node] = {}
-        graph = fx.Graph()
-        graph.graph_copy(net.graph, copies)
-        graph.output(tuple(copies[node] for node in nodes))
-        short = fx.GraphModule(net, graph)
-        tidy(short)
+        short = giving(net, [node.name for node in nodes])
         return [torch.cat(parts) for parts in zip(*self._passes(short, context), strict=True)]
 
     def _outputs(self, context: Context) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor, fx, nn
 
 from ...spaces.network.branches import THRESHOLD
 from ...spaces.network.emission import Builder, Emittable
+from ..statistics.sampling import module_of
 
 NEVER, ALWAYS = 2.0, -1.0
 """Thresholds beyond all probabilities, by which no input leaves, and every one."""
@@ -46,7 +47,7 @@ class Exit(Emittable):
 
 def exits_of(net: fx.GraphModule) -> list[fx.Node]:
     """The nodes of the exits of a network, in the order in which an input comes to them."""
-    return [node for node in reversed(net.graph.nodes) if isinstance(_module(net, node), Exit)]
+    return [node for node in reversed(net.graph.nodes) if isinstance(module_of(net, node), Exit)]
 
 
 def answers_of(net: fx.GraphModule) -> list[str]:
@@ -54,19 +55,6 @@ def answers_of(net: fx.GraphModule) -> list[str]:
     exits = exits_of(net)
     nodes = [*(node.args[1] for node in exits), *(node.args[2] for node in exits[-1:])]
     return [node.name for node in nodes if isinstance(node, fx.Node)]
-
-
-def heads_of(net: fx.GraphModule) -> list[fx.Node]:
-    """The nodes that the outputs of exits alone are computed from, in execution order; none without exits."""
-    answers, trunk = answers_of(net), set[fx.Node]()
-    waiting = [node for node in net.graph.nodes if node.name in answers[-1:]]
-    while waiting:
-        node = waiting.pop()
-        if node not in trunk:
-            trunk.add(node)
-            waiting += node.all_input_nodes
-    chosen = exits_of(net)
-    return [n for n in net.graph.nodes if n not in trunk and n not in chosen and n.op != "output"] if answers else []
 
 
 def only_at(index: int, exits: int) -> list[float]:
@@ -91,7 +79,3 @@ def _set(exits: Sequence[nn.Module], thresholds: Sequence[float]) -> None:
     for one, threshold in zip(exits, thresholds, strict=True):
         assert isinstance(one, Exit)
         one.threshold = threshold
-
-
-def _module(net: fx.GraphModule, node: fx.Node) -> nn.Module | None:
-    return net.get_submodule(str(node.target)) if node.op == "call_module" else None

@@ -9,9 +9,9 @@ import torch
 from torch import fx
 
 from ...spaces.network.channels.flow import is_input
-from ...spaces.network.rebuild import tidy
 from ...spaces.network.trace import Shapes
 from ...spaces.tensors.batch import Tensors
+from ..statistics.sampling import has_weights
 
 Resolution = tuple[int, ...]
 """The spatial axes of an activation: ``(height, width)`` of images."""
@@ -37,7 +37,7 @@ def stage_ends(net: fx.GraphModule, inputs: Tensors) -> dict[Resolution, str]:
     shapes = Shapes(net)
     with torch.no_grad():
         shapes.run(inputs[:2])
-    stages = {shapes.of[node.name][1:] for node in net.graph.nodes if _has_weights(net, node)}
+    stages = {shapes.of[node.name][1:] for node in net.graph.nodes if has_weights(net, node)}
     found: dict[Resolution, str] = {}
     for node in net.graph.nodes:
         here = shapes.of.get(node.name, ())[1:]
@@ -49,20 +49,13 @@ def stage_ends(net: fx.GraphModule, inputs: Tensors) -> dict[Resolution, str]:
     return found
 
 
-def watched(net: fx.GraphModule, places: Sequence[str], outputs: bool = True) -> fx.GraphModule:
+def watched(net: fx.GraphModule, places: Sequence[str]) -> fx.GraphModule:
     """A network of the same modules that gives its outputs and, in a tuple, the values of the nodes so named.
 
-    Without ``outputs`` it gives None in their place, and what only they need is not computed. Parameters and buffers
-    are those of ``net`` itself: to train the one is to train the other.
+    Parameters and buffers are those of ``net`` itself: to train the one is to train the other.
     """
     graph, copies = fx.Graph(), dict[fx.Node, fx.Node]()
-    given = graph.graph_copy(net.graph, copies)
+    outputs = graph.graph_copy(net.graph, copies)
     by_name = {node.name: copy for node, copy in copies.items()}
-    graph.output((given if outputs else None, tuple(by_name[name] for name in places)))
-    found = fx.GraphModule(net, graph)
-    tidy(found)
-    return found
-
-
-def _has_weights(net: fx.GraphModule, node: fx.Node) -> bool:
-    return node.op == "call_module" and any(True for _ in net.get_submodule(str(node.target)).parameters())
+    graph.output((outputs, tuple(by_name[name] for name in places)))
+    return fx.GraphModule(net, graph)

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, fx, nn
 
 from ...spaces.errors import Infeasible
+from ...spaces.network.rebuild import giving
 from ...spaces.tensors.batch import Tensors
-from ..exits.exit import answers_of, heads_of
+from ..exits.exit import answers_of
 from .average import Average
 from .hints import Hints
 from .losses import loss_of
 from .normalisation import estimate_statistics, fold_norms, insert_norms
-from .places import watched
 from .precision import FLOAT32, in_precision
 from .recipe import Recipe
 from .steps import narrow_steps, settle_steps
@@ -70,8 +70,7 @@ class Training:
             module.to(memory_format=torch.channels_last)
         self._loss = loss_of(recipe.losses)
         answers = answers_of(net)
-        trained = answers[:-1] if heads_only else answers
-        self._student = watched(net, trained, outputs=not heads_only) if answers else None
+        self._student = giving(net, answers[:-1] if heads_only else answers) if answers else None
         hinted = recipe.compares_features and not heads_only
         self._hints = Hints(net, stream.teachers, recipe.losses, inputs, answers) if hinted else None
         self._average = None if recipe.ema is None else Average(_trained(net), recipe.ema)
@@ -124,7 +123,7 @@ class Training:
             if self._hints is not None:
                 answers, features = self._hints.run(inputs)
             elif self._student is not None:
-                _, answers = self._student(inputs)
+                answers = self._student(inputs)
             else:
                 answers = (self.net(inputs),)
         losses = [self._loss(answer, taught.outputs, labels) for answer in answers]
@@ -170,9 +169,7 @@ class Training:
 
 def _hold_trunk(net: fx.GraphModule) -> list[nn.Parameter]:
     """Let all parameters but those of the heads of exits stay as they are; returns the ones that would be trained."""
-    heads = [net.get_submodule(str(node.target)) for node in heads_of(net) if node.op == "call_module"]
-    own = {id(parameter) for head in heads for parameter in head.parameters()}
-    held = [parameter for _, parameter in _trained(net) if id(parameter) not in own]
+    held = [parameter for _, parameter in _trained(giving(net, answers_of(net)[-1:]))]
     for parameter in held:
         parameter.requires_grad_(False)
     return held

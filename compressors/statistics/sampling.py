@@ -44,6 +44,12 @@ def module_of(net: fx.GraphModule, node: fx.Node) -> nn.Module | None:
     return net.get_submodule(str(node.target)) if node.op == "call_module" else None
 
 
+def has_weights(net: fx.GraphModule, node: fx.Node) -> bool:
+    """Whether a node calls a module with parameters."""
+    module = module_of(net, node)
+    return module is not None and any(True for _ in module.parameters())
+
+
 def closing(net: fx.GraphModule, node: fx.Node) -> fx.Node | None:
     """The addition that a layer's output goes into and into nothing else, or None."""
     users = list(node.users)

@@ -40,6 +40,20 @@ def tidy(net: fx.GraphModule) -> None:
     net.recompile()
 
 
+def giving(net: fx.GraphModule, names: Sequence[str]) -> fx.GraphModule:
+    """A network of the same modules that gives the values of the nodes so named, in a tuple, and computes no more.
+
+    Parameters and buffers are those of ``net`` itself, as far as these values need them.
+    """
+    graph, copies = fx.Graph(), dict[fx.Node, fx.Node]()
+    graph.graph_copy(net.graph, copies)
+    by_name = {node.name: copy for node, copy in copies.items()}
+    graph.output(tuple(by_name[name] for name in names))
+    found = fx.GraphModule(net, graph)
+    tidy(found)
+    return found
+
+
 SHARED = (bool, int, float, str, tuple, type(None))
 """Types whose values a copy may share."""
 
