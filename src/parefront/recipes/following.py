@@ -125,6 +125,7 @@ class Following:
         """
         self._configs.check()
         rows: list[Row] = []
+        meter: Meter | None = None
         for index, stage in enumerate(self.recipe.stages):
             start = self._start(index)
             with watch(self._name(index)) as view:
@@ -132,8 +133,9 @@ class Following:
                 left = left_by(run, stage)
                 self.done.append(Stage(run, start, left))
                 rows = rows or [Row.of_original(run.baseline)]
+                meter = meter or Meter(self.task, self.config, rows[0].artifact)
                 view.phase("measuring it beside the original network")
-                rows.append(self._row(stage, run, left, rows[0].artifact))
+                rows.append(_row(stage, run, left, meter))
             on_row(rows, run.settings.quality)
         last = self.done[-1]
         quality, runs = last.run.settings.quality, tuple(stage.run for stage in self.done)
@@ -171,14 +173,16 @@ class Following:
             return self.done[index - 1].start
         return network_of(self.done[index - 1].left, self.task, self.recipe.stages[index - 1].name)
 
-    def _row(self, stage: StageConfig, run: Run, left: Candidate, original: Path) -> Row:
-        assert left.artifact is not None
-        known = Row.read(run.path, left.artifact)
-        if known is not None and known.sha256 == left.sha256:
-            return known
-        row = Meter(self.task, self.config, original).row(stage.name, left, run.seconds)
-        row.write(run.path)
-        return row
+
+def _row(stage: StageConfig, run: Run, left: Candidate, meter: Meter) -> Row:
+    """The row of what a stage has left: as it was kept, or measured and kept."""
+    assert left.artifact is not None
+    known = Row.read(run.path, left.artifact)
+    if known is not None and known.sha256 == left.sha256:
+        return known
+    row = meter.row(stage.name, left, run.seconds)
+    row.write(run.path)
+    return row
 
 
 def left_by(run: Run, stage: StageConfig) -> Candidate:
