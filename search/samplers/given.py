@@ -23,9 +23,12 @@ from .options import read_options
 
 @dataclass(frozen=True)
 class GivenOptions:
-    """Attributes:
-    every: a choice by compressor, for all of its knobs (``{quantize: 8}``); a knob without it takes the nearest milder.
-    policy: or choices by compressor and target, as a run writes them; what is not named stays as it is.
+    """Options of ``given``.
+
+    Attributes:
+        every: a choice by compressor, for all of its knobs (``{quantize: 8}``); a knob without it takes the nearest
+            milder.
+        policy: or choices by compressor and target, as a run writes them; what is not named stays as it is.
     """
 
     every: Mapping[str, Any] = field(default_factory=dict)
