@@ -1,15 +1,15 @@
 """What early exits save on ResNet-56: mean latency and p99 over images, against the plain file.
 
     python benchmarks/early_exit.py
-    python benchmarks/early_exit.py --head blocks --train 5 --places 6 --exits 1 1,3
+    python benchmarks/early_exit.py --head blocks --steps 2500 --places 6 --exits 1 1,3
 
 For each set of places the confidences with the lowest mean latency within a loss of accuracy are chosen on the search
 split, and looked at on the test split. Files are then timed image by image, on images of the search split, by turns
 with the plain file of the same arithmetic, in one thread: in CPU time, which other programs disturb less. Changes of
 accuracy are those of the same images, with 95 % intervals.
 
-With ``--train`` heads and network are trained as recovery trains them, in floats, for so many CPU minutes in one thread
-for each set of places; files in integers are made of what was trained.
+With ``--steps`` heads are trained first, as a search does it before its first candidate, all places at once. What was
+trained is kept in runs/, and is not trained again.
 """
 
 from __future__ import annotations
@@ -27,27 +27,22 @@ import numpy as np
 import onnxruntime as ort
 import torch
 from cifar10 import task
+from compare import REPOSITORY
 from numpy.typing import NDArray
 
 from parefront.compressors.exits.exit import NEVER, only_at
-from parefront.compressors.recovery.precision import BFLOAT16
-from parefront.compressors.recovery.rate import rate_for
-from parefront.compressors.recovery.recipe import Recipe
-from parefront.compressors.recovery.weights import weights_of
 from parefront.compressors.target import Target
 from parefront.evaluators.quality.inference import run_outputs
 from parefront.evaluators.restore.exact_session import exact_session
 from parefront.evaluators.trial.builder import Builder
 from parefront.evaluators.trial.exit_ways import exits_taken
-from parefront.evaluators.trial.trainer import Trainer
+from parefront.evaluators.trial.preparing import prepare
 from parefront.spaces.network.branches import thresholds, with_thresholds
 from parefront.spaces.policy import Policy
-from parefront.spaces.task import Task
 
 LOSSES = (0.005, 0.01)
+KEPT = REPOSITORY / "runs" / "early-exits"
 CONFIDENCES = (0.99999, 0.9999, 0.9995, 0.999, 0.995, 0.99, 0.97, 0.9)
-PROBE = 4
-"""Steps by which the time of a step is found; the first of them is not counted."""
 Array = NDArray[Any]
 
 
@@ -103,21 +98,6 @@ def chosen(
     return best
 
 
-def trained(builder: Builder, job: Task, policy: Policy, minutes: float) -> dict[str, torch.Tensor]:
-    """The weights after so many CPU minutes of recovery, in one thread and bfloat16."""
-    trainer = Trainer(builder, Recipe(losses={}), job.train)
-    began, probe = time.process_time(), trainer.begin(policy, PROBE, 1e-6, BFLOAT16)
-    for _ in range(PROBE):
-        began = time.process_time() if probe.done == 1 else began
-        probe.step()
-    steps = max(1, round(60 * minutes / (time.process_time() - began) * (PROBE - 1)))
-    training = trainer.begin(policy, steps, rate_for(trainer.divergence(policy), trainer.recipe, steps), BFLOAT16)
-    while training.done < steps:
-        training.step()
-    print(f"{steps} steps of {trainer.recipe.batch} images", file=sys.stderr, flush=True)
-    return weights_of(training.finish())
-
-
 def change(ours: Sequence[bool] | Array, theirs: Sequence[bool] | Array) -> str:
     """How many more of the same images are right, in points, with the half-width of its 95 % interval."""
     difference = 100 * (np.asarray(ours, float) - np.asarray(theirs, float))
@@ -128,18 +108,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=1000, help="of the search split, that files are timed on")
     parser.add_argument("--head", choices=["pool", "blocks"], default="pool")
-    parser.add_argument(
-        "--train", type=float, default=0.0, metavar="MINUTES", help="CPU minutes for each set of places"
-    )
+    parser.add_argument("--steps", type=int, default=0, help="of training of the heads of all places")
     parser.add_argument("--places", type=int, default=3, help="at even shares of the MACs, to choose sets from")
     parser.add_argument("--exits", nargs="+", default=["3", "2,3"], help="sets of places, which count from 1")
     parser.add_argument("--bits", type=int, nargs="+", default=[32, 8])
     arguments = parser.parse_args()
     count = arguments.images
     torch.set_num_threads(1)
-    job = task(56, trains=arguments.train > 0)
-    exiting = {"head": arguments.head, "places": arguments.places, "confidences": CONFIDENCES}
+    job = task(56, trains=arguments.steps > 0)
+    exiting = {"head": arguments.head, "places": arguments.places, "confidences": CONFIDENCES, "steps": arguments.steps}
     builder = Builder(job, {"early_exit": exiting, "quantize": {}}, Target(), least_squares=False)
+    began, kept = time.process_time(), KEPT / f"{arguments.head}-{arguments.places}-{arguments.steps}"
+    kept.mkdir(parents=True, exist_ok=True)
+    prepare(builder, kept, lambda phase: print(phase, file=sys.stderr))
+    print(f"{time.process_time() - began:.0f} CPU seconds of training", file=sys.stderr)
     (images, labels), (unseen, targets) = ([part.numpy() for part in split.tensors] for split in (job.search, job.test))
     exits = [knob.name for knob in builder.space if knob.compressor == "early_exit"]
     print("| arithmetic | exits behind | loss allowed | confidences | search | test | mean, of plain | p99, of plain |")
@@ -148,13 +130,12 @@ def main() -> None:
         path = Path(folder) / "x.onnx"
         for places in ([exits[int(number) - 1] for number in text.split(",")] for text in arguments.exits):
             opened = dict.fromkeys(places, CONFIDENCES[0])
-            weights = trained(builder, job, Policy(opened), arguments.train) if arguments.train else None
             for bits in arguments.bits:
                 arithmetic = "float" if bits == 32 else f"int{bits}"
                 base = builder.space.uniform({"quantize": bits})
                 builder.build(base, path)
                 plain = path.read_bytes()
-                builder.build(Policy({**base, **opened}), path, weights=weights)
+                builder.build(Policy({**base, **opened}), path)
                 content, number = path.read_bytes(), len(places)
                 variants = [with_thresholds(content, only_at(i, number)) for i in range(number + 1)]
                 ways = np.median(times(variants, images[:200]), axis=1)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import fx
+from torch import Tensor, fx
 
 from ..spaces.network.graph import ModelGraph
 from .statistics.calibration import Calibration
@@ -24,6 +25,8 @@ class Context:
         training: the training split, a map-style dataset of ``(input, target)``; None where the task has none.
         seed: of the run. A method that draws numbers makes a generator of its own from it.
         device: where tensors are held and computed with.
+        prepared: by method, the weights that were trained for it before the first candidate, by the names that they
+            have in the network of ``Plan.prepares``; nothing of a method without, and while it is trained.
     """
 
     graph: ModelGraph
@@ -32,6 +35,7 @@ class Context:
     training: Any = None
     seed: int = 0
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    prepared: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
 
     @property
     def teacher(self) -> fx.GraphModule:

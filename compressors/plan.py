@@ -21,6 +21,19 @@ def _itself(choice: Choice) -> Choice:
     return choice
 
 
+@dataclass(frozen=True)
+class Preparation:
+    """What a method has trained before the first candidate, once a run; all candidates get the same weights.
+
+    Attributes:
+        choices: by the target of the knob, of the network that is trained.
+        steps: of training, on the training split.
+    """
+
+    choices: Mapping[str, Choice]
+    steps: int
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """A method on one network. Whatever :attr:`change` needs to know of the network it holds itself.
@@ -35,6 +48,7 @@ class Plan:
         repair: how layers behind a change are repaired once all structure is decided: the name of a repair.
         quick_repair: one nearly as good that needs no forward pass, for probes; None where there is none.
         grows: whether choices may add weights: what they save is computation.
+        prepares: what is trained before the first candidate and found in ``Context.prepared`` then; None for nothing.
     """
 
     method: str
@@ -46,6 +60,7 @@ class Plan:
     repair: str = "none"
     quick_repair: str | None = None
     grows: bool = False
+    prepares: Preparation | None = None
 
     def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], context: Context) -> fx.GraphModule:
         """``net`` compressed, perhaps in place, with what every method owes checked.

@@ -36,10 +36,11 @@ def bodies_of(net: fx.GraphModule, places: Sequence[fx.Node], shapes: Shapes) ->
     return [_kept(_units(segments[starts[place] :]), shapes) if place in starts else [] for place in places]
 
 
-def copy_behind(net: fx.GraphModule, place: fx.Node, body: Sequence[Segment]) -> fx.Node:
+def copy_behind(net: fx.GraphModule, place: fx.Node, body: Sequence[Segment], name: str) -> fx.Node:
     """Put a copy of ``body`` behind ``place``, in place, with weights of its own; returns the node of its value.
 
-    A copied layer counts as a part of the layer that it is copied from, and takes the bits of that.
+    A copied layer counts as a part of the layer that it is copied from, and takes the bits of that. Its own name begins
+    with ``name``.
     """
     value = last = place
     for segment in body:
@@ -48,7 +49,7 @@ def copy_behind(net: fx.GraphModule, place: fx.Node, body: Sequence[Segment]) ->
             with net.graph.inserting_after(last):
                 last = copies[node] = net.graph.node_copy(node, copies.__getitem__)
             if node.op == "call_module":
-                last.target = f"{place.name}_exit_{node.name}"
+                last.target = f"{name}_{node.name}"
                 net.add_submodule(last.target, twin(net.get_submodule(str(node.target))))
                 part_of(last, layer_of(node))
         value = last

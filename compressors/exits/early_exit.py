@@ -14,18 +14,19 @@ from ...spaces.knob import Choice, Knob
 from ...spaces.network.graph import ModelGraph
 from ...spaces.network.ops import Op
 from ...spaces.network.outputs import output_nodes
-from ...spaces.network.rebuild import giving
+from ...spaces.network.rebuild import duplicate, giving
 from ...spaces.network.trace import Shapes
 from ..base import Compressor
 from ..context import Context
 from ..options import CompressorOptions
-from ..plan import Plan
+from ..plan import Plan, Preparation
 from ..repair.segments import Segment
 from ..stage import Stage
 from .body import bodies_of, copy_behind
 from .exit import Exit
 from .heads import pool_of, solved
 from .places import place_behind, places_of
+from .trained import TrainedHead, set_trained
 
 NO_EXIT = 1.0
 """The choice of no exit: nothing is surer than that."""
@@ -41,12 +42,14 @@ class EarlyExitOptions(CompressorOptions):
         head: ``pool`` is an average pool of 2 × 2 cells and a linear layer; with ``blocks``, copies of those blocks
             behind the exit that change the shape, and of the last one, stand before them.
         images: calibration images that the heads are fitted on.
+        steps: of training of the heads, before the first candidate, on the training split; 0 leaves them as fitted.
     """
 
     places: int = Field(default=3, gt=0)
-    confidences: tuple[float, ...] = (0.999, 0.99, 0.97, 0.9, 0.7)
+    confidences: tuple[float, ...] = (0.9999, 0.999, 0.99, 0.97, 0.9, 0.7)
     head: Literal["pool", "blocks"] = "pool"
     images: int = Field(default=512, gt=1)
+    steps: int = Field(default=0, ge=0)
 
     @field_validator("confidences")
     @classmethod
@@ -76,43 +79,93 @@ class EarlyExit(Compressor):
     options: EarlyExitOptions
 
     def plan(self, graph: ModelGraph) -> Plan:
+        layers = places_of(graph, self.options.places) if _fits(graph) else []
         positions = {layer.name: layer.position for layer in graph}
 
         def change(net: fx.GraphModule, choices: Mapping[str, Choice], context: Context) -> fx.GraphModule:
-            places: dict[fx.Node, Choice] = {}
+            trained = self._trained(layers, positions, context)
             shapes = _shapes(net, context)
-            for layer in sorted(choices, key=positions.__getitem__):
-                place = place_behind(net, layer, positions, shapes)
-                if place is None:
-                    raise Infeasible(f"nothing is left before the exit behind {layer}")
-                places.setdefault(place, choices[layer])
-            self._add(net, places, shapes, context)
+            places = _places(net, sorted(choices, key=positions.__getitem__), positions, shapes)
+            outputs = self._heads(net, places, shapes, context, trained)
+            (rest,) = output_nodes(net).values()
+            for layer, node in reversed(outputs.items()):
+                rest = _exit(net, _name(layer), node, float(choices[layer]), rest)
+            net.recompile()
             return net
 
-        knobs = [self._knob(graph, layer) for layer in (places_of(graph, self.options.places) if _fits(graph) else ())]
-        return Plan(self.name, self.stage, knobs, change, runs_as=lambda _: NO_EXIT, grows=True)
+        knobs = [self._knob(graph, layer) for layer in layers]
+        surest = dict.fromkeys(layers, self.options.confidences[0])
+        prepares = Preparation(surest, self.options.steps) if self.options.steps and knobs else None
+        return Plan(
+            self.name, self.stage, knobs, change, runs_as=lambda _: NO_EXIT, grows=True, prepares=prepares
+        )  # fmt: skip
 
     def _knob(self, graph: ModelGraph, layer: str) -> Knob:
         first = graph.by_name[layer].position + 1
         behind = frozenset(other.name for other in graph if other.position >= first)
         return Knob(self.name, layer, (NO_EXIT, *self.options.confidences), NO_EXIT, behind, first)
 
-    def _add(
+    def _heads(
         self,
         net: fx.GraphModule,
-        places: Mapping[fx.Node, Choice],
+        places: Mapping[str, fx.Node],
         shapes: Mapping[str, tuple[int, ...]],
         context: Context,
-    ) -> None:
-        """Put exits behind ``places``, in execution order, in place."""
-        bodies = bodies_of(net, list(places), shapes) if self.options.head == "blocks" else [[] for _ in places]
-        features = [_features(net, node, body, shapes) for node, body in zip(places, bodies, strict=True)]
+        trained: Mapping[str, TrainedHead],
+    ) -> dict[str, fx.Node]:
+        """Put heads behind ``places``, in place: by layer, in execution order, the node that gives the outputs.
+
+        They are those that were trained, where there are any that read activations of this shape.
+        """
+        kept = {
+            layer for layer, node in places.items() if layer in trained and trained[layer].shape == shapes[node.name]
+        }
+        fitted = self._fitted(net, {layer: n for layer, n in places.items() if layer not in kept}, shapes, context)
+        copied = {layer: trained[layer].behind(net, places[layer]) for layer in places if layer in kept}
+        return {layer: {**fitted, **copied}[layer] for layer in places}
+
+    def _fitted(
+        self,
+        net: fx.GraphModule,
+        places: Mapping[str, fx.Node],
+        shapes: Mapping[str, tuple[int, ...]],
+        context: Context,
+    ) -> dict[str, fx.Node]:
+        """As :meth:`_heads`, with heads that are solved for."""
+        if not places:
+            return {}
+        nodes = list(places.values())
+        bodies = bodies_of(net, nodes, shapes) if self.options.head == "blocks" else [[] for _ in nodes]
+        features = [
+            _features(net, node, body, shapes, _name(layer))
+            for (layer, node), body in zip(places.items(), bodies, strict=True)
+        ]
         outputs = self._outputs(context)
-        heads = [solved(rows, outputs) for rows in self._values(net, features, context)]
-        (rest,) = output_nodes(net).values()
-        for node, feature, head in reversed(list(zip(places, features, heads, strict=True))):
-            rest = _exit(net, node.name, feature, head, float(places[node]), rest)
-        net.recompile()
+        found = {}
+        for layer, feature, rows in zip(places, features, self._values(net, features, context), strict=True):
+            with net.graph.inserting_after(feature):
+                found[layer] = _call(net, _name(layer), solved(rows, outputs), feature)
+        return found
+
+    def _trained(
+        self, layers: Sequence[str], positions: Mapping[str, int], context: Context
+    ) -> Mapping[str, TrainedHead]:
+        """By layer the heads that were trained before the first candidate; none before that."""
+        weights = context.prepared.get(self.name)
+        if weights is None:
+            return {}
+
+        def make() -> dict[str, TrainedHead]:
+            net = duplicate(context.teacher)
+            shapes = _shapes(net, context)
+            places = _places(net, layers, positions, shapes)
+            outputs = self._heads(net, places, shapes, context, {})
+            set_trained(net, weights)
+            return {
+                layer: TrainedHead(net, places[layer], outputs[layer], shapes[places[layer].name]) for layer in places
+            }
+
+        return context.calibration.once(("early_exit", "trained", self.options.places, self.options.head), make)
 
     def _values(self, net: fx.GraphModule, nodes: Sequence[fx.Node], context: Context) -> list[Tensor]:
         """What nodes of ``net`` give for the calibration images; what they do not read is not computed."""
@@ -135,6 +188,29 @@ class EarlyExit(Compressor):
             yield given
 
 
+def _places(
+    net: fx.GraphModule, layers: Sequence[str], positions: Mapping[str, int], shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, fx.Node]:
+    """What exits behind layers read, by layer; of several layers that have come to one place, the first.
+
+    Raises:
+        Infeasible: where nothing is left before one of them.
+    """
+    found: dict[str, fx.Node] = {}
+    for layer in layers:
+        place = place_behind(net, layer, positions, shapes)
+        if place is None:
+            raise Infeasible(f"nothing is left before the exit behind {layer}")
+        if place not in found.values():
+            found[layer] = place
+    return found
+
+
+def _name(layer: str) -> str:
+    """What the modules of the exit behind a layer are called."""
+    return f"{layer.replace('.', '_')}_exit"
+
+
 def _fits(graph: ModelGraph) -> bool:
     """Whether a network takes one tensor and gives one row of class scores, of which no softmax is taken."""
     given = [node for node in graph.nodes if node.op == "output"]
@@ -154,30 +230,26 @@ def _shapes(net: fx.GraphModule, context: Context) -> Mapping[str, tuple[int, ..
 
 
 def _features(
-    net: fx.GraphModule, place: fx.Node, body: Sequence[Segment], shapes: Mapping[str, tuple[int, ...]]
+    net: fx.GraphModule, place: fx.Node, body: Sequence[Segment], shapes: Mapping[str, tuple[int, ...]], name: str
 ) -> fx.Node:
     """The features of an exit behind ``place``, ``(n, features)``."""
     height, width = shapes[(body[-1].end if body else place).name][1:]
-    source = copy_behind(net, place, body)
+    source = copy_behind(net, place, body, name)
     with net.graph.inserting_after(source):
-        pooled = _call(net, f"{place.name}_exit_pool", pool_of(height, width), source)
+        pooled = _call(net, f"{name}_pool", pool_of(height, width), source)
     with net.graph.inserting_after(pooled):
-        return _call(net, f"{place.name}_exit_features", Op("Flatten", {"axis": 1}), pooled)
+        return _call(net, f"{name}_features", Op("Flatten", {"axis": 1}), pooled)
 
 
-def _exit(
-    net: fx.GraphModule, place: str, feature: fx.Node, head: nn.Linear, confidence: float, rest: fx.Node
-) -> fx.Node:
+def _exit(net: fx.GraphModule, name: str, outputs: fx.Node, confidence: float, rest: fx.Node) -> fx.Node:
     """The node that gives the exit's outputs or those of ``rest``, and which all read that have read ``rest``."""
-    with net.graph.inserting_after(feature):
-        outputs = _call(net, f"{place}_exit", head, feature)
     with net.graph.inserting_after(outputs):
-        shares = _call(net, f"{place}_exit_shares", Op("Softmax", {"axis": 1}), outputs)
+        shares = _call(net, f"{name}_shares", Op("Softmax", {"axis": 1}), outputs)
     largest = Op("ReduceMax", {"keepdims": 1}, {1: torch.tensor([1])}, arity=2)
     with net.graph.inserting_after(shares):
-        sure = _call(net, f"{place}_exit_confidence", largest, shares)
+        sure = _call(net, f"{name}_confidence", largest, shares)
     with net.graph.inserting_after(rest):
-        chosen = _call(net, f"{place}_exit_or_rest", Exit(confidence), sure, outputs, rest)
+        chosen = _call(net, f"{name}_or_rest", Exit(confidence), sure, outputs, rest)
     rest.replace_all_uses_with(chosen, delete_user_cb=lambda user: user is not chosen)
     return chosen
 

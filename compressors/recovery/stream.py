@@ -29,12 +29,19 @@ class Stream:
         teachers: whom students learn from; a network alone is the only teacher.
         augmentation: drawn from the seed and the batch's number.
         seed: of augmentation.
+        repeats: whether each epoch is the first one over again. Then teachers are asked once of every batch, which is
+            worth the lost variety where students are small beside them.
     """
 
     def __init__(
-        self, source: Source, teachers: Teachers | fx.GraphModule, augmentation: Augmentation, seed: int = 0
+        self,
+        source: Source,
+        teachers: Teachers | fx.GraphModule,
+        augmentation: Augmentation,
+        seed: int = 0,
+        repeats: bool = False,
     ) -> None:
-        self.source, self.augmentation, self.seed = source, augmentation, seed
+        self.source, self.augmentation, self.seed, self._repeats = source, augmentation, seed, repeats
         self.teachers = teachers if isinstance(teachers, Teachers) else Teachers(teachers)
         self._held: dict[tuple[int, str], tuple[int, Taught]] = {}
         self._bytes = 0
@@ -54,6 +61,7 @@ class Stream:
             precision: of the teachers' pass. In bfloat16 outputs err by a thousandth of their variance, where a student
                 errs by hundredths, and take a third of the time.
         """
+        number = number % self.batches if self._repeats else number
         epoch, place = divmod(number, self.batches)
         inputs, labels = self.source.batch(epoch, place)
         draw = np.random.default_rng((self.seed, epoch, place))

@@ -26,11 +26,6 @@ class Anchor:
     ratio: Measurement
 
 
-def anchor_files(artifacts: Path) -> list[Path]:
-    """The files in a search's folder that say what candidates are timed against, one a device."""
-    return sorted(artifacts.glob("anchors*.json"))
-
-
 class Anchors:
     """What candidates are timed against: the uncompressed model, and one anchor for each kind of arithmetic.
 

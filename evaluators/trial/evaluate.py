@@ -40,6 +40,7 @@ from .builder import Builder, Built, target_of
 from .clock import Clock
 from .dominance import Standing
 from .exit_ways import Way, has_exits, ways_of
+from .preparing import prepare
 from .proxy_divergence import IMAGES as PROBED_IMAGES
 from .proxy_divergence import ProxyDivergence
 from .race import Raced, race
@@ -159,8 +160,9 @@ class TaskEvaluator:
             artifacts: the folder that it and the anchors are emitted into.
             scores: what it scores, where that is known; candidates are then not compared with it image by image.
         """
-        self._on_phase("scoring the uncompressed model")
         artifacts.mkdir(parents=True, exist_ok=True)
+        prepare(self.builder, artifacts, self._on_phase)
+        self._on_phase("scoring the uncompressed model")
         path = artifacts / BASELINE
         built = self._build_uncompressed(path)
         found = scores or self.scorer.reference(built.session)
@@ -178,7 +180,7 @@ class TaskEvaluator:
         The uncompressed model is built and scored here, the anchors are built; what they take is read from their files.
 
         Args:
-            artifacts: a folder with copies of the search's ``anchors*.json``, that models are emitted into.
+            artifacts: with copies of the search's :func:`~.shared_files.shared_files`; models are emitted into it.
             measured: the uncompressed model, as the search has measured it.
             scores: what it scores, as for :meth:`baseline`.
 
@@ -186,6 +188,7 @@ class TaskEvaluator:
             TaskError: where the same task gives another file here, so that candidates would be other ones, too.
         """
         path = artifacts / BASELINE
+        prepare(self.builder, artifacts, self._on_phase)
         built = self._build_uncompressed(path)
         if built.candidate.sha256 != measured.sha256:
             raise TaskError(

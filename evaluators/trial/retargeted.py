@@ -24,6 +24,7 @@ from .evaluate import TaskEvaluator, stopped_or_whole
 from .race import time_only
 from .reused_scores import BUILT_FOR, ReusedScores
 from .scorer import TEST
+from .shared_files import take_prepared
 from .stopwatch import Stopwatch
 
 MakeEvaluator = Callable[[Callable[[DeviceProfile], Target]], TaskEvaluator]
@@ -86,6 +87,8 @@ class RetargetedEvaluator:
         return {"scores_of": self._reused.run, **built, **self._inner.environment}
 
     def baseline(self, artifacts: Path) -> Candidate:
+        if self._reused.artifacts is not None:
+            take_prepared(self._reused.artifacts, artifacts)
         return self._inner.baseline(artifacts, self._scores(Policy()))
 
     def join(self, artifacts: Path, measured: Candidate) -> None:

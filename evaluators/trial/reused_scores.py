@@ -27,12 +27,14 @@ class ReusedScores:
         profile: the device that its artefacts were built for: vector width, signedness.
         candidates: by digest of the policy; those of the final front with their score on the test split.
         quality: the metric of its task.
+        artifacts: the folder of its artefacts; None where there is none.
     """
 
     run: str
     profile: DeviceProfile
     candidates: Mapping[str, Candidate]
     quality: Metric
+    artifacts: Path | None = None
 
     def copy(self, policy: Policy, path: Path) -> Candidate | None:
         """The candidate with what was counted of it then, its artefact copied to ``path``.

@@ -50,6 +50,7 @@ class Trainer:
         teachers: further ones beside the uncompressed network, in eval mode, called as the recipe has it.
         teacher: what is learned from in place of the task's own network, in eval mode, of the same inputs and outputs:
             the original, where the task's network is what earlier stages have left of it.
+        repeats: whether all epochs are the first one, see :class:`Stream`.
 
     Raises:
         TaskError: where the training split is empty, or has other inputs than the calibration split.
@@ -64,6 +65,7 @@ class Trainer:
         seed: int = 0,
         teachers: Sequence[nn.Module] = (),
         teacher: nn.Module | None = None,
+        repeats: bool = False,
     ) -> None:
         self._builder = builder
         self._teacher = builder.context.teacher if teacher is None else _traced(teacher, builder)
@@ -77,7 +79,7 @@ class Trainer:
         self.recipe = recipe = recipe.of_network(has_stages=bool(ends))
         others = other_teachers(builder.traced, recipe, teachers)
         joined = Teachers(self._teacher, others, recipe.teacher_weights == "confidence", self._places(ends))
-        self.stream = Stream(source, joined, self._augmentation(), seed)
+        self.stream = Stream(source, joined, self._augmentation(), seed, repeats)
 
     def begin(
         self,

@@ -50,7 +50,7 @@ class ReusedRun:
             raise ConfigError(f"run {run.name} tells no device (environment.json), so nothing can be taken over")
         known = {**complete, **final, Policy().digest: run.baseline}
         weights = str(environment.get("model_sha256"))
-        scores = ReusedScores(run.name, profile, known, run.settings.quality)
+        scores = ReusedScores(run.name, profile, known, run.settings.quality, run.path / "artifacts")
         return cls(run.made_with, weights, run.fingerprint, scores)
 
     def check_task(self, here: Fingerprint) -> None:

@@ -36,7 +36,7 @@ class Setup:
 
     Attributes:
         make: makes its evaluator.
-        folder: of its own, with copies of the search's ``anchors*.json``.
+        folder: of its own, with copies of the search's :func:`~parefront.evaluators.trial.shared_files.shared_files`.
         baseline: the uncompressed model, as the search has measured it.
         cores: that it may use; empty where the system does not let one choose.
     """

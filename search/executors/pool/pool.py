@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from ....evaluators.device.remote.owner import DeviceOwner
 from ....evaluators.results.candidate import Candidate
 from ....evaluators.results.front import Front
-from ....evaluators.trial.anchors import anchor_files
+from ....evaluators.trial.shared_files import shared_files
 from ....spaces.cores import own_cores
 from ....spaces.policy import Policy
 from ...runs.run_folder import WORKERS
@@ -111,8 +111,8 @@ class PoolExecutor:
         for index in range(self.workers):
             folder = self._folder / str(index + 1)
             folder.mkdir(parents=True)
-            for anchors in anchor_files(artifacts):
-                shutil.copy(anchors, folder)
+            for file in shared_files(artifacts):
+                shutil.copy(file, folder)
             setup = Setup(self._make, folder, baseline, cores[index])
             self._workers.append(Worker(f"worker {index + 1}", setup, self._shared))
         self._getting_ready = {worker.name for worker in self._workers}

@@ -9,7 +9,7 @@ from pathlib import Path
 from ....evaluators.device.link import OpenDevice
 from ....evaluators.results.candidate import Candidate
 from ....evaluators.results.front import Front
-from ....evaluators.trial.anchors import anchor_files
+from ....evaluators.trial.shared_files import shared_files
 from ..pool.messages import JoiningEvaluator, MakeEvaluator
 
 
@@ -20,21 +20,21 @@ class JoinTask:
     Attributes:
         make: the evaluator.
         baseline: the uncompressed model as the search has measured it.
-        anchors: content of the files that say what candidates are timed against, by name.
+        files: content of the files that all who evaluate for the search share, by name.
     """
 
     make: MakeEvaluator
     baseline: Candidate
-    anchors: Mapping[str, bytes]
+    files: Mapping[str, bytes]
 
     @classmethod
     def of(cls, make: MakeEvaluator, artifacts: Path, rivals: Front) -> JoinTask:
         """Into the search that has its files in that folder, and that front."""
-        anchors = {file.name: file.read_bytes() for file in anchor_files(artifacts)}
-        return cls(make, replace(rivals.baseline, artifact=None), anchors)
+        files = {file.name: file.read_bytes() for file in shared_files(artifacts)}
+        return cls(make, replace(rivals.baseline, artifact=None), files)
 
     def __call__(self, open_device: OpenDevice, folder: Path) -> JoiningEvaluator:
-        for name, content in self.anchors.items():
+        for name, content in self.files.items():
             (folder / name).write_bytes(content)
         evaluator = self.make(lambda phase: None, open_device)
         evaluator.join(folder, self.baseline)
