@@ -17,11 +17,12 @@ from parefront.evaluators.device.latency import LatencyProtocol
 from parefront.evaluators.device.link import DeviceLink
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.trial.evaluate import TaskEvaluator
+from parefront.evaluators.trial.shared_files import shared_files
 from parefront.spaces.errors import TaskError
 from parefront.spaces.files import UnreadableFile
 from parefront.spaces.policy import Policy
 from parefront.spaces.task import Task
-from parefront.testing.networks import plain
+from parefront.testing.networks import plain, residual
 
 QUICK = LatencyProtocol(min_samples=8, min_seconds=0.01, max_seconds=0.03, warmup_seconds=0.005)
 POLICY = Policy({"quantize/5.0": 8})
@@ -97,3 +98,24 @@ def test_without_the_anchors_there_is_nothing_to_join(
         pytest.raises(UnreadableFile, match="uncompressed_ms"),
     ):
         evaluator.join(tmp_path, baseline)
+
+
+def test_what_was_trained_before_the_search_is_taken_over(tmp_path: Path) -> None:
+    """Heads of early exits, which would otherwise be trained in every process."""
+    task, methods = Task(residual()[0], split(64, 1), split(64, 2), split(64, 3)), {"early_exit": {"steps": 2}}
+
+    def joining() -> TaskEvaluator:
+        return TaskEvaluator(task, methods, DeviceOptions(), latency=QUICK, racing=False)
+
+    here, there = tmp_path / "here", tmp_path / "there"
+    there.mkdir()
+    with closing(joining()) as evaluator:
+        baseline = evaluator.baseline(here)
+        policy = Policy({next(iter(evaluator.space)).name: 0.9})
+        whole = evaluator.evaluate(policy, here / "x.onnx")
+    for file in shared_files(here):
+        shutil.copy(file, there)
+    with closing(joining()) as evaluator:
+        evaluator.join(there, baseline)
+        assert evaluator.evaluate(policy, there / "x.onnx").sha256 == whole.sha256
+    assert not list(there.glob("preparing-*"))
