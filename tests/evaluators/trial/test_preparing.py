@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,6 +20,7 @@ from parefront.evaluators.trial.builder import Builder
 from parefront.evaluators.trial.preparing import prepare
 from parefront.evaluators.trial.shared_files import shared_files, take_prepared
 from parefront.spaces.errors import ParefrontError
+from parefront.spaces.knob import Choice
 from parefront.spaces.policy import Policy
 from parefront.spaces.task import Task
 from parefront.testing.networks import random_images, residual
@@ -35,7 +38,7 @@ def task() -> Task:
 
 
 def made(task: Task, steps: int = STEPS) -> Builder:
-    methods = {
+    methods: dict[str, dict[str, Any]] = {
         "drop_blocks": {"compensate": "none"},
         "prune_channels": {"round_to": 4, "compensate": "none"},
         "early_exit": {"places": 2, "head": "blocks", "steps": steps},
@@ -70,7 +73,7 @@ def given_early(net: fx.GraphModule, images: Tensor) -> Tensor:
     return given
 
 
-def error(builder: Builder, policy: dict[str, object]) -> float:
+def error(builder: Builder, policy: Mapping[str, Choice]) -> float:
     """Of what the exit gives against the uncompressed network, on images that nothing was fitted to."""
     images = random_images(256, 9)
     with torch.no_grad():
