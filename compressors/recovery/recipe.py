@@ -48,6 +48,7 @@ class Recipe:
         integers_up_to: a network of which any layer's weights have so few bits or fewer is trained as its file holds
             it, see :mod:`.steps`; others are trained in floats, and quantised afterwards.
         repair: the name of the repair that training begins from; by default that of the methods that were applied.
+        penalties: factors by name of what is added to the loss for channels to become small, see :mod:`.penalties`.
     """
 
     losses: Mapping[str, float] = field(default_factory=lambda: {"mse": 1.0})
@@ -64,6 +65,7 @@ class Recipe:
     teacher_weights: Literal["mean", "confidence"] = "mean"
     integers_up_to: int = 4
     repair: str | None = None
+    penalties: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def compares_features(self) -> bool:
@@ -79,6 +81,8 @@ class Recipe:
     def digest(self) -> str:
         """What it is told apart by: the first 12 hexadecimal digits of the SHA-256 of all of it."""
         plain = {key.name: getattr(self, key.name) for key in fields(self)} | {"losses": dict(self.losses)}
+        if penalties := plain.pop("penalties"):
+            plain["penalties"] = dict(penalties)
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from ...spaces.errors import Infeasible
+from ...spaces.network.graph import ChannelGroup
 from ...spaces.network.rebuild import giving
 from ...spaces.tensors.batch import Tensors
 from ..exits.exit import answers_of
@@ -17,6 +18,7 @@ from .average import Average
 from .hints import Hints
 from .losses import loss_of
 from .normalisation import estimate_statistics, fold_norms, insert_norms
+from .penalties import Penalties
 from .precision import FLOAT32, in_precision
 from .recipe import Recipe
 from .steps import narrow_steps, settle_steps
@@ -46,6 +48,7 @@ class Training:
         precision: of the forward and backward passes, ``float32`` or ``bfloat16``; weights are kept in float32.
         first: number of the stream's batch that it begins with; what was trained before has seen the ones before.
         heads_only: whether only what early exits alone need is trained.
+        groups: the channels that go together, for penalties.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Training:
         precision: str = FLOAT32,
         first: int = 0,
         heads_only: bool = False,
+        groups: Sequence[ChannelGroup] = (),
     ) -> None:
         self.net, self.stream, self.recipe, self.steps, self.rate = net, stream, recipe, steps, rate
         self.precision, self.first, self._inputs = precision, first, inputs
@@ -66,6 +70,8 @@ class Training:
         self._held = _hold_trunk(net) if heads_only else []
         if recipe.norms:
             insert_norms(net, inputs)
+        penalised = recipe.penalties and not heads_only
+        self._penalties = Penalties(recipe.penalties, net, groups) if penalised else None
         for module in net.modules():
             module.to(memory_format=torch.channels_last)
         self._loss = loss_of(recipe.losses)
@@ -128,7 +134,9 @@ class Training:
                 answers = (self.net(inputs),)
         losses = [self._loss(answer, taught.outputs, labels) for answer in answers]
         loss = losses[0] if len(losses) == 1 else torch.stack(losses).mean()
-        return loss if self._hints is None else loss + self._hints.loss(features, taught.features)
+        if self._hints is not None:
+            loss = loss + self._hints.loss(features, taught.features)
+        return loss if self._penalties is None else loss + self._penalties.loss(self.done / self.steps)
 
     @property
     def _parameters(self) -> list[nn.Parameter]:

@@ -99,9 +99,10 @@ class Trainer:
             Infeasible: where the policy has no network.
         """
         net, inputs = self._network(policy, weights), self._builder.calibration.inputs
-        recipe = self.recipe if steps else replace(self.recipe, norms=False, ema=None)
+        recipe = self.recipe if steps else replace(self.recipe, norms=False, ema=None, penalties={})
         heads_only = bool(exits_of(net)) and self._ends_as_the_teacher(net)
-        return Training(net, self.stream, recipe, steps, rate, inputs, precision, first, heads_only)
+        groups = self._builder.traced.graph.groups
+        return Training(net, self.stream, recipe, steps, rate, inputs, precision, first, heads_only, groups)
 
     def divergence(self, policy: Policy, weights: Weights | None = None) -> float:
         """Mean squared difference of the outputs from the teacher's, in units of the teacher's variance."""

@@ -13,7 +13,8 @@ def members_of(run: Run) -> list[Candidate]:
     """The front of what the search has measured, untrained, the costliest first.
 
     Of the run's budgets those on the quality do not count here: what was cut deeply gains tens of points, and ends
-    within them. A candidate that is no worse than the uncompressed model, but for noise, has nothing to gain.
+    within them. A candidate that is no worse than the uncompressed model, but for noise, has nothing to gain, and is
+    left out, unless what is trained is taken in any case.
     """
     settings, baseline = run.settings, run.search_baseline
     quality = settings.quality
@@ -22,7 +23,7 @@ def members_of(run: Run) -> list[Candidate]:
     measured = [record.candidate for record in run.trials if record.candidate is not None]
     within = [c for c in measured if not c.stopped_early and all(budget.met(c, baseline) for budget in wanted)]
     front = run.front_of(within, baseline)
-    worse = [c for c in front if _is_worse(c, quality)]
+    worse = [c for c in front if run.recover.takes_all or _is_worse(c, quality)]
     return sorted(worse, key=lambda c: costs_of(c, front.objectives)[::-1], reverse=True)
 
 

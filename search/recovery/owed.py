@@ -27,4 +27,5 @@ def request_of(run: Run) -> dict[str, Any]:
         "data": asked.data,
         "recipes": [asked.recipe(few).digest for few in (False, True)],
         "trials": sum(run.counts.values()),
+        **({"take": "always"} if asked.takes_all else {}),
     }

@@ -24,7 +24,7 @@ from .members import members_of
 from .owed import request_of
 from .pace import Pace
 from .ranking import ranking
-from .schedule import Turn, next_turn
+from .schedule import Turn, equal_turn, next_turn
 from .standings import corner_of, quality_axis, standing_of
 
 CHECKPOINT_SECONDS = 30.0
@@ -101,12 +101,14 @@ class _Session:
         if not self.members:
             return None
         assert self.run.recover.minutes is not None
+        budget = self.run.recover.minutes * 60
+        if self.run.recover.takes_all:
+            return equal_turn({trial: trained.seconds for trial, trained in known.items()}, budget)
         spent = sum(trained.seconds for trained in known.values())
         standings = [
             standing_of(self.run, self.members[trial], trained, self._least(self.members[trial]))
             for trial, trained in known.items()
         ]
-        budget = self.run.recover.minutes * 60
         return next_turn(standings, quality_axis(self.run), corner_of(self.run), budget, spent)
 
     def _least(self, member: Candidate) -> float:
@@ -201,7 +203,7 @@ class _Session:
         before = trained.candidate or member
         made = self.evaluator.evaluate_trained(member.policy, weights, path, like=before)
         gain = self.evaluator.gain(made, before)
-        if gain.low <= 0:
+        if gain.low <= 0 and not self.run.recover.takes_all:
             for file in (path, weights):
                 file.unlink(missing_ok=True)
             return None, gain.value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...evaluators.results.hypervolume import hypervolume
@@ -95,6 +95,20 @@ def next_turn(
 
     best = max(ready, key=rank)
     return Turn(members[best].trial, left if left - seconds(best) < members[best].least else seconds(best))
+
+
+def equal_turn(spent: Mapping[int, float], budget: float) -> Turn | None:
+    """The next member where all are trained, for equal shares of the budget in one round each; None where they were.
+
+    Once half of its share or more is left, as where the budget was raised, a member is trained for another round.
+
+    Args:
+        spent: seconds by trial.
+        budget: seconds in all.
+    """
+    share = budget / max(1, len(spent))
+    waiting = [trial for trial, seconds in spent.items() if share - seconds >= share / 2]
+    return Turn(waiting[0], share - spent[waiting[0]]) if waiting else None
 
 
 def _growth(members: Sequence[Standing], index: int, quality: int, corner: Sequence[float]) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ...compressors.recovery.penalties import SLIMMING, check_penalties
 from ...compressors.recovery.recipe import Recipe, check_losses
 from ...spaces.errors import ConfigError
 from .run_config import typed_keys
@@ -44,6 +45,8 @@ class RecoverSettings:
     teacher_weights: Literal["mean", "confidence"] = "mean"
     quantised: str | bool = "auto"
     repair: str | None = None
+    penalties: Mapping[str, float] | None = None
+    take: str | None = None
 
     @classmethod
     def of(cls, section: Mapping[str, Any]) -> RecoverSettings:
@@ -69,11 +72,24 @@ class RecoverSettings:
             raise ConfigError(f"recover.rate: expected a number, or a share such as 0.1x, got {settings.rate!r}")
         if settings.losses is not None:
             check_losses(settings.losses)
+        check_penalties(settings.penalties or ())
+        if SLIMMING in (settings.penalties or ()) and not settings.norms:
+            raise ConfigError("recover.penalties: slimming is of the scales of norms; leave out norms: false")
+        if settings.take not in (None, "better", "always"):
+            raise ConfigError(f"recover.take: expected better or always, got {settings.take!r}")
         if settings.places not in ("last", "stages"):
             raise ConfigError(f"recover.places: expected last or stages, got {settings.places!r}")
         if settings.repair is None and settings.steps == 0:
             raise ConfigError("recover.steps: with 0 of them nothing is done unless recover.repair names a repair")
         return settings
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether the whole front is trained, and what comes of it taken, better or not.
+
+        By default where there are penalties: what they prepare for pruning is seldom better before it.
+        """
+        return self.take == "always" or (self.take is None and bool(self.penalties))
 
     @property
     def wanted(self) -> bool:
@@ -103,6 +119,7 @@ class RecoverSettings:
             teacher_weights=self.teacher_weights,
             integers_up_to=INTEGERS_UP_TO[self.quantised],
             repair=self.repair,
+            penalties=dict(self.penalties or {}),
         )
 
 
@@ -126,4 +143,6 @@ _TYPES: dict[str, tuple[Any, str]] = {
     "teacher_weights": (str, "text"),
     "quantised": (bool | str, "auto, true or false"),
     "repair": (str, "text"),
+    "penalties": (Mapping, "a mapping"),
+    "take": (str, "text"),
 }

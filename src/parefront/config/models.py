@@ -287,6 +287,12 @@ class RecoverConfig(Section):
             rather than in floats that are rounded afterwards; ``auto``: those that have any weights of 4 bits or fewer.
         repair: what training begins from, by the names that ``compensate`` has; by default what members were repaired
             by in the search. ``block_reconstruction`` takes a minute for a member of ResNet-56's front.
+        penalties: factors of ``slimming`` (the scales of norms), ``group_lasso`` (all weights of a channel) and
+            ``growing`` (those of the lesser half of each group's channels, more with every step): what is added to the
+            loss so that channels become small which are then pruned.
+        take: what of that which was trained: ``better``, what is so beyond noise, of members that are worse than the
+            uncompressed network; or ``always``, all, of all members, for what training is to prepare. By default the
+            latter where there are penalties.
     """
 
     when: Literal["none", "front"] = "none"
@@ -308,6 +314,8 @@ class RecoverConfig(Section):
     teacher_weights: Literal["mean", "confidence"] = "mean"
     quantised: Literal["auto"] | bool = "auto"
     repair: str | None = None
+    penalties: dict[str, PositiveFloat] | None = None
+    take: Literal["better", "always"] | None = None
 
     @model_validator(mode="before")
     @classmethod

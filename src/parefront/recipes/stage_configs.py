@@ -12,7 +12,7 @@ from ..config.recipe import SAME, RecipeConfig, StageConfig
 from ..config.schema import parse_config
 from ..session import IN_PYTHON, absolute
 
-OF_THE_STAGE = ("when", "minutes", "steps", "where", "rate", "repair")
+OF_THE_STAGE = ("when", "minutes", "steps", "where", "rate", "repair", "penalties", "take")
 """Keys of ``recover`` that are the stage's alone."""
 OF_THE_SEARCH = ("seed", "images", "keep_artifacts")
 """Keys of ``search`` that hold for every stage."""

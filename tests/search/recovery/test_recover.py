@@ -145,6 +145,13 @@ def test_what_is_not_better_is_dropped(path: Path) -> None:
     assert all(trained.ended and not trained.ended[0].taken for trained in RecoveredStore(path).all())
 
 
+def test_whatever_is_trained_for_sparsity_is_taken_of_all_members(path: Path) -> None:
+    run = session(path, ASKED | {"rate": 1e-9, "steps": 1, "penalties": {"slimming": 0.01}})
+    rounds = [one for trained in RecoveredStore(path).all() for one in trained.rounds]
+    assert [(one.taken, one.steps) for one in rounds] == [(True, 1)] * len(run.front)
+    assert all(candidate.recovered is not None for candidate in run.front)
+
+
 def test_only_members_within_the_constraints_are_trained(path: Path) -> None:
     run = Run.open(path)
     sizes = sorted(size_of(c) for c in run.front if c.accuracy < 0.98)

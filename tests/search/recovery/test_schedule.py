@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from parefront.search.recovery.schedule import Standing, Turn, next_turn
+from parefront.search.recovery.schedule import Standing, Turn, equal_turn, next_turn
 
 LEAST = 3.0
 CORNER = (0.2, 1.0)
@@ -85,3 +85,11 @@ def test_a_larger_budget_goes_on_from_where_they_are() -> None:
     got = turn(trained, budget=1800.0, spent=60.0)
     assert got is not None
     assert got.seconds > 100
+
+
+def test_where_all_are_trained_each_gets_its_share_once_and_what_a_larger_budget_adds() -> None:
+    assert equal_turn({1: 0.0, 2: 0.0}, 120.0) == Turn(1, 60.0)
+    assert equal_turn({1: 55.0, 2: 0.0}, 120.0) == Turn(2, 60.0)
+    assert equal_turn({1: 55.0, 2: 62.0}, 120.0) is None
+    assert equal_turn({1: 55.0, 2: 62.0}, 240.0) == Turn(1, 65.0)
+    assert equal_turn({}, 120.0) is None

@@ -26,12 +26,23 @@ def test_all_that_decides_on_the_result_reaches_the_recipe() -> None:
         "teachers": ["big.py:make"],
         "teacher_weights": "confidence",
         "batch": 32,
+        "penalties": {"slimming": 0.01},
     }
     wanted = Recipe(
         losses={"mse": 1.0, "attention": 3.0}, places="stages", augment=("crop", "mixup"), ema=0.99,
         teachers=("big.py:make",), teacher_weights="confidence", batch=32,
+        penalties={"slimming": 0.01},
     )  # fmt: skip
     assert RecoverSettings.of(section).recipe(few=False) == wanted
+
+
+@pytest.mark.parametrize(
+    ("section", "all_of_them"),
+    [({}, False), ({"penalties": {"slimming": 0.1}}, True), ({"take": "always"}, True),
+     ({"penalties": {"slimming": 0.1}, "take": "better"}, False)],
+)  # fmt: skip
+def test_what_is_trained_for_sparsity_is_taken_in_any_case(section: dict[str, Any], all_of_them: bool) -> None:
+    assert RecoverSettings.of(section).takes_all == all_of_them
 
 
 @pytest.mark.parametrize(("quantised", "up_to"), [("auto", 4), (True, 8), (False, 0)])
@@ -55,6 +66,9 @@ def test_up_to_how_many_bits_networks_are_trained_as_their_files_hold_them(quant
         ({"teachers": "big.py:make"}, "recover.teachers: expected a list of texts"),
         ({"quantised": "sometimes"}, "recover.quantised: expected auto, true or false, got 'sometimes'"),
         ({"quantised": 4}, "recover.quantised: expected auto, true or false, got 4"),
+        ({"penalties": {"sliming": 1.0}}, "recover.penalties: no penalty 'sliming'; did you mean 'slimming'"),
+        ({"penalties": {"slimming": 1.0}, "norms": False}, "recover.penalties: slimming is of the scales of norms"),
+        ({"take": "all"}, "recover.take: expected better or always, got 'all'"),
         ({"steps": True}, "recover.steps: expected a whole number, got True"),
     ],
 )
