@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from torch import fx
+from torch import Tensor, fx
 
 from ..spaces.knob import Knob
 from ..spaces.network.graph import ModelGraph
@@ -110,6 +110,23 @@ class Pipeline:
         result = _carried_out(net, [plan for plan in self.plans if plan.stage >= Stage.RECOVER], policy, context)
         keep_patterns(result)
         return result
+
+    def masks_of(self, policy: Policy) -> Callable[[fx.GraphModule, float], dict[str, Tensor]] | None:
+        """Makes the masks of all weights that a policy sets to zero after training; None where it sets none.
+
+        Of a network as :meth:`structured` gives it, and of a share of the policy's zeros, it gives the weights that are
+        kept, bool by the name of the module.
+        """
+        pruning = [
+            (plan.masks, policy.of(plan.method))
+            for plan in self.plans
+            if plan.masks is not None and plan.stage >= Stage.RECOVER and policy.of(plan.method)
+        ]
+
+        def masks(net: fx.GraphModule, share: float) -> dict[str, Tensor]:
+            return {name: kept for make, choices in pruning for name, kept in make(net, choices, share).items()}
+
+        return masks if pruning else None
 
     def repaired_by(self, choose: Callable[[Plan], str]) -> Pipeline:
         """The same methods, where what they leave is repaired in another way; what is not repaired stays so.

@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
-from torch import fx
+from torch import Tensor, fx
 
 from ..spaces.errors import Infeasible
 from ..spaces.knob import Choice, Knob
 from ..spaces.network.outputs import output_problem
 from .context import Context
 
+Masks = Callable[[fx.GraphModule, Mapping[str, Choice], float], Mapping[str, Tensor]]
+"""Which weights are kept, bool of the weight's shape by the name of the module, once a share of the zeros that choices
+ask for is there; the share is between 0 and 1."""
 Change = Callable[[fx.GraphModule, Mapping[str, Choice], Context], fx.GraphModule]
 """Carries out choices (by the target of the knob, none of them neutral) on a network, which it may change in place."""
 
@@ -49,6 +52,7 @@ class Plan:
         quick_repair: one nearly as good that needs no forward pass, for probes; None where there is none.
         grows: whether choices may add weights: what they save is computation.
         prepares: what is trained before the first candidate and found in ``Context.prepared`` then; None for nothing.
+        masks: of a method that sets weights to zero, which ones, so that they can become so in the course of training.
     """
 
     method: str
@@ -61,6 +65,7 @@ class Plan:
     quick_repair: str | None = None
     grows: bool = False
     prepares: Preparation | None = None
+    masks: Masks | None = None
 
     def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], context: Context) -> fx.GraphModule:
         """``net`` compressed, perhaps in place, with what every method owes checked.

@@ -49,6 +49,7 @@ class Recipe:
             it, see :mod:`.steps`; others are trained in floats, and quantised afterwards.
         repair: the name of the repair that training begins from; by default that of the methods that were applied.
         penalties: factors by name of what is added to the loss for channels to become small, see :mod:`.penalties`.
+        sparsity: when weights become zero that ``prune_weights`` prunes, see :mod:`.sparsity`.
     """
 
     losses: Mapping[str, float] = field(default_factory=lambda: {"mse": 1.0})
@@ -66,6 +67,7 @@ class Recipe:
     integers_up_to: int = 4
     repair: str | None = None
     penalties: Mapping[str, float] = field(default_factory=dict)
+    sparsity: Literal["after", "once", "cubic"] = "after"
 
     @property
     def compares_features(self) -> bool:
@@ -83,6 +85,8 @@ class Recipe:
         plain = {key.name: getattr(self, key.name) for key in fields(self)} | {"losses": dict(self.losses)}
         if penalties := plain.pop("penalties"):
             plain["penalties"] = dict(penalties)
+        if self.sparsity == "after":
+            del plain["sparsity"]
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -21,6 +21,7 @@ from .normalisation import estimate_statistics, fold_norms, insert_norms
 from .penalties import Penalties
 from .precision import FLOAT32, in_precision
 from .recipe import Recipe
+from .sparsity import Sparsity
 from .steps import narrow_steps, settle_steps
 from .stream import Stream
 from .teachers import Taught
@@ -49,6 +50,7 @@ class Training:
         first: number of the stream's batch that it begins with; what was trained before has seen the ones before.
         heads_only: whether only what early exits alone need is trained.
         groups: the channels that go together, for penalties.
+        sparsity: of ``net``, where weights become zero while it is trained.
     """
 
     def __init__(
@@ -63,10 +65,12 @@ class Training:
         first: int = 0,
         heads_only: bool = False,
         groups: Sequence[ChannelGroup] = (),
+        sparsity: Sparsity | None = None,
     ) -> None:
         self.net, self.stream, self.recipe, self.steps, self.rate = net, stream, recipe, steps, rate
         self.precision, self.first, self._inputs = precision, first, inputs
         self.done, self._narrows_at = 0, round(WIDE * steps)
+        self._sparsity = sparsity
         self._held = _hold_trunk(net) if heads_only else []
         if recipe.norms:
             insert_norms(net, inputs)
@@ -90,6 +94,8 @@ class Training:
         """
         if self.done == self._narrows_at:
             narrow_steps(self.net)
+        if self._sparsity is not None:
+            self._sparsity.before(self.done)
         rate = self.rate * one_cycle(self.done, self.steps)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
@@ -98,8 +104,12 @@ class Training:
             loss = self._loss_on(inputs, taught, labels)
             self._optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
+            if self._sparsity is not None:
+                self._sparsity.mask_gradients()
             nn.utils.clip_grad_norm_(self._parameters, self.recipe.clip)
             self._optimiser.step()
+            if self._sparsity is not None:
+                self._sparsity.hold()
         self.done += 1
         if self._average is not None:
             self._average.update(self.done)
@@ -113,6 +123,8 @@ class Training:
         narrow_steps(self.net)
         if self._average is not None:
             self._average.put()
+        if self._sparsity is not None:
+            self._sparsity.finish()
         if self.recipe.norms:
             estimate_statistics(self.net, self._inputs)
             fold_norms(self.net)
@@ -153,6 +165,8 @@ class Training:
             held |= {f"hints.{name}": tensor for name, tensor in self._hints.projections.state_dict().items()}
         if self._average is not None:
             held |= {f"average.{name}": tensor for name, tensor in self._average.state().items()}
+        if self._sparsity is not None:
+            held |= {f"sparsity.{name}": kept for name, kept in self._sparsity.state().items()}
         held["done"] = torch.tensor(self.done)
         return {name: tensor.detach().clone(memory_format=torch.contiguous_format) for name, tensor in held.items()}
 
@@ -166,6 +180,8 @@ class Training:
             self._hints.projections.load_state_dict(_part(state, "hints."))
         if self._average is not None:
             self._average.resume(_part(state, "average."))
+        if self._sparsity is not None:
+            self._sparsity.resume(_part(state, "sparsity."))
         kept: dict[int, dict[str, Tensor]] = {}
         for name, tensor in state.items():
             if name.startswith("optimiser."):

@@ -87,6 +87,8 @@ class PruneWeights(Compressor):
     Of 500 Fashion-MNIST images a residual network of 22 layers, all at 0.7, gets 93.8 % right once renormalised, 65.6 %
     without, 34.8 % with its biases alone corrected: means are kept then, but the signal fades (uncompressed: 94.0 %).
 
+    Where a candidate is recovered, ``recover.sparsity`` says when in the course of training its weights become zero.
+
     What this saves is bytes of the file: a bit for each weight, and the weights that are left. The runtime unpacks them
     when it loads the file and computes with the zeros, so latency stays as it is. Layers with fewer than 1,024 weights
     get no knob.
@@ -98,7 +100,7 @@ class PruneWeights(Compressor):
     options: PruneWeightsOptions
 
     def plan(self, graph: ModelGraph) -> Plan:
-        return Plan(self.name, self.stage, self._knobs(graph), self._prune)
+        return Plan(self.name, self.stage, self._knobs(graph), self._prune, masks=self._masks)
 
     def _knobs(self, graph: ModelGraph) -> list[Knob]:
         knobs = []
@@ -113,13 +115,7 @@ class PruneWeights(Compressor):
         return (1 - pattern[0] / pattern[1],) if pattern else self.options.sparsities
 
     def _prune(self, net: fx.GraphModule, choices: Mapping[str, Choice], context: Context) -> fx.GraphModule:
-        weights: dict[fx.Node, Tensor] = {}
-        sparsities: dict[fx.Node, float] = {}
-        for name, sparsity in choices.items():
-            parts = parts_of(net, name)
-            weights |= parts
-            sparsities |= dict.fromkeys(parts, float(sparsity))
-        pruned = self._pruned(weights, sparsities)
+        pruned = self._pruned(*_chosen(net, choices))
         if not self.options.renormalize:
             store(net, pruned)
             return net
@@ -130,16 +126,36 @@ class PruneWeights(Compressor):
             renormalize(net, wanted, inputs)
         return net
 
-    def _pruned(self, weights: Mapping[fx.Node, Tensor], sparsities: Mapping[fx.Node, float]) -> dict[fx.Node, Tensor]:
+    def _masks(self, net: fx.GraphModule, choices: Mapping[str, Choice], share: float) -> dict[str, Tensor]:
+        """Which weights are kept once a share of the zeros is there; of N:M, more than N of M before it is 1."""
+        weights, sparsities = _chosen(net, choices)
+        above_zero = {node: w.abs().clamp_min(torch.finfo(w.dtype).tiny) for node, w in weights.items()}
+        return {str(node.target): kept != 0 for node, kept in self._pruned(above_zero, sparsities, share).items()}
+
+    def _pruned(
+        self, weights: Mapping[fx.Node, Tensor], sparsities: Mapping[fx.Node, float], share: float = 1.0
+    ) -> dict[fx.Node, Tensor]:
         pattern = self.options.kept_of
         if pattern:
-            return {node: prune_pattern(weight, *pattern) for node, weight in weights.items()}
+            kept, of = pattern[1] - int(share * (pattern[1] - pattern[0]) + 1e-6), pattern[1]
+            return {node: prune_pattern(weight, kept, of) for node, weight in weights.items()}
         if self.options.scope == "layer" or not weights:
-            return {node: prune(weight, sparsities[node]) for node, weight in weights.items()}
+            return {node: prune(weight, share * sparsities[node]) for node, weight in weights.items()}
         joined = torch.cat([weight.flatten() for weight in weights.values()])
-        wanted = sum(sparsities[node] * weight.numel() for node, weight in weights.items())
+        wanted = sum(share * sparsities[node] * weight.numel() for node, weight in weights.items())
         split = torch.split(prune(joined, wanted / joined.numel()), [weight.numel() for weight in weights.values()])
         return {node: part.view(weight.shape) for (node, weight), part in zip(weights.items(), split, strict=True)}
+
+
+def _chosen(net: fx.GraphModule, choices: Mapping[str, Choice]) -> tuple[dict[fx.Node, Tensor], dict[fx.Node, float]]:
+    """The weights of the layers that choices are of, and the fraction of zeros of each, by the node that runs it."""
+    weights: dict[fx.Node, Tensor] = {}
+    sparsities: dict[fx.Node, float] = {}
+    for name, sparsity in choices.items():
+        parts = parts_of(net, name)
+        weights |= parts
+        sparsities |= dict.fromkeys(parts, float(sparsity))
+    return weights, sparsities
 
 
 def prune(weight: Tensor, sparsity: float) -> Tensor:

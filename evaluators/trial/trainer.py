@@ -18,6 +18,7 @@ from ...compressors.recovery.places import Resolution, stage_ends
 from ...compressors.recovery.policies import Span
 from ...compressors.recovery.precision import FLOAT32
 from ...compressors.recovery.recipe import Recipe
+from ...compressors.recovery.sparsity import AFTER, Sparsity
 from ...compressors.recovery.steps import is_finished, learn_steps, widen_steps
 from ...compressors.recovery.stream import Stream
 from ...compressors.recovery.teachers import Teachers
@@ -102,7 +103,8 @@ class Trainer:
         recipe = self.recipe if steps else replace(self.recipe, norms=False, ema=None, penalties={})
         heads_only = bool(exits_of(net)) and self._ends_as_the_teacher(net)
         groups = self._builder.traced.graph.groups
-        return Training(net, self.stream, recipe, steps, rate, inputs, precision, first, heads_only, groups)
+        sparsity = self._sparsity(net, policy, steps, begun=weights is not None) if steps else None
+        return Training(net, self.stream, recipe, steps, rate, inputs, precision, first, heads_only, groups, sparsity)
 
     def divergence(self, policy: Policy, weights: Weights | None = None) -> float:
         """Mean squared difference of the outputs from the teacher's, in units of the teacher's variance."""
@@ -110,6 +112,13 @@ class Trainer:
             ours = self._network(policy, weights)(self._judged)
             theirs = self._teacher(self._judged)
         return _mean_error(ours, theirs)
+
+    def _sparsity(self, net: fx.GraphModule, policy: Policy, steps: int, begun: bool) -> Sparsity | None:
+        """What makes weights zero while they are trained; in integers those that are zero stay so by themselves."""
+        masks = self._builder.pipeline.masks_of(policy)
+        if masks is None or self.recipe.sparsity == AFTER or self.trains_integers(policy):
+            return None
+        return Sparsity(masks, net, steps, self.recipe.sparsity, begun)
 
     def _ends_as_the_teacher(self, net: fx.GraphModule) -> bool:
         """Whether inputs that leave at no exit have the teacher's outputs."""

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from ...compressors.recovery.penalties import SLIMMING, check_penalties
 from ...compressors.recovery.recipe import Recipe, check_losses
+from ...compressors.recovery.sparsity import SPARSITIES
 from ...spaces.errors import ConfigError
 from .run_config import typed_keys
 
@@ -47,6 +48,7 @@ class RecoverSettings:
     repair: str | None = None
     penalties: Mapping[str, float] | None = None
     take: str | None = None
+    sparsity: Literal["after", "once", "cubic"] = "after"
 
     @classmethod
     def of(cls, section: Mapping[str, Any]) -> RecoverSettings:
@@ -77,6 +79,8 @@ class RecoverSettings:
             raise ConfigError("recover.penalties: slimming is of the scales of norms; leave out norms: false")
         if settings.take not in (None, "better", "always"):
             raise ConfigError(f"recover.take: expected better or always, got {settings.take!r}")
+        if settings.sparsity not in SPARSITIES:
+            raise ConfigError(f"recover.sparsity: expected after, once or cubic, got {settings.sparsity!r}")
         if settings.places not in ("last", "stages"):
             raise ConfigError(f"recover.places: expected last or stages, got {settings.places!r}")
         if settings.repair is None and settings.steps == 0:
@@ -120,6 +124,7 @@ class RecoverSettings:
             integers_up_to=INTEGERS_UP_TO[self.quantised],
             repair=self.repair,
             penalties=dict(self.penalties or {}),
+            sparsity=self.sparsity,
         )
 
 
@@ -145,4 +150,5 @@ _TYPES: dict[str, tuple[Any, str]] = {
     "repair": (str, "text"),
     "penalties": (Mapping, "a mapping"),
     "take": (str, "text"),
+    "sparsity": (str, "text"),
 }

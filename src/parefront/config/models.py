@@ -293,6 +293,9 @@ class RecoverConfig(Section):
         take: what of that which was trained: ``better``, what is so beyond noise, of members that are worse than the
             uncompressed network; or ``always``, all, of all members, for what training is to prepare. By default the
             latter where there are penalties.
+        sparsity: when weights become zero that ``prune_weights`` prunes: ``after`` training; ``once``, before its first
+            step; ``cubic``, ever more of them in the first 60 % of the steps (Zhu, Gupta 2017). Members that are
+            trained in integers have their zeros from the first step.
     """
 
     when: Literal["none", "front"] = "none"
@@ -316,6 +319,7 @@ class RecoverConfig(Section):
     repair: str | None = None
     penalties: dict[str, PositiveFloat] | None = None
     take: Literal["better", "always"] | None = None
+    sparsity: Literal["after", "once", "cubic"] = "after"
 
     @model_validator(mode="before")
     @classmethod

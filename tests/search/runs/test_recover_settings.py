@@ -27,11 +27,12 @@ def test_all_that_decides_on_the_result_reaches_the_recipe() -> None:
         "teacher_weights": "confidence",
         "batch": 32,
         "penalties": {"slimming": 0.01},
+        "sparsity": "cubic",
     }
     wanted = Recipe(
         losses={"mse": 1.0, "attention": 3.0}, places="stages", augment=("crop", "mixup"), ema=0.99,
         teachers=("big.py:make",), teacher_weights="confidence", batch=32,
-        penalties={"slimming": 0.01},
+        penalties={"slimming": 0.01}, sparsity="cubic",
     )  # fmt: skip
     assert RecoverSettings.of(section).recipe(few=False) == wanted
 
@@ -68,6 +69,7 @@ def test_up_to_how_many_bits_networks_are_trained_as_their_files_hold_them(quant
         ({"quantised": 4}, "recover.quantised: expected auto, true or false, got 4"),
         ({"penalties": {"sliming": 1.0}}, "recover.penalties: no penalty 'sliming'; did you mean 'slimming'"),
         ({"penalties": {"slimming": 1.0}, "norms": False}, "recover.penalties: slimming is of the scales of norms"),
+        ({"sparsity": "gradual"}, "recover.sparsity: expected after, once or cubic, got 'gradual'"),
         ({"take": "all"}, "recover.take: expected better or always, got 'all'"),
         ({"steps": True}, "recover.steps: expected a whole number, got True"),
     ],
