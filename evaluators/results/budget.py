@@ -8,7 +8,19 @@ from dataclasses import dataclass
 
 from ...spaces.errors import ConfigError
 from .candidate import Candidate
-from .metric import ACCURACY, COSTS, QUALITY_NAMES, RECIPROCALS, SCORE, Metric, Units, device_of, score
+from .metric import (
+    ACCURACY,
+    COSTS,
+    LATENCY,
+    QUALITY_NAMES,
+    RECIPROCALS,
+    SCORE,
+    Metric,
+    Units,
+    device_of,
+    on_any_device,
+    score,
+)
 from .metrics import measurement_of, metric_of, value_of, whole_of
 from .reciprocals import batch_of
 
@@ -134,6 +146,14 @@ class Budget:
             whole = value_of(baseline, self.metric)
             amount = amount + whole if self.is_change else amount * whole
         return self.metric.sign * amount
+
+    def on_axis(self, baseline: Candidate) -> float:
+        """The bound in the unit and direction of the metric's measurements; of the latency the ratio."""
+        if not self.is_cost:
+            return self.metric.sign * self.value_at(0.0, baseline)
+        if on_any_device(self.metric.key) == LATENCY.key:
+            return self.share_of(baseline)
+        return self.amount * baseline.metrics[self.metric.key].value if self.relative else self.amount
 
     def met(self, candidate: Candidate, baseline: Candidate) -> bool:
         return self.violation(candidate, baseline) <= 0

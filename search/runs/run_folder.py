@@ -31,6 +31,16 @@ def locate(name: str | Path, root: str | Path = RUNS) -> Path:
     return (path if is_path else Path(root) / path).resolve()
 
 
+def shown_path(path: Path) -> Path:
+    """The path of a run as people read it: relative to the working directory where it lies below that."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def argument_of(path: Path) -> str:
+    """How the command line names the run in a folder, from the working directory: by its name, or by a path."""
+    return path.name if path == (Path(RUNS) / path.name).resolve() else str(shown_path(path))
+
+
 def check_folders(path: Path) -> None:
     """Make sure that what is read and written under a run's folder lies there.
 

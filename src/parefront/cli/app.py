@@ -114,6 +114,21 @@ def front(run: RunName, where: Where = None, json: Json = False, root: Root = RU
     show_front(run, tuple(where or ()), json, root)
 
 
+@app.command(short_help="Write the page of a run.")
+def report(
+    run: RunName,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="By default report.html in the run's folder."),
+    ] = None,
+    root: Root = RUNS,
+) -> None:
+    """Write one HTML page of a run, finished or not: which model to ship, the front, what the numbers rest on."""
+    from .report import write_page
+
+    write_page(run, output, root)
+
+
 @app.command("list", short_help="List the runs.")
 def list_(json: Json = False, root: Root = RUNS) -> None:
     """List the runs: state, trials, the best within the budget, date and size."""

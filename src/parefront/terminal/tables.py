@@ -10,7 +10,6 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from ..evaluators.results.budget import Budget
 from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.front import Front
 from ..evaluators.results.measurement import Measurement
@@ -273,7 +272,7 @@ def _inside(points: Sequence[tuple[float, float]], frame: Sequence[tuple[float, 
 
 def _axis(metric: Metric, front: Front) -> Axis:
     """The axis of a metric; budgets on it are lines across the plot."""
-    lines = tuple(_line(budget, front.baseline) for budget in front.budgets if budget.metric == metric)
+    lines = tuple(budget.on_axis(front.baseline) for budget in front.budgets if budget.metric == metric)
     if metric.is_quality:
         plain = metric.is_fraction and metric.higher_is_better
         return Axis(metric.name if plain else metric.worded, percent if metric.is_fraction else score, lines)
@@ -290,13 +289,3 @@ def _axis(metric: Metric, front: Front) -> Axis:
 def _ratio_tick(value: float) -> str:
     """Two decimals, or as many more as the tick has: 0.925 is not at 0.93."""
     return f"{value:.2f}x" if abs(value - round(value, 2)) < 1e-9 else f"{value:.4f}".rstrip("0") + "x"
-
-
-def _line(budget: Budget, baseline: Candidate) -> float:
-    """Where a budget lies on its metric's axis; latency's is the ratio to the uncompressed model."""
-    metric = budget.metric
-    if metric.is_quality:
-        return metric.sign * budget.value_at(0.0, baseline)
-    if on_any_device(metric.key) == "latency_ratio":
-        return budget.share_of(baseline)
-    return budget.amount * baseline.metrics[metric.key].value if budget.relative else budget.amount

@@ -1,0 +1,187 @@
+"""All that a page shows of a run, as one value: the front and its picks, every trial, the network, what it rests on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from ..evaluators.results.budget import Budget
+from ..evaluators.results.candidate import Candidate
+from ..evaluators.results.errors import NoCandidate
+from ..evaluators.results.fields import Fields
+from ..evaluators.results.front import Front
+from ..evaluators.results.measurement import Measurement
+from ..evaluators.results.views.policy_words import candidate_in_words, policy_in_words
+from ..evaluators.results.views.rows import front_rows
+from ..search.runs.record import TrialRecord
+from ..search.runs.run import Run
+from ..search.runs.run_folder import argument_of
+from ..spaces.masking import masked_text
+from .axes import Axis, axes_of
+from .course import Step, steps_of, time_spent
+from .landmarks import Landmark, landmarks
+from .network import GRAPH, Network
+from .trust import Trust
+
+FORMAT = 1
+"""Of the data in a page."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A budget as an axis shows it.
+
+    Attributes:
+        text: as it was written.
+        key: of the metric.
+        value: the bound, in the unit of the metric's measurements.
+        at_most: whether it is an upper bound.
+    """
+
+    text: str
+    key: str
+    value: float
+    at_most: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a page shows of a run.
+
+    Attributes:
+        name: of the run.
+        argument: how commands name it.
+        finished: whether its final step is done.
+        front: as ``parefront front --json`` prints it, with the picks.
+        rows: headings and rows of the front as a table, for readers without scripts.
+        selected: the trial that the page begins with: the best within the run's budgets, or without budgets the first
+            pick; None of an empty front.
+        useful: trials of the front that are above the floor, or meet the budgets on the quality.
+        axes: what can be put on an axis.
+        bounds: the run's budgets.
+        records: all trials.
+        network: layers and knobs.
+        known: landmarks.
+        steps: the hypervolume trial by trial.
+        spent: seconds by what they went into.
+        trust: what it rests on.
+    """
+
+    name: str
+    argument: str
+    finished: bool
+    front: dict[str, Any]
+    rows: tuple[list[str], list[list[str]]]
+    selected: int | None
+    useful: tuple[int, ...]
+    axes: tuple[Axis, ...]
+    bounds: tuple[Bound, ...]
+    records: tuple[TrialRecord, ...]
+    network: Network
+    known: tuple[Landmark, ...]
+    steps: tuple[Step, ...]
+    spent: dict[str, float]
+    trust: Trust
+
+    @classmethod
+    def of(cls, run: Run) -> Report:
+        """Read a run, finished or not.
+
+        Raises:
+            ParefrontError: where it has measured nothing yet.
+            UnreadableFile: where a file of it is damaged.
+        """
+        front, records = run.front, tuple(run.trials)
+        measured = [record.candidate for record in records if record.candidate is not None]
+        members = {candidate.trial: candidate for candidate in front}
+        candidates = [members.get(candidate.trial, candidate) for candidate in measured]
+        document = run.to_json()
+        empty = run.front_of((), run.search_baseline)
+        return cls(
+            name=run.name,
+            argument=argument_of(run.path),
+            finished=run.finished,
+            front=document,
+            rows=front_rows(front.baseline, front.candidates, front.objectives, front.quality),
+            selected=_selected(front, document),
+            useful=tuple(
+                candidate.trial for candidate in front if candidate.trial is not None and front.is_useful(candidate)
+            ),
+            axes=axes_of(front, candidates),
+            bounds=_bounds(front.budgets, front.baseline),
+            records=tuple(replace(r, candidate=members.get(r.number, r.candidate)) for r in records),
+            network=Network.of(run.path, [record.policy for record in records]),
+            known=landmarks(front.baseline, candidates, _graph(run)),
+            steps=steps_of(records, empty),
+            spent=time_spent(run),
+            trust=Trust.of(run, [front.baseline, *candidates]),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """What stands in the page."""
+        members = {entry["trial"] for entry in self.front["candidates"]}
+        return {
+            "format": FORMAT,
+            "name": self.name,
+            "argument": self.argument,
+            "finished": self.finished,
+            "front": self.front,
+            "selected": self.selected,
+            "useful": list(self.useful),
+            "axes": [axis.to_json() for axis in self.axes],
+            "bounds": [asdict(bound) for bound in self.bounds],
+            "trials": [self._trial(record, record.number in members) for record in self.records],
+            "network": self.network.to_json(),
+            "landmarks": [landmark.to_json() for landmark in self.known],
+            "steps": [[step.trial, step.seconds, step.hypervolume] for step in self.steps],
+            "spent": self.spent,
+            "trust": self.trust.to_json(),
+        }
+
+    def _trial(self, record: TrialRecord, member: bool) -> dict[str, Any]:
+        """A trial; the measurements of a member stand in the front."""
+        candidate = record.candidate
+        shown: dict[str, Any] = {
+            "trial": record.number,
+            "outcome": record.outcome.value,
+            "seconds": round(record.seconds, 3),
+            "done": policy_in_words(record.policy) if candidate is None else candidate_in_words(candidate),
+            "policy": self.network.encoded(record.policy),
+        }
+        if candidate is None:
+            return {**shown, "reason": masked_text(record.reason)}
+        notes = {"notes": list(map(masked_text, candidate.notes))} if candidate.notes else {}
+        trained = {"trained": candidate.recovered.steps} if candidate.recovered is not None else {}
+        metrics = {} if member else {"metrics": self._short(candidate)}
+        return {**shown, **notes, **trained, "member": member, **metrics}
+
+    def _short(self, candidate: Candidate) -> dict[str, Any]:
+        """Value, low and high of the metrics that can be on an axis; a fourth entry says that it is noisy."""
+        keys = [axis.key for axis in self.axes if axis.key in candidate.metrics]
+        return {key: _three(candidate.metrics[key]) for key in keys}
+
+
+def _three(measured: Measurement) -> list[Any]:
+    numbers = [measured.value, measured.low, measured.high]
+    return [*numbers, True] if measured.noisy else numbers
+
+
+def _selected(front: Front, document: dict[str, Any]) -> int | None:
+    if front.budgets:
+        try:
+            return front.select().trial
+        except NoCandidate:
+            pass
+    picks: Sequence[dict[str, Any]] = document["picks"]
+    return picks[0]["trial"] if picks else None
+
+
+def _bounds(budgets: Sequence[Budget], baseline: Candidate) -> tuple[Bound, ...]:
+    return tuple(Bound(b.text, b.metric.key, b.on_axis(baseline), b.at_most) for b in budgets)
+
+
+def _graph(run: Run) -> Fields | None:
+    file = run.path / GRAPH
+    return Fields.read(file) if os.path.lexists(file) else None

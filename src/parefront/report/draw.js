@@ -1,0 +1,118 @@
+// Elements, and a plot in SVG of the size that it is seen in.
+
+function element(name, attributes, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes || {})) {
+    if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
+    else if (key === "width%") made.style.width = `${value}%`;
+    else if (value !== false && value !== null && value !== undefined) made.setAttribute(key, value);
+  }
+  made.append(...children);
+  return made;
+}
+
+function shape(name, attributes, text) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+function table(target, headings, rows) {
+  const cell = (kind, content, column) => {
+    const [body, how] = Array.isArray(content) ? content : [content, headings[column] && headings[column][1]];
+    return element(kind, { class: how || false, scope: kind === "th" ? "col" : false }, body);
+  };
+  const head = element("tr", null, ...headings.map(([text, how], column) => cell("th", [text, how], column)));
+  const body = rows.map(({ cells, kind }) => element("tr", { class: kind || false }, ...cells.map((c, i) => cell("td", c, i))));
+  target.replaceChildren(element("thead", null, head), element("tbody", null, ...body));
+}
+
+// Round numbers over a range, and the step between them.
+function ticks(low, high, wanted) {
+  const rough = (high - low) / wanted || 1, power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough * 0.999);
+  const found = [];
+  for (let at = Math.ceil(low / step - 1e-9) * step; at <= high + step * 1e-9; at += step) found.push(Math.abs(at) < step / 1e6 ? 0 : at);
+  return { found, step };
+}
+
+// The range of values with a margin.
+function range(values) {
+  const low = Math.min(...values), high = Math.max(...values), margin = 0.06 * (high - low) || 0.05 * Math.abs(high) || 1;
+  return [low - margin, high + margin];
+}
+
+class Plot {
+  constructor(holder, name, x, y, xRange, yRange) {
+    this.width = Math.max(260, holder.clientWidth);
+    this.height = Math.max(160, holder.clientHeight);
+    this.box = { left: 64, right: this.width - 14, top: 24, bottom: this.height - 44 };
+    this.ranges = { x: xRange, y: yRange };
+    this.svg = shape("svg", { viewBox: `0 0 ${this.width} ${this.height}`, role: "group", "aria-label": name });
+    this._axes(x, y);
+    holder.replaceChildren(this.svg);
+  }
+
+  x(value) {
+    const [low, high] = this.ranges.x;
+    return this.box.left + ((value - low) / (high - low)) * (this.box.right - this.box.left);
+  }
+
+  y(value) {
+    const [low, high] = this.ranges.y;
+    return this.box.bottom - ((value - low) / (high - low)) * (this.box.bottom - this.box.top);
+  }
+
+  add(name, attributes, text) {
+    const made = shape(name, attributes, text);
+    this.svg.append(made);
+    return made;
+  }
+
+  _axes(x, y) {
+    const { left, right, top, bottom } = this.box;
+    const across = ticks(...this.ranges.x, Math.max(3, this.width / 110)), up = ticks(...this.ranges.y, this.height / 60);
+    for (const value of across.found) {
+      this.add("line", { class: "grid", x1: this.x(value), x2: this.x(value), y1: top, y2: bottom });
+      this.add("text", { class: "tick", x: this.x(value), y: bottom + 16, "text-anchor": "middle" }, tick(value, x, across.step));
+    }
+    for (const value of up.found) {
+      this.add("line", { class: "grid", x1: left, x2: right, y1: this.y(value), y2: this.y(value) });
+      this.add("text", { class: "tick", x: left - 6, y: this.y(value) + 4, "text-anchor": "end" }, tick(value, y, up.step));
+    }
+    this.add("path", { class: "axis", fill: "none", d: `M${left} ${top}V${bottom}H${right}` });
+    this.add("text", { x: right, y: bottom + 36, "text-anchor": "end" }, x.label);
+    this.add("text", { x: 4, y: 14 }, y.label);
+  }
+
+  // What lies beyond a bound on an axis is shaded.
+  bound(along, value, atMost, text) {
+    const { left, right, top, bottom } = this.box, [low, high] = this.ranges[along];
+    const inside = Math.min(high, Math.max(low, value));
+    const at = along === "x" ? this.x(inside) : this.y(inside);
+    const [from, to] = along === "x" ? (atMost ? [at, right] : [left, at]) : (atMost ? [top, at] : [at, bottom]);
+    const [x, y, width, height] = along === "x" ? [from, top, to - from, bottom - top] : [left, from, right - left, to - from];
+    this.add("rect", { class: "shade", x, y, width: Math.max(0, width), height: Math.max(0, height) });
+    if (inside !== value) return;
+    const line = along === "x" ? { x1: at, x2: at, y1: top, y2: bottom } : { x1: left, x2: right, y1: at, y2: at };
+    this.add("line", { class: "bound", ...line });
+    const end = along === "x" && at > (left + right) / 2;
+    const place = along === "x" ? { x: at + (end ? -5 : 5), y: top + 12 } : { x: left + 5, y: at - 5 };
+    this.add("text", { class: "tick", ...place, "text-anchor": end ? "end" : "start" }, text);
+  }
+
+  // The 95 % intervals of a point as a cross, clipped to the plot.
+  intervals(x, y, kind) {
+    const { left, right, top, bottom } = this.box;
+    const clip = (at, least, most) => Math.min(most, Math.max(least, at));
+    const [x1, x2] = [x.low, x.high].map((v) => clip(this.x(v), left, right));
+    const [y1, y2] = [y.low, y.high].map((v) => clip(this.y(v), top, bottom));
+    this.add("path", { class: `bar ${kind}`, d: `M${x1} ${this.y(y.value)}H${x2}M${this.x(x.value)} ${y1}V${y2}` });
+  }
+
+  holds(x, y) {
+    const inside = (value, [low, high]) => value >= low && value <= high;
+    return inside(x.value, this.ranges.x) && inside(y.value, this.ranges.y);
+  }
+}

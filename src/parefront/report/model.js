@@ -1,0 +1,85 @@
+// What the page knows: members of the front, all other trials, landmarks; choosing among them as the command line does.
+
+const report = JSON.parse(document.getElementById("data").textContent);
+const axes = new Map(report.axes.map((axis) => [axis.key, axis]));
+const quality = report.axes.find((axis) => axis.quality);
+const objectives = report.front.objectives.map(axisOfObjective).filter(Boolean);
+const costs = report.axes.filter((axis) => !axis.quality);
+const useful = new Set(report.useful);
+
+const entries = new Map(report.trials.map((trial) => [trial.trial, { ...trial, metrics: named(trial.metrics) }]));
+const members = report.front.candidates.map((candidate) => {
+  const entry = { ...entries.get(candidate.trial), ...candidate, policy: (entries.get(candidate.trial) || {}).policy || [] };
+  entry.member = true;
+  entry.useful = useful.has(candidate.trial);
+  entries.set(candidate.trial, entry);
+  return entry;
+});
+const base = { trial: null, metrics: report.front.baseline, policy: [], done: "unchanged" };
+const others = [...entries.values()].filter((entry) => entry.outcome === "complete" && !entry.member);
+const landmarks = report.landmarks.map((mark) => ({ ...mark, entry: entryOf(mark.trial) }));
+
+function named(metrics) {
+  return Object.fromEntries(Object.entries(metrics || {}).map(
+    ([key, [value, low, high, noisy]]) => [key, { value, low, high, noisy: Boolean(noisy) }]));
+}
+
+function entryOf(trial) {
+  return trial === null ? base : entries.get(trial);
+}
+
+function label(entry) {
+  return entry.trial === null ? "the uncompressed model" : `trial ${entry.trial}`;
+}
+
+// Objectives are named as users write them; axes are found by key.
+function axisOfObjective(name) {
+  const [stem, device] = name.split("@");
+  const own = stem === report.front.metric.name || stem === "accuracy" || stem === "quality";
+  const keys = own ? [quality && quality.key] : [stem, `${stem}_ratio`, `${stem}_bytes`, `${stem}_ms`, `${stem}_mj`];
+  return keys.map((key) => axes.get(device ? `${key}@${device}` : key)).find(Boolean);
+}
+
+function minimised(entry, axis) {
+  const value = entry.metrics[axis.key].value;
+  return axis.higher_is_better ? -value : value;
+}
+
+function better(one, other, order) {
+  for (const axis of order) {
+    const difference = minimised(one, axis) - minimised(other, axis);
+    if (difference) return difference < 0;
+  }
+  return false;
+}
+
+// The best member whose cost, by the upper end of its interval, is within a limit; as `parefront export --where` finds it.
+function within(axis, limit) {
+  const known = members.filter((entry) => axis.key in entry.metrics);
+  const fitting = known.filter((entry) => entry.metrics[axis.key].high <= limit);
+  const ofUse = fitting.filter((entry) => entry.useful);
+  const free = objectives.find((objective) => objective.key !== axis.key) || objectives[0];
+  const order = [free, ...objectives].filter(Boolean);
+  return (ofUse.length ? ofUse : fitting).reduce((a, b) => (a && !better(b, a, order) ? a : b), null);
+}
+
+function overlap(one, other, key) {
+  const a = one.metrics[key], b = other.metrics[key];
+  return !a || !b || (a.low <= b.high && b.low <= a.high);
+}
+
+// Members that differ from an entry by less than the noise, in quality (of its paired change) and in cost.
+function tiesOf(entry) {
+  const cost = objectives.find((axis) => !axis.quality);
+  const paired = quality && axes.has(`${quality.key}_change`) ? `${quality.key}_change` : quality && quality.key;
+  const keys = [paired, cost && cost.key].filter(Boolean);
+  return members.filter((m) => m !== entry && m.useful && keys.every((key) => overlap(m, entry, key)));
+}
+
+// The change of the quality that counts: on the test split where the front was scored there.
+function changeOf(entry) {
+  if (!quality) return null;
+  const keys = [`test_${quality.key}_change`, `${quality.key}_change`, `test_${quality.key}`, quality.key];
+  const key = keys.find((one) => one in entry.metrics && axes.has(one));
+  return key ? { axis: axes.get(key), measured: entry.metrics[key] } : null;
+}

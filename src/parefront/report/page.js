@@ -1,0 +1,375 @@
+// The page: one selected model that everything follows, axes, a limit on a cost.
+
+const at = (id) => document.getElementById(id);
+const defaultCost = objectives.find((axis) => !axis.quality) || costs[0];
+const state = {
+  chosen: report.selected === null ? base : entryOf(report.selected),
+  why: "start",
+  x: defaultCost,
+  y: objectives.find((axis) => axis !== defaultCost) || quality,
+  limited: false,
+  limitAxis: defaultCost,
+  limit: Infinity,
+  beside: base,
+};
+const REASONS = {
+  knee: (cost) => `The knee: from here on less ${cost} costs the most quality.`,
+  fastest: () => "The fastest that is still of use.",
+  smallest: () => "The smallest that is still of use.",
+  best: () => "The best of the front.",
+};
+
+function shortName(axis) {
+  return axis ? axis.label.split(",")[0] : "cost";
+}
+
+function begin() {
+  at("main").hidden = false;
+  at("about").textContent = aboutLine();
+  for (const [id, chosen] of [["x-axis", state.x], ["y-axis", state.y]]) {
+    at(id).append(...report.axes.map((axis) => element("option", { value: axis.key, selected: axis === chosen ? "" : false }, axis.label)));
+    at(id).addEventListener("change", () => { state[id[0]] = axes.get(at(id).value); drawFront(); });
+  }
+  const bounded = costs.filter((axis) => members.some((entry) => axis.key in entry.metrics));
+  at("limit-axis").append(...bounded.map((axis) => element("option", { value: axis.key, selected: axis === state.limitAxis ? "" : false }, axis.label)));
+  at("limit-axis").addEventListener("change", () => { state.limitAxis = axes.get(at("limit-axis").value); at("limit").value = at("limit").max; unlimited(); });
+  at("limit").addEventListener("input", applyLimit);
+  const marked = landmarks.filter((mark) => mark.trial !== null).map((mark) => [mark.name, mark.trial]);
+  const options = [["the uncompressed model", ""], ...marked, ...members.map((entry) => [label(entry), entry.trial])];
+  at("beside").append(...options.map(([text, value]) => element("option", { value }, text)));
+  at("beside").addEventListener("change", () => { state.beside = entryOf(at("beside").value === "" ? null : Number(at("beside").value)); showChosen(); });
+  at("zoom").addEventListener("change", drawFront);
+  at("copy").addEventListener("click", copyCommand);
+  at("course-axis").addEventListener("change", drawCourse);
+  beginTheme();
+  showPicks();
+  showSpent();
+  showLost();
+  showTrust();
+  showAll();
+  new ResizeObserver(() => { drawFront(); drawCourse(); }).observe(at("plot"));
+  addEventListener("beforeprint", () => { document.querySelectorAll("details").forEach((one) => { one.open = true; }); });
+}
+
+function aboutLine() {
+  const { trials, seconds, date } = report.front, devices = report.front.device ? [report.front.device] : Object.values(report.front.devices || {});
+  const counts = Object.entries(trials).filter(([, n]) => n).map(([name, n]) => `${n} ${name}`).join(", ");
+  const on = devices.map((d) => `${d.cpu || d.name}, ${d.runtime.name} ${d.runtime.version}, ${d.threads} thread${d.threads === 1 ? "" : "s"}, batch ${d.batch}`);
+  const unfinished = report.finished ? "" : "; the search is not finished";
+  return `${date.slice(0, 10)}; ${on.join("; ")}; trials: ${counts || "none"}; ${duration(seconds)}${unfinished}`;
+}
+
+function choose(entry, why) {
+  Object.assign(state, { chosen: entry, why });
+  showAll();
+}
+
+function showAll() {
+  showVerdict();
+  drawFront();
+  showMembers();
+  showChosen();
+}
+
+function showVerdict() {
+  const entry = state.chosen, change = entry && changeOf(entry);
+  if (entry === null) {
+    const least = members.reduce((a, b) => (!a || limitOf(b) < limitOf(a) ? b : a), null);
+    at("sentence").textContent = `No model of this front has ${shortName(state.limitAxis)} of ${plain(state.limit, state.limitAxis)} or less.`;
+    at("why").textContent = least ? `The least is ${plain(limitOf(least), state.limitAxis)}: ${label(least)}.` : "";
+  } else if (entry.trial === null) {
+    at("sentence").textContent = "Ship the uncompressed model: the front is empty.";
+    at("why").textContent = "";
+  } else {
+    const parts = change ? [`${said(change.measured, change.axis)} ${change.axis.change ? shortName(quality) : change.axis.label}`] : [];
+    const shown = [...new Set([defaultCost, axes.get("size_bytes")])].filter((axis) => axis && axis.key in entry.metrics);
+    parts.push(...shown.map((axis) => said(entry.metrics[axis.key], axis) + (axis.key.startsWith("latency_ratio") ? " of the latency" : "")));
+    at("sentence").textContent = `Ship trial ${entry.trial}: ${parts.join(", ")}.`;
+    at("why").textContent = [reason(entry), tieText(entry), splitText(change), noiseText(shown)].filter(Boolean).join(" ");
+  }
+  const trial = entry && entry.trial !== null ? entry.trial : null;
+  at("command").textContent = trial === null ? "" : `parefront export ${quoted(report.argument)} --trial ${trial} -o model.onnx`;
+  at("copy").hidden = trial === null;
+  at("copy").textContent = "copy";
+  at("limit-text").textContent = state.limited ? plain(state.limit, state.limitAxis) : "anything";
+  for (const button of at("picks").children) button.setAttribute("aria-pressed", String(Number(button.dataset.trial) === trial));
+}
+
+function reason(entry) {
+  const pick = report.front.picks.find((one) => one.trial === entry.trial);
+  if (state.why === "limit") return `The best ${shortName(objectives.find((o) => o !== state.limitAxis))} with ${shortName(state.limitAxis)} of at most ${plain(state.limit, state.limitAxis)}, by the upper end of its interval.`;
+  if (state.why === "start" && report.front.budget.length) return `The best within the run's budget: ${report.front.budget.join(" and ")}.`;
+  if (!entry.member) return "It is not on the front: another one measured better in every objective.";
+  if (!entry.useful) return "It is of no use: its quality is below the floor.";
+  if (!pick) return "It is on the front: no other one measured better in every objective.";
+  return pick.names.map((name) => (name === "safe" ? safeReason(entry) : (REASONS[name] || (() => `The one with the ${name}.`))(shortName(defaultCost)))).join(" ");
+}
+
+function safeReason(entry) {
+  const change = quality && entry.metrics[`${quality.key}_change`];
+  const held = change ? (quality.higher_is_better ? change.high >= 0 : change.low <= 0) : true;
+  return held
+    ? `The cheapest whose ${quality.label.split(",")[0]} is not worse than the uncompressed model's beyond the noise.`
+    : "The best of the front; all of it is worse than the uncompressed model beyond the noise.";
+}
+
+function tieText(entry) {
+  const ties = entry.member ? tiesOf(entry) : [];
+  if (!ties.length) return "";
+  const more = ties.length > 4 ? ` and ${ties.length - 4} more` : "";
+  return `A tie within the noise with trial${ties.length > 1 ? "s" : ""} ${ties.slice(0, 4).map((tie) => tie.trial).join(", ")}${more}.`;
+}
+
+function splitText(change) {
+  if (!change) return "";
+  return `The change is ${change.axis.key.startsWith("test_") ? "on the test split" : "on the search split"}, with its 95 % interval.`;
+}
+
+function noiseText(shown) {
+  const noisy = shown.filter((axis) => state.chosen.metrics[axis.key].noisy).map(shortName);
+  return noisy.length ? `The ${noisy.join(" and ")} is noisy: believe the interval, not the value.` : "";
+}
+
+function quoted(text) {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\"'\"'")}'`;
+}
+
+async function copyCommand() {
+  const text = at("command").textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+    at("copy").textContent = "copied";
+  } catch {  // pages opened as files may have no clipboard
+    getSelection().selectAllChildren(at("command"));
+    at("copy").textContent = document.execCommand("copy") ? "copied" : "selected";
+  }
+}
+
+function showPicks() {
+  at("picks").append(...report.front.picks.map((pick) => {
+    const entry = entryOf(pick.trial), cost = defaultCost && entry.metrics[defaultCost.key], change = changeOf(entry);
+    const numbers = [change && said(change.measured, change.axis), cost && said(cost, defaultCost)].filter(Boolean).join(", ");
+    const ties = pick.ties.length ? ` (ties: ${pick.ties.join(", ")})` : "";
+    return element("button", { type: "button", "data-trial": pick.trial, onclick: () => choose(entry, "pick") },
+      element("b", null, pick.names.join(" and ")), `: trial ${pick.trial}, ${numbers}${ties}`);
+  }));
+}
+
+function limitOf(entry) {
+  const measured = entry.metrics[state.limitAxis.key];
+  return measured ? measured.high : Infinity;
+}
+
+function applyLimit() {
+  const position = Number(at("limit").value), most = Number(at("limit").max);
+  if (position === most) return unlimited();
+  const known = members.map(limitOf).filter(Number.isFinite), low = Math.min(...known), high = Math.max(...known);
+  const from = low - 0.05 * (high - low);
+  Object.assign(state, { limited: true, limit: from + ((high - from) * position) / (most - 1) });
+  at("limit").setAttribute("aria-valuetext", `at most ${plain(state.limit, state.limitAxis)}`);
+  choose(within(state.limitAxis, state.limit), "limit");
+}
+
+function unlimited() {
+  Object.assign(state, { limited: false, limit: Infinity });
+  at("limit").setAttribute("aria-valuetext", "anything");
+  choose(report.selected === null ? base : entryOf(report.selected), "start");
+}
+
+function drawFront() {
+  const { x, y, chosen } = state, has = (entry) => x.key in entry.metrics && y.key in entry.metrics;
+  const shown = members.filter(has), marks = landmarks.filter((mark) => has(mark.entry));
+  const near = at("zoom").value === "near";
+  const framed = [...shown.filter((entry) => (near ? losesLittle(entry) : entry.useful) || entry === chosen), ...marks.map((mark) => mark.entry), ...(chosen && has(chosen) ? [chosen] : [])];
+  const frame = framed.length ? framed : shown;
+  if (!frame.length) return at("plot").replaceChildren(element("p", null, "Nothing was measured in both."));
+  const spread = (axis) => range(frame.flatMap((entry) => [entry.metrics[axis.key].value, entry.metrics[axis.key].value]));
+  const hadFocus = at("plot").contains(document.activeElement);
+  const plot = new Plot(at("plot"), `${y.label} over ${x.label}`, x, y, spread(x), spread(y));
+  for (const bound of report.bounds) {
+    for (const along of ["x", "y"]) if (bound.key === state[along].key) plot.bound(along, bound.value, bound.at_most, bound.text);
+  }
+  if (state.limited) {
+    for (const along of ["x", "y"]) if (state.limitAxis === state[along]) plot.bound(along, state.limit, true, `at most ${plain(state.limit, state.limitAxis)}`);
+  }
+  const cloud = others.filter(has), inside = cloud.filter((entry) => plot.holds(entry.metrics[x.key], entry.metrics[y.key]));
+  for (const entry of inside) if (entry !== chosen) dot(plot, entry, "cloud", 3);
+  if (objectives.includes(x) && objectives.includes(y)) stairs(plot, shown);
+  for (const mark of marks) landmark(plot, mark);
+  const group = plot.add("g", { role: "radiogroup", "aria-label": "members of the front; arrow keys choose" });
+  const sorted = shown.filter((entry) => plot.holds(entry.metrics[x.key], entry.metrics[y.key])).sort((a, b) => a.metrics[x.key].value - b.metrics[x.key].value);
+  for (const entry of sorted) plot.intervals(entry.metrics[x.key], entry.metrics[y.key], kindOf(entry));
+  for (const entry of sorted) radio(plot, group, entry, sorted);
+  plot.svg.append(group);
+  if (chosen && !chosen.member && chosen.trial !== null && has(chosen)) {
+    plot.intervals(chosen.metrics[x.key], chosen.metrics[y.key], "chosen");
+    dot(plot, chosen, "chosen", 6);
+  }
+  if (hadFocus) (group.querySelector("[tabindex='0']") || at("plot")).focus();
+  const hidden = [[cloud.length - inside.length, "trials behind the front"], [shown.length - sorted.length, "members of no use"]].filter(([n]) => n);
+  at("plot-note").textContent = "Filled: the front; small: other trials; diamonds: models that you know. Bars are 95 % intervals; what a budget forbids is shaded."
+    + (hidden.length ? ` Outside of the picture: ${hidden.map(([n, what]) => `${n} ${what}`).join(", ")}.` : "");
+}
+
+// At most five points of a fraction, or a twentieth of another quality.
+function losesLittle(entry) {
+  if (!quality || !(quality.key in entry.metrics) || !(quality.key in base.metrics)) return true;
+  const loss = (entry.metrics[quality.key].value - base.metrics[quality.key].value) * (quality.higher_is_better ? -1 : 1);
+  return loss <= 0.05 * (quality.unit === "fraction" ? 1 : Math.abs(base.metrics[quality.key].value));
+}
+
+function kindOf(entry) {
+  return `member${entry === state.chosen ? " chosen" : ""}${entry.useful ? "" : " of-no-use"}`;
+}
+
+function dot(plot, entry, kind, radius) {
+  const circle = plot.add("circle", { class: kind, cx: plot.x(entry.metrics[state.x.key].value), cy: plot.y(entry.metrics[state.y.key].value), r: radius });
+  circle.addEventListener("click", () => choose(entry, "click"));
+  explained(circle, entry);
+}
+
+function radio(plot, group, entry, sorted) {
+  const chosen = entry === state.chosen, first = !sorted.includes(state.chosen) && entry === sorted[0];
+  const circle = shape("circle", {
+    class: kindOf(entry), role: "radio", "aria-checked": String(chosen), tabindex: chosen || first ? 0 : -1,
+    "aria-label": tipText(entry).replaceAll("\n", ", "), r: chosen ? 7 : 5,
+    cx: plot.x(entry.metrics[state.x.key].value), cy: plot.y(entry.metrics[state.y.key].value),
+  });
+  circle.addEventListener("click", () => choose(entry, "click"));
+  circle.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    const next = step ? sorted[sorted.indexOf(entry) + step] : [" ", "Enter"].includes(event.key) ? entry : null;
+    if (step || next) event.preventDefault();
+    if (next) choose(next, "click");
+  });
+  explained(circle, entry);
+  group.append(circle);
+}
+
+function landmark(plot, mark) {
+  const x = plot.x(mark.entry.metrics[state.x.key].value), y = plot.y(mark.entry.metrics[state.y.key].value);
+  plot.intervals(mark.entry.metrics[state.x.key], mark.entry.metrics[state.y.key], "landmark");
+  const diamond = plot.add("path", { class: "landmark", d: `M${x} ${y - 7}L${x + 7} ${y}L${x} ${y + 7}L${x - 7} ${y}Z` });
+  explained(diamond, mark.entry, mark.name);
+  const right = x > plot.box.right - 130;
+  const short = mark.name.startsWith("uniform") ? "uniform" : mark.name;
+  plot.add("text", { x: x + (right ? -10 : 10), y: y + (right ? -12 : 18), "text-anchor": right ? "end" : "start" }, short);
+}
+
+// From left to right, what the better one of a cost gives holds up to the next.
+function stairs(plot, shown) {
+  const { x, y } = state, points = shown.map((entry) => [entry.metrics[x.key].value, entry.metrics[y.key].value]).sort((a, b) => a[0] - b[0]);
+  const clip = (v, [low, high]) => Math.min(high, Math.max(low, v));
+  const at = points.map(([a, b]) => [plot.x(clip(a, plot.ranges.x)), plot.y(clip(b, plot.ranges.y))]);
+  if (at.length) plot.add("path", { class: "stairs", d: `M${at[0][0]} ${at[0][1]}` + at.slice(1).map(([a, b]) => (x.higher_is_better ? `V${b}H${a}` : `H${a}V${b}`)).join("") });
+}
+
+function tipText(entry, name) {
+  const shown = [...new Set([state.y, state.x, quality, defaultCost])].filter((axis) => axis && axis.key in entry.metrics);
+  return [name || label(entry), ...shown.map((axis) => `${axis.label}: ${worded(entry.metrics[axis.key], axis)}`), entry.done].join("\n");
+}
+
+function explained(target, entry, name) {
+  const show = () => {
+    const tip = at("tip"), box = target.getBoundingClientRect();
+    tip.textContent = tipText(entry, name);
+    tip.hidden = false;
+    tip.style.left = `${Math.max(4, Math.min(box.right + 8, innerWidth - tip.offsetWidth - 4))}px`;
+    tip.style.top = `${Math.max(4, Math.min(box.bottom + 8, innerHeight - tip.offsetHeight - 4))}px`;
+  };
+  const hide = () => { at("tip").hidden = true; };
+  for (const [event, does] of [["pointerenter", show], ["focus", show], ["pointerleave", hide], ["blur", hide]]) target.addEventListener(event, does);
+}
+
+function showMembers() {
+  const keys = [quality && quality.key, quality && `${quality.key}_change`, ...objectives.filter((axis) => !axis.quality).map((axis) => axis.key), "size_bytes", quality && `test_${quality.key}`, quality && `test_${quality.key}_change`];
+  const shown = [...new Set(keys)].map((key) => axes.get(key)).filter((axis) => axis && members.some((entry) => axis.key in entry.metrics));
+  const rows = [base, ...members].map((entry) => ({
+    kind: [entry === state.chosen ? "chosen" : "", entry.trial !== null && !entry.useful ? "of-no-use" : ""].join(" ").trim(),
+    cells: [
+      entry.trial === null ? "base" : element("button", { type: "button", "aria-pressed": String(entry === state.chosen), "aria-label": `choose trial ${entry.trial}`, onclick: () => choose(entry, "click") }, String(entry.trial)),
+      ...shown.map((axis) => worded(entry.metrics[axis.key], axis)),
+      [entry.done + (entry.trial !== null && !entry.useful ? " (of no use)" : ""), "text long"],
+    ],
+  }));
+  at("noisy").textContent = [base, ...members].some((entry) => shown.some((axis) => (entry.metrics[axis.key] || {}).noisy))
+    ? "~ noisy: the device was busy with other things; believe the interval, not the value." : "";
+  const focused = document.activeElement && document.activeElement.closest("#members") && document.activeElement.textContent;
+  table(at("members"), [["trial"], ...shown.map((axis) => [axis.label]), ["what was done", "text"]], rows);
+  if (focused) [...at("members").querySelectorAll("button")].find((button) => button.textContent === focused).focus();
+}
+
+function showChosen() {
+  const entry = state.chosen || base, beside = state.beside || base;
+  at("chosen-title").textContent = entry.trial === null ? "The uncompressed model" : `Trial ${entry.trial}`;
+  const digest = entry.digest ? ` Policy ${entry.digest.slice(0, 12)}….` : "", notes = (entry.notes || []).join("; ");
+  at("done").textContent = `${entry.done}.${digest}${notes ? ` Noted: ${notes}.` : ""}`;
+  const known = report.axes.filter((axis) => axis.key in entry.metrics);
+  const value = (of, axis) => worded(of.metrics[axis.key], axis);
+  const why = (of) => (of && of.why_noisy ? ` (${of.why_noisy.join(", ")})` : "");
+  table(at("facts"), [["metric", "text"], [label(entry)], ["95 % interval"], [label(beside)]], known.map((axis) => {
+    const m = entry.metrics[axis.key];
+    const span = m.low === m.high ? "exact" : `${plain(m.low, axis)} to ${plain(m.high, axis)}${why(m)}`;
+    return { cells: [axis.label, value(entry, axis), span, value(beside, axis)] };
+  }));
+  showLayers(entry, beside);
+}
+
+function drawCourse() {
+  if (!report.steps.length) return at("course").replaceChildren(element("p", null, "No trial has ended yet."));
+  const column = at("course-axis").value === "trial" ? 0 : 1, points = report.steps.map((step) => [step[column], step[2]]);
+  const x = { label: column ? "seconds of searching" : "trial", unit: "score" }, y = { label: "hypervolume of the front so far", unit: "score" };
+  const plot = new Plot(at("course"), `${y.label} over ${x.label}`, x, y, [0, Math.max(...points.map((p) => p[0]), 1)], range(points.map((p) => p[1])));
+  plot.svg.setAttribute("role", "img");
+  plot.add("path", { class: "stairs", d: points.map(([a, b], i) => (i ? `H${plot.x(a)}V${plot.y(b)}` : `M${plot.x(a)} ${plot.y(b)}`)).join("") });
+  const last = report.steps[report.steps.length - 1], half = report.steps.find((step) => step[2] >= 0.99 * last[2]);
+  at("course-note").textContent = `The front of the search, before training and the final readings, dominates ${last[2].toFixed(3)} of the box between the uncompressed model and the ideal; 99 % of that were reached by trial ${half[0]}.`;
+}
+
+function showSpent() {
+  const all = Object.values(report.spent).reduce((a, b) => a + b, 0) || 1;
+  table(at("spent"), [["step", "text"], ["time"], ["share"], ["of all", "text"]], Object.entries(report.spent).sort((a, b) => b[1] - a[1]).map(([step, seconds]) => ({
+    cells: [step.replaceAll("_", " "), duration(seconds), `${((100 * seconds) / all).toFixed(1)} %`,
+      element("span", { class: "track" }, element("span", { class: "spent", "width%": (100 * seconds) / all }))],
+  })));
+}
+
+function showLost() {
+  const lost = report.trials.filter((trial) => trial.outcome !== "complete");
+  if (!lost.length) return at("lost").append(element("p", { class: "dim" }, "No trial failed, and none was infeasible."));
+  const held = element("table");
+  table(held, [["trial"], ["outcome", "text"], ["reason", "text"], ["what was tried", "text"]], lost.map((trial) => ({
+    cells: [String(trial.trial), trial.outcome, [trial.reason || "", "text long"], [trial.done, "text long"]],
+  })));
+  at("lost").append(element("details", { open: lost.length <= 20 ? "" : false }, element("summary", null, `${lost.length} trials without a model`), element("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "trials without a model" }, held)));
+}
+
+function showTrust() {
+  const trust = report.trust, task = report.front.task, join = (counts) => Object.entries(counts).map(([what, n]) => `${what}: ${n}`).join("; ");
+  const itself = Object.entries(trust.reading_of_itself).map(([key, m]) => worded(m, axes.get(key) || { unit: "x" }));
+  const machine = Object.entries(trust.machine).map(([name, told]) => [`device ${name}`.trim(), [told.cpu, told.system, told.cores && `${told.cores} cores`, (told.flags || []).join(" ")].filter(Boolean).join("; ")]);
+  const splits = task ? Object.entries(task.splits).map(([name, s]) => [`${name} split`, `${s.samples} of ${s.of} samples, SHA-256 ${s.sha256.slice(0, 16) || "not kept"}`]) : [];
+  const rows = [
+    ["the uncompressed model against itself", `${itself.join(", ") || "not measured"}; 1 within the noise`],
+    ["noisy candidates, by what was amiss", join(trust.noisy) || "none"],
+    ["notes on candidates", join(trust.notes) || "none"],
+    ["seed", String(trust.seed)],
+    ["to repeat the run", trust.repeat || "its task was given in Python: run that program again"],
+    ...(task ? [["weights, SHA-256", task.weights], ["architecture, SHA-256", task.architecture]] : []),
+    ...splits, ...machine,
+    ["versions", join(trust.versions)],
+  ];
+  table(at("trust"), [["what", "text"], ["as this run has it", "text"]], rows.map(([what, text]) => ({ cells: [what, [text, "text long"]] })));
+  at("config").textContent = trust.config;
+  at("log").textContent = trust.log.join("\n");
+}
+
+function beginTheme() {
+  const button = at("theme"), root = document.documentElement, dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches);
+  const show = () => { button.textContent = dark() ? "light" : "dark"; button.setAttribute("aria-label", `${button.textContent} colours`); };
+  button.hidden = false;
+  button.addEventListener("click", () => { root.dataset.theme = dark() ? "light" : "dark"; show(); });
+  show();
+}
+
+begin();

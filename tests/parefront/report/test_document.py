@@ -1,0 +1,167 @@
+"""The data of a page: what ``front --json`` says, and what the run's other files say of trials, network and noise."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+
+import pytest
+
+from parefront.evaluators.results.front import Front
+from parefront.report.document import Report
+from parefront.search.runs.run import Run
+from parefront.spaces.errors import ParefrontError
+from parefront.spaces.files import UnreadableFile
+
+from .conftest import POLICIES, WriteRun
+
+
+def test_the_front_is_what_the_command_prints(write_run: WriteRun) -> None:
+    run = write_run()
+
+    assert Report.of(run).to_json()["front"] == run.to_json()
+
+
+def test_every_trial_is_there_with_its_numbers_or_its_reason(write_run: WriteRun) -> None:
+    run = write_run()
+    document = Report.of(run).to_json()
+    members = {entry["trial"] for entry in document["front"]["candidates"]}
+
+    assert [trial["trial"] for trial in document["trials"]] == list(range(len(POLICIES) + 2))
+    for trial, record in zip(document["trials"], run.trials, strict=True):
+        if record.candidate is None:
+            assert (trial["outcome"], trial["reason"]) == (record.outcome.value, "ValueError: no such layer")
+        elif record.number in members:
+            assert trial["member"]
+            assert "metrics" not in trial, "they stand in the front, and nowhere else"
+        else:
+            for key, (value, low, high) in trial["metrics"].items():
+                known = record.candidate.metrics[key]
+                assert (value, low, high) == (known.value, known.low, known.high)
+
+
+def test_policies_are_read_back_from_their_codes(write_run: WriteRun) -> None:
+    document = Report.of(write_run()).to_json()
+    knobs = document["network"]["knobs"]
+
+    for trial, policy in zip(document["trials"], POLICIES, strict=False):
+        turned = {
+            f"{knob['compressor']}/{knob['target']}": knob["choices"][code]
+            for knob, code in zip(knobs, trial["policy"], strict=True)
+            if code
+        }
+        assert turned == policy
+
+
+def test_knobs_are_at_the_layers_that_they_change(write_run: WriteRun) -> None:
+    network = Report.of(write_run()).network
+    found = {(knob.compressor, knob.target): knob for knob in network.knobs}
+
+    assert [layer.name for layer in network.layers] == ["stem", "body", "head"]
+    assert network.layers[0].shape == "16×8×8 → 16×8×8, 3×3"
+    assert found["quantize", "body"].layers == (1,)
+    assert found["quantize", "body"].choices == (None, 8)
+    assert found["prune_channels", "body"].choices == (None, 0.25, 0.5)
+
+
+def test_landmarks_are_the_uncompressed_model_plain_int8_and_uniform_policies(write_run: WriteRun) -> None:
+    known = {mark.name: mark.candidate.trial for mark in Report.of(write_run()).known}
+
+    assert known == {
+        "uncompressed": None,
+        "plain int8": 0,
+        "uniform: 50 % of the channels gone in 3 places": 4,
+    }
+
+
+def test_it_begins_with_the_best_within_the_budget(write_run: WriteRun) -> None:
+    run = write_run(budget=["latency <= 0.6x"])
+    report = Report.of(run)
+
+    assert report.selected == run.front.select().trial
+    (bound,) = report.bounds
+    assert (bound.key, bound.value, bound.at_most) == ("latency_ratio", 0.6, True)
+
+
+def test_without_a_budget_it_begins_with_the_first_pick(write_run: WriteRun) -> None:
+    report = Report.of(write_run())
+
+    assert report.selected == report.front["picks"][0]["trial"]
+
+
+def test_the_hypervolume_is_that_of_the_trials_so_far(write_run: WriteRun) -> None:
+    run = write_run()
+    steps = Report.of(run).steps
+    settings, candidates = run.settings, [record.candidate for record in run.trials]
+
+    assert [step.trial for step in steps] == list(range(len(candidates)))
+    for step in steps:
+        so_far = [made for made in candidates[: step.trial + 1] if made is not None]
+        front = Front.of(so_far, settings.objectives, run.search_baseline)
+        assert step.hypervolume == pytest.approx(front.hypervolume())
+    assert steps[-1].seconds == pytest.approx(sum(record.seconds for record in run.trials))
+
+
+def test_the_times_sum_to_the_runs(write_run: WriteRun) -> None:
+    run = write_run()
+    spent = Report.of(run).spent
+
+    assert math.fsum(spent.values()) == pytest.approx(run.seconds)
+    assert spent["accuracy"] == pytest.approx(0.5 * len(POLICIES))
+    assert spent["before the first trial"] == 3.0
+
+
+def test_what_the_numbers_rest_on_is_told(write_run: WriteRun) -> None:
+    trust = Report.of(write_run()).trust
+
+    assert trust.seed == 7
+    assert trust.versions == {"python": "3.11.7", "onnxruntime": "1.32.0"}
+    assert trust.machine[""]["cpu"] == "Some CPU"
+    assert trust.reading_of_itself["latency_ratio"].value == 1.0
+    assert "seed: 7" in trust.config
+    assert trust.repeat.endswith("config.yaml --run demo-again")
+    assert trust.log[-1].endswith("all 9 trials are done")
+
+
+def test_an_unfinished_run_has_a_page_too(write_run: WriteRun) -> None:
+    report = Report.of(write_run(finished=False))
+
+    assert not report.finished
+    assert report.front["candidates"]
+
+
+def test_a_run_without_a_list_of_layers_has_a_page_too(write_run: WriteRun) -> None:
+    run = write_run()
+    (run.path / "graph.json").unlink()
+    report = Report.of(Run.open(run.path))
+
+    assert report.network.layers == ()
+    assert report.to_json()["trials"][0]["done"] == "3 layers in int8"
+
+
+def test_a_run_that_has_measured_nothing_is_refused(write_run: WriteRun) -> None:
+    run = write_run()
+    (run.path / "baseline.json").unlink()
+    for file in (run.path / "final").iterdir():
+        file.unlink()
+
+    with pytest.raises(ParefrontError, match="has measured nothing yet"):
+        Report.of(Run.open(run.path))
+
+
+def test_a_damaged_list_of_layers_is_named(write_run: WriteRun) -> None:
+    run = write_run()
+    (run.path / "graph.json").write_text(json.dumps({"layers": [{"name": "stem"}], "groups": [], "knobs": []}))
+
+    with pytest.raises(UnreadableFile, match=r"graph\.json"):
+        Report.of(Run.open(run.path))
+
+
+def test_neither_torch_nor_a_runtime_is_loaded(write_run: WriteRun) -> None:
+    program = (
+        "import sys; from parefront.cli.main import main; code = main(['report', sys.argv[1]]);"
+        "sys.exit(code or [m for m in ('torch', 'optuna', 'onnxruntime', 'plotly') if m in sys.modules] or 0)"
+    )
+    subprocess.run([sys.executable, "-c", program, str(write_run().path)], check=True, capture_output=True)

@@ -1,0 +1,198 @@
+"""The page in a real browser: nothing is fetched, nothing complains, what is chosen is what the command line says."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from parefront.report.page import write_report
+from parefront.search.runs.run import Run
+from parefront.units import ratio
+
+from .browser import CHROMIUM, Browser, chromium
+from .conftest import WriteRun, network_of
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium: apt-get install chromium")
+HOSTILE = "<script>document.title = 'broken'</script>"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with chromium(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.fixture
+def opened(browser: Browser, write_run: WriteRun) -> Iterator[Run]:
+    """A run whose page is open, in a light window of a desk; whatever is done to it, it never complains."""
+    run = write_run()
+    page = write_report(run)
+    browser.show_as(1280)
+    browser.open(page)
+    yield run
+    assert browser.complaints == []
+
+
+def text(browser: Browser, name: str) -> str:
+    return str(browser.run(f"document.getElementById('{name}').textContent"))
+
+
+def set_to(browser: Browser, name: str, value: object) -> None:
+    """Move a slider, or choose of a list."""
+    change = "for (const kind of ['input', 'change']) one.dispatchEvent(new Event(kind));"
+    browser.run(f"(one => {{ one.value = '{value}'; {change} }})(document.getElementById('{name}'))")
+
+
+def chosen(browser: Browser) -> int:
+    """The trial that the verdict is about."""
+    return int(text(browser, "sentence").split()[2].rstrip(":"))
+
+
+def test_it_loads_nothing_and_complains_of_nothing(browser: Browser, opened: Run) -> None:
+    assert browser.complaints == []
+    assert browser.requests == [(opened.path / "report.html").as_uri()]
+    assert browser.run("document.title") == "demo – Parefront"
+
+
+def test_the_verdict_is_the_first_pick_with_the_command_that_exports_it(browser: Browser, opened: Run) -> None:
+    pick = opened.to_json()["picks"][0]
+
+    assert chosen(browser) == pick["trial"]
+    assert text(browser, "command") == f"parefront export {opened.path} --trial {pick['trial']} -o model.onnx"
+    assert text(browser, "chosen-title") == f"Trial {pick['trial']}"
+
+
+@pytest.mark.parametrize("position", [20, 80, 140, 199])
+def test_the_limit_chooses_what_select_chooses(browser: Browser, opened: Run, position: int) -> None:
+    browser.run(
+        f"(s => {{ s.value = {position}; s.dispatchEvent(new Event('input')); }})(document.getElementById('limit'))"
+    )
+    highs = [candidate.metrics["latency_ratio"].high for candidate in opened.front]
+    lowest = min(highs) - 0.05 * (max(highs) - min(highs))
+    limit = lowest + (max(highs) - lowest) * position / 199
+
+    assert text(browser, "limit-text") == ratio(limit)
+    assert chosen(browser) == opened.front.select(f"latency <= {limit + 1e-9:.12f}x").trial
+
+
+def test_a_limit_that_nobody_keeps_says_what_the_least_is(browser: Browser, opened: Run) -> None:
+    set_to(browser, "limit", 0)
+    least = min(opened.front, key=lambda candidate: candidate.metrics["latency_ratio"].high)
+
+    assert text(browser, "sentence").startswith("No model of this front has latency of ")
+    assert text(browser, "why").endswith(f": trial {least.trial}.")
+
+
+def test_a_click_chooses_and_everything_follows(browser: Browser, opened: Run) -> None:
+    browser.run("document.querySelector('#plot circle.cloud').dispatchEvent(new MouseEvent('click'))")
+    members = {candidate.trial for candidate in opened.front}
+
+    assert chosen(browser) not in members
+    assert "It is not on the front" in text(browser, "why")
+    assert text(browser, "chosen-title") == f"Trial {chosen(browser)}"
+    assert text(browser, "facts").count(f"trial {chosen(browser)}") == 1
+
+
+def test_arrow_keys_walk_along_the_front(browser: Browser, opened: Run) -> None:
+    by_cost = sorted(opened.front, key=lambda candidate: candidate.metrics["latency_ratio"].value)
+    browser.run(
+        f"[...document.querySelectorAll('#members button')].find(b => b.textContent == {by_cost[0].trial}).click()"
+    )
+    browser.run("document.querySelector('#plot [role=radio][tabindex=\"0\"]').focus()")
+
+    browser.press("ArrowRight")
+    assert chosen(browser) == by_cost[1].trial
+    browser.press("ArrowRight")
+    assert chosen(browser) == by_cost[2].trial
+    browser.press("ArrowLeft")
+    assert chosen(browser) == by_cost[1].trial
+    assert browser.run("document.activeElement.getAttribute('aria-checked')") == "true"
+
+
+def test_axes_are_switched(browser: Browser, opened: Run) -> None:
+    browser.run(
+        "(s => { s.value = 'size_bytes'; s.dispatchEvent(new Event('change')); })(document.getElementById('x-axis'))"
+    )
+
+    labels = browser.run("[...document.querySelectorAll('#plot text')].map(t => t.textContent)")
+    assert "size" in labels
+    assert any(label.endswith(" MB") for label in labels)
+
+
+def test_two_models_are_compared_layer_by_layer(browser: Browser, opened: Run) -> None:
+    browser.run("[...document.querySelectorAll('#picks button')].at(-1).click()")
+    set_to(browser, "beside", 0)
+
+    assert "trial 0" in text(browser, "layers")
+    assert browser.run("document.querySelectorAll('#layers tbody tr').length") == 3
+
+
+def test_the_command_is_copied(browser: Browser, opened: Run) -> None:
+    browser.run("document.getElementById('copy').click()")
+    browser.run("new Promise(done => setTimeout(done, 200))")
+
+    assert text(browser, "copy") in ("copied", "selected")
+
+
+def test_it_is_dark_where_that_is_liked_and_where_it_is_asked_for(browser: Browser, opened: Run) -> None:
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = browser.run(ground)
+    browser.show_as(1280, dark=True)
+    dark = browser.run(ground)
+    browser.run("document.getElementById('theme').click()")
+
+    assert dark != light
+    assert browser.run(ground) == light
+
+
+@pytest.mark.parametrize("width", [390, 768, 1280])
+def test_nothing_is_wider_than_the_window(browser: Browser, opened: Run, width: int) -> None:
+    browser.show_as(width)
+
+    assert browser.run("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert browser.run("document.querySelector('#plot svg').clientWidth") > 200
+
+
+def test_it_can_be_printed(browser: Browser, opened: Run) -> None:
+    assert browser.printed().startswith(b"%PDF")
+
+
+def test_hostile_names_are_shown_as_text(browser: Browser, write_run: WriteRun) -> None:
+    policies = [{f"quantize/{HOSTILE}": 8}, {f"prune_channels/{HOSTILE}": 0.5}]
+    run = write_run("<img src=x onerror=alert(1)>", policies, graph=network_of(HOSTILE, "head"), reason=HOSTILE)
+    browser.open(write_report(run))
+
+    assert browser.complaints == []
+    assert len(browser.requests) == 1
+    assert text(browser, "name") == "<img src=x onerror=alert(1)>"
+    assert browser.run("document.title") == "<img src=x onerror=alert(1)> – Parefront"
+    assert HOSTILE in text(browser, "layers")
+    assert HOSTILE in text(browser, "lost")
+    assert browser.run("document.querySelectorAll('img, main script').length") == 0
+
+
+def test_an_empty_front_is_no_error(browser: Browser, write_run: WriteRun) -> None:
+    browser.open(write_report(write_run(policies=[], finished=False)))
+
+    assert browser.complaints == []
+    assert text(browser, "sentence") == "Ship the uncompressed model: the front is empty."
+
+
+@pytest.mark.skipif(importlib.util.find_spec("axe_core_python") is None, reason="needs axe-core-python")
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_bars_who_sees_or_points_otherwise(browser: Browser, opened: Run, width: int, dark: bool) -> None:
+    spec = importlib.util.find_spec("axe_core_python")
+    assert spec is not None
+    assert spec.origin is not None
+    browser.show_as(width, dark=dark)
+    browser.run("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    browser.run(f"{(Path(spec.origin).parent / 'axe.min.js').read_text()};0")
+
+    found = browser.run("axe.run().then(found => found.violations.map(one => [one.impact, one.id, one.nodes[0].html]))")
+
+    assert [one for one in found if one[0] in ("serious", "critical")] == [], json.dumps(found)
