@@ -13,9 +13,10 @@ from ..evaluators.results.errors import NoCandidate
 from ..evaluators.results.front import Front
 from ..evaluators.results.picks import Pick, picks
 from ..evaluators.results.views.policy_words import candidate_in_words
+from ..report.page import PAGE
 from ..search.runs.run import Run
 from ..search.runs.run_facts import date_of, devices_of
-from ..search.runs.run_folder import RUNS
+from ..search.runs.run_folder import RUNS, argument_of, shown_path
 from ..search.runs.run_shown import device_line
 from ..terminal.progress import ascii_only
 from ..terminal.tables import describe, front_plot, front_table
@@ -61,10 +62,14 @@ def show_run(console: Console, run: Run, front: Front, where: tuple[str, ...]) -
     for pick in picks(front):
         console.print(Text.assemble((f"{' and '.join(pick.names)}: ", "bold"), _worded(pick, front)))
     if run.finished:
-        folder = _short(run.path)
+        folder = shown_path(run.path)
         console.print(Text(f"written: {folder}/front.json, front.csv, artifacts/"), soft_wrap=True)
+        if (run.path / PAGE).is_file():
+            console.print(Text(f"to look at: {folder}/{PAGE}"), soft_wrap=True)
         if best is not None:
-            again = shlex.join(["parefront", "export", _argument(run), *_options("--where", where), "-o", "model.onnx"])
+            again = shlex.join(
+                ["parefront", "export", argument_of(run.path), *_options("--where", where), "-o", "model.onnx"]
+            )
             console.print(Text(f"next: {again}", style="dim"), soft_wrap=True)
     else:
         console.print(Text("the search is not finished: its own command goes on with it", style="yellow"))
@@ -91,16 +96,6 @@ def _summary(run: Run, front: Front) -> str:
     return f"{len(front)} on the front; {counts or 'no trials'}; {duration(run.seconds)} in all"
 
 
-def _short(path: Path) -> Path:
-    """Relative to the working directory where it lies below it."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
 def _options(name: str, values: tuple[str, ...]) -> list[str]:
     """An option that is given once for every value."""
     return [word for value in values for word in (name, value)]
-
-
-def _argument(run: Run) -> str:
-    """How the run is named on the command line."""
-    return run.name if run.path == (Path(RUNS) / run.name).resolve() else str(_short(run.path))

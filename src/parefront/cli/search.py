@@ -10,8 +10,12 @@ from rich.console import Console
 from rich.text import Text
 
 from ..config.schema import load_config
+from ..report.page import write_report
+from ..search.runs.run import Run
 from ..search.stopping import EndedBy, Stopping
 from ..session import Job, interrupted
+from ..spaces.errors import ParefrontError
+from ..spaces.messages import first_line
 from ..terminal.progress import view_for
 from ..units import plural
 from .exit_codes import INTERRUPTED
@@ -46,7 +50,17 @@ def drive(job: Job) -> int:
         why = "" if ending.by is EndedBy.TRIALS else f" ({ending.text})"
         more = f"--{ending.by} N goes on to more"
         console.print(Text(f"run {run.name} is finished: {plural(done, 'trial')}{why}; {more}"))
+    _write_page(run)
     show_run(console, run, run.front, ())
     if run.settings.budgets:
         run.front.select()
     return 0
+
+
+def _write_page(run: Run) -> None:
+    """The page of what was found; a search whose page cannot be written has ended well all the same."""
+    try:
+        write_report(run)
+    except (ParefrontError, OSError) as error:
+        run.log(f"the page was not written: {first_line(error)}")
+        print(f"the page was not written: {first_line(error)}", file=sys.stderr)
