@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 from torch.utils.data import DataLoader
 
 from ...compressors.exits.exit import exits_of, leaving_at
@@ -119,6 +119,20 @@ class Trainer:
         if masks is None or self.recipe.sparsity == AFTER or self.trains_integers(policy):
             return None
         return Sparsity(masks, net, steps, self.recipe.sparsity, begun)
+
+    def taken_over(self, policy: Policy, weights: Weights) -> dict[str, Tensor]:
+        """What a policy's training begins with, where it goes on from what another policy's network was trained to.
+
+        Args:
+            policy: to be trained.
+            weights: of floats; of layers that have other shapes here, or are not there, the repaired ones are taken.
+        """
+        own = self._repaired(policy)
+        alike = {name for name, tensor in own.items() if name in weights and weights[name].shape == tensor.shape}
+        others = {name.rpartition(".")[0] for name in own if name not in alike}
+        return {
+            name: tensor if name.rpartition(".")[0] in others else weights[name] for name, tensor in own.items()
+        }  # fmt: skip
 
     def _ends_as_the_teacher(self, net: fx.GraphModule) -> bool:
         """Whether inputs that leave at no exit have the teacher's outputs."""

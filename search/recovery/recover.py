@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from statistics import median
 
 from ...compressors.recovery.rate import rate_for
@@ -26,6 +27,7 @@ from .pace import Pace
 from .ranking import ranking
 from .schedule import Turn, equal_turn, next_turn
 from .standings import corner_of, quality_axis, standing_of
+from .starts import nearest_start, start_from
 
 CHECKPOINT_SECONDS = 30.0
 """Between two states of a training that are kept."""
@@ -132,8 +134,10 @@ class _Session:
         weights = None if file is None else read_weights(file)
         planned = trained.under_way
         if planned is None:
-            planned = self._plan(member, trained, weights, turn, started)
+            planned, weights = self._plan(member, trained, weights, turn, started)
             self.store.write(trained.beginning(planned))
+        elif planned.start is not None:
+            weights = start_from(member, self.store.folder / planned.start, self.trainer)
         number = len(trained.ended)
         try:
             with self.pace.as_planned(planned):
@@ -150,19 +154,29 @@ class _Session:
         self.store.checkpoint(trained.key).unlink(missing_ok=True)
         self.emit(events.Recovered(trained.candidate or member, candidate, gain, self.run.settings.quality))
 
-    def _plan(self, member: Candidate, trained: Trained, weights: Weights | None, turn: Turn, started: float) -> Round:
-        """A round of the turn's seconds, of which a repair may take its part before the first step."""
+    def _plan(
+        self, member: Candidate, trained: Trained, weights: Weights | None, turn: Turn, started: float
+    ) -> tuple[Round, Weights | None]:
+        """A round of the turn's seconds, of which a repair may take its part before the first step; and its start."""
         asked = self.run.recover
         precision, threads = self.pace.chosen(member)
-        divergence = self.trainer.divergence(member.policy, weights)
+        start = nearest_start(member, [] if asked.steps == 0 else self._neighbours(member), self.trainer, weights)
         if self.trainer.recipe.repair is not None and weights is None:
             spent = time.perf_counter() - started
             self.run.log(f"{member.label}: repaired by {self.trainer.recipe.repair} in {spent:.0f} s")
         seconds = turn.seconds - self.overhead - (time.perf_counter() - started)
         steps = self.pace.steps(member, seconds) if asked.steps is None else asked.steps - trained.steps
         refused = sum(not one.taken for one in trained.ended)
-        rate = asked.rate_near(rate_for(divergence, self.trainer.recipe, steps))
-        return Round(steps, rate * REFUSED_RATE**refused, precision, threads)
+        rate = asked.rate_near(rate_for(start.divergence, self.trainer.recipe, steps)) * REFUSED_RATE**refused
+        file = None if start.file is None else start.file.name
+        if file is not None:
+            self.run.log(f"{member.label}: begins with what another member was trained to, {file}")
+        return Round(steps, rate, precision, threads, start=file), start.weights
+
+    def _neighbours(self, member: Candidate) -> list[tuple[Candidate, Path]]:
+        """The other members that were trained by the same recipe, with the files of their weights."""
+        found = [(other, self.store.weights_of(self._trained(other))) for other in self.members.values()]
+        return [(other, file) for other, file in found if file is not None and other is not member]
 
     def _steps(self, member: Candidate, trained: Trained, planned: Round, weights: Weights | None) -> float:
         """Train, and write the weights; returns the seconds of a step."""

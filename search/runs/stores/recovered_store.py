@@ -31,6 +31,7 @@ class Round:
         seconds: wall-clock time of training and measuring; 0 while it is under way.
         gain: of the task's metric on the search split, above zero is better; None while it is under way.
         taken: whether it is better beyond noise, so that its weights are kept.
+        start: the name of the file of another member's weights that it began with; None where these were its own.
     """
 
     steps: int
@@ -40,6 +41,7 @@ class Round:
     seconds: float = 0.0
     gain: float | None = None
     taken: bool = False
+    start: str | None = None
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,7 @@ def _to_json(trained: Trained, folder: Path) -> dict[str, Any]:
                 "seconds": round(one.seconds, 3),
                 "gain": one.gain,
                 "taken": one.taken,
+                **({"start": one.start} if one.start is not None else {}),
             }
             for one in trained.rounds
         ],
@@ -225,4 +228,5 @@ def _round(fields: Fields) -> Round:
         fields.number("seconds"),
         None if fields.values.get("gain") is None else fields.number("gain"),
         fields.truth("taken"),
+        fields.text("start") if "start" in fields else None,
     )
