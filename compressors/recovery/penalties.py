@@ -7,32 +7,23 @@ into the filter at the end of training, and so seen by the criteria of ``prune_c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, fx, nn
 
 from ...spaces.errors import ConfigError
-from ...spaces.messages import did_you_mean
 from ...spaces.network.graph import ChannelGroup
 from ...spaces.network.layers import WEIGHTED, is_grouped
 from .normalisation import SUFFIX
+from .recipe import GROUP_LASSO, GROWING, SLIMMING
 
-SLIMMING, GROUP_LASSO, GROWING = "slimming", "group_lasso", "growing"
-PENALTIES = (SLIMMING, GROUP_LASSO, GROWING)
 PUSHED = 0.5
 """The share of each group's channels that ``growing`` pushes towards zero."""
 
 Squares = Callable[[], Tensor]
 """For every channel of a group, the sum of the squares of the weights that one layer has for it: ``(channels,)``."""
-
-
-def check_penalties(names: Collection[str]) -> None:
-    """Raise ``ConfigError`` for a penalty that does not exist."""
-    for name in names:
-        if name not in PENALTIES:
-            raise ConfigError(f"recover.penalties: no penalty {name!r}{did_you_mean(name, PENALTIES)}")
 
 
 class Penalties:

@@ -24,6 +24,13 @@ FEATURES = 10.0
 """The weight of ``features`` beside ``mse`` where nothing else is asked for: for members of ResNet-56's front it is
 better than 1 and 3, by more the deeper the cut."""
 
+SLIMMING, GROUP_LASSO, GROWING = "slimming", "group_lasso", "growing"
+PENALTIES = (SLIMMING, GROUP_LASSO, GROWING)
+"""See :mod:`.penalties`."""
+AFTER, ONCE, CUBIC = "after", "once", "cubic"
+SPARSITIES = (AFTER, ONCE, CUBIC)
+"""When the weights become zero that the policy prunes: after training, before its first step, or on the way."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -101,3 +108,10 @@ def check_losses(names: Collection[str]) -> None:
         raise ConfigError(
             f"recover.losses: without one of {', '.join(OF_OUTPUTS)} the last layer is not trained; add mse: 1.0"
         )
+
+
+def check_penalties(names: Collection[str]) -> None:
+    """Raise ``ConfigError`` for a penalty that does not exist."""
+    for name in names:
+        if name not in PENALTIES:
+            raise ConfigError(f"recover.penalties: no penalty {name!r}{did_you_mean(name, PENALTIES)}")

@@ -9,10 +9,8 @@ from torch import Tensor, fx
 
 from ...spaces.network.rebuild import duplicate
 from .normalisation import fold_norms
+from .recipe import ONCE
 
-AFTER, ONCE, CUBIC = "after", "once", "cubic"
-SPARSITIES = (AFTER, ONCE, CUBIC)
-"""When the weights become zero that the policy prunes: after training, before its first step, or on the way."""
 GROWS = 0.6
 """The share of the steps in which the zeros become more; in the rest of them they stay as they are."""
 UPDATES = 20

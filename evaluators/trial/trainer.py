@@ -17,8 +17,8 @@ from ...compressors.recovery.losses import squared_error
 from ...compressors.recovery.places import Resolution, stage_ends
 from ...compressors.recovery.policies import Span
 from ...compressors.recovery.precision import FLOAT32
-from ...compressors.recovery.recipe import Recipe
-from ...compressors.recovery.sparsity import AFTER, Sparsity
+from ...compressors.recovery.recipe import AFTER, Recipe
+from ...compressors.recovery.sparsity import Sparsity
 from ...compressors.recovery.steps import is_finished, learn_steps, widen_steps
 from ...compressors.recovery.stream import Stream
 from ...compressors.recovery.teachers import Teachers

@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ...compressors.recovery.penalties import SLIMMING, check_penalties
-from ...compressors.recovery.recipe import Recipe, check_losses
-from ...compressors.recovery.sparsity import SPARSITIES
+from ...compressors.recovery.recipe import SLIMMING, SPARSITIES, Recipe, check_losses, check_penalties
 from ...spaces.errors import ConfigError
 from .run_config import typed_keys
 
