@@ -17,6 +17,8 @@ from typing import Any, Self, TypeVar
 from ...spaces.masking import MASK, masked_command, masked_text
 from ..results.measurement import Measurement
 from ..results.span import READING, Span
+from ..runtimes.registry import runtime_of
+from ..runtimes.runtime import AUTO, DEFAULT
 from .answers import Malformed, integer, mapping, number, objects
 from .channel import Channel
 from .device_profile import DeviceProfile
@@ -55,7 +57,11 @@ class DeviceOptions:
     level (`disable_all`, `enable_basic`, `enable_extended`, `enable_layout`, `enable_all`). `core` pins the worker to
     a CPU core (one thread, Linux only); by default the system decides. `providers` are tried in their order, the first
     one has to start; `provider_options` are onnxruntime's own, by provider. `like` are further devices of the
-    same kind, which share the load with this one (`units.Units`). Raises `ValueError` on nonsense.
+    same kind, which share the load with this one (`units.Units`).
+
+    `runtime` loads and runs the models, see `runtimes.registry`; `precision` is what it computes floats in. What is
+    ONNX Runtime's own (`providers`, `provider_options`, `optimisation`, `spinning`) is refused for another one.
+    Raises `ValueError` on nonsense.
     """
 
     command: tuple[str, ...] = ()
@@ -69,6 +75,8 @@ class DeviceOptions:
     quote: bool | None = None
     deadline_seconds: float = 120.0
     like: tuple[DeviceOptions, ...] = ()
+    runtime: str = DEFAULT
+    precision: str = AUTO
 
     def __post_init__(self) -> None:
         if self.threads < 1:
@@ -79,11 +87,25 @@ class DeviceOptions:
             raise ValueError("at least one provider is needed, such as CPUExecutionProvider")
         if unknown := set(self.provider_options).difference(self.providers):
             raise ValueError(f"provider_options for {', '.join(sorted(unknown))}, which is not among the providers")
+        self._check_runtime()
         if self.deadline_seconds <= 0:
             raise ValueError(f"deadline_seconds must be positive, got {self.deadline_seconds}")
         reached = [unit.command for unit in self.units]
         if twice := [unit.name for unit in self.units if reached.count(unit.command) > 1]:
             raise ValueError(f"like devices are reached in different ways, got {twice[0]} twice")
+
+    def _check_runtime(self) -> None:
+        runtime = runtime_of(self.runtime)
+        if self.precision not in runtime.precisions:
+            known = ", ".join(runtime.precisions)
+            raise ValueError(f"precision: expected one of {known} with runtime {self.runtime}, got {self.precision!r}")
+        if self.runtime == DEFAULT:
+            return
+        for key in ("providers", "provider_options", "optimisation", "spinning"):
+            default = type(self).__dataclass_fields__[key]
+            usual = {} if key == "provider_options" else default.default
+            if getattr(self, key) != usual:
+                raise ValueError(f"{key} is for runtime {DEFAULT}; leave it out with runtime {self.runtime}")
 
     @property
     def name(self) -> str:
@@ -99,6 +121,8 @@ class DeviceOptions:
     @property
     def session(self) -> dict[str, Any]:
         """What of it decides how a session runs, as the worker takes it."""
+        if self.runtime != DEFAULT:
+            return {"threads": self.threads, "runtime": self.runtime, "precision": self.precision}
         chosen = {"threads": self.threads, "spinning": self.spinning, "optimisation": self.optimisation}
         own = {name: dict(options) for name, options in self.provider_options.items()}
         return {**chosen, "providers": list(self.providers), "provider_options": own}
@@ -108,7 +132,7 @@ class Device:
     """A context manager around a worker process, which is started at the first request and again, once, if it dies.
 
     Every request raises `DeviceError` where the device is unreachable, silent for `deadline_seconds`, or refuses
-    (`RequestRefused`: a model that onnxruntime rejects, a free axis without a shape, …). Safe to share by threads.
+    (`RequestRefused`: a model that its runtime rejects, a free axis without a shape, …). Safe to share by threads.
     """
 
     def __init__(self, options: DeviceOptions | None = None) -> None:
@@ -188,6 +212,7 @@ class Device:
         """The peak of one fresh worker."""
         channel = self._start()
         try:
+            self._send_runtime(channel)
             answer = self._ask(channel, "memory", model, shapes=_plain(shapes), batch=batch)
         finally:
             channel.close()
@@ -242,6 +267,7 @@ class Device:
         if self._connection is None or self._connection[0].closed:
             channel = self._start()
             try:
+                self._send_runtime(channel)
                 answer = self._ask(channel, "hello", core=self.options.core)
                 with self._reading("hello"):
                     self._connection = channel, DeviceProfile.from_json(mapping(answer, "profile"))
@@ -262,6 +288,12 @@ class Device:
             program = [shlex.join(program)]
         source = _WORKER.read_bytes()
         return Channel([*options.command, *program], b"%d\n%s" % (len(source), source))
+
+    def _send_runtime(self, channel: Channel) -> None:
+        """Give a worker the runtime that it does not know by itself."""
+        source = runtime_of(self.options.runtime).source()
+        if source is not None:
+            self._ask(channel, "runtime", source, name=self.options.runtime)
 
     def _load(self, channel: Channel, artifact: Path, slot: str, keep: bool) -> None:
         digest, size = self._digests.of(artifact), artifact.stat().st_size

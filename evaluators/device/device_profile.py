@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..runtimes.runtime import DEFAULT
 from .answers import flag, integer, number, text, texts
 
 RELEVANT_FLAGS = {
@@ -13,6 +14,7 @@ RELEVANT_FLAGS = {
     *("avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16"),
     *("neon", "asimd", "asimdhp", "fphp", "asimddp", "i8mm", "bf16", "sve", "sve2"),
 }
+_OF_RUNTIME = ("runtime", "runtime_version", "precision")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,9 @@ class DeviceProfile:
     `flags` are those of the CPU's that decide how fast convolutions are; `cores` those this process may use; `load`
     the number of running processes over the last minute and `temperature_celsius` that of the hottest zone, when the
     profile was taken; `energy` whether it has counters of energy that may be read.
+
+    `runtime` is the one that runs models there. Where it is another one than ONNX Runtime, `runtime_version` and
+    `precision` (that floats are computed in) are its, and nothing is told of ONNX Runtime, which need not be there.
     """
 
     cpu: str
@@ -40,6 +45,9 @@ class DeviceProfile:
     load: float
     cpu_clock_step_ns: int
     energy: bool = False
+    runtime: str = DEFAULT
+    runtime_version: str = ""
+    precision: str = ""
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> DeviceProfile:
@@ -62,11 +70,12 @@ class DeviceProfile:
             load=number(fields, "load", high=1e6),
             cpu_clock_step_ns=integer(fields, "cpu_clock_step_ns"),
             energy=flag(heat, "energy"),
+            **{key: text(fields, key) for key in _OF_RUNTIME if key in fields},
         )
 
     def to_json(self) -> dict[str, Any]:
-        fields = asdict(self)
-        return {**fields, "flags": list(self.flags), "providers": list(self.providers)}
+        fields = {**asdict(self), "flags": list(self.flags), "providers": list(self.providers)}
+        return {k: v for k, v in fields.items() if self.runtime != DEFAULT or k not in _OF_RUNTIME}
 
     def differences(self, here: DeviceProfile) -> list[str]:
         """In what another device differs, in words, so that latencies of the two must not stand side by side.
@@ -86,12 +95,27 @@ class DeviceProfile:
         systems = [(profile.system.split() or [""])[0] for profile in (self, here)]
         if systems[0] != systems[1]:
             found.append(f"another system ({systems[0]} there, {systems[1]} here)")
+        return found + self.other_runtime(here)
+
+    def other_runtime(self, here: DeviceProfile) -> list[str]:
+        """In what the runtimes of two devices differ, in words."""
+        if self.runtime != here.runtime or self.runtime != DEFAULT:
+            same = self.runs_on == here.runs_on
+            return [] if same else [f"another runtime ({self.runs_on} there, {here.runs_on} here)"]
+        found = []
         if self.onnxruntime != here.onnxruntime:
             found.append(f"another onnxruntime ({self.onnxruntime} there, {here.onnxruntime} here)")
         if self.providers != here.providers:
             pair = [", ".join(profile.providers) for profile in (self, here)]
             found.append(f"other providers of onnxruntime ({pair[0]} there, {pair[1]} here)")
         return found
+
+    @property
+    def runs_on(self) -> str:
+        """``onnxruntime 1.31.0``, ``openvino 2026.4.1 in bf16``."""
+        if self.runtime == DEFAULT:
+            return f"{DEFAULT} {self.onnxruntime}".strip()
+        return f"{self.runtime} {self.runtime_version}".strip() + (f" in {self.precision}" if self.precision else "")
 
     @property
     def is_arm(self) -> bool:

@@ -292,7 +292,7 @@ def _otherwise_used(there: DeviceOptions, here: DeviceOptions) -> list[str]:
     """In what the sessions on two devices differ, in words."""
     found = []
     for key, value in there.session.items():
-        other = here.session[key]
+        other = here.session.get(key)
         if value != other:
             found.append(f"other {key}" + ("" if key == "provider_options" else f" ({value} there, {other} here)"))
     return found

@@ -4,6 +4,9 @@ One file for any Python >= 3.9 with numpy and onnxruntime: it is run as a script
 that has nothing of ours installed. It therefore imports nothing of parefront, and leaves no file behind: only
 onnxruntime's own profiles are written, into a temporary folder that goes with the request.
 
+Another runtime comes as a file of its own, in the request `runtime`, and is then the one of all requests whose options
+name it; see `Plugged` for what it defines.
+
 A frame is `PFW1`, the header's length (4 bytes, big endian), the header (a JSON object), then `payload_bytes` bytes
 whose SHA-256 is `payload_sha256`, where the header announces any. Requests carry `version`, `id`, `op`; each gets
 one frame without payload: `{"id": …, "ok": true, …}` or `{"id": …, "ok": false, "code": …, "error": …}`, preceded by
@@ -37,6 +40,7 @@ import tempfile
 import threading
 import time
 import traceback
+import types
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO
@@ -74,6 +78,7 @@ MIN_PAIRS = 6
 MARGIN_NS, MARGIN_SHARE = 5_000, 0.02
 # A CPU clock that steps in coarser units than this cannot tell a preempted run.
 COARSE_CLOCK_NS = 20_000
+ONNX_RUNTIME = "onnxruntime"
 
 CREDENTIALS, PEER = struct.Struct("3i"), getattr(socket, "SO_PEERCRED", 17)
 
@@ -347,10 +352,11 @@ class Worker:
 
     def __init__(self) -> None:
         self.models = Models()
-        self.sessions: OrderedDict[tuple[str, str, str], Loaded] = OrderedDict()
+        self.sessions: OrderedDict[tuple[str, str, str], Loaded | Plugged] = OrderedDict()
         self.fresh = True
         self.turn = Turn()
         self.operations: dict[str, Callable[[Header, bytes], Header]] = {
+            "runtime": self.runtime,
             "hello": self.hello,
             "load": self.load,
             "measure": self.measure,
@@ -366,15 +372,24 @@ class Worker:
         operation = self.operations.get(str(header.get("op")))
         if operation is None:
             raise RequestError("op", f"unknown op {header.get('op')!r}; known: {', '.join(self.operations)}")
-        with contextlib.nullcontext() if header["op"] in {"hello", "bye"} else self.turn.taken(header):
+        with contextlib.nullcontext() if header["op"] in {"runtime", "hello", "bye"} else self.turn.taken(header):
             return {**operation(header, payload), "beside": self.turn.beside}
+
+    def runtime(self, header: Header, payload: bytes) -> Header:
+        """Take the runtime of that `name`, whose source is the payload."""
+        name = str(header["name"])
+        module = types.ModuleType(f"parefront_runtime_{name}")
+        sys.modules[module.__name__] = module  # as its dataclasses ask for
+        exec(compile(payload, f"{name}.py", "exec"), module.__dict__)
+        PLUGGED[name] = module
+        return {}
 
     def hello(self, header: Header, payload: bytes) -> Header:
         """The device's profile; `core`, where given, pins this process to that CPU core first."""
         core = header.get("core")
         if core is not None:
             pin(core)
-        return {"profile": profile()}
+        return {"profile": profile(header.get("options"))}
 
     def load(self, header: Header, payload: bytes) -> Header:
         """Create the session of a model under a slot, or find it; without the bytes, of a model that came before.
@@ -390,11 +405,11 @@ class Worker:
         if not found:
             self.make_room(len(model))
             self.fresh = False
-            self.sessions[key] = Loaded(model, header["options"])
+            self.sessions[key] = loaded_by(model, header["options"])
         loaded = self.sessions[key]
         loaded.model = loaded.model or (model if header.get("keep") else b"")
         self.sessions.move_to_end(key)
-        used = {"providers": loaded.session.get_providers(), "model_bytes": loaded.size}
+        used = {"providers": loaded.providers(), "model_bytes": loaded.size}
         return {"session_seconds": loaded.seconds, "found": found, "inputs": loaded.inputs(), **used}
 
     def make_room(self, size: int) -> None:
@@ -415,7 +430,7 @@ class Worker:
         answer = time_pairs(runs[0], runs[1], protocol, drops)
         return {**answer, "session_seconds": loaded["candidate"].seconds}
 
-    def loaded(self, header: Header) -> dict[str, Loaded]:
+    def loaded(self, header: Header) -> dict[str, Loaded | Plugged]:
         """The sessions that a request names, by role."""
         found = {}
         for role in ("candidate", "reference"):
@@ -427,7 +442,7 @@ class Worker:
         return found
 
     def operators(self, header: Header, payload: bytes) -> Header:
-        """What each operator of `candidate` and `reference`, both loaded before, takes: onnxruntime's own profiles.
+        """What each operator of `candidate` and `reference`, both loaded before, takes: the runtime's own profiles.
 
         Blocks of runs of the two in turn; those of the first round, which warm up, do not count. Slow models get
         shorter blocks, and no round begins once `PROFILE_SECONDS` are over, but for the first that counts.
@@ -438,7 +453,7 @@ class Worker:
             for role, loaded in self.loaded(header).items():
                 if not loaded.model:
                     raise RequestError("unknown_model", f"the bytes of the {role} are not here; send them to be kept")
-                profiled[role] = Loaded(loaded.model, header["options"], os.path.join(folder, role))
+                profiled[role] = loaded_by(loaded.model, header["options"], os.path.join(folder, role))
                 loaded.model = b""
             self.models.let_go()
             runs = {role: loaded.bind(shapes, 0, batch) for role, loaded in profiled.items()}
@@ -456,10 +471,10 @@ class Worker:
                         run()
                     counts[role] += length
                     warm.setdefault(role, counts[role])
-            files = {role: loaded.session.end_profiling() for role, loaded in profiled.items()}
+            for loaded in profiled.values():
+                loaded.end_profiling()
             return {
-                role: {"operators": operator_times(file, counts[role], warm[role], wiring(profiled[role].optimised))}
-                for role, file in files.items()
+                role: {"operators": loaded.operators(counts[role], warm[role])} for role, loaded in profiled.items()
             }
 
     def memory(self, header: Header, payload: bytes) -> Header:
@@ -471,11 +486,11 @@ class Worker:
         if not self.fresh:
             raise RequestError("not_fresh", "memory is measured in a fresh worker only")
         self.fresh = False
-        runtime()
+        describe(header["options"])
         before = resident_bytes()
         reset_peak()
         batch = int(bounded({"batch": header.get("batch", 1)})["batch"])
-        run = Loaded(payload, header["options"]).bind(header.get("shapes") or {}, 0, batch)
+        run = loaded_by(payload, header["options"]).bind(header.get("shapes") or {}, 0, batch)
         for _run in range(3):
             run()
         return {"peak_bytes": max(0, peak_bytes() - before)}
@@ -518,6 +533,18 @@ class Models:
             self.kept.popitem(last=False)
 
 
+def loaded_by(model: bytes, options: Header, profile: str = "") -> Loaded | Plugged:
+    """The model, loaded by the runtime that the options name."""
+    if has_external_data(memoryview(model)):  # older releases of onnxruntime would read any file it names
+        raise RequestError("model", "the model keeps weights in other files (external data); send a single file")
+    threads = options["threads"]
+    if type(threads) is not int or not 0 < threads <= MAX_THREADS:
+        raise RequestError("bounds", f"threads must be an integer from 1 to {MAX_THREADS}, got {threads!r:.60}")
+    if options.get("runtime", ONNX_RUNTIME) == ONNX_RUNTIME:
+        return Loaded(model, options, profile)
+    return Plugged(model, options, bool(profile))
+
+
 class Loaded:
     """An inference session, made from bytes, and the seconds that this took; `profile` is a prefix of files.
 
@@ -525,18 +552,13 @@ class Loaded:
     """
 
     def __init__(self, model: bytes, options: Header, profile: str = "") -> None:
-        if has_external_data(memoryview(model)):  # older releases of onnxruntime would read any file it names
-            raise RequestError("model", "the model keeps weights in other files (external data); send a single file")
-        self.model, self.size = b"", len(model)
+        self.model, self.size, self.profile = b"", len(model), ""
         ort = runtime()
         missing = set(options["providers"]).difference(ort.get_available_providers())
         if missing:  # onnxruntime would take another one in silence
             raise RequestError("provider", f"{sorted(missing)} not in {ort.get_available_providers()}")
-        threads = options["threads"]
-        if type(threads) is not int or not 0 < threads <= MAX_THREADS:
-            raise RequestError("bounds", f"threads must be an integer from 1 to {MAX_THREADS}, got {threads!r:.60}")
         settings = ort.SessionOptions()
-        settings.intra_op_num_threads = threads
+        settings.intra_op_num_threads = options["threads"]
         settings.inter_op_num_threads = 1
         settings.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
         settings.graph_optimization_level = getattr(
@@ -574,21 +596,12 @@ class Loaded:
 
         The first axis is `batch` where it is free; any other free axis must be given by `shapes`, per input name.
         """
-        import numpy as np
-
         ort = runtime()
-        generator = np.random.default_rng(seed)
         binding = self.session.io_binding()
         inputs = []  # an OrtValue on the CPU borrows numpy's memory, and the binding does not keep it alive
-        for spec in self.session.get_inputs():
-            shape = fixed_shape(spec.name, spec.shape, shapes.get(spec.name), batch)
-            if min(shape, default=1) < 0 or math.prod(shape) > MAX_INPUT_VALUES:
-                raise RequestError(
-                    "bounds", f"input {spec.name!r} of shape {shape} has too many values, or negative ones"
-                )
-            value = random_input(generator, shape, spec.type)
+        for name, value in made_up(self.inputs(), shapes, seed, batch).items():
             inputs.append(ort.OrtValue.ortvalue_from_numpy(value))
-            binding.bind_ortvalue_input(spec.name, inputs[-1])
+            binding.bind_ortvalue_input(name, inputs[-1])
         names = [spec.name for spec in self.session.get_outputs()]
         for name in names:
             binding.bind_output(name)
@@ -601,6 +614,96 @@ class Loaded:
             if outputs[position].is_tensor():
                 binding.bind_ortvalue_output(name, outputs[position])
         return functools.partial(_run, self.session.run_with_iobinding, binding, inputs)
+
+    def providers(self) -> list[str]:
+        return list(self.session.get_providers())
+
+    def end_profiling(self) -> None:
+        self.profile = self.session.end_profiling()
+
+    def operators(self, runs: int, warm: int) -> list[Header]:
+        """Once profiling has ended: as `operator_times`."""
+        return operator_times(self.profile, runs, warm, wiring(self.optimised))
+
+
+PLUGGED: dict[str, Any] = {}  # modules of runtimes other than ONNX Runtime, by name
+
+
+class Plugged:
+    """A model as another runtime holds it, of which the same is asked as of `Loaded`.
+
+    The module of the runtime defines `describe(options)`, which gives `version` and `precision` (in effect), and
+    `Model(content, options, profiled)` with `inputs` (a list of `name`, `shape`, `type` as ONNX Runtime has them),
+    `bind(feeds)` (a call that runs the model once on arrays by the input's name) and, where it was made with
+    `profiled`, `last_run()` (`name`, `op` and `us` of each operator, in their order). Where the device cannot do what
+    is asked for, `describe` raises ImportError or ValueError.
+    """
+
+    def __init__(self, model: bytes, options: Header, profiled: bool = False) -> None:
+        self.model, self.size = b"", len(model)
+        self.name, self.profiled = str(options["runtime"]), profiled
+        self.runs: list[list[Header]] = []
+        version = describe(options)["runtime_version"]
+        started = time.perf_counter()
+        try:
+            self.held = PLUGGED[self.name].Model(model, options, profiled)
+        except Exception as error:  # a runtime's exceptions share no base class but this one
+            raise RequestError("model", f"{self.name} {version} rejects the model: {error}") from error
+        self.seconds = time.perf_counter() - started
+
+    def inputs(self) -> list[Header]:
+        return list(self.held.inputs)
+
+    def bind(self, shapes: dict[str, list[int]], seed: int, batch: int = 1) -> Callable[[], object]:
+        """As `Loaded.bind`. The model is compiled for these shapes here, where it was not before."""
+        feeds = made_up(self.inputs(), shapes, seed, batch)
+        started = time.perf_counter()
+        try:
+            run: Callable[[], object] = self.held.bind(feeds)
+            self.seconds += time.perf_counter() - started
+            run()
+        except Exception as error:  # as above
+            raise RequestError("run", f"the model cannot be run: {error}") from error
+        if not self.profiled:
+            return run
+        self.runs.append(self.held.last_run())
+        return functools.partial(self.run_profiled, run)
+
+    def run_profiled(self, run: Callable[[], object]) -> None:
+        run()
+        self.runs.append(self.held.last_run())
+
+    def providers(self) -> list[str]:
+        return [self.name]
+
+    def end_profiling(self) -> None:
+        """Each run's profile is there once it has ended."""
+
+    def operators(self, runs: int, warm: int) -> list[Header]:
+        """As `operator_times`, where every run has the same operators; shapes and wires are not told."""
+        unknown: Header = {"provider": self.name, "inputs": [], "outputs": [], "reads": [], "writes": [], "domain": ""}
+        answers = [
+            {**unknown, **operator, "us": middle_half([run[place]["us"] for run in self.runs[warm:]])}
+            for place, operator in enumerate(self.runs[0])
+        ]
+        return [answer for answer in answers if answer["us"] > 0]
+
+
+def describe(options: Header) -> Header:
+    """Version of the runtime that the options name, and of another one than ONNX Runtime its name and precision."""
+    name = str(options.get("runtime", ONNX_RUNTIME))
+    if name == ONNX_RUNTIME:
+        ort = runtime()
+        return {"onnxruntime": ort.__version__, "providers": list(ort.get_available_providers())}
+    if name not in PLUGGED:
+        raise RequestError("runtime", f"the runtime {name!r} was not sent")
+    try:
+        told = PLUGGED[name].describe(options)
+    except (ImportError, ValueError) as error:
+        where = f"{sys.executable} (Python {platform.python_version()}) on {platform.node()}"
+        raise RequestError("runtime", f"{where} cannot use {name}: {error}") from error
+    beside = {"runtime": name, "runtime_version": str(told["version"]), "precision": str(told["precision"])}
+    return {"onnxruntime": "", "providers": [], **beside}
 
 
 def _run(run: Callable[[Any], object], binding: Any, inputs: list[Any]) -> None:
@@ -615,6 +718,20 @@ def runtime() -> Any:
         where = f"{sys.executable} (Python {platform.python_version()}) on {platform.node()}"
         raise RequestError("runtime", f"{where} cannot import onnxruntime: {error}; pip install onnxruntime") from error
     return onnxruntime
+
+
+def made_up(specs: Sequence[Header], shapes: dict[str, list[int]], seed: int, batch: int) -> dict[str, Any]:
+    """Fixed random arrays for a model's inputs, by name; free axes as in `Loaded.bind`."""
+    import numpy as np
+
+    generator, values = np.random.default_rng(seed), {}
+    for spec in specs:
+        shape = fixed_shape(spec["name"], spec["shape"], shapes.get(spec["name"]), batch)
+        if min(shape, default=1) < 0 or math.prod(shape) > MAX_INPUT_VALUES:
+            said = f"input {spec['name']!r} of shape {shape} has too many values, or negative ones"
+            raise RequestError("bounds", said)
+        values[spec["name"]] = random_input(generator, shape, spec["type"])
+    return values
 
 
 def fixed_shape(name: str, shape: list[Any], given: list[int] | None, batch: int) -> list[int]:
@@ -662,16 +779,22 @@ def operator_times(file: str, runs: int, warm: int, wires: dict[str, Header]) ->
     answers = []
     for (name, _), calls in found.items():
         each = len(calls) // runs or 1  # more than one where the operator stands in a loop
-        times = sorted(sum(c["dur"] for c in calls[i : i + each]) for i in range(warm * each, len(calls), each))
-        middle = times[len(times) // 4 : len(times) - len(times) // 4] or [0]
+        times = [sum(c["dur"] for c in calls[i : i + each]) for i in range(warm * each, len(calls), each)]
         arguments = calls[0]["args"]
         answers.append({
             "name": name, "op": arguments.get("op_name", ""), "provider": arguments.get("provider", ""),
             "inputs": arguments.get("input_type_shape", []), "outputs": arguments.get("output_type_shape", []),
-            "us": sum(middle) / len(middle),
+            "us": middle_half(times),
             **wires.get(name, {"reads": [], "writes": [], "domain": ""}),
         })  # fmt: skip
     return answers
+
+
+def middle_half(times: Sequence[float]) -> float:
+    """The mean of the middle half of the times; 0 of none."""
+    ranked = sorted(times)
+    middle = ranked[len(ranked) // 4 : len(ranked) - len(ranked) // 4] or [0]
+    return sum(middle) / len(middle)
 
 
 def wiring(file: str) -> dict[str, Header]:
@@ -952,9 +1075,12 @@ def status_kib(key: str) -> int:
     return 0
 
 
-def profile() -> Header:
-    """What this device is, as far as it tells; unknown strings are empty, unknown numbers zero."""
-    ort = runtime()
+def profile(options: Header | None = None) -> Header:
+    """What this device is, as far as it tells, and the runtime that the options name.
+
+    Unknown strings are empty, unknown numbers zero.
+    """
+    runs_on = describe(options or {})
     import numpy
 
     fields = cpuinfo()
@@ -969,8 +1095,7 @@ def profile() -> Header:
         "memory_bytes": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if pages else 0,
         "python": platform.python_version(),
         "numpy": numpy.__version__,
-        "onnxruntime": ort.__version__,
-        "providers": list(ort.get_available_providers()),
+        **runs_on,
         "governor": read_text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "frequency_mhz": frequency_mhz() or float(fields.get("cpu MHz", 0)),
         "temperature_celsius": temperature(),

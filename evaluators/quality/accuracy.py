@@ -19,7 +19,7 @@ from .stacks import NamedStack, TargetStack, input_arrays
 Array = NDArray[Any]
 
 
-def open_session(artifact: Path, threads: int | None = None) -> ort.InferenceSession:
+def open_session(artifact: Path | bytes, threads: int | None = None) -> ort.InferenceSession:
     """A session on this machine's CPU, with `threads` threads (by default one for each core of this process)."""
     return exact_session(artifact, threads)
 

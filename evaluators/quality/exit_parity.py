@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import onnxruntime as ort
 from torch import fx
 
 from ...compressors.exits.exit import exits_of, leaving_at
@@ -12,10 +11,11 @@ from ...spaces.files import read_bytes
 from ...spaces.network.branches import with_thresholds
 from ...spaces.tensors.batch import Tensors
 from ..restore.exact_session import exact_session
+from ..runtimes.session import Session
 from .parity import check_parity
 
 
-def check_every_way(session: ort.InferenceSession, path: Path, net: fx.GraphModule, inputs: Tensors) -> None:
+def check_every_way(session: Session, path: Path, net: fx.GraphModule, inputs: Tensors) -> None:
     """As :func:`.parity.check_parity`; with exits for all inputs leaving at each, and at none.
 
     Which inputs leave is not compared: torch and the runtime round differently, which near a threshold decides.

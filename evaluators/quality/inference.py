@@ -1,4 +1,4 @@
-"""An artefact's outputs through ONNX Runtime, batch by batch: one array, or several by name."""
+"""An artefact's outputs through its runtime, batch by batch: one array, or several by name."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import onnxruntime as ort
 
 from ...spaces.tensors.batch import Array, Arrays, Batch, mapped, named, unnamed
 from ...spaces.tensors.signature import INPUT
 from ..device.lock import THIS_MACHINE, shared
+from ..runtimes.session import Session
 from .accuracy import open_session
 
 
@@ -23,7 +23,7 @@ class Inputs(Protocol):
     def __getitem__(self, part: slice, /) -> Arrays: ...
 
 
-def output_batches(session: ort.InferenceSession, inputs: Inputs, batch: int = 64) -> Iterator[Arrays]:
+def output_batches(session: Session, inputs: Inputs, batch: int = 64) -> Iterator[Arrays]:
     """All outputs, batch by batch, so that whoever asks can stop as soon as enough is known.
 
     Where the artefact's batch axis is fixed, its size replaces ``batch`` and the last batch is filled up. Pauses while
@@ -45,13 +45,13 @@ def output_batches(session: ort.InferenceSession, inputs: Inputs, batch: int = 6
         yield unnamed({name: result[:count] for name, result in zip(outputs, results, strict=True)})
 
 
-def fixed_batch(session: ort.InferenceSession) -> int | None:
+def fixed_batch(session: Session) -> int | None:
     """The size of the artefact's batch axis, where it is fixed."""
     shape = session.get_inputs()[0].shape
     return shape[0] if shape and isinstance(shape[0], int) else None
 
 
-def run_outputs(artifact: Path | ort.InferenceSession, inputs: Inputs, batch: int = 64) -> Arrays:
+def run_outputs(artifact: Path | Session, inputs: Inputs, batch: int = 64) -> Arrays:
     """The outputs for all ``inputs``, each of shape ``(n, …)``."""
     session = open_session(artifact) if isinstance(artifact, Path) else artifact
     whole: dict[str, Array] = {}

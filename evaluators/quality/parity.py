@@ -11,6 +11,7 @@ from ...spaces.network.emission import Emittable
 from ...spaces.network.emit import UnknownModule, serialize
 from ...spaces.tensors.batch import Array, Outputs, Tensors, mapped, named, to_arrays
 from ...spaces.tensors.signature import OUTPUT
+from ..runtimes.session import Session
 from .inference import run_outputs
 
 FLOAT_TOLERANCE = 1e-3
@@ -18,6 +19,10 @@ FLOAT_TOLERANCE = 1e-3
 INTEGER_TOLERANCE = 0.1
 """Largest root mean square difference allowed with integers, relative to the outputs' own deviation: where torch and
 the runtime round a value between two integers differently, the difference grows through the layers behind."""
+LIKENESS = 0.5
+"""Largest root mean square difference, relative to the outputs' deviation, to a runtime that computes in another
+precision: bfloat16, or 8-bit layers whose sums it rounds elsewhere. What that costs is for accuracy to tell, which is
+computed in the same runtime; a file that it misreads differs by more."""
 JITTER = 1e-6
 """Where it grows beyond that, twice what so small a relative change of the inputs moves torch's own outputs by is
 allowed: EfficientNet-B0 with random weights moves them by 0.10, and both runtimes differ by 0.11."""
@@ -27,7 +32,7 @@ class ParityError(Exception):
     """An artefact that does not compute what its network computes."""
 
 
-def check_parity(session: ort.InferenceSession, net: fx.GraphModule, inputs: Tensors) -> float:
+def check_parity(session: Session, net: fx.GraphModule, inputs: Tensors) -> float:
     """Compare all of an artefact's outputs to its network's on ``inputs``.
 
     Returns:
@@ -49,6 +54,23 @@ def check_parity(session: ort.InferenceSession, net: fx.GraphModule, inputs: Ten
         moved = _outputs(net, mapped(_jittered, inputs))
         allowed = {name: 2 * _deviation(expected[name], moved[name]) for name in expected}
         return max(compare(expected[name], actual[name], integers, allowed[name], name) for name in expected)
+
+
+def check_likeness(session: Session, net: fx.GraphModule, inputs: Tensors) -> float:
+    """As :func:`check_parity` in a runtime that is not exact, by :data:`LIKENESS`; of a file that is known to be right.
+
+    Raises:
+        ParityError: where an output differs by more, or is not finite.
+    """
+    expected = _outputs(net, inputs)
+    actual = named(run_outputs(session, to_arrays(inputs), len(inputs)), OUTPUT)
+    found = {name: _deviation(expected[name], actual[name]) for name in expected}
+    for name, difference in found.items():
+        if not difference <= LIKENESS:
+            raise ParityError(
+                f"the runtime's {name} differs from the network's by {difference:.1e} (allowed {LIKENESS:g})"
+            )
+    return max(found.values())
 
 
 def _outputs(net: fx.GraphModule, inputs: Tensors) -> dict[str, Array]:

@@ -6,6 +6,7 @@ What is read here is what ``spaces/network/packing.py`` and ONNX Runtime's ``Mat
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -117,10 +118,10 @@ class Contents:
 
 
 class Reader:
-    """Reads the constant inputs of one graph's nodes."""
+    """Reads the constant inputs of a graph's nodes."""
 
-    def __init__(self, graph: ir.Graph) -> None:
-        self._index = {node: index for index, node in enumerate(graph)}
+    def __init__(self, nodes: Iterable[ir.Node]) -> None:
+        self._index = {node: index for index, node in enumerate(nodes)}
 
     def slot(self, node: ir.Node, position: int) -> Slot:
         return Slot(self._index[node], position)
@@ -134,8 +135,10 @@ class Reader:
         if array is not None:
             return Contents(array, Plain(array.dtype), self.slot(node, position), (str(value.name),))
         producer = value.producer()
-        if producer is None:
-            return None
+        return None if producer is None else self.produced(producer)
+
+    def produced(self, producer: ir.Node) -> Contents | None:
+        """What a node always gives, as :meth:`read`."""
         if producer.op_type == "Identity":
             return self.read(producer, 0)
         if producer.domain == DOMAIN:

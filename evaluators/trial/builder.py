@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 import torch
 from torch import Tensor, fx
 
@@ -36,17 +35,22 @@ from ..device.device_profile import DeviceProfile
 from ..quality.accuracy import open_session, split_batch
 from ..quality.cost import cost_of
 from ..quality.exit_parity import check_every_way
-from ..quality.parity import prove
+from ..quality.parity import check_likeness, prove
 from ..quality.reading import Targets
 from ..quality.task_signature import input_form
+from ..restore.plain import plain
 from ..results.candidate import Candidate
 from ..results.front import Front
 from ..results.measurement import Measurement
+from ..runtimes.onnx_runtime import OnnxRuntime
+from ..runtimes.runtime import Opener
+from ..runtimes.session import Session
 from .dominance import refuse_beyond_budget
 from .stopwatch import Stopwatch
 
 CALIBRATION_LIMIT = 512
 PARITY_IMAGES = 4
+BY_ONNX_RUNTIME = Opener(OnnxRuntime())
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Built:
     """
 
     candidate: Candidate
-    session: ort.InferenceSession
+    session: Session
 
 
 class Builder:
@@ -72,6 +76,8 @@ class Builder:
         seed: which calibration images are taken where there are more than 512.
         least_squares: whether to collect what repairs by least squares ask for at once, where any method wants them.
         on_phase: told what goes on meanwhile.
+        opens: opens artefacts in the runtime that they are scored in. For one that takes no functions they are written
+            with plain weights.
 
     Raises:
         TaskError: where the model offers nothing to compress.
@@ -86,7 +92,9 @@ class Builder:
         seed: int = 0,
         least_squares: bool = True,
         on_phase: Callable[[str], None] = lambda _: None,
+        opens: Opener = BY_ONNX_RUNTIME,
     ) -> None:
+        self._opens = opens
         compressors = [create(name, options, target) for name, options in methods.items()]
         on_phase("tracing the model and proving its channel groups")
         self.form = form = input_form(task)
@@ -134,7 +142,7 @@ class Builder:
         watch.seconds["apply_forward"] = self.calibration.forward_seconds - before
         watch.seconds["apply"] -= watch.seconds["apply_forward"]
         with watch.work("emit"):
-            artifact = emit(net, path, self._example)
+            artifact = self._emit(net, path)
         with watch.work("count"):
             metrics = {**_size(artifact), **cost_of(net, self._example).measurements()}
         notes = (f"emitted by {EXPORTED}",) if artifact.made_by == EXPORTED else ()
@@ -142,9 +150,9 @@ class Builder:
         if rivals is not None:
             refuse_beyond_budget(made, rivals)
         with watch.work("session"):
-            session = open_session(path)
+            session = self._opens(path)
         with watch.work("parity"):
-            check_every_way(session, path, net, self._example)
+            self._check(session, path, net, repaired)
         return Built(replace(made, timings=watch.total()), session)
 
     def adopt(self, policy: Policy, source: Path, path: Path, watch: Stopwatch | None = None) -> Built:
@@ -162,9 +170,9 @@ class Builder:
             Infeasible: where it has other inputs or outputs.
         """
         own = self.build(policy, path, watch)
-        content = read_bytes(source)
+        content = self._loadable(read_bytes(source))
         write_bytes(path, content)
-        session = open_session(path)
+        session = self._opens(path)
         expected, given = map(_interface, (own.session, session))
         if given != expected:
             raise Infeasible(f"{source.name}: expected {expected}, got {given}")
@@ -188,7 +196,32 @@ class Builder:
 
     def emit_again(self, policy: Policy, path: Path) -> None:
         """Write the policy's artefact without checking it: equal policies give equal bytes (`Pipeline.apply`)."""
-        emit(self.pipeline.apply(self.traced.net, policy, self.context), path, self._example)
+        self._emit(self.pipeline.apply(self.traced.net, policy, self.context), path)
+
+    def _emit(self, net: fx.GraphModule, path: Path) -> Artifact:
+        """Write a network as the runtime takes it."""
+        artifact = emit(net, path, self._example)
+        if self._opens.runtime.takes_functions:
+            return artifact
+        packed = read_bytes(path)
+        content = self._loadable(packed)
+        if content is packed:
+            return artifact
+        write_bytes(path, content)
+        return replace(artifact, sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
+
+    def _loadable(self, content: bytes) -> bytes:
+        """A file as the runtime takes it."""
+        return content if self._opens.runtime.takes_functions else plain(content)
+
+    def _check(self, session: Session, path: Path, net: fx.GraphModule, thoroughly: bool) -> None:
+        """Compare the file with its network in ONNX Runtime; and ``thoroughly``, in the runtime that scores it, too."""
+        if self._opens.runtime.is_exact:
+            check_every_way(session, path, net, self._example)
+            return
+        check_every_way(open_session(path), path, net, self._example)
+        if thoroughly:
+            check_likeness(session, net, self._example)
 
     @cached_property
     def model_sha256(self) -> str:
@@ -256,7 +289,7 @@ def _pair(inputs: Tensors) -> Tensors:
     return inputs[:2] if len(inputs) > 1 else joined([inputs, inputs])
 
 
-def _interface(session: ort.InferenceSession) -> str:
+def _interface(session: Session) -> str:
     """The inputs and outputs of a file, as messages name them."""
     inputs, outputs = (
         ", ".join(f"{one.name} {one.type} {one.shape}" for one in listed)

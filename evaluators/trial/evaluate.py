@@ -22,6 +22,7 @@ from ...spaces.network.trace import Traced
 from ...spaces.policy import Policy
 from ...spaces.space import SearchSpace
 from ...spaces.task import Task
+from ..device import worker
 from ..device.device import DeviceOptions
 from ..device.device_profile import DeviceProfile
 from ..device.errors import DeviceError, DeviceUnreachable, RequestRefused
@@ -36,6 +37,7 @@ from ..results.front import Front
 from ..results.measurement import Measurement
 from ..results.metric import ACCURACY, device_of, is_timed
 from ..results.metrics import whole_of
+from ..runtimes.runtime import ModelRejected
 from .builder import Builder, Built, target_of
 from .clock import Clock
 from .dominance import Standing
@@ -45,6 +47,7 @@ from .proxy_divergence import IMAGES as PROBED_IMAGES
 from .proxy_divergence import ProxyDivergence
 from .race import Raced, race
 from .references import References
+from .scored_in import check_one_runtime, opener_on, told_of
 from .scorer import TEST, Scorer
 from .stopwatch import Stopwatch
 
@@ -91,10 +94,11 @@ class TaskEvaluator:
         open_device: OpenDevice = own_device,
     ) -> None:
         places = {"": devices} if isinstance(devices, DeviceOptions) else devices
+        check_one_runtime(places)
         self._on_phase = on_phase
         self._memory = memory
         self._proxy: ProxyDivergence | None = None
-        self.scorer = Scorer(task, images, seed)
+        self.scorer = Scorer(task, images, seed, lambda model: self._opens(model))
         self.racing = racing and self.scorer.can_race
         protocol = latency or LatencyProtocol()
         self._batch = protocol.batch
@@ -104,8 +108,11 @@ class TaskEvaluator:
             on_phase("starting the device" if len(places) == 1 else "starting the devices")
             self._profiles = self.clock.profiles
             accept(self._profiles)
-            target = built_for(self.clock.first.profile)
-            self.builder = Builder(task, compress, target, seed, built_for is target_of, on_phase)
+            first = self.clock.first
+            target = built_for(first.profile)
+            self._opens = opener_on(first.options, first.profile)
+            self._scored = self._told_of_scores(first.profile)
+            self.builder = Builder(task, compress, target, seed, built_for is target_of, on_phase, self._opens)
             on_error.pop_all()
         self._references = References(self.builder, on_phase)
         gc.collect()
@@ -136,6 +143,7 @@ class TaskEvaluator:
             "metric": self.scorer.quality.metric.to_json(),
             "versions": {"python": platform.python_version(), **{name: _version(name) for name in packages}},
             "device": self.clock.first.profile.to_json(),
+            **self._scored,
             **({"devices": named} if named else {}),
             "model_sha256": self.builder.model_sha256,
             **({"chance": chance} if (chance := self._chance()) is not None else {}),
@@ -145,6 +153,14 @@ class TaskEvaluator:
                 "macs": self.traced.graph.macs,
             },
         }
+
+    def _told_of_scores(self, profile: DeviceProfile) -> dict[str, Any]:
+        """What is recorded of the runtime that scores; a person is told where it is not quite the device's."""
+        told = told_of(self._opens, profile, lambda: DeviceProfile.from_json(worker.profile()))
+        differences = told.get("scored", {}).get("differences")
+        if differences:
+            self._on_phase(f"scoring in {self._opens.words} on this machine, which differs: {'; '.join(differences)}")
+        return told
 
     def _chance(self) -> float | None:
         """What guessing one of the classes gives, of top-1 accuracy; None of another metric."""
@@ -204,7 +220,10 @@ class TaskEvaluator:
     def _build_uncompressed(self, path: Path) -> Built:
         """The uncompressed model, as the first of the files that candidates are compared with."""
         self._references.clear()
-        built = self.builder.build(Policy(), path)
+        try:
+            built = self.builder.build(Policy(), path)
+        except ModelRejected as error:
+            raise TaskError(f"task.model: {error}") from error
         self._references.add(built.candidate)
         return built
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
-import onnxruntime as ort
-
 from ..results.candidate import Stopped
 from ..results.measurement import Measurement
+from ..runtimes.session import Session
 from .dominance import Known, Standing
 from .split import Split
 from .stopwatch import Stopwatch
@@ -47,9 +46,7 @@ class Raced:
     stopped: Stopped | None = None
 
 
-def race(
-    split: Split, session: ort.InferenceSession, counted: Known, looks: Looks, standing: Standing, watch: Stopwatch
-) -> Raced:
+def race(split: Split, session: Session, counted: Known, looks: Looks, standing: Standing, watch: Stopwatch) -> Raced:
     """Measure a candidate on growing blocks of images, with ever finer looks at its latency; stop once it is dominated.
 
     Latency is looked at only where that may decide: a candidate that is accurate enough for the front whatever its

@@ -23,6 +23,7 @@ from .dominance import Standing, refuse_beyond_budget
 from .evaluate import TaskEvaluator, stopped_or_whole
 from .race import time_only
 from .reused_scores import BUILT_FOR, ReusedScores
+from .scored_in import scores_differ
 from .scorer import TEST
 from .shared_files import take_prepared
 from .stopwatch import Stopwatch
@@ -35,7 +36,8 @@ class RetargetedEvaluator:
     """Times the candidates of another run on this device; their scores, and their files while there are any, are kept.
 
     Artefacts are built for the device that the other run was made on, so that they are the same files. Where this
-    device computes int8 otherwise, what is quantised is built for it, and made and scored anew.
+    device computes int8 otherwise, what is quantised is built for it, and made and scored anew. In another runtime, or
+    another version or precision of one that is not exact, everything is: accuracy is the runtime's.
 
     Args:
         make: makes the evaluator that does the rest.
@@ -47,12 +49,17 @@ class RetargetedEvaluator:
         self, make: MakeEvaluator, reused: ReusedScores, on_phase: Callable[[str], None] = lambda _: None
     ) -> None:
         self._reused = reused
-        self._other_arithmetic = False
+        self._other_arithmetic = self._other_runtime = False
 
         def built_for(here: DeviceProfile) -> Target:
             target, built = target_of(here), target_of(reused.profile)
             self._other_arithmetic = replace(built, vector_width=target.vector_width) != target
-            if self._other_arithmetic:
+            self._other_runtime = scores_differ(reused.profile, here)
+            if self._other_runtime:
+                on_phase(
+                    f"the run was scored in {reused.profile.runs_on}: all is made and scored anew in {here.runs_on}"
+                )
+            elif self._other_arithmetic:
                 on_phase(
                     "this device needs other int8 than the run was built for: what is quantised is made and scored anew"
                 )
@@ -83,7 +90,7 @@ class RetargetedEvaluator:
 
     @property
     def environment(self) -> Mapping[str, Any]:
-        built = {} if self._other_arithmetic else {BUILT_FOR: self._reused.profile.to_json()}
+        built = {} if self._other_arithmetic or self._other_runtime else {BUILT_FOR: self._reused.profile.to_json()}
         return {"scores_of": self._reused.run, **built, **self._inner.environment}
 
     def baseline(self, artifacts: Path) -> Candidate:
@@ -150,6 +157,8 @@ class RetargetedEvaluator:
 
     def _scores(self, policy: Policy, prefix: str = "") -> dict[str, Measurement] | None:
         """What the other run knows; nothing of what runs in an arithmetic that is another one on this device."""
+        if self._other_runtime:
+            return None
         if self._other_arithmetic and self._inner.builder.runs_quantised(policy):
             return None
         return self._reused.scores(policy, prefix)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import onnxruntime as ort
 import torch
 from torch import fx
 
@@ -18,6 +17,8 @@ from ..quality.scoring.scores import Scores
 from ..quality.task_signature import metric_form, signature_of
 from ..results.candidate import Candidate
 from ..results.measurement import Measurement
+from ..runtimes.runtime import Opens
+from ..runtimes.session import Session
 from .split import Split, Working, beside_nobody
 
 TEST = "test_"
@@ -35,13 +36,15 @@ class Scorer:
         task: whose splits and metric are used; already checked.
         images: most search images to score a candidate on; all of them where None.
         seed: which images those are.
+        opens: opens artefacts in the runtime that they are scored in.
 
     Attributes:
         quality: the task's metric.
         search: the search split.
     """
 
-    def __init__(self, task: Task, images: int | None = None, seed: int = 0) -> None:
+    def __init__(self, task: Task, images: int | None = None, seed: int = 0, opens: Opens = open_session) -> None:
+        self._opens = opens
         self._test_data = task.test
         self.quality = quality_of(task)
         signature = signature_of(task)
@@ -55,7 +58,7 @@ class Scorer:
         """Whether a part of the split bounds the score on all of it."""
         return self.quality.is_per_sample
 
-    def reference(self, session: ort.InferenceSession) -> dict[str, Measurement]:
+    def reference(self, session: Session) -> dict[str, Measurement]:
         """Score the uncompressed model on the search split.
 
         Raises:
@@ -64,7 +67,7 @@ class Scorer:
         return _reference(self.search, session)
 
     def score(
-        self, session: ort.InferenceSession, working: Working = beside_nobody, sha256: str | None = None
+        self, session: Session, working: Working = beside_nobody, sha256: str | None = None
     ) -> dict[str, Measurement]:
         """Score an artefact on all of the search split.
 
@@ -90,8 +93,8 @@ class Scorer:
         """
         if self._test is None:
             self._test = Split.of(TEST, self._test_data, self.quality, forms=self._forms)
-            _reference(self._test, open_session(uncompressed))
-        return self._test.score(open_session(artifact))
+            _reference(self._test, self._opens(uncompressed))
+        return self._test.score(self._opens(artifact))
 
     def gain(self, candidate: Candidate, over: Candidate) -> Measurement:
         """How much better a candidate's file is than another's on the search split, both run on the same samples.
@@ -108,7 +111,7 @@ class Scorer:
         """What the file scores, sample by sample."""
         if candidate.sha256 not in self._known:
             assert candidate.artifact is not None
-            self._remember(candidate.sha256, self.search.whole(open_session(candidate.artifact)).scores)
+            self._remember(candidate.sha256, self.search.whole(self._opens(candidate.artifact)).scores)
         return self._known[candidate.sha256]
 
     def _remember(self, sha256: str, scores: Scores) -> None:
@@ -134,7 +137,7 @@ class Scorer:
         return self.search.samples.inputs(0, count)
 
 
-def _reference(split: Split, session: ort.InferenceSession) -> dict[str, Measurement]:
+def _reference(split: Split, session: Session) -> dict[str, Measurement]:
     try:
         return split.score_reference(session)
     except (Infeasible, ValueError) as error:

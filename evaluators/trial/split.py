@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
-import onnxruntime as ort
 
 from ...spaces.errors import TaskError
 from ...spaces.task import Dataset
@@ -27,6 +26,7 @@ from ..quality.split_samples import SplitSamples
 from ..quality.stacks import NamedStack
 from ..results.measurement import Measurement
 from ..results.metric import Metric
+from ..runtimes.session import Session
 
 FIRST_LOOK = 128
 """Images of the first look; every further one has twice as many. A multiple of the batch, so that looking changes no
@@ -106,7 +106,7 @@ class Split:
         """How many times :meth:`growing` stops to look."""
         return len(_ends(len(self)))
 
-    def growing(self, session: ort.InferenceSession, working: Working = beside_nobody) -> Iterator[Seen]:
+    def growing(self, session: Session, working: Working = beside_nobody) -> Iterator[Seen]:
         """An artefact on a first part of the split, that doubles until it is all of it.
 
         Only for metrics of single samples; of others nothing is known before the end. Batch by batch something is
@@ -114,7 +114,7 @@ class Split:
         """
         yield from self._run(session, _ends(len(self)), working)
 
-    def score(self, session: ort.InferenceSession, working: Working = beside_nobody) -> dict[str, Measurement]:
+    def score(self, session: Session, working: Working = beside_nobody) -> dict[str, Measurement]:
         """The scores of an artefact on all of the split; ``working`` as for :meth:`growing`.
 
         Raises:
@@ -124,7 +124,7 @@ class Split:
         with working():
             return self.all_of(seen)
 
-    def score_reference(self, session: ort.InferenceSession) -> dict[str, Measurement]:
+    def score_reference(self, session: Session) -> dict[str, Measurement]:
         """Score the uncompressed model, and remember its outputs and scores.
 
         Raises:
@@ -182,11 +182,11 @@ class Split:
         tally.update(self.form.restore(run(inputs)), targets)
         return tally.scores().measurement(self.quality.metric).value
 
-    def whole(self, session: ort.InferenceSession, working: Working = beside_nobody) -> Seen:
+    def whole(self, session: Session, working: Working = beside_nobody) -> Seen:
         """What is known of an artefact after all samples; ``working`` as for :meth:`growing`."""
         return next(self._run(session, [len(self)], working))
 
-    def _run(self, session: ort.InferenceSession, ends: list[int], working: Working) -> Iterator[Seen]:
+    def _run(self, session: Session, ends: list[int], working: Working) -> Iterator[Seen]:
         """What is known of an artefact after so many samples; batches are the same ones whatever the ends."""
         tally, kept, start, step = self.quality.tally(len(self)), NamedStack(0), 0, _step(session)
         for end in ends:
@@ -225,7 +225,7 @@ def _in_task(name: str) -> str:
     return f"task.{name.rstrip('_') or 'search'}"
 
 
-def _step(session: ort.InferenceSession) -> int:
+def _step(session: Session) -> int:
     """Samples that are run at once: a batch, or as many whole ones as are in it where its size is fixed."""
     fixed = fixed_batch(session)
     return BATCH if fixed is None else fixed * max(1, BATCH // fixed)

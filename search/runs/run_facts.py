@@ -15,6 +15,7 @@ from .run_config import Place, RunConfig
 
 FRONT = "front.json"
 THIS_MACHINE = "this machine"
+DEFAULT_RUNTIME = "onnxruntime"
 PRECISION = "as in the file"
 """ONNX Runtime computes in the types that the file has: float32 stays float32, int8 stays int8."""
 
@@ -24,19 +25,27 @@ def devices_of(config: RunConfig, environment: Mapping[str, Any]) -> dict[str, d
 
     Returns:
         ``name``, ``cpu``, ``runtime`` (name and version), ``precision``, ``threads``, ``batch``. Where the run's
-        environment does not tell, as before its first session, CPU and version are empty.
+        environment does not tell, as before its first session, CPU and version are empty. Where candidates were scored
+        in another runtime than ONNX Runtime ``scored`` says in which, and in what it differs from the device's.
     """
     profiles = environment.get("devices") or {"": environment.get("device")}
-    return {name: _device(name, profiles.get(name), place, config.batch) for name, place in config.places.items()}
+    scored = {"scored": dict(environment["scored"])} if isinstance(environment.get("scored"), Mapping) else {}
+    return {
+        name: {**_device(name, profiles.get(name), place, config.batch), **scored}
+        for name, place in config.places.items()
+    }
 
 
 def _device(name: str, profile: Any, place: Place, batch: int) -> dict[str, Any]:
     told = profile if isinstance(profile, Mapping) else {}
+    runtime = str(told.get("runtime") or place.settings.get("runtime") or DEFAULT_RUNTIME)
+    usual = runtime == DEFAULT_RUNTIME
+    precision = str(told.get("precision") or place.settings.get("precision") or "")
     return {
         "name": name or (" ".join(masked_command(place.command)) or THIS_MACHINE),
         "cpu": str(told.get("cpu", "")),
-        "runtime": {"name": "onnxruntime", "version": str(told.get("onnxruntime", ""))},
-        "precision": PRECISION,
+        "runtime": {"name": runtime, "version": str(told.get("onnxruntime" if usual else "runtime_version", ""))},
+        "precision": PRECISION if usual else precision,
         "threads": place.threads,
         "batch": batch,
     }

@@ -63,10 +63,15 @@ def run_json(
 
 
 def device_line(device: Mapping[str, Any]) -> str:
-    """``AMD EPYC, onnxruntime 1.31.0, 1 thread, batch 1``, with the device's name where it is another machine."""
+    """``AMD EPYC, onnxruntime 1.31.0, 1 thread, batch 1``, with the device's name where it is another machine.
+
+    The precision is told of a runtime that has a choice of it: ``openvino 2026.4.1 in bf16``.
+    """
     name, cpu, runtime = device["name"], device["cpu"], device["runtime"]
     where = f"{name} ({cpu})" if cpu and name != "this machine" else cpu or name
     versions = f"{runtime['name']} {runtime['version']}".strip()
+    if runtime["name"] != "onnxruntime" and device["precision"]:
+        versions += f" in {device['precision']}"
     return f"{where}, {versions}, {counted(int(device['threads']), 'thread')}, batch {device['batch']}"
 
 

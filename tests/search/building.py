@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import onnxruntime as ort
 import torch
 from torch.utils.data import TensorDataset
 
@@ -40,6 +41,7 @@ class BuildingEvaluator(SyntheticEvaluator):
 
     def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
         built = self._builder.build(policy, artifact)
+        assert isinstance(built.session, ort.InferenceSession)
         threads = built.session.get_session_options().intra_op_num_threads
         return replace(built.candidate, notes=(f"{threads} threads",))
 

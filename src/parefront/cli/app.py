@@ -244,6 +244,9 @@ def measure(
         Path | None, typer.Option(metavar="OTHER.onnx", help="By default the model itself: that shows the noise.")
     ] = None,
     device: Device = None,
+    runtime: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Short for --device runtime=NAME, e.g. openvino.")
+    ] = None,
     shape: Shape = None,
     batch: Annotated[int, typer.Option(min=1, help="What a free first axis becomes.")] = 1,
     json: Json = False,
@@ -251,7 +254,14 @@ def measure(
     """Measure the latency of an ONNX file, interleaved with another one, with 95 % intervals."""
     from .measure import show_latency
 
-    show_latency(model, against or model, list(device or ()), list(shape or ()), batch, json)
+    show_latency(
+        model,
+        against or model,
+        [*(device or ()), *([f"runtime={runtime}"] if runtime else [])],
+        list(shape or ()),
+        batch,
+        json,
+    )
 
 
 @app.command(short_help="Show why an ONNX file is, or is not, faster.")

@@ -19,6 +19,8 @@ from ..compressors.repair.registry import RepairNames
 from ..evaluators.device import worker
 from ..evaluators.device.device_profile import DeviceProfile
 from ..evaluators.quality.scoring.registry import metric_names
+from ..evaluators.runtimes.registry import runtime_names, runtime_of
+from ..evaluators.runtimes.runtime import AUTO, Runtime, RuntimeUnavailable
 from ..search.registry import sampler_names
 from ..units import size
 
@@ -27,6 +29,7 @@ EXTRAS = {
     "test": ("pytest", "Parefront's own tests"),
     "tensorboard": ("tensorboard", "callbacks: [tensorboard]"),
     "mlflow": ("mlflow", "callbacks: [mlflow]"),
+    "openvino": ("openvino", "device: {runtime: openvino}"),
     "ray": ("ray", "executor: {name: ray}"),
 }
 BUSY_LOAD = 0.5
@@ -49,6 +52,8 @@ def show_doctor(as_json: bool) -> None:
     table.add_row("memory", size(device["memory_bytes"]))
     table.add_row("vector flags", ", ".join(device["flags"]) or "none known")
     table.add_row("int8", report["int8"])
+    for runtime in report["runtimes"]:
+        table.add_row(f"runtime {runtime['name']}", Text(runtime_line(runtime)))
     table.add_row("compressors", ", ".join(report["compressors"]))
     table.add_row("repairs", ", ".join(report["repairs"]))
     table.add_row("samplers", ", ".join(report["samplers"]))
@@ -73,6 +78,7 @@ def examine() -> dict[str, Any]:
         "packages": packages,
         "device": profile.to_json(),
         "int8": int8_meaning(profile),
+        "runtimes": [runtime_here(name) for name in runtime_names()],
         "compressors": list(registry.known()),
         "repairs": list(RepairNames()),
         "samplers": sampler_names(),
@@ -87,6 +93,36 @@ def examine() -> dict[str, Any]:
         },
         "problems": _problems(profile, packages),
     }
+
+
+def runtime_here(name: str) -> dict[str, Any]:
+    """A runtime on this machine: version, what precisions there are and which one it takes by itself, else why not."""
+    runtime, found = runtime_of(name), dict[str, Any]()
+    try:
+        version = runtime.version()
+        if version is not None:
+            precisions = [each for each in runtime.precisions if each != AUTO and _has(runtime, each)]
+            found = {"precision": runtime.precision(), "precisions": precisions}
+    except RuntimeUnavailable as error:
+        version, found = None, {"reason": str(error)}
+    return {"name": name, "version": version, **found, **({} if version else {"install": runtime.install})}
+
+
+def _has(runtime: Runtime, precision: str) -> bool:
+    try:
+        return bool(runtime.precision(precision))
+    except RuntimeUnavailable:
+        return False
+
+
+def runtime_line(runtime: dict[str, Any]) -> str:
+    """``2026.4.1, computes in bf16 (or f32)``."""
+    if not runtime["version"]:
+        return runtime.get("reason") or f"not installed; device: {{runtime: {runtime['name']}}}: {runtime['install']}"
+    others = [each for each in runtime["precisions"] if each != runtime["precision"]]
+    choice = f" (or {', '.join(others)})" if others else ""
+    computes = f"in {runtime['precision']}{choice}" if runtime["precision"] else "in the types that a file has"
+    return f"{runtime['version']}, computes {computes}"
 
 
 def int8_meaning(profile: DeviceProfile) -> str:

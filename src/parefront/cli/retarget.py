@@ -77,7 +77,7 @@ def _another_machine(source: Run, place: Mapping[str, Any]) -> str:
     if not device_differences(source.environment, environment):
         return ""
     here = profiles(environment)[""]
-    return f"{here.cpu} onnxruntime {here.onnxruntime}"
+    return f"{here.cpu} {here.runs_on}"
 
 
 def _slug(device: Sequence[str]) -> str:

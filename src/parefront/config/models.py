@@ -7,10 +7,22 @@ import shlex
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    Tag,
+    WithJsonSchema,
+    model_serializer,
+    model_validator,
+)
 
 from ..evaluators.device.device import DeviceOptions
 from ..evaluators.device.latency import LatencyProtocol
+from ..evaluators.runtimes.runtime import AUTO, DEFAULT
 from ..search.runs.recover_settings import SHARE
 from ..search.runs.run_config import RunConfig
 from ..spaces.errors import ConfigError
@@ -86,11 +98,15 @@ class DeviceConfig(Section):
     Attributes:
         command: prefix that starts a program on the device, e.g. ``[ssh, pi@raspberry]``; empty for this machine. In
             it, and in ``provider_options``, ``${NAME}`` stands for a variable of the environment.
+        runtime: what loads and runs the models, and scores them: ``onnxruntime``, ``openvino``
+            (``docs/runtimes.md``), or one that another package registers; ``parefront doctor`` lists them.
+        precision: that the runtime computes floats in: ``auto``, its own choice; of OpenVINO ``bf16`` or ``f32``, too.
+            ONNX Runtime computes in the types that a file has.
         threads: intra-op threads of the runtime.
         spinning: whether idle threads burn CPU while they wait for work.
         providers: execution providers of ONNX Runtime, tried in their order; the first has to start.
         provider_options: ONNX Runtime's own options, by provider.
-        python: interpreter on the device that has numpy and onnxruntime; by default this one, elsewhere ``python3``.
+        python: interpreter on the device that has numpy and the runtime; by default this one, elsewhere ``python3``.
         optimisation: level of graph optimisation: ``disable_all``, ``enable_basic``, ``enable_extended``,
             ``enable_layout`` or ``enable_all``.
         core: CPU core that the worker is pinned to (one thread, Linux only); by default the system decides.
@@ -99,6 +115,8 @@ class DeviceConfig(Section):
     """
 
     command: Command = []
+    runtime: str = DEFAULT
+    precision: str = AUTO
     threads: Positive = 1
     spinning: bool = False
     providers: list[str] = ["CPUExecutionProvider"]
@@ -108,6 +126,13 @@ class DeviceConfig(Section):
     core: Natural | None = None
     quote: bool | None = None
     deadline_seconds: PositiveFloat = 120.0
+
+    @model_serializer(mode="wrap")
+    def _told(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without the runtime where it is the usual one, so that configs of older runs stay equal."""
+        told: dict[str, Any] = fields(self)
+        usual = {"runtime": DEFAULT, "precision": AUTO}
+        return {key: value for key, value in told.items() if key not in usual or value != usual[key]}
 
     def options(self) -> DeviceOptions:
         """The same, for the evaluators, with the environment's variables in the places of ``${NAME}``.

@@ -17,6 +17,7 @@ from ..evaluators.device.device_profile import DeviceProfile
 from ..evaluators.device.errors import RequestRefused
 from ..evaluators.explain.explain import Explanation
 from ..evaluators.explain.explain import explain as explained
+from ..evaluators.runtimes.runtime import DEFAULT
 from ..spaces.errors import ConfigError
 from . import measuring
 from .artifact import check_model
@@ -52,7 +53,7 @@ class ExplanationReport:
         yield summary(self.explanation)
         yield layers_table(self.explanation)
         yield findings_text(self.explanation)
-        yield Text(f"{self.device}: {self.profile.cpu}, onnxruntime {self.profile.onnxruntime}", style="dim")
+        yield Text(f"{self.device}: {self.profile.cpu}, {self.profile.runs_on}", style="dim")
 
     def __repr__(self) -> str:
         return rendered(*self.parts())
@@ -83,6 +84,8 @@ def explain(
 
 def explanation_report(model: Path, against: Path, options: DeviceOptions, shapes: Shapes | None) -> ExplanationReport:
     """As :func:`explain`, on a device whose settings are checked."""
+    if options.runtime != DEFAULT:
+        raise ConfigError(f"device.runtime: what is explained are profiles of {DEFAULT}, got {options.runtime}")
     for path in (model, against):
         check_model(path)
     with Device(options) as place:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import RenderableType
@@ -16,8 +17,11 @@ from ..evaluators.device.device_profile import DeviceProfile
 from ..evaluators.device.errors import RequestRefused
 from ..evaluators.device.latency import Latency, LatencyProtocol
 from ..evaluators.device.latency import measure as read_latency
+from ..evaluators.restore.plain import plain as plain_weights
 from ..evaluators.results.measurement import Measurement
+from ..evaluators.runtimes.registry import runtime_of
 from ..spaces.errors import ConfigError
+from ..spaces.files import write_bytes
 from ..units import plural
 from .artifact import check_model
 from .latency_tables import beside, latency_table, remarks
@@ -77,7 +81,7 @@ class LatencyReport:
 
     def parts(self) -> Iterator[RenderableType]:
         """What is shown of it, in the order to print it."""
-        where = f"{self.device}: {self.profile.cpu}, onnxruntime {self.profile.onnxruntime}"
+        where = f"{self.device}: {self.profile.cpu}, {self.profile.runs_on}"
         yield latency_table(self.model, self.against, self.latency)
         yield beside(self.latency, self.batch, self.memory)
         yield remarks(self.latency, f"{where}, {plural(self.threads, 'thread')}")
@@ -117,13 +121,30 @@ def latency_report(
     """As :func:`measure`, on a device whose settings are checked."""
     if batch < 1:
         raise ConfigError(f"batch: expected 1 or more, got {batch}")
-    for path in (model, against):
-        check_model(path)
-    with Device(options) as place:
+    contents = {path: check_model(path) for path in (model, against)}
+    with Device(options) as place, TemporaryDirectory(prefix="parefront-measure-") as folder:
+        sent = _loadable(contents, options, Path(folder))
         try:
-            latency = read_latency(place, model, against, replace(PROTOCOL, batch=batch), shapes)
-            memory = place.memory(model, shapes, repeats=MEMORY_REPEATS, batch=batch)
+            latency = read_latency(place, sent[model], sent[against], replace(PROTOCOL, batch=batch), shapes)
+            memory = place.memory(sent[model], shapes, repeats=MEMORY_REPEATS, batch=batch)
         except RequestRefused as refusal:
             which = f"{model}" if model == against else f"{model} against {against}"
             raise ConfigError(f"{which}: {refusal}") from refusal
         return LatencyReport(model, against, place.name, place.profile, options.threads, batch, latency, memory)
+
+
+def _loadable(contents: Mapping[Path, bytes], options: DeviceOptions, folder: Path) -> dict[Path, Path]:
+    """The files as the runtime takes them: those whose weights are packed once more, with plain ones, where it has to.
+
+    It computes the same of them, so that their time is that of the file as it would be deployed there.
+    """
+    if runtime_of(options.runtime).takes_functions:
+        return {path: path for path in contents}
+    found = {}
+    for index, (path, content) in enumerate(contents.items()):
+        loadable = plain_weights(content)
+        found[path] = path
+        if loadable is not content:
+            found[path] = folder / f"{index}-{path.name}"
+            write_bytes(found[path], loadable)
+    return found

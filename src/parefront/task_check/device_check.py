@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from ..evaluators.device.device import DeviceOptions
 from ..evaluators.device.device_profile import DeviceProfile
 from ..evaluators.results.metric import Metric, device_of, on_any_device
+from ..evaluators.runtimes.runtime import DEFAULT
 from ..spaces.errors import ConfigError
 
 ENERGY = "energy_mj"
@@ -40,7 +41,7 @@ def _check_use(name: str, options: DeviceOptions, profile: DeviceProfile) -> Non
             f"{section}.threads: expected at most the {profile.cores} cores that {_called(name)} has to use, got "
             f"{options.threads}; threads that share a core wait for each other"
         )
-    if options.providers[0] not in profile.providers:
+    if options.runtime == DEFAULT and options.providers[0] not in profile.providers:
         raise ConfigError(
             f"{section}.providers: onnxruntime on {_called(name)} has no {options.providers[0]!r}; it has "
             f"{', '.join(profile.providers)}"

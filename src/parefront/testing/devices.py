@@ -7,6 +7,7 @@ from pathlib import Path
 from ..evaluators.device.device_profile import DeviceProfile
 from ..evaluators.device.latency import LatencyProtocol, measure
 from ..evaluators.device.link import DeviceLink
+from ..evaluators.runtimes.runtime import DEFAULT
 from ..spaces.network.emit import emit
 from .specimen import specimen
 
@@ -31,8 +32,9 @@ class DeviceConformance:
         assert profile.machine
         assert profile.cores >= 1
         assert profile.memory_bytes > 0
-        assert profile.onnxruntime
-        assert set(device.options.providers) <= set(profile.providers)
+        assert profile.runtime == device.options.runtime
+        assert profile.onnxruntime or profile.runtime_version
+        assert set(device.options.providers) <= set(profile.providers) or profile.runtime != DEFAULT
         assert DeviceProfile.from_json(profile.to_json()) == profile
 
     def test_an_artifact_takes_as_long_as_itself(self, device: DeviceLink, tmp_path: Path) -> None:

@@ -1,0 +1,37 @@
+"""A file that was opened in a runtime, as whoever wants its outputs sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+
+class Port(Protocol):
+    """An input or output of a file, as ONNX Runtime describes it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def shape(self) -> Sequence[int | str | None]:
+        """Sizes by axis; text or None where an axis is free."""
+        ...
+
+    @property
+    def type(self) -> str:
+        """For example ``"tensor(float)"``."""
+        ...
+
+
+class Session(Protocol):
+    """What an ``onnxruntime.InferenceSession`` offers of itself, and other runtimes through an adapter."""
+
+    def get_inputs(self) -> Sequence[Port]: ...
+
+    def get_outputs(self) -> Sequence[Port]: ...
+
+    def run(self, output_names: Sequence[str], input_feed: Mapping[str, NDArray[Any]]) -> Sequence[NDArray[Any]]:
+        """The outputs of those names, each ``(n, …)``, for inputs ``(n, …)`` by name."""
+        ...

@@ -1,0 +1,167 @@
+"""OpenVINO on this machine: what it computes, in which precision, and that a device runs it as any other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import TensorDataset
+
+pytest.importorskip("openvino", reason="the extra `openvino` is not installed")
+
+from parefront.evaluators.device.device import Device, DeviceOptions
+from parefront.evaluators.device.errors import DeviceError, RequestRefused
+from parefront.evaluators.device.latency import LatencyProtocol
+from parefront.evaluators.explain.shares import layer_shares
+from parefront.evaluators.quality.inference import fixed_batch, run_outputs
+from parefront.evaluators.restore.exact_session import exact_session
+from parefront.evaluators.restore.plain import is_packed
+from parefront.evaluators.runtimes import openvino_model
+from parefront.evaluators.runtimes.openvino_runtime import BATCH, OpenVino
+from parefront.evaluators.runtimes.runtime import ModelRejected, RuntimeUnavailable
+from parefront.evaluators.trial.evaluate import TaskEvaluator
+from parefront.spaces.policy import Policy
+from parefront.spaces.task import Task
+from parefront.testing.devices import DeviceConformance
+from parefront.testing.networks import residual
+
+QUICK = LatencyProtocol(min_samples=8, min_seconds=0.01, max_seconds=0.03, warmup_seconds=0.005)
+RUNTIME = OpenVino()
+
+
+@pytest.fixture(scope="module")
+def net(conv_net: Callable[..., Path]) -> Path:
+    return conv_net(channels=16)
+
+
+@pytest.mark.parametrize("count", [1, 5, BATCH, BATCH + 7])
+def test_any_number_of_inputs_gives_what_onnxruntime_gives(net: Path, count: int) -> None:
+    images = np.random.default_rng(0).standard_normal((count, 3, 8, 8)).astype(np.float32)
+    session = RUNTIME.session(net, "f32")
+    found = session.run(["output"], {"input": images})[0]
+    expected = exact_session(net).run(["output"], {"input": images})[0]
+    assert found.shape == expected.shape == (count, 10)
+    assert np.abs(found - expected).max() < 1e-4 * np.abs(expected).max()
+
+
+def test_a_file_is_compiled_once_for_all_batches(net: Path) -> None:
+    session = RUNTIME.session(net, "f32")
+    images = np.zeros((150, 3, 8, 8), np.float32)
+    assert fixed_batch(session) is None
+    assert len(run_outputs(session, images)) == 150
+    assert len(session._model.compiled) == 1  # type: ignore[attr-defined]
+
+
+def test_a_fixed_batch_is_kept(conv_net: Callable[..., Path]) -> None:
+    session = RUNTIME.session(conv_net(batch=4), "f32")
+    assert fixed_batch(session) == 4
+    assert len(run_outputs(session, np.zeros((6, 3, 8, 8), np.float32))) == 6
+
+
+def test_it_says_what_a_file_takes_and_gives(net: Path) -> None:
+    session = RUNTIME.session(net, "f32")
+    assert [(port.name, list(port.shape), port.type) for port in session.get_inputs()] == [
+        ("input", [None, 3, 8, 8], "tensor(float)")
+    ]
+    assert [port.name for port in session.get_outputs()] == ["output"]
+
+
+def test_a_precision_that_the_processor_has_not_is_refused(monkeypatch: pytest.MonkeyPatch, net: Path) -> None:
+    class Old:
+        def get_property(self, device: str, name: str) -> Any:
+            return ["FP32", "INT8"]
+
+    monkeypatch.setattr(openvino_model, "core", Old)
+    with pytest.raises(RuntimeUnavailable, match="does not compute in bf16; it has FP32, INT8"):
+        RUNTIME.session(net, "bf16")
+
+
+def test_a_file_that_it_does_not_load_is_rejected_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "broken.onnx").write_bytes(b"no model at all")
+    with pytest.raises(ModelRejected, match=r"^openvino 20[\d.]+ does not load the file: .+$") as caught:
+        RUNTIME.session(tmp_path / "broken.onnx")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_without_the_wheel_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, net: Path) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "openvino", None)
+    with pytest.raises(RuntimeUnavailable, match=r"pip install 'parefront\[openvino\]'"):
+        RUNTIME.session(net)
+
+
+class TestItsDevice(DeviceConformance):
+    @pytest.fixture
+    def device(self) -> Iterator[Device]:
+        with Device(DeviceOptions(runtime="openvino")) as local:
+            yield local
+
+    def test_it_tells_which_part_of_a_run_each_layer_takes(self, device: Device, conv_net: Callable[..., Path]) -> None:
+        large = conv_net(channels=64, depth=3, size=(32, 32))
+        shares = layer_shares(device, large, large)
+        assert 0.5 < sum(shares.values()) <= 1.001
+        assert len(shares) >= 3
+
+    def test_what_it_does_not_load_is_refused(self, device: Device, net: Path, tmp_path: Path) -> None:
+        other = tmp_path / "other.onnx"
+        other.write_bytes(net.read_bytes().replace(b"Conv", b"Vonc"))
+        with pytest.raises(RequestRefused, match=r"openvino 20[\d.]+ rejects the model"):
+            device.time(other, net, {"min_samples": 8, "min_seconds": 0.01, "max_seconds": 0.02})
+
+
+def test_a_device_that_lacks_it_says_so(tmp_path: Path) -> None:
+    bare = tmp_path / "python"
+    bare.write_text('#!/bin/sh\nshift\nexec python3 -S -c "$@"\n')
+    bare.chmod(0o755)
+    with (
+        Device(DeviceOptions(command=("env",), python=str(bare), runtime="openvino")) as device,
+        pytest.raises(DeviceError, match="cannot use openvino: No module named 'openvino'"),
+    ):
+        _ = device.profile
+
+
+def split(count: int, seed: int) -> TensorDataset:
+    images = torch.randn(count, 3, 16, 16, generator=torch.Generator().manual_seed(seed))
+    with torch.no_grad():
+        return TensorDataset(images, residual()[0](images).argmax(1))
+
+
+@pytest.fixture(scope="module")
+def evaluator() -> Iterator[TaskEvaluator]:
+    task = Task(residual()[0], split(32, 1), split(64, 2), split(64, 3))
+    methods: dict[str, dict[str, Any]] = {"quantize": {"bits": [32, 8]}, "share_weights": {"clusters": [16]}}
+    options = DeviceOptions(runtime="openvino", precision="f32")
+    with closing(TaskEvaluator(task, methods, options, latency=QUICK)) as made:
+        yield made
+
+
+def test_candidates_are_scored_in_the_runtime_of_their_device(evaluator: TaskEvaluator, tmp_path: Path) -> None:
+    told = evaluator.environment
+    version = RUNTIME.version()
+    assert told["scored"] == {"runtime": "openvino", "version": version, "precision": "f32", "differences": []}
+    assert told["device"]["runtime"] == "openvino"
+    made = evaluator.baseline(tmp_path)
+    assert made.metrics["accuracy"].value == 1.0
+    policy = evaluator.space.uniform({"quantize": 8})
+    measured = evaluator.evaluate(policy, tmp_path / "int8.onnx")
+    outputs = run_outputs(RUNTIME.session(tmp_path / "int8.onnx", "f32"), split(64, 2).tensors[0].numpy())
+    assert isinstance(outputs, np.ndarray)
+    right = outputs.argmax(1) == split(64, 2).tensors[1].numpy()
+    assert measured.metrics["accuracy"].value == pytest.approx(right.mean())
+    final = evaluator.finalise(measured)
+    assert final.metrics["test_accuracy"].value > 0.5
+
+
+def test_artefacts_are_files_that_it_loads(evaluator: TaskEvaluator, tmp_path: Path) -> None:
+    policy = evaluator.space.uniform({"share_weights": 16})
+    assert policy != Policy()
+    built = evaluator.builder.build(policy, tmp_path / "shared.onnx")
+    content = (tmp_path / "shared.onnx").read_bytes()
+    assert not is_packed(content)
+    assert built.candidate.metrics["size_bytes"].value == len(content)
+    evaluator.builder.emit_again(policy, tmp_path / "again.onnx")
+    assert (tmp_path / "again.onnx").read_bytes() == content

@@ -1,0 +1,159 @@
+"""The runtime as the user names it: in a search, in ``measure``, ``retarget``, ``explain`` and ``doctor``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import yaml
+from onnx import TensorProto, helper
+
+from parefront.config.models import DeviceConfig
+from parefront.config.schema import parse_device
+from parefront.evaluators.device.latency import LatencyProtocol
+from parefront.inspection import measuring
+from parefront.search.runs.run import Run
+from parefront.spaces.errors import ConfigError
+
+from ..conftest import TASK, Command
+
+CONFIG: dict[str, Any] = {
+    "task": "task.py:task",
+    "compress": {"quantize": {}},
+    "latency": {"min_samples": 8, "min_seconds": 0.01, "max_seconds": 0.03, "warmup_seconds": 0.005},
+    "search": {"trials": 2, "sampler": "random", "racing": False},
+}
+
+
+@pytest.fixture
+def small(project: Path) -> Path:
+    """A folder of a user with a search of two trials."""
+    (project / "demo").mkdir(exist_ok=True)
+    (project / "demo" / "task.py").write_text(TASK)
+    (project / "demo" / "search.yaml").write_text(yaml.safe_dump(CONFIG))
+    return project
+
+
+def test_the_usual_runtime_is_not_written_down() -> None:
+    """So that a run of a version before there were others is gone on with."""
+    assert "runtime" not in DeviceConfig().model_dump(mode="json")
+    other = parse_device({"runtime": "openvino", "precision": "f32"}, "device")
+    assert other.model_dump(mode="json")["runtime"] == "openvino"
+    assert parse_device(other.model_dump(), "device") == other
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("runtime=openvina", "unknown runtime 'openvina'; did you mean 'openvino'?"),
+        ("precision=bf16", "precision: expected one of auto with runtime onnxruntime, got 'bf16'"),
+    ],
+)
+def test_a_runtime_or_precision_that_cannot_be_is_one_line(small: Path, run: Command, given: str, says: str) -> None:
+    outcome = run("search", "demo/search.yaml", "--set", f"device.{given}")
+    assert outcome.code == 2
+    assert says in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+
+
+def test_doctor_lists_runtimes_or_how_to_get_them(run: Command) -> None:
+    listed = {entry["name"]: entry for entry in json.loads(run("doctor", "--json").out)["runtimes"]}
+    assert listed["onnxruntime"]["version"]
+    assert listed["openvino"]["version"] or "parefront[openvino]" in listed["openvino"]["install"]
+    assert "runtime onnxruntime" in run("doctor").out
+
+
+def test_doctor_says_how_to_get_a_runtime_that_is_not_there(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    from parefront.evaluators.runtimes.openvino_runtime import OpenVino
+
+    monkeypatch.setattr(OpenVino, "version", lambda self: None)
+    (openvino,) = [e for e in json.loads(run("doctor", "--json").out)["runtimes"] if e["name"] == "openvino"]
+    assert openvino == {"name": "openvino", "version": None, "install": "pip install 'parefront[openvino]'"}
+
+
+def test_only_onnxruntime_is_explained(small: Path, run: Command, tmp_path: Path) -> None:
+    path = packed(tmp_path / "packed.onnx")
+    outcome = run("explain", str(path), "--against", str(path), "--device", "runtime=openvino")
+    assert outcome.code == 2
+    assert "what is explained are profiles of onnxruntime, got openvino" in outcome.err
+
+
+def packed(path: Path) -> Path:
+    """A linear layer whose weights are 4-bit integers behind a ``Cast``."""
+    weight = helper.make_tensor("w", TensorProto.INT4, [8, 4], np.arange(-16, 16).clip(-8, 7).tolist())
+    graph = helper.make_graph(
+        [
+            helper.make_node("Cast", ["w"], ["wide"], to=TensorProto.INT8),
+            helper.make_node("DequantizeLinear", ["wide", "scale"], ["held"]),
+            helper.make_node("MatMul", ["input", "held"], ["output"]),
+        ],
+        "packed",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", 8])],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, ["batch", 4])],
+        [weight, helper.make_tensor("scale", TensorProto.FLOAT, [], [0.5])],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), path)
+    return path
+
+
+class TestOpenVino:
+    @pytest.fixture(autouse=True)
+    def installed(self) -> None:
+        pytest.importorskip("openvino", reason="the extra `openvino` is not installed")
+
+    def test_a_search_is_measured_and_scored_in_it(self, small: Path, run: Command) -> None:
+        outcome = run("search", "demo/search.yaml", "--set", "device.runtime=openvino", "--set", "device.precision=f32")
+        assert outcome.code == 0, outcome.err
+        assert "openvino 20" in outcome.out
+        assert " in f32, 1 thread" in outcome.out
+        device = json.loads(run("front", "demo", "--json").out)["device"]
+        assert device["runtime"]["name"] == "openvino"
+        assert device["precision"] == "f32"
+        assert device["scored"]["precision"] == "f32"
+        assert device["scored"]["differences"] == []
+        refused = run("search", "demo/search.yaml")
+        assert refused.code == 2
+        assert "device.precision: 'f32' there" in refused.err
+
+    def test_a_run_is_scored_anew_where_it_is_retargeted_to_another_runtime(self, small: Path, run: Command) -> None:
+        assert run("search", "demo/search.yaml").code == 0
+        outcome = run("retarget", "demo", "--device", "runtime=openvino", "--device", "precision=f32")
+        assert outcome.code == 0, outcome.err
+        there = Run.open("demo-on-runtime-openvino-precision-f32")
+        assert there.environment["scored"]["runtime"] == "openvino"
+        assert "built_for" not in there.environment
+        assert {record.policy.digest for record in there.trials} == {r.policy.digest for r in Run.open("demo").trials}
+        assert all("test_accuracy" in member.metrics for member in there.front)
+
+    def test_a_file_is_measured_though_its_weights_are_packed(
+        self, run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(measuring, "PROTOCOL", LatencyProtocol(min_samples=16, min_seconds=0.05, max_seconds=0.3))
+        monkeypatch.setattr(measuring, "MEMORY_REPEATS", 1)
+        outcome = run("measure", str(packed(tmp_path / "packed.onnx")), "--runtime", "openvino", "--json")
+        assert outcome.code == 0, outcome.err
+        device = json.loads(outcome.out)["device"]
+        assert device["runtime"] == "openvino"
+        assert device["precision"] in ("f32", "bf16")
+
+    def test_a_runtime_that_is_not_here_is_one_line(
+        self, small: Path, run: Command, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(__import__("sys").modules, "openvino", None)
+        outcome = run("search", "demo/search.yaml", "--set", "device.runtime=openvino")
+        assert outcome.code == 2
+        assert "pip install 'parefront[openvino]'" in outcome.err
+        assert len(outcome.err.splitlines()) == 1
+
+
+def test_a_config_error_of_two_runtimes_names_both(small: Path, run: Command) -> None:
+    devices = "{a: {}, b: {runtime: openvino, command: [env]}}"
+    outcome = run("search", "demo/search.yaml", "--set", f"devices={devices}")
+    assert outcome.code == 2
+    assert "one runtime and precision for all" in outcome.err
+    with pytest.raises(ConfigError):
+        parse_device({"runtime": "nothing"}, "device").options()
