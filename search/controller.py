@@ -171,8 +171,7 @@ class _Session:
         measure_given(self.run, self.evaluator, self.emit)
         if self.trainer is not None and is_to_be_trained(self.run):
             recover(self.run, self.evaluator, self.trainer, self.emit, self.interruption)
-        front = self._front(self.run.with_recovered)
-        front = finalise(self.run, self.evaluator, front, self.emit, self.raise_errors, self.interruption)
+        front = self._measured_again(self._front(self.run.with_recovered))
         self.kept.prune({candidate.policy.digest for candidate in front})
         if note := note_front(front, self.run.path, self.run.settings.storage, study_of(self.run)):
             self.run.log(note)
@@ -342,6 +341,20 @@ class _Session:
     def _tell(self, study: RunStudy | SharedStudy, trial: Trial, policy: Policy, record: TrialRecord) -> None:
         for note in study.tell(trial, policy, record):
             self._note(note)
+
+    def _measured_again(self, front: Front) -> Front:
+        """The front as measured again, or of it who is selected by the budgets where no more is asked for.
+
+        Where that one is beyond a budget by then, or nobody is within them, it is the whole front.
+        """
+        how = self.emit, self.raise_errors, self.interruption
+        if self.run.settings.final == "selected":
+            with suppress(NoCandidate):
+                selected = self.run.front_of([front.select()], self.run.search_baseline)
+                again = finalise(self.run, self.evaluator, selected, *how)
+                again.select()
+                return again
+        return finalise(self.run, self.evaluator, front, *how)
 
     def _front(self, chosen: Callable[[Iterable[Candidate]], Iterable[Candidate]] = iter) -> Front:
         """The front of what was measured; while searching that of what nobody has trained, which trials are."""

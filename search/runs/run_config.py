@@ -26,6 +26,7 @@ class SearchKeys:
     storage: str | None = None
     study: str | None = None
     keep_artifacts: str = "auto"
+    final: str = "front"
     warm_start: str | None = None
     reuse_scores: str | None = None
 
@@ -130,6 +131,7 @@ _TYPES: dict[str, tuple[Any, str]] = {
     "storage": (str, "text"),
     "study": (str, "text"),
     "keep_artifacts": (str, "text"),
+    "final": (str, "text"),
     "warm_start": (str, "text"),
     "reuse_scores": (str, "text"),
 }

@@ -15,6 +15,7 @@ from ...spaces.variables import expanded
 from .run_config import RunConfig
 
 KEEP = ("auto", "front", "all")
+FINAL = ("front", "selected")
 KEPT_BYTES = 1e9
 """Up to which ``"auto"`` keeps what is not on the front."""
 
@@ -37,6 +38,7 @@ class SearchSettings:
         seed: of the sampler.
         keep_artifacts: ``"front"``, ``"all"`` for every candidate's, or ``"auto"`` for as many of the others', the
             latest first, as fit in 1 GB: a run can then be measured on another device without making them anew.
+        final: what is measured again at the end: the ``"front"``, or only who is ``"selected"`` by the budgets.
         warm_start: name or path of a run whose probes are taken over.
         storage_given: URL of an Optuna storage as the config has it; ``None`` for ``study.db`` in the run's folder.
         study: name of the study in ``storage``; by default that of the run. Controllers whose runs are called
@@ -50,6 +52,7 @@ class SearchSettings:
     trials: int = 150
     seed: int = 0
     keep_artifacts: str = "auto"
+    final: str = "front"
     warm_start: str | None = None
     storage_given: str | None = None
     study: str | None = None
@@ -80,6 +83,8 @@ class SearchSettings:
             raise ConfigError(f"search.seed: expected 0 or more, got {self.seed}")
         if self.keep_artifacts not in KEEP:
             raise ConfigError(f"search.keep_artifacts: expected one of {', '.join(KEEP)}, got {self.keep_artifacts!r}")
+        if self.final not in FINAL:
+            raise ConfigError(f"search.final: expected one of {', '.join(FINAL)}, got {self.final!r}")
 
     @property
     def storage(self) -> str | None:
@@ -121,6 +126,7 @@ class SearchSettings:
             trials=keys.trials,
             seed=keys.seed,
             keep_artifacts=keys.keep_artifacts,
+            final=keys.final,
             warm_start=keys.warm_start,
             storage_given=keys.storage,
             study=keys.study,

@@ -355,6 +355,37 @@ def test_the_final_step_measures_again_and_drops_what_was_there_by_luck(search_i
     assert "test_accuracy" in run.baseline.metrics
 
 
+def test_only_who_is_selected_is_measured_again_where_no_more_is_asked_for(search_in: SearchIn) -> None:
+    evaluator = SyntheticEvaluator()
+    run, front = search_in(evaluator, budget=["latency <= 0.5x"], final="selected")
+    whole = Front.of([r.candidate for r in run.trials if r.candidate], ("accuracy", "latency"), run.search_baseline)
+    (member,) = front
+    assert member.trial == whole.select("latency <= 0.5x").trial
+    assert set(evaluator.finalised) == {Policy(), member.policy}
+    assert [c.trial for c in run.front] == [member.trial]
+
+
+def test_where_the_selected_one_is_beyond_the_budget_by_then_the_front_is_measured_again(search_in: SearchIn) -> None:
+    class Slower(SyntheticEvaluator):
+        """The fastest that was found in the search is ten times as slow at its end."""
+
+        def finalise(self, candidate: Candidate) -> Candidate:
+            again = super().finalise(candidate)
+            slow = len(set(self.finalised)) == 2
+            ratio = Measurement.exact(again.latency_ratio * (10 if slow else 1), "x")
+            return replace(again, metrics={**again.metrics, "latency_ratio": ratio})
+
+    evaluator = Slower()
+    _, front = search_in(evaluator, budget=["latency <= 0.5x"], final="selected")
+    assert len(set(evaluator.finalised)) > 2
+    assert front.select().latency_ratio <= 0.5
+
+
+def test_where_nobody_is_selected_the_front_is_measured_again(search_in: SearchIn) -> None:
+    _, front = search_in(SyntheticEvaluator(), budget=["latency <= 0.001x"], final="selected")
+    assert len(front) > 1
+
+
 def test_the_uncompressed_model_is_read_twice_as_the_front_is(search_in: SearchIn) -> None:
     class Slower(SyntheticEvaluator):
         def finalise(self, candidate: Candidate) -> Candidate:

@@ -219,6 +219,8 @@ class SearchConfig(Section):
         study: its name in ``storage``; by default that of the run.
         keep_artifacts: the ONNX files of the ``"front"``, of ``"all"`` candidates, or, by default, the front's and as
             many of the others as fit in 1 GB.
+        final: what is measured again at the end, and is the front then: the whole ``front``, or only the one that is
+            ``selected`` by the budgets, which takes a fraction of the time; the whole front where nobody meets them.
         warm_start: name or path of a run of the same model, whose probes are taken over.
         reuse_scores: name or path of a run of the same model on another device, whose artefacts (built again where
             they were not kept) and accuracies are taken over, since those do not depend on the device.
@@ -235,6 +237,7 @@ class SearchConfig(Section):
     storage: str | None = None
     study: str | None = None
     keep_artifacts: Literal["auto", "front", "all"] = "auto"
+    final: Literal["front", "selected"] = "front"
     warm_start: str | None = None
     reuse_scores: str | None = None
 

@@ -69,7 +69,7 @@ class StageConfigs:
         held = {key: getattr(keys, key) for key in OF_THE_SEARCH}
         if stage.trials is not None:
             own = {"sampler": keys.sampler, "sampler_options": keys.sampler_options, "racing": keys.racing}
-            return {**held, **own, "trials": stage.trials}
+            return {**held, **own, "trials": stage.trials, "final": "selected"}
         options = {"every": stage.every} if stage.every else {"policy": dict(policy)}
         return {**held, "sampler": "given", "sampler_options": options, "trials": 1, "racing": False}
 
