@@ -121,12 +121,15 @@ def report(
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="By default report.html in the run's folder."),
     ] = None,
+    figure: Annotated[
+        Path | None, typer.Option(metavar="FILE.svg", help="Write the front as a figure for a paper, too.")
+    ] = None,
     root: Root = RUNS,
 ) -> None:
     """Write one HTML page of a run, finished or not: which model to ship, the front, what the numbers rest on."""
     from .report import write_page
 
-    write_page(run, output, root)
+    write_page(run, output, figure, root)
 
 
 @app.command("list", short_help="List the runs.")

@@ -7,14 +7,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from ..report.figure import write_figure
 from ..report.page import write_report
 from ..search.runs.run import Run
 from ..search.runs.run_folder import RUNS, shown_path
 from ..units import size
 
 
-def write_page(name: str, output: Path | None, root: Path = Path(RUNS)) -> None:
-    """Write the page of a run, and say where it is."""
-    written = write_report(Run.open(name, root), output)
+def write_page(name: str, output: Path | None, figure: Path | None, root: Path = Path(RUNS)) -> None:
+    """Write the page of a run, and the figure where one is wanted; say where they are."""
+    run, console = Run.open(name, root), Console(highlight=False)
+    if figure is not None:
+        console.print(Text(f"written: {shown_path(write_figure(run, figure))}"), soft_wrap=True)
+    written = write_report(run, output)
     text = f"written: {shown_path(written)} ({size(written.stat().st_size)}); open it in a browser"
-    Console(highlight=False).print(Text(text), soft_wrap=True)
+    console.print(Text(text), soft_wrap=True)

@@ -41,6 +41,16 @@ def test_the_page_is_written_where_it_is_wanted(project: Path, formula: FormulaE
     assert "<title>demo – Parefront</title>" in (project / "pages" / "one.html").read_text()
 
 
+def test_a_figure_is_written_beside_the_page(project: Path, formula: FormulaEvaluator, run: Command) -> None:
+    run("search", "demo/search.yaml")
+
+    outcome = run("report", "demo", "--figure", "paper/front.svg")
+
+    assert outcome.code == 0, outcome.err
+    assert "written: paper/front.svg" in outcome.out
+    assert run("report", "demo", "--figure", "front.jpg").code == 2
+
+
 def test_a_run_that_is_not_there_is_named(project: Path, run: Command) -> None:
     outcome = run("report", "nowhere")
 

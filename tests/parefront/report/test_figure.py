@@ -1,0 +1,80 @@
+"""The front as SVG: every member and landmark is where its numbers say, names are text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from parefront.report.document import Report
+from parefront.report.figure import CHOSEN, CLOUD, FRONT, KNOWN, figure_of, write_figure
+from parefront.report.scale import Scale, tick_text
+from parefront.search.runs.run import Run
+from parefront.spaces.errors import ConfigError
+
+from .conftest import WriteRun
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def drawn(run: Run) -> ElementTree.Element:
+    return ElementTree.fromstring(figure_of(run.front, Report.of(run)))
+
+
+def test_there_is_a_dot_for_every_member_and_every_other_trial_in_the_range(write_run: WriteRun) -> None:
+    run = write_run()
+    dots = drawn(run).findall(f"{SVG}circle")
+    colours = [dot.get("fill") for dot in dots]
+
+    assert colours.count(FRONT) + colours.count(CHOSEN) == len(run.front)
+    assert colours.count(CHOSEN) == 1
+    others = sum(record.candidate is not None for record in run.trials) - len(run.front)
+    assert 0 < colours.count(CLOUD) <= others
+
+
+def test_dots_are_in_the_order_of_their_numbers(write_run: WriteRun) -> None:
+    run = write_run()
+    dots = [dot for dot in drawn(run).findall(f"{SVG}circle") if dot.get("fill") in (FRONT, CHOSEN)]
+    members = sorted(run.front, key=lambda candidate: candidate.metrics["latency_ratio"].value)
+
+    across = [float(dot.get("cx", "nan")) for dot in dots]
+    down = [float(dot.get("cy", "nan")) for dot in dots]
+    assert across == sorted(across)
+    best_first = sorted(range(len(members)), key=lambda index: -members[index].metrics["accuracy"].value)
+    assert best_first == sorted(range(len(down)), key=lambda index: down[index])
+
+
+def test_landmarks_and_budgets_are_named(write_run: WriteRun) -> None:
+    figure = drawn(write_run(budget=["latency <= 0.6x"]))
+    texts = {element.text for element in figure.iter(f"{SVG}text")}
+
+    assert {"uncompressed", "plain int8", "accuracy, search split", "latency, x of uncompressed"} <= texts
+    assert [element.text for element in figure.iter(f"{SVG}title")][1] == "latency <= 0.6x"
+    assert KNOWN in ElementTree.tostring(figure, encoding="unicode")
+
+
+def test_a_hostile_name_is_text(write_run: WriteRun) -> None:
+    figure = drawn(write_run("<script>alert(1)<!--"))
+
+    assert figure.find(f".//{SVG}script") is None
+    title = figure.find(f"{SVG}title")
+    assert title is not None
+    assert (title.text or "").endswith("of the run <script>alert(1)<!--")
+
+
+def test_only_svg_is_written(write_run: WriteRun, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--figure: expected a file that ends in \.svg, got .*front\.png"):
+        write_figure(write_run(), tmp_path / "front.png")
+
+
+def test_round_numbers_are_inside_of_the_range_and_told_apart() -> None:
+    scale = Scale.of([0.41, 0.93], 0, 100)
+    ticks = scale.ticks(6)
+
+    assert ticks == pytest.approx([0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
+    assert [tick_text(value, scale.step(6), "fraction") for value in ticks][:2] == ["40 %", "50 %"]
+    assert tick_text(0.125, 0.005, "x") == "0.125x"
+    assert tick_text(2.5e6, 5e5, "bytes") == "2.50 MB"
+    assert tick_text(4e7, 1e7, "MACs") == "40.0M"
+    assert scale.holds(scale.inside(7.0))
