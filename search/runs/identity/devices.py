@@ -13,6 +13,8 @@ from ..run_config import first_units
 
 MAY_CHANGE = ("search.trials", "search.minutes", "search.patience", "search.keep_artifacts", "callbacks")
 """Keys of a config that may differ when a run is gone on with; all others would make it another search."""
+ADDED = {"search.final": "front"}
+"""Keys that configs of earlier versions do not have, with what was done then."""
 SECTIONS = ("executor", "recover")
 """Sections that may differ, too: where evaluations run, which no result depends on; how the front is trained, which is
 recorded with what it gives."""
@@ -24,7 +26,7 @@ def config_differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> dic
     Variables of the environment are compared by what they stand for, where they are known; of several like devices the
     first, since each session makes sure that the others agree with it.
     """
-    before, after = (flat(masked(expanded_where_known(_with_first_units(config)))) for config in (there, here))
+    before, after = (ADDED | flat(masked(expanded_where_known(_with_first_units(c)))) for c in (there, here))
     before["order of devices"], after["order of devices"] = (
         ", ".join(devices) if isinstance(devices := config.get("devices") or {}, Mapping) else repr(devices)
         for config in (there, here)
