@@ -132,6 +132,42 @@ def report(
     write_page(run, output, figure, root)
 
 
+@app.command(short_help="Compare the fronts of several runs.")
+def compare(
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN RUN …", help="Names under runs/, or paths.", show_default=False)
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE.html", help="Write a page with their fronts, too.")
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, e.g. for a pull request.")] = False,
+    json: Json = False,
+    root: Root = RUNS,
+) -> None:
+    """Compare fronts with that of the first run: hypervolume, and the best quality within several costs."""
+    from .compare import compare_runs
+
+    if markdown and json:
+        raise typer.BadParameter("give either --markdown or --json, not both")
+    compare_runs(runs, output, markdown, json, root)
+
+
+@app.command(short_help="Tell by an exit code whether a run meets budgets.")
+def check(
+    run: RunName,
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(metavar="BUDGET", help='E.g. "latency <= 0.5x"; may be repeated. By default those of the run.'),
+    ] = None,
+    json: Json = False,
+    root: Root = RUNS,
+) -> None:
+    """Show the best model of a run within budgets. Exit code 0 where there is one, 4 where there is none."""
+    from .check import check_run
+
+    check_run(run, tuple(budget or ()), json, root)
+
+
 @app.command("list", short_help="List the runs.")
 def list_(json: Json = False, root: Root = RUNS) -> None:
     """List the runs: state, trials, the best within the budget, date and size."""

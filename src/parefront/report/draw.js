@@ -116,3 +116,17 @@ class Plot {
     return inside(x.value, this.ranges.x) && inside(y.value, this.ranges.y);
   }
 }
+
+// What stands beside a mark while the pointer or the focus is on it.
+function explained(target, text) {
+  const tip = document.getElementById("tip");
+  const show = () => {
+    const box = target.getBoundingClientRect();
+    tip.textContent = text();
+    tip.hidden = false;
+    tip.style.left = `${Math.max(4, Math.min(box.right + 8, innerWidth - tip.offsetWidth - 4))}px`;
+    tip.style.top = `${Math.max(4, Math.min(box.bottom + 8, innerHeight - tip.offsetHeight - 4))}px`;
+  };
+  const hide = () => { tip.hidden = true; };
+  for (const [event, does] of [["pointerenter", show], ["focus", show], ["pointerleave", hide], ["blur", hide]]) target.addEventListener(event, does);
+}

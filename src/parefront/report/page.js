@@ -225,7 +225,7 @@ function kindOf(entry) {
 function dot(plot, entry, kind, radius) {
   const circle = plot.add("circle", { class: kind, cx: plot.x(entry.metrics[state.x.key].value), cy: plot.y(entry.metrics[state.y.key].value), r: radius });
   circle.addEventListener("click", () => choose(entry, "click"));
-  explained(circle, entry);
+  explained(circle, () => tipText(entry));
 }
 
 function radio(plot, group, entry, sorted) {
@@ -242,7 +242,7 @@ function radio(plot, group, entry, sorted) {
     if (step || next) event.preventDefault();
     if (next) choose(next, "click");
   });
-  explained(circle, entry);
+  explained(circle, () => tipText(entry));
   group.append(circle);
 }
 
@@ -250,7 +250,7 @@ function landmark(plot, mark) {
   const x = plot.x(mark.entry.metrics[state.x.key].value), y = plot.y(mark.entry.metrics[state.y.key].value);
   plot.intervals(mark.entry.metrics[state.x.key], mark.entry.metrics[state.y.key], "landmark");
   const diamond = plot.add("path", { class: "landmark", d: `M${x} ${y - 7}L${x + 7} ${y}L${x} ${y + 7}L${x - 7} ${y}Z` });
-  explained(diamond, mark.entry, mark.name);
+  explained(diamond, () => tipText(mark.entry, mark.name));
   const right = x > plot.box.right - 130;
   const short = mark.name.startsWith("uniform") ? "uniform" : mark.name;
   plot.add("text", { x: x + (right ? -10 : 10), y: y + (right ? -12 : 18), "text-anchor": right ? "end" : "start" }, short);
@@ -267,18 +267,6 @@ function stairs(plot, shown) {
 function tipText(entry, name) {
   const shown = [...new Set([state.y, state.x, quality, defaultCost])].filter((axis) => axis && axis.key in entry.metrics);
   return [name || label(entry), ...shown.map((axis) => `${axis.label}: ${worded(entry.metrics[axis.key], axis)}`), entry.done].join("\n");
-}
-
-function explained(target, entry, name) {
-  const show = () => {
-    const tip = at("tip"), box = target.getBoundingClientRect();
-    tip.textContent = tipText(entry, name);
-    tip.hidden = false;
-    tip.style.left = `${Math.max(4, Math.min(box.right + 8, innerWidth - tip.offsetWidth - 4))}px`;
-    tip.style.top = `${Math.max(4, Math.min(box.bottom + 8, innerHeight - tip.offsetHeight - 4))}px`;
-  };
-  const hide = () => { at("tip").hidden = true; };
-  for (const [event, does] of [["pointerenter", show], ["focus", show], ["pointerleave", hide], ["blur", hide]]) target.addEventListener(event, does);
 }
 
 function showMembers() {
@@ -362,14 +350,6 @@ function showTrust() {
   table(at("trust"), [["what", "text"], ["as this run has it", "text"]], rows.map(([what, text]) => ({ cells: [what, [text, "text long"]] })));
   at("config").textContent = trust.config;
   at("log").textContent = trust.log.join("\n");
-}
-
-function beginTheme() {
-  const button = at("theme"), root = document.documentElement, dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches);
-  const show = () => { button.textContent = dark() ? "light" : "dark"; button.setAttribute("aria-label", `${button.textContent} colours`); };
-  button.hidden = false;
-  button.addEventListener("click", () => { root.dataset.theme = dark() ? "light" : "dark"; show(); });
-  show();
 }
 
 begin();

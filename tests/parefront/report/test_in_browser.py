@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from parefront.report.comparison import Comparison
+from parefront.report.comparison_page import write_comparison
 from parefront.report.page import write_report
 from parefront.search.runs.run import Run
 from parefront.units import ratio
 
 from .browser import CHROMIUM, Browser, chromium
-from .conftest import WriteRun, network_of
+from .conftest import POLICIES, WriteRun, network_of
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium: apt-get install chromium")
 HOSTILE = "<script>document.title = 'broken'</script>"
@@ -180,6 +182,21 @@ def test_an_empty_front_is_no_error(browser: Browser, write_run: WriteRun) -> No
 
     assert browser.complaints == []
     assert text(browser, "sentence") == "Ship the uncompressed model: the front is empty."
+
+
+def test_several_fronts_are_in_one_picture(browser: Browser, write_run: WriteRun, tmp_path: Path) -> None:
+    comparison = Comparison.of([write_run("few", POLICIES[1:4]), write_run("<img src=x>")])
+    browser.show_as(1280)
+    browser.open(write_comparison(comparison, tmp_path / "both.html"))
+
+    assert (browser.complaints, len(browser.requests)) == ([], 1)
+    assert text(browser, "legend") == "few<img src=x>"
+    for index, run in enumerate(comparison.runs):
+        marks = browser.run(f"document.querySelectorAll('#plot path.run-{index}:not(.bar):not(.joined)').length")
+        assert marks == len(run.front)
+    set_to(browser, "x-axis", "size_bytes")
+    assert "size" in browser.run("[...document.querySelectorAll('#plot text')].map(t => t.textContent)")
+    assert browser.complaints == []
 
 
 @pytest.mark.skipif(importlib.util.find_spec("axe_core_python") is None, reason="needs axe-core-python")

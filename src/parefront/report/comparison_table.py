@@ -1,0 +1,75 @@
+"""A comparison of runs as a table of texts, and in Markdown for a pull request."""
+
+from __future__ import annotations
+
+from ..evaluators.results.measurement import Measurement
+from ..spaces.messages import printable
+from ..units import duration
+from .comparison import Attained, Comparison
+from .scale import tick_text
+
+MISSING = "–"
+
+
+def comparison_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """Headings and rows: run, trials, time, hypervolume, the best quality within each limit, and the gains."""
+    step = comparison.limits[1] - comparison.limits[0] if len(comparison.limits) > 1 else 1.0
+    limits = [f"≤ {tick_text(limit, step, comparison.cost.unit)}" for limit in comparison.limits]
+    rows = [
+        [
+            run.name,
+            run.sampler,
+            str(run.trials),
+            duration(run.seconds),
+            f"{run.hypervolume.value:.3f} ± {run.hypervolume.half_width:.3f}",
+            MISSING if run.gain is None else f"{run.gain.value:+.3f} ± {run.gain.half_width:.3f}",
+            *(_attained(one, comparison) for one in run.attained),
+        ]
+        for run in comparison.runs
+    ]
+    return ["run", "sampler", "trials", "time", "hypervolume", "gain", *limits], rows
+
+
+def notes_of(comparison: Comparison) -> list[str]:
+    """What a reader of the table should know."""
+    split = "test" if comparison.key.startswith("test_") else "search"
+    first = comparison.runs[0].name
+    said = [f"{run.name}: {run.device}" for run in comparison.runs]
+    said.append(
+        f"within a {comparison.cost.name}, by the upper end of its interval: {comparison.quality.name} on the {split} "
+        f"split, and in brackets the gain on {first}"
+    )
+    for run in comparison.runs:
+        said += [f"{run.name} is not of the same task as {first}: {', '.join(run.notes)}"] if run.notes else []
+    return said
+
+
+def markdown(comparison: Comparison) -> str:
+    """The table and the notes."""
+    headings, rows = comparison_rows(comparison)
+    lines = [headings, [":--", ":--", *["--:"] * (len(headings) - 2)], *rows]
+    table = "\n".join(f"| {' | '.join(map(_escaped, line))} |" for line in lines)
+    return f"{table}\n\n" + "\n".join(f"- {_escaped(note)}" for note in notes_of(comparison)) + "\n"
+
+
+def _attained(one: Attained | None, comparison: Comparison) -> str:
+    if one is None:
+        return MISSING
+    text = _quality(one.quality, comparison)
+    return text if one.gain is None else f"{text} ({_gain(one.gain, comparison)})"
+
+
+def _quality(measured: Measurement, comparison: Comparison) -> str:
+    return f"{100 * measured.value:.1f} %" if comparison.quality.is_fraction else f"{measured.value:.4g}"
+
+
+def _gain(gain: Measurement, comparison: Comparison) -> str:
+    if comparison.quality.is_fraction:
+        return f"{100 * gain.value:+.1f} ± {100 * gain.half_width:.1f}"
+    return f"{gain.value:+.3g} ± {gain.half_width:.2g}"
+
+
+def _escaped(text: str) -> str:
+    """Text that is no markup, in Markdown or in HTML, and no end of a cell."""
+    plain = printable(text).replace("\n", " ").replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return "".join(f"\\{letter}" if letter in "\\`*_[]|~#" else letter for letter in plain)
