@@ -74,7 +74,7 @@ class Recipe:
     integers_up_to: int = 4
     repair: str | None = None
     penalties: Mapping[str, float] = field(default_factory=dict)
-    sparsity: Literal["after", "once", "cubic"] = "after"
+    sparsity: Literal["after", "once", "cubic"] = "cubic"
 
     @property
     def compares_features(self) -> bool:
@@ -92,7 +92,7 @@ class Recipe:
         plain = {key.name: getattr(self, key.name) for key in fields(self)} | {"losses": dict(self.losses)}
         if penalties := plain.pop("penalties"):
             plain["penalties"] = dict(penalties)
-        if self.sparsity == "after":
+        if self.sparsity == CUBIC:
             del plain["sparsity"]
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
 

@@ -103,7 +103,8 @@ class Trainer:
         recipe = self.recipe if steps else replace(self.recipe, norms=False, ema=None, penalties={})
         heads_only = bool(exits_of(net)) and self._ends_as_the_teacher(net)
         groups = self._builder.traced.graph.groups
-        sparsity = self._sparsity(net, policy, steps, begun=weights is not None and first > 0) if steps else None
+        begun = weights is not None and first > 0
+        sparsity = self._sparsity(net, policy, steps, begun) if steps and not heads_only else None
         return Training(net, self.stream, recipe, steps, rate, inputs, precision, first, heads_only, groups, sparsity)
 
     def divergence(self, policy: Policy, weights: Weights | None = None) -> float:

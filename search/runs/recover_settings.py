@@ -46,7 +46,7 @@ class RecoverSettings:
     repair: str | None = None
     penalties: Mapping[str, float] | None = None
     take: str | None = None
-    sparsity: Literal["after", "once", "cubic"] = "after"
+    sparsity: Literal["after", "once", "cubic"] = "cubic"
 
     @classmethod
     def of(cls, section: Mapping[str, Any]) -> RecoverSettings:

@@ -347,7 +347,7 @@ class RecoverConfig(Section):
     repair: str | None = None
     penalties: dict[str, PositiveFloat] | None = None
     take: Literal["better", "always"] | None = None
-    sparsity: Literal["after", "once", "cubic"] = "after"
+    sparsity: Literal["after", "once", "cubic"] = "cubic"
 
     @model_validator(mode="before")
     @classmethod

@@ -27,12 +27,12 @@ def test_all_that_decides_on_the_result_reaches_the_recipe() -> None:
         "teacher_weights": "confidence",
         "batch": 32,
         "penalties": {"slimming": 0.01},
-        "sparsity": "cubic",
+        "sparsity": "once",
     }
     wanted = Recipe(
         losses={"mse": 1.0, "attention": 3.0}, places="stages", augment=("crop", "mixup"), ema=0.99,
         teachers=("big.py:make",), teacher_weights="confidence", batch=32,
-        penalties={"slimming": 0.01}, sparsity="cubic",
+        penalties={"slimming": 0.01}, sparsity="once",
     )  # fmt: skip
     assert RecoverSettings.of(section).recipe(few=False) == wanted
 
