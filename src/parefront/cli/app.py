@@ -247,7 +247,7 @@ def recover(
 @app.command(short_help="Follow a recipe of several stages.")
 def follow(
     recipe: Annotated[
-        str, typer.Argument(metavar="RECIPE", help="staged, or the path of a YAML file.", show_default=False)
+        str, typer.Argument(metavar="RECIPE", help="staged, integrated, or a YAML file.", show_default=False)
     ],
     config: ConfigFile,
     run: Annotated[

@@ -63,6 +63,7 @@ def test_what_cannot_be_is_said_in_one_line(stages: list[Any], said: str) -> Non
 
 def test_a_recipe_is_found_by_its_name_or_its_path(tmp_path: Any) -> None:
     assert [stage.name for stage in load_recipe("staged").stages] == ["prune", "recover", "int8", "recover-int8"]
+    assert [stage.name for stage in load_recipe("integrated").stages] == ["sparsity", "prune", "recover", "int8", "qat"]
     with pytest.raises(ConfigError, match="staged"):
         load_recipe("stagd")
     (tmp_path / "own.yaml").write_text("stages: [{name: one, trials: 2}]")
