@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from numpy.typing import NDArray
+
 from ...spaces.masking import MASK, masked_command, masked_text
 from ..results.measurement import Measurement
 from ..results.span import READING, Span
@@ -24,8 +26,9 @@ from .channel import Channel
 from .device_profile import DeviceProfile
 from .digests import Digests
 from .errors import AnswerMalformed, DeviceError, DeviceUnreachable, RequestRefused, WorkerDied
-from .lock import BUSY_SECONDS, THIS_MACHINE, exclusive
+from .lock import BUSY_SECONDS, THIS_MACHINE, exclusive, shared
 from .operator import Operator
+from .outputs import Arrays, received, sent
 from .pace import Pace
 from .readings import Readings
 from .timing import ROLES, Timing
@@ -207,6 +210,20 @@ class Device:
                 peaks.append(self._twice(lambda: self._peak(model, shapes, batch)))
         peaks.sort()
         return Measurement(peaks[len(peaks) // 2], peaks[0], peaks[-1], len(peaks), "bytes")
+
+    def outputs(self, artifact: Path, feeds: Arrays) -> dict[str, NDArray[Any]]:
+        """What an artefact gives there for inputs ``(n, …)``, by name; nobody measures on this device meanwhile."""
+        told, payload = sent(feeds)
+
+        def asked(channel: Channel, profile: DeviceProfile) -> dict[str, Any]:
+            with shared(self.name):
+                self._load(channel, artifact, "outputs", keep=False)
+                digest = self._digests.of(artifact)
+                return self._ask(channel, "outputs", payload, digest=digest, slot="outputs", inputs=told)
+
+        answer = self._served(asked)
+        with self._reading("outputs"):
+            return received(answer)
 
     def _peak(self, model: bytes, shapes: Shapes | None, batch: int) -> float:
         """The peak of one fresh worker."""

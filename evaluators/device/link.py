@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
+
+from numpy.typing import NDArray
 
 from ..results.measurement import Measurement
 from ..results.span import Span
 from .device import DeviceOptions, Shapes
 from .device_profile import DeviceProfile
 from .operator import Operator
+from .outputs import Arrays
 from .timing import Timing
 
 
@@ -52,6 +55,10 @@ class DeviceLink(Protocol):
 
     def memory(self, artifact: Path, shapes: Shapes | None = None, repeats: int = 3, batch: int = 1) -> Measurement:
         """As :meth:`.device.Device.memory`."""
+        ...
+
+    def outputs(self, artifact: Path, feeds: Arrays) -> dict[str, NDArray[Any]]:
+        """As :meth:`.device.Device.outputs`."""
         ...
 
     def prefer(self, rank: int) -> None:

@@ -10,7 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from numpy.typing import NDArray
 
 from ...spaces.messages import first_line
 from ..results.measurement import Measurement
@@ -22,6 +24,7 @@ from .digests import Digests
 from .errors import DeviceError, DeviceUnreachable
 from .link import DeviceLink
 from .operator import Operator
+from .outputs import Arrays
 from .readings import Readings
 from .roster import Roster, Standing, Unit
 from .timing import Timing
@@ -171,6 +174,9 @@ class Units:
 
     def memory(self, artifact: Path, shapes: Shapes | None = None, repeats: int = 3, batch: int = 1) -> Measurement:
         return self._read(lambda unit: unit.link.memory(artifact, shapes, repeats, batch))[0]
+
+    def outputs(self, artifact: Path, feeds: Arrays) -> dict[str, NDArray[Any]]:
+        return self._read(lambda unit: unit.link.outputs(artifact, feeds))[0]
 
     def prefer(self, rank: int) -> None:
         """Who waits does so before, at the owner's turnstile."""

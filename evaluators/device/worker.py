@@ -17,6 +17,7 @@ is out of step: the worker answers, and ends with status 2. It also ends once no
 from __future__ import annotations
 
 import atexit
+import base64
 import contextlib
 import errno
 import faulthandler
@@ -52,6 +53,7 @@ MAX_HEADER_BYTES = 1 << 20
 MAX_PAYLOAD_BYTES = 1 << 31
 MAX_SESSIONS = 4
 MAX_CACHED_BYTES = 1 << 28
+MAX_OUTPUT_BYTES = 1 << 24  # of one request: a third more as text, and an answer is half as much again at most
 BEAT_SECONDS = 2.0
 LOAD_SECONDS = 0.2  # over which other programs' load is taken: the system counts it in ticks of 10 ms
 MAX_THREADS, MAX_INPUT_VALUES = 1024, 1 << 28
@@ -361,6 +363,7 @@ class Worker:
             "load": self.load,
             "measure": self.measure,
             "operators": self.operators,
+            "outputs": self.outputs,
             "memory": self.memory,
             "turn": lambda header, payload: {},
             "bye": lambda header, payload: {},
@@ -477,6 +480,18 @@ class Worker:
                 role: {"operators": loaded.operators(counts[role], warm[role])} for role, loaded in profiled.items()
             }
 
+    def outputs(self, header: Header, payload: bytes) -> Header:
+        """What a loaded model gives for `inputs` (`name`, `dtype`, `shape` of each), which lie in the payload."""
+        key = session_key(header, "outputs")
+        if key not in self.sessions:
+            raise RequestError("unknown_model", f"model {key[0][:12]} is not loaded")
+        self.sessions.move_to_end(key)
+        found = self.sessions[key].run(arrays(header["inputs"], payload))
+        size = sum(array.nbytes for array in found.values())
+        if size > MAX_OUTPUT_BYTES:
+            raise RequestError("bounds", f"outputs of {size} bytes at once; at most {MAX_OUTPUT_BYTES} can be sent")
+        return {"outputs": [described(name, array) for name, array in found.items()]}
+
     def memory(self, header: Header, payload: bytes) -> Header:
         """Bytes by which resident memory peaks while a session is created from bytes and run three times.
 
@@ -506,6 +521,29 @@ def bounded(terms: Header) -> Header:
 
 def session_key(header: Header, slot: str) -> tuple[str, str, str]:
     return str(header["digest"]), str(header.get("slot", slot)), json.dumps(header["options"], sort_keys=True)
+
+
+def described(name: str, array: Any) -> Header:
+    """An array as text."""
+    content = base64.b64encode(array.tobytes()).decode()
+    return {"name": name, "dtype": array.dtype.str, "shape": list(array.shape), "data": content}
+
+
+def arrays(told: Sequence[Header], payload: bytes) -> dict[str, Any]:
+    """The arrays that lie in a payload one after the other, by name."""
+    import numpy as np
+
+    found, start = {}, 0
+    for fields in told:
+        kind, shape = np.dtype(str(fields["dtype"])), [int(size) for size in fields["shape"]]
+        if kind.kind not in "fiub" or min(shape, default=1) < 0:
+            raise RequestError("type", f"inputs of type {kind} and shape {shape} cannot be taken")
+        end = start + math.prod(shape) * kind.itemsize
+        if end > len(payload):
+            raise RequestError("shape", f"inputs of {len(payload)} bytes, where {end} at least were announced")
+        found[str(fields["name"])] = np.frombuffer(payload[start:end], kind).reshape(shape)
+        start = end
+    return found
 
 
 class Models:
@@ -615,6 +653,14 @@ class Loaded:
                 binding.bind_ortvalue_output(name, outputs[position])
         return functools.partial(_run, self.session.run_with_iobinding, binding, inputs)
 
+    def run(self, feeds: dict[str, Any]) -> dict[str, Any]:
+        """The outputs by name."""
+        names = [spec.name for spec in self.session.get_outputs()]
+        try:
+            return dict(zip(names, self.session.run(names, feeds)))  # noqa: B905  (Python 3.9 has no strict=)
+        except Exception as error:  # as above
+            raise RequestError("run", f"the model cannot be run: {error}") from error
+
     def providers(self) -> list[str]:
         return list(self.session.get_providers())
 
@@ -634,9 +680,9 @@ class Plugged:
 
     The module of the runtime defines `describe(options)`, which gives `version` and `precision` (in effect), and
     `Model(content, options, profiled)` with `inputs` (a list of `name`, `shape`, `type` as ONNX Runtime has them),
-    `bind(feeds)` (a call that runs the model once on arrays by the input's name) and, where it was made with
-    `profiled`, `last_run()` (`name`, `op` and `us` of each operator, in their order). Where the device cannot do what
-    is asked for, `describe` raises ImportError or ValueError.
+    `bind(feeds)` (a call that runs the model once on arrays by the input's name), `run(feeds)` (its outputs by name)
+    and, where it was made with `profiled`, `last_run()` (`name`, `op` and `us` of each operator, in their order). Where
+    the device cannot do what is asked for, `describe` raises ImportError or ValueError.
     """
 
     def __init__(self, model: bytes, options: Header, profiled: bool = False) -> None:
@@ -668,6 +714,13 @@ class Plugged:
             return run
         self.runs.append(self.held.last_run())
         return functools.partial(self.run_profiled, run)
+
+    def run(self, feeds: dict[str, Any]) -> dict[str, Any]:
+        """As `Loaded.run`."""
+        try:
+            return dict(self.held.run(feeds))
+        except Exception as error:  # as above
+            raise RequestError("run", f"the model cannot be run: {error}") from error
 
     def run_profiled(self, run: Callable[[], object]) -> None:
         run()

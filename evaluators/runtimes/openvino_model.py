@@ -79,11 +79,10 @@ class Model:
         given = [feeds[port["name"]] for port in self.inputs]
         return functools.partial(request.infer, given, share_inputs=True, share_outputs=True)
 
-    def run(self, feeds: dict[str, Any]) -> list[Any]:
-        """The outputs, in their order."""
-        request = self.requested(feeds)
-        found = request.infer([feeds[port["name"]] for port in self.inputs])
-        return [found[index] for index in range(len(self.outputs))]
+    def run(self, feeds: dict[str, Any]) -> dict[str, Any]:
+        """The outputs by name."""
+        found = self.requested(feeds).infer([feeds[port["name"]] for port in self.inputs])
+        return {port["name"]: found[index] for index, port in enumerate(self.outputs)}
 
     def requested(self, feeds: dict[str, Any]) -> Any:
         """The request of the model as it is compiled for arrays of these shapes."""

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ...spaces.cores import core_count
 from ...spaces.files import read_bytes
 from ...spaces.messages import one_line
 from . import openvino_model
+from .batches import batch_of, in_batches
 from .runtime import AUTO, ModelRejected, Runtime, RuntimeUnavailable
 from .session import Port, Session
-
-BATCH = 64
-"""Samples that a model is compiled for where its first axis is free; fewer are filled up."""
 
 
 class OpenVino(Runtime):
@@ -78,8 +75,7 @@ class OpenVinoSession:
     def __init__(self, model: openvino_model.Model) -> None:
         self._model = model
         self._inputs, self._outputs = ([_Port(**port) for port in ports] for ports in (model.inputs, model.outputs))
-        first = self._inputs[0].shape
-        self._size = first[0] if first and isinstance(first[0], int) else BATCH
+        self._size = batch_of(self._inputs)
 
     def get_inputs(self) -> Sequence[Port]:
         return self._inputs
@@ -93,30 +89,11 @@ class OpenVinoSession:
         Raises:
             ModelRejected: where it does not compile the file for these shapes, or fails to run it.
         """
-        names = [port.name for port in self._outputs]
         try:
-            parts = [
-                {name: part[:count] for name, part in zip(names, self._model.run(feeds), strict=True)}
-                for feeds, count in self._batches(input_feed)
-            ]
+            found = in_batches(self._model.run, input_feed, self._size)
         except RuntimeError as error:
             raise ModelRejected(f"openvino does not run the file: {_reason(error)}") from error
-        return [np.concatenate([part[name] for part in parts]) for name in output_names]
-
-    def _batches(self, feeds: Mapping[str, NDArray[Any]]) -> Iterator[tuple[dict[str, NDArray[Any]], int]]:
-        """Inputs by name in batches of one size, and how many samples of each are not filled up."""
-        length = len(next(iter(feeds.values())))
-        for start in range(0, length, self._size):
-            count = min(self._size, length - start)
-            parts = {name: array[start : start + count] for name, array in feeds.items()}
-            yield {name: _filled_up(part, self._size) for name, part in parts.items()}, count
-
-
-def _filled_up(part: NDArray[Any], size: int) -> NDArray[Any]:
-    """With its last row again until there are ``size``."""
-    missing = size - len(part)
-    whole = part if not missing else np.concatenate([part, np.repeat(part[-1:], missing, axis=0)])
-    return np.ascontiguousarray(whole)
+        return [found[name] for name in output_names]
 
 
 def _reason(error: BaseException) -> str:

@@ -16,8 +16,8 @@ DEFAULT = "onnxruntime"
 AUTO = "auto"
 """The precision that the runtime chooses by itself on the processor at hand."""
 
-Opens = Callable[[Path | bytes], Session]
-"""Opens a file, or its bytes, to compute outputs on this machine."""
+Opens = Callable[[Path], Session]
+"""Opens a file to compute its outputs."""
 
 
 class RuntimeUnavailable(ConfigError):
@@ -92,9 +92,3 @@ class Opener:
     def __call__(self, model: Path | bytes, threads: int | None = None) -> Session:
         """As :meth:`Runtime.session`."""
         return self.runtime.session(model, self.precision, threads)
-
-    @property
-    def words(self) -> str:
-        """``openvino 2026.4.1 in bf16``."""
-        precision = f" in {self.precision}" if self.precision not in ("", AUTO) else ""
-        return f"{self.runtime.name} {self.runtime.version() or ''}".strip() + precision

@@ -46,6 +46,7 @@ from ..runtimes.onnx_runtime import OnnxRuntime
 from ..runtimes.runtime import Opener
 from ..runtimes.session import Session
 from .dominance import refuse_beyond_budget
+from .scored_there import DeviceOpener
 from .stopwatch import Stopwatch
 
 CALIBRATION_LIMIT = 512
@@ -92,7 +93,7 @@ class Builder:
         seed: int = 0,
         least_squares: bool = True,
         on_phase: Callable[[str], None] = lambda _: None,
-        opens: Opener = BY_ONNX_RUNTIME,
+        opens: Opener | DeviceOpener = BY_ONNX_RUNTIME,
     ) -> None:
         self._opens = opens
         compressors = [create(name, options, target) for name, options in methods.items()]

@@ -47,7 +47,7 @@ from .proxy_divergence import IMAGES as PROBED_IMAGES
 from .proxy_divergence import ProxyDivergence
 from .race import Raced, race
 from .references import References
-from .scored_in import check_one_runtime, opener_on, told_of
+from .scored_in import check_one_runtime, scored_in
 from .scorer import TEST, Scorer
 from .stopwatch import Stopwatch
 
@@ -98,7 +98,7 @@ class TaskEvaluator:
         self._on_phase = on_phase
         self._memory = memory
         self._proxy: ProxyDivergence | None = None
-        self.scorer = Scorer(task, images, seed, lambda model: self._opens(model))
+        self.scorer = Scorer(task, images, seed, lambda model: self._scored.opens(model))
         self.racing = racing and self.scorer.can_race
         protocol = latency or LatencyProtocol()
         self._batch = protocol.batch
@@ -110,9 +110,10 @@ class TaskEvaluator:
             accept(self._profiles)
             first = self.clock.first
             target = built_for(first.profile)
-            self._opens = opener_on(first.options, first.profile)
-            self._scored = self._told_of_scores(first.profile)
-            self.builder = Builder(task, compress, target, seed, built_for is target_of, on_phase, self._opens)
+            self._scored = scored_in(first, lambda: DeviceProfile.from_json(worker.profile()))
+            if self._scored.why:
+                on_phase(f"scoring on {first.name}: {'; '.join(self._scored.why)}")
+            self.builder = Builder(task, compress, target, seed, built_for is target_of, on_phase, self._scored.opens)
             on_error.pop_all()
         self._references = References(self.builder, on_phase)
         gc.collect()
@@ -143,7 +144,7 @@ class TaskEvaluator:
             "metric": self.scorer.quality.metric.to_json(),
             "versions": {"python": platform.python_version(), **{name: _version(name) for name in packages}},
             "device": self.clock.first.profile.to_json(),
-            **self._scored,
+            **self._scored.to_json(),
             **({"devices": named} if named else {}),
             "model_sha256": self.builder.model_sha256,
             **({"chance": chance} if (chance := self._chance()) is not None else {}),
@@ -153,14 +154,6 @@ class TaskEvaluator:
                 "macs": self.traced.graph.macs,
             },
         }
-
-    def _told_of_scores(self, profile: DeviceProfile) -> dict[str, Any]:
-        """What is recorded of the runtime that scores; a person is told where it is not quite the device's."""
-        told = told_of(self._opens, profile, lambda: DeviceProfile.from_json(worker.profile()))
-        differences = told.get("scored", {}).get("differences")
-        if differences:
-            self._on_phase(f"scoring in {self._opens.words} on this machine, which differs: {'; '.join(differences)}")
-        return told
 
     def _chance(self) -> float | None:
         """What guessing one of the classes gives, of top-1 accuracy; None of another metric."""

@@ -1,51 +1,65 @@
-"""In which runtime candidates are scored: the device's own, on this machine, since accuracy is the runtime's too."""
+"""In which runtime candidates are scored, and where: the device's own, since accuracy is the runtime's, too."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ...spaces.errors import ConfigError
 from ..device.device import DeviceOptions
 from ..device.device_profile import DeviceProfile
+from ..device.link import DeviceLink
 from ..runtimes.registry import runtime_of
-from ..runtimes.runtime import DEFAULT, Opener
+from ..runtimes.runtime import Opener, Runtime
+from .scored_there import DeviceOpener
 
 
-def opener_on(options: DeviceOptions, profile: DeviceProfile) -> Opener:
-    """Opens files in the runtime of a device, in the precision that is in effect there.
+@dataclass(frozen=True)
+class Scored:
+    """How candidates are scored.
 
-    Raises:
-        RuntimeUnavailable: where it is not installed here, or the processor here has no such precision.
+    Attributes:
+        opens: opens their files.
+        why: in words, why that is done on the device, though it is slower; nothing where it is done here.
     """
-    runtime = runtime_of(options.runtime)
-    if options.runtime == DEFAULT:
-        return Opener(runtime)
-    return Opener(runtime, runtime.precision(profile.precision or options.precision))
+
+    opens: Opener | DeviceOpener
+    why: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """What a run records of it, as ``scored``; nothing of ONNX Runtime, in which files give the same anywhere."""
+        opens = self.opens
+        if opens.runtime.is_exact:
+            return {}
+        here = isinstance(opens, Opener)
+        where = {"on": "this machine" if here else "the device", "because": list(self.why)}
+        return {"scored": {"runtime": opens.runtime.name, "precision": opens.precision, **where}}
 
 
-def told_of(opener: Opener, profile: DeviceProfile, here: Callable[[], DeviceProfile]) -> dict[str, Any]:
-    """What a run records of the runtime that its candidates were scored in; nothing of ONNX Runtime.
+def scored_in(device: DeviceLink, here: Callable[[], DeviceProfile]) -> Scored:
+    """In the runtime and precision of a device: on this machine where that gives the same outputs, else on the device.
 
     Args:
-        opener: that opens candidates.
-        profile: of the device that they are measured on.
-        here: gives this machine's.
-
-    Returns:
-        ``runtime``, ``version``, ``precision``, and in ``differences``, in words, what makes outputs on the device
-        others than those that were scored: another version there, other instructions of the processor.
+        device: that candidates are measured on.
+        here: gives this machine's profile.
     """
-    if opener.runtime.name == DEFAULT:
-        return {}
-    version = str(opener.runtime.version())
-    found = []
-    if profile.runtime_version != version:
-        found.append(f"another version ({profile.runtime_version} on the device, {version} here)")
+    runtime, profile = runtime_of(device.options.runtime), device.profile
+    if runtime.is_exact:
+        return Scored(Opener(runtime))
+    why = tuple(_apart(runtime, profile, here))
+    return Scored(DeviceOpener(runtime, profile.precision, device) if why else Opener(runtime, profile.precision), why)
+
+
+def _apart(runtime: Runtime, profile: DeviceProfile, here: Callable[[], DeviceProfile]) -> Iterator[str]:
+    """What makes outputs on a device others than those on this machine."""
+    version = runtime.version()
+    if version is None:
+        yield f"{runtime.name} is not installed on this machine"
+    elif profile.runtime_version != version:
+        yield f"another {runtime.name} ({profile.runtime_version} on the device, {version} here)"
     if changed := set(profile.flags) ^ set(here().flags):
-        found.append(f"other instructions of the CPU ({', '.join(sorted(changed))})")
-    fields = {"runtime": opener.runtime.name, "version": version, "precision": opener.precision}
-    return {"scored": {**fields, "differences": found}}
+        yield f"other instructions of the CPU ({', '.join(sorted(changed))})"
 
 
 def check_one_runtime(places: Mapping[str, DeviceOptions]) -> None:

@@ -26,7 +26,7 @@ def devices_of(config: RunConfig, environment: Mapping[str, Any]) -> dict[str, d
     Returns:
         ``name``, ``cpu``, ``runtime`` (name and version), ``precision``, ``threads``, ``batch``. Where the run's
         environment does not tell, as before its first session, CPU and version are empty. Where candidates were scored
-        in another runtime than ONNX Runtime ``scored`` says in which, and in what it differs from the device's.
+        in another runtime than ONNX Runtime ``scored`` says in which, where, and ``because`` of what not here.
     """
     profiles = environment.get("devices") or {"": environment.get("device")}
     scored = {"scored": dict(environment["scored"])} if isinstance(environment.get("scored"), Mapping) else {}

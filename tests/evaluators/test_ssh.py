@@ -45,6 +45,16 @@ class TestOverSsh(DeviceConformance):
             yield board
 
 
+class TestOpenVinoOverSsh(DeviceConformance):
+    """Its source goes the same way, beside the worker's."""
+
+    @pytest.fixture
+    def device(self, options: DeviceOptions) -> Iterator[Device]:
+        pytest.importorskip("openvino", reason="the extra `openvino` is not installed")
+        with Device(replace(options, runtime="openvino")) as board:
+            yield board
+
+
 def test_nothing_is_left_behind(options: DeviceOptions, conv_net: ConvNet, tmp_path: Path) -> None:
     mark = "parefront-test-nothing-is-left"
     with Device(replace(options, command=(*options.command, "env", f"MARK={mark}"), quote=True)) as board:

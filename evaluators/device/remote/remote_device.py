@@ -9,11 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from ...results.measurement import Measurement
 from ...results.span import Span
 from ..device import DeviceOptions, Shapes
 from ..device_profile import DeviceProfile
 from ..operator import Operator
+from ..outputs import Arrays
 from ..readings import Readings
 from ..timing import Timing
 from .request import Content, Method, Reply, Request
@@ -74,6 +77,10 @@ class RemoteDevice:
     def memory(self, artifact: Path, shapes: Shapes | None = None, repeats: int = 3, batch: int = 1) -> Measurement:
         peak: Measurement = self._asked("memory", artifact, shapes=shapes, repeats=repeats, batch=batch)
         return peak
+
+    def outputs(self, artifact: Path, feeds: Arrays) -> dict[str, NDArray[Any]]:
+        found: dict[str, NDArray[Any]] = self._asked("outputs", artifact, feeds=dict(feeds))
+        return found
 
     def take_readings(self) -> tuple[Span, ...]:
         return self._readings.take()

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from ...results.span import Span
 
-Method: TypeAlias = Literal["profile", "time", "time_anchor", "operators", "memory"]
+Method: TypeAlias = Literal["profile", "time", "time_anchor", "operators", "memory", "outputs"]
 """Of :class:`..link.DeviceLink`, those that ask the device something."""
 
 

@@ -7,13 +7,16 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from parefront.evaluators.device.device import DeviceOptions, Shapes
 from parefront.evaluators.device.device_profile import DeviceProfile
 from parefront.evaluators.device.errors import DeviceUnreachable
 from parefront.evaluators.device.operator import Operator
+from parefront.evaluators.device.outputs import Arrays
 from parefront.evaluators.device.timing import Block, Timing
 from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.results.span import READING, Span
@@ -88,6 +91,9 @@ class Board:
         raise NotImplementedError
 
     def memory(self, artifact: Path, shapes: Shapes | None = None, repeats: int = 3, batch: int = 1) -> Measurement:
+        raise NotImplementedError
+
+    def outputs(self, artifact: Path, feeds: Arrays) -> dict[str, NDArray[Any]]:
         raise NotImplementedError
 
     def prefer(self, rank: int) -> None:

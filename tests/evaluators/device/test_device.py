@@ -104,8 +104,10 @@ def test_several_threads_and_a_pinned_core_work(conv_net: ConvNet) -> None:
         assert pinned.profile.cores == 1
 
 
-def test_a_killed_worker_is_started_again(conv_net: ConvNet) -> None:
-    with Device() as device:
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_a_killed_worker_is_started_again(conv_net: ConvNet, runtime: str) -> None:
+    pytest.importorskip(runtime, reason=f"the extra `{runtime}` is not installed")
+    with Device(DeviceOptions(runtime=runtime)) as device:
         device.time(conv_net(), conv_net(8), QUICK)
         first = worker_pid(device)
         os.kill(first, signal.SIGKILL)

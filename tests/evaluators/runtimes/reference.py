@@ -29,6 +29,9 @@ class Model:
     def bind(self, feeds):
         return functools.partial(self.evaluator.run, None, feeds)
 
+    def run(self, feeds):
+        return dict(zip(self.evaluator.output_names, self.evaluator.run(None, feeds)))
+
     def last_run(self):
         return [{"name": n.name or n.output[0], "op": n.op_type, "us": 2.0} for n in self.evaluator.proto_.graph.node]
 """

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +19,31 @@ pytest.importorskip("openvino", reason="the extra `openvino` is not installed")
 from parefront.evaluators.device.device import Device, DeviceOptions
 from parefront.evaluators.device.errors import DeviceError, RequestRefused
 from parefront.evaluators.device.latency import LatencyProtocol
+from parefront.evaluators.device.lock import THIS_MACHINE, shared
 from parefront.evaluators.explain.shares import layer_shares
 from parefront.evaluators.quality.inference import fixed_batch, run_outputs
 from parefront.evaluators.restore.exact_session import exact_session
 from parefront.evaluators.restore.plain import is_packed
-from parefront.evaluators.runtimes import openvino_model
-from parefront.evaluators.runtimes.openvino_runtime import BATCH, OpenVino
+from parefront.evaluators.runtimes import openvino_model, registry
+from parefront.evaluators.runtimes.batches import BATCH
+from parefront.evaluators.runtimes.openvino_runtime import OpenVino
 from parefront.evaluators.runtimes.runtime import ModelRejected, RuntimeUnavailable
 from parefront.evaluators.trial.evaluate import TaskEvaluator
+from parefront.evaluators.trial.scored_in import scored_in
 from parefront.spaces.policy import Policy
 from parefront.spaces.task import Task
 from parefront.testing.devices import DeviceConformance
 from parefront.testing.networks import residual
 
 QUICK = LatencyProtocol(min_samples=8, min_seconds=0.01, max_seconds=0.03, warmup_seconds=0.005)
+PROTOCOL = {
+    "min_samples": 8,
+    "min_seconds": 0.01,
+    "max_seconds": 0.02,
+    "half_width": 0.5,
+    "seed": 0,
+    "warmup_seconds": 0,
+}
 RUNTIME = OpenVino()
 
 
@@ -110,7 +123,26 @@ class TestItsDevice(DeviceConformance):
         other = tmp_path / "other.onnx"
         other.write_bytes(net.read_bytes().replace(b"Conv", b"Vonc"))
         with pytest.raises(RequestRefused, match=r"openvino 20[\d.]+ rejects the model"):
-            device.time(other, net, {"min_samples": 8, "min_seconds": 0.01, "max_seconds": 0.02})
+            device.time(other, net, PROTOCOL)
+
+
+def test_hostile_models_cost_no_more_than_themselves(net: Path, tmp_path: Path) -> None:
+    """Each of them is refused, kills its worker twice, or runs; the next one is served in any case."""
+    content, generator = net.read_bytes(), random.Random(0)
+    ended = []
+    with Device(DeviceOptions(runtime="openvino", deadline_seconds=60)) as device:
+        for number in range(12):
+            changed = bytearray(content)
+            for _ in range(8):
+                changed[generator.randrange(len(changed))] = generator.randrange(256)
+            other = tmp_path / f"{number}.onnx"
+            other.write_bytes(changed)
+            try:
+                device.time(other, net, PROTOCOL)
+            except DeviceError as error:
+                ended.append(type(error).__name__)
+        assert device.time(net, net, PROTOCOL).candidate
+    assert "RequestRefused" in ended
 
 
 def test_a_device_that_lacks_it_says_so(tmp_path: Path) -> None:
@@ -122,6 +154,47 @@ def test_a_device_that_lacks_it_says_so(tmp_path: Path) -> None:
         pytest.raises(DeviceError, match="cannot use openvino: No module named 'openvino'"),
     ):
         _ = device.profile
+
+
+class Elsewhere(OpenVino):
+    """Another version on this machine than on the device."""
+
+    def version(self) -> str | None:
+        return "2025.1.0"
+
+
+def test_what_is_computed_otherwise_here_is_scored_on_the_device(
+    net: Path, monkeypatch: pytest.MonkeyPatch, conv_net: Callable[..., Path]
+) -> None:
+    monkeypatch.setitem(registry.BUILT_IN, "openvino", Elsewhere)
+    images = np.random.default_rng(0).standard_normal((BATCH + 7, 3, 8, 8)).astype(np.float32)
+    with Device(DeviceOptions(runtime="openvino", precision="f32")) as device:
+        scored = scored_in(device, lambda: device.profile)
+        assert scored.why == (f"another openvino ({device.profile.runtime_version} on the device, 2025.1.0 here)",)
+        assert scored.to_json()["scored"]["on"] == "the device"
+        session = scored.opens(net)
+        assert [(port.name, port.shape[1:], port.type) for port in session.get_inputs()] == [
+            ("input", [3, 8, 8], "tensor(float)")
+        ]
+        with shared(THIS_MACHINE):  # as whoever scores holds it
+            found = run_outputs(session, images)
+        broken = net.with_name("broken.onnx")
+        broken.write_bytes(net.read_bytes().replace(b"Conv", b"Vonc"))
+        with pytest.raises(ModelRejected, match=r"on this machine: openvino 20[^ ]+ rejects the model"):
+            run_outputs(scored.opens(broken), images)
+    expected = run_outputs(RUNTIME.session(net, "f32", threads=1), images)
+    assert isinstance(found, np.ndarray)
+    assert isinstance(expected, np.ndarray)
+    assert np.array_equal(found, expected)
+
+
+def test_other_instructions_or_no_wheel_here_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Device(DeviceOptions(runtime="openvino")) as device:
+        here = replace(device.profile, flags=(*device.profile.flags, "sve2"))
+        assert scored_in(device, lambda: here).why == ("other instructions of the CPU (sve2)",)
+        assert scored_in(device, lambda: device.profile).why == ()
+        monkeypatch.setattr(OpenVino, "version", lambda self: None)
+        assert scored_in(device, lambda: device.profile).why == ("openvino is not installed on this machine",)
 
 
 def split(count: int, seed: int) -> TensorDataset:
@@ -141,8 +214,7 @@ def evaluator() -> Iterator[TaskEvaluator]:
 
 def test_candidates_are_scored_in_the_runtime_of_their_device(evaluator: TaskEvaluator, tmp_path: Path) -> None:
     told = evaluator.environment
-    version = RUNTIME.version()
-    assert told["scored"] == {"runtime": "openvino", "version": version, "precision": "f32", "differences": []}
+    assert told["scored"] == {"runtime": "openvino", "precision": "f32", "on": "this machine", "because": []}
     assert told["device"]["runtime"] == "openvino"
     made = evaluator.baseline(tmp_path)
     assert made.metrics["accuracy"].value == 1.0

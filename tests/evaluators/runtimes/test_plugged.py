@@ -9,10 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
+from onnx.reference import ReferenceEvaluator
 
 from parefront.evaluators.device import worker
+from parefront.evaluators.device.answers import Malformed
+from parefront.evaluators.device.outputs import received, sent
 
 from ..device.test_worker import PROTOCOL, converse, frame, named
 from .reference import SOURCE
@@ -24,6 +28,7 @@ def asked(header: dict[str, Any], payload: bytes = b"") -> bytes:
     return frame({"options": OPTIONS, **header}, payload)
 
 
+ONNX_RUNTIME = {"threads": 1, "providers": ["CPUExecutionProvider"]}
 SENT = asked({"op": "runtime", "name": "reference"}, SOURCE.encode())
 
 
@@ -57,6 +62,38 @@ def test_a_whole_conversation_in_another_runtime(model: bytes) -> None:
     operators = profiled["candidate"]["operators"]
     assert [operator["op"] for operator in operators][:2] == ["Conv", "Relu"]
     assert all(operator["us"] == 2.0 and operator["provider"] == "reference" for operator in operators)
+
+
+@pytest.mark.parametrize("options", [OPTIONS, ONNX_RUNTIME], ids=["reference", "onnxruntime"])
+def test_outputs_are_those_of_the_runtime(model: bytes, options: dict[str, Any]) -> None:
+    images = np.random.default_rng(0).standard_normal((2, 3, 8, 8)).astype(np.float32)
+    told, payload = sent({"input": images})
+    outputs = {"op": "outputs", **named(model, "outputs"), "options": options}
+    (_, early, _, answer, short, odd), _ = converse(
+        SENT
+        + asked({**outputs, "inputs": told}, payload)
+        + asked({"op": "load", **named(model, "outputs"), "options": options}, model)
+        + asked({**outputs, "inputs": told}, payload)
+        + asked({**outputs, "inputs": told}, payload[:-1])
+        + asked({**outputs, "inputs": [{**told[0], "dtype": "O"}]}, payload)
+    )
+    expected = np.asarray(ReferenceEvaluator(onnx.ModelProto.FromString(model)).run(None, {"input": images}))[0]
+    assert np.abs(received(answer)["output"] - expected).max() < 1e-4
+    assert [refused["code"] for refused in (early, short, odd)] == ["unknown_model", "shape", "type"]
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        [],
+        [{"name": "y", "dtype": "O", "shape": [1], "data": "AAAAAA=="}],
+        [{"name": "y", "dtype": "<f4", "shape": [2], "data": "AAAAAA=="}],
+        [{"name": "y", "dtype": "<f4", "shape": [1], "data": "§"}],
+    ],
+)
+def test_an_answer_that_holds_no_arrays_is_malformed(outputs: list[dict[str, Any]]) -> None:
+    with pytest.raises(Malformed):
+        received({"outputs": outputs})
 
 
 def test_memory_is_measured_in_another_runtime(model: bytes) -> None:

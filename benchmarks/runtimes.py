@@ -1,0 +1,175 @@
+"""The uncompressed network and plain int8 by each runtime's own API: times in turn, accuracies, and Parefront's beside.
+
+    python benchmarks/runtimes.py [--network resnet56] [--rounds 40] [--measured]
+
+Nothing of Parefront's devices takes part in the plain loops: an ``onnxruntime.InferenceSession`` with bound inputs and
+outputs, an OpenVINO request of a model with fixed shapes; one thread each. Models run in blocks of ten, in turn, in an
+order that is drawn anew in every round; the first run of a block is dropped. Times are medians over rounds of medians
+of blocks, in the thread's CPU time and in wall time. ``--measured`` adds what a ``Device`` of each runtime says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import openvino
+from cifar10 import task
+from example import quickstart
+
+from parefront.evaluators.device.device import Device, DeviceOptions
+from parefront.evaluators.device.latency import LatencyProtocol, measure
+from parefront.evaluators.quality.accuracy import split_inputs
+from parefront.evaluators.trial.builder import Builder, target_of
+from parefront.spaces.policy import Policy
+from parefront.spaces.task import Task
+
+RUNS = 10
+BATCH = 64
+READING = LatencyProtocol(min_samples=200, min_seconds=2.0, max_seconds=6.0)
+VARIANTS = {
+    "ONNX Runtime, float": ("float", "onnxruntime", ""),
+    "ONNX Runtime, int8": ("int8", "onnxruntime", ""),
+    "OpenVINO, float in f32": ("float", "openvino", "f32"),
+    "OpenVINO, float in bf16": ("float", "openvino", "bf16"),
+    "OpenVINO, int8 and f32": ("int8", "openvino", "f32"),
+    "OpenVINO, int8 and bf16": ("int8", "openvino", "bf16"),
+}
+Run = Callable[[], object]
+
+
+def files(given: Task, folder: Path) -> dict[str, Path]:
+    """The uncompressed network, and all of it in int8, as a search emits them."""
+    with Device() as device:
+        builder = Builder(given, {"quantize": {"bits": [32, 8]}}, target_of(device.profile))
+    policies = {"float": Policy(), "int8": builder.space.uniform({"quantize": 8})}
+    return {name: _built(builder, policy, folder / f"{name}.onnx") for name, policy in policies.items()}
+
+
+def _built(builder: Builder, policy: Policy, path: Path) -> Path:
+    builder.build(policy, path)
+    return path
+
+
+def by_onnxruntime(path: Path, image: np.ndarray) -> Run:
+    session = _session(path)
+    binding = session.io_binding()
+    value = ort.OrtValue.ortvalue_from_numpy(image)
+    binding.bind_ortvalue_input("input", value)
+    binding.bind_output("output")
+    session.run_with_iobinding(binding)
+    binding.bind_ortvalue_output("output", binding.get_outputs()[0])
+
+    def run(kept: Any = value) -> None:
+        session.run_with_iobinding(binding)
+
+    return run
+
+
+def by_openvino(path: Path, image: np.ndarray, precision: str, threads: int = 1) -> Run:
+    core = openvino.Core()
+    model = core.read_model(path)
+    model.reshape(list(image.shape))
+    settings = {
+        "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY",
+        "ENABLE_CPU_PINNING": False, "INFERENCE_PRECISION_HINT": precision,
+    }  # fmt: skip
+    request = core.compile_model(model, "CPU", settings).create_infer_request()
+    return lambda: request.infer([image], share_inputs=True, share_outputs=True)
+
+
+def accuracy(path: Path, runtime: str, precision: str, images: np.ndarray, labels: np.ndarray) -> float:
+    """Share of the images that are put into their class, by a plain loop over batches."""
+    whole = len(images) // BATCH * BATCH
+    if runtime == "onnxruntime":
+        session = _session(path)
+        found = [session.run(None, {"input": images[i : i + BATCH]})[0] for i in range(0, whole, BATCH)]
+    else:
+        batch = np.empty_like(images[:BATCH])
+        run = by_openvino(path, batch, precision)
+        found = []
+        for start in range(0, whole, BATCH):
+            batch[:] = images[start : start + BATCH]
+            found.append(np.array(run()[0]))  # type: ignore[index]
+    return float((np.concatenate(found).argmax(1) == labels[:whole]).mean())
+
+
+def _session(path: Path) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def timed(runs: dict[str, Run], rounds: int) -> dict[str, tuple[float, float]]:
+    """Milliseconds of CPU time and of wall time of each, in turn."""
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
+    order = random.Random(0)
+    for _ in range(rounds):
+        names = list(runs)
+        order.shuffle(names)
+        for name in names:
+            found[name].append(_block(runs[name]))
+    return {
+        name: (median(cpu for cpu, _ in blocks), median(wall for _, wall in blocks)) for name, blocks in found.items()
+    }
+
+
+def _block(run: Run) -> tuple[float, float]:
+    spent = []
+    for _ in range(1 + RUNS):
+        wall, cpu = time.perf_counter_ns(), time.thread_time_ns()
+        run()
+        spent.append((time.thread_time_ns() - cpu, time.perf_counter_ns() - wall))
+    return median(cpu for cpu, _ in spent[1:]) / 1e6, median(wall for _, wall in spent[1:]) / 1e6
+
+
+def measured(made: dict[str, Path]) -> None:
+    """What devices say of int8 against float, each in one runtime."""
+    for runtime, precision in (("onnxruntime", "auto"), ("openvino", "f32"), ("openvino", "bf16")):
+        with Device(DeviceOptions(runtime=runtime, precision=precision)) as device:
+            read = measure(device, made["int8"], made["float"], READING)
+            print(
+                f"| {device.profile.runs_on} | {read.reference_ms.value:.3f} | {read.latency_ms.value:.3f} | "
+                f"{read.ratio.value:.3f} ({read.ratio.low:.3f} to {read.ratio.high:.3f}) | {read.clock} |",
+                flush=True,
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--network", choices=["resnet20", "resnet56", "quickstart"], default="resnet56")
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--measured", action="store_true")
+    arguments = parser.parse_args()
+    given = quickstart() if arguments.network == "quickstart" else task(int(arguments.network[6:]))
+    with tempfile.TemporaryDirectory() as folder:
+        made = files(given, Path(folder))
+        images, labels = split_inputs(given.test)
+        image = np.ascontiguousarray(images[:1])
+        runs = {
+            name: by_onnxruntime(made[kind], image) if runtime == "onnxruntime" else by_openvino(made[kind], image, how)
+            for name, (kind, runtime, how) in VARIANTS.items()
+        }
+        times = timed(runs, arguments.rounds)
+        first = next(iter(times.values()))
+        print(f"load {os.getloadavg()[0]:.1f}\n\n| | CPU ms | share | wall ms | share | accuracy % |")
+        print("| --- | --- | --- | --- | --- | --- |")
+        for name, (kind, runtime, how) in VARIANTS.items():
+            right = accuracy(made[kind], runtime, how, images, np.asarray(labels))
+            shares = [f"{ms:.3f} | {ms / whole:.3f}" for ms, whole in zip(times[name], first, strict=True)]
+            print(f"| {name} | {' | '.join(shares)} | {100 * right:.2f} |", flush=True)
+        if arguments.measured:
+            measured(made)
+
+
+if __name__ == "__main__":
+    main()
