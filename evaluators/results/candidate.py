@@ -14,6 +14,7 @@ from ...spaces.files import read_bytes, write_bytes, write_text
 from ...spaces.limits import CONFIG_BYTES
 from ...spaces.policy import Policy
 from ..storage.packed_file import encode
+from .class_counts import ClassCount
 from .destination import destination
 from .measurement import Measurement
 from .reciprocals import with_reciprocals
@@ -64,6 +65,8 @@ class Candidate:
             processes do so, to show that nothing was computed while a latency was read.
         units: which of several like devices have read it, as messages call them; empty where there is one of each.
         recovered: how it was trained; None of a candidate that its policy alone makes.
+        classes: after the final step, what it changed in each class of the test split; empty where the task's metric
+            is not about classes.
     """
 
     policy: Policy
@@ -77,6 +80,7 @@ class Candidate:
     spans: tuple[Span, ...] = ()
     units: tuple[str, ...] = ()
     recovered: Recovered | None = None
+    classes: tuple[ClassCount, ...] = ()
 
     @property
     def key(self) -> str:

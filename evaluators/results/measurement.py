@@ -122,8 +122,12 @@ def paired_difference(candidate_correct: NDArray[np.bool_], base_correct: NDArra
     candidate, base = np.asarray(candidate_correct, dtype=bool), np.asarray(base_correct, dtype=bool)
     if candidate.ndim != 1 or candidate.shape != base.shape or candidate.size == 0:
         raise ValueError(f"expected two equal shapes (n,) with n >= 1, got {candidate.shape} and {base.shape}")
-    n = candidate.size
     gained, lost = int((candidate & ~base).sum()), int((~candidate & base).sum())
+    return paired_counts(gained, lost, candidate.size)
+
+
+def paired_counts(gained: int, lost: int, n: int) -> Measurement:
+    """:func:`paired_difference` of ``n`` images, of which so many only the candidate or only the base has right."""
     up, down = (gained + 1) / (n + 2), (lost + 1) / (n + 2)
     half = Z_95 * math.sqrt((up + down - (up - down) ** 2) / (n + 2))
     low, high = max(-1.0, up - down - half), min(1.0, up - down + half)

@@ -338,17 +338,22 @@ class TaskEvaluator:
         self._references.make_sure()
         self.clock.settle()
         self.clock.take_readings()
-        watch, metrics = Stopwatch(), dict(candidate.metrics)
+        watch, metrics, classes = Stopwatch(), dict(candidate.metrics), candidate.classes
         if not any(key.startswith(TEST) for key in metrics):
             with watch.step("test_accuracy"):
                 uncompressed = self.clock.main.anchors.uncompressed
-                metrics |= scores or self.scorer.score_on_test(candidate.artifact, uncompressed)
+                if scores:
+                    metrics |= scores
+                else:
+                    tested, classes = self.scorer.score_on_test(candidate.artifact, uncompressed)
+                    metrics |= tested
             with watch.step("memory"):
                 metrics[MEMORY] = self.clock.memory(candidate.artifact, repeats=1)
         with watch.step(FINAL_SECONDS):
             metrics |= self.clock.measure_finally(candidate.policy, candidate.artifact)
         units = tuple(dict.fromkeys((*candidate.units, *self.clock.units_in(self.clock.take_readings()))))
-        return replace(candidate, metrics=metrics, timings={**candidate.timings, **watch.seconds}, units=units)
+        timings = {**candidate.timings, **watch.seconds}
+        return replace(candidate, metrics=metrics, timings=timings, units=units, classes=classes)
 
     def close(self) -> None:
         self.clock.close()

@@ -16,6 +16,7 @@ from ..quality.scoring.registry import quality_of
 from ..quality.scoring.scores import Scores
 from ..quality.task_signature import metric_form, signature_of
 from ..results.candidate import Candidate
+from ..results.class_counts import ClassCount
 from ..results.measurement import Measurement
 from ..runtimes.runtime import Opens
 from ..runtimes.session import Session
@@ -85,8 +86,13 @@ class Scorer:
         with working():
             return self.search.all_of(seen)
 
-    def score_on_test(self, artifact: Path, uncompressed: Path) -> dict[str, Measurement]:
+    def score_on_test(
+        self, artifact: Path, uncompressed: Path
+    ) -> tuple[dict[str, Measurement], tuple[ClassCount, ...]]:
         """Score an artefact on the test split, which is read when this is first called.
+
+        Returns:
+            Its scores, and where the metric is about classes what it changes in each of them.
 
         Raises:
             TaskError: as :meth:`reference`.
@@ -94,7 +100,9 @@ class Scorer:
         if self._test is None:
             self._test = Split.of(TEST, self._test_data, self.quality, forms=self._forms)
             _reference(self._test, self._opens(uncompressed))
-        return self._test.score(self._opens(artifact))
+        seen = self._test.whole(self._opens(artifact), beside_nobody)
+        with beside_nobody():
+            return self._test.all_of(seen), self._test.by_class(seen)
 
     def gain(self, candidate: Candidate, over: Candidate) -> Measurement:
         """How much better a candidate's file is than another's on the search split, both run on the same samples.

@@ -21,9 +21,10 @@ from ..quality.inference import fixed_batch, run_outputs
 from ..quality.reading import bytes_of
 from ..quality.scoring.builtin import ACCURACY
 from ..quality.scoring.quality import Quality
-from ..quality.scoring.scores import Scores
+from ..quality.scoring.scores import SampleScores, Scores
 from ..quality.split_samples import SplitSamples
 from ..quality.stacks import NamedStack
+from ..results.class_counts import ClassCount, counted_by_class
 from ..results.measurement import Measurement
 from ..results.metric import Metric
 from ..runtimes.session import Session
@@ -147,6 +148,14 @@ class Split:
             return found
         before = self.reference.outputs[: len(outputs)]
         return {**found, f"{self.name}divergence": divergence(outputs, before, classes=self.quality.classifies)}
+
+    def by_class(self, seen: Seen) -> tuple[ClassCount, ...]:
+        """What an artefact changes in each class, once the uncompressed model was scored; none of other metrics."""
+        before, after = self.reference.scores if self.reference is not None else None, seen.scores
+        if not self.quality.classifies or not isinstance(after, SampleScores) or not isinstance(before, SampleScores):
+            return ()
+        labels = np.asarray(self.samples.targets(0, seen.count)).astype(np.int64)
+        return counted_by_class(labels, after.values == 1, before.values[: seen.count] == 1)
 
     def by_quality(self, seen: Seen) -> dict[str, Measurement]:
         """The task's metric and, once the uncompressed model was scored, its paired change: ``accuracy_change``.

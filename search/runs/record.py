@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...evaluators.results.candidate import Candidate, Stopped
+from ...evaluators.results.class_counts import ClassCount
 from ...evaluators.results.fields import Fields
 from ...evaluators.results.recovered import Recovered
 from ...evaluators.results.span import Span
@@ -126,6 +127,7 @@ def candidate_of(fields: Fields, folder: Path) -> Candidate:
         spans=_spans(fields),
         units=fields.texts("units") if "units" in fields else (),
         recovered=_recovered(fields.fields("recovered")) if "recovered" in fields else None,
+        classes=_classes(fields) if "classes" in fields else (),
     )
 
 
@@ -151,6 +153,19 @@ def _recovered(fields: Fields) -> Recovered:
         raise fields.damaged(f"key 'recipe': expected a digest, got {recipe!r}")
     given = fields.truth("given") if "given" in fields else False
     return Recovered(recipe, fields.count("number"), steps, fields.number("rate"), fields.number("seconds"), given)
+
+
+def _classes(fields: Fields) -> tuple[ClassCount, ...]:
+    found, items = [], fields.values["classes"]
+    for item in items if isinstance(items, list) else [items]:
+        match item:
+            case [int() as label, int() as n, int() as before, int() as lost, int() as gained] if (
+                label >= 0 and 0 <= lost <= before <= n - gained <= n < 2**31 and n > 0 and gained >= 0
+            ):
+                found.append(ClassCount(label, n, before, lost, gained))
+            case _:
+                raise fields.damaged("key 'classes': expected lists of label, images, right before, lost and gained")
+    return tuple(found)
 
 
 def _stopped(fields: Fields) -> Stopped:
@@ -193,4 +208,5 @@ def _measured(candidate: Candidate, folder: Path) -> dict[str, Any]:
         **({"spans": [_span_to_json(span) for span in candidate.spans]} if candidate.spans else {}),
         **({"units": list(candidate.units)} if candidate.units else {}),
         **({"recovered": asdict(candidate.recovered)} if candidate.recovered is not None else {}),
+        **({"classes": [list(astuple(one)) for one in candidate.classes]} if candidate.classes else {}),
     }

@@ -13,6 +13,7 @@ from ..evaluators.results.errors import NoCandidate
 from ..evaluators.results.fields import Fields
 from ..evaluators.results.front import Front
 from ..evaluators.results.measurement import Measurement
+from ..evaluators.results.metric import Metric
 from ..evaluators.results.views.policy_words import candidate_in_words, policy_in_words
 from ..evaluators.results.views.rows import front_rows
 from ..search.runs.record import TrialRecord
@@ -21,6 +22,7 @@ from ..search.runs.run_folder import argument_of
 from ..spaces.masking import masked_text
 from .axes import Axis, axes_of
 from .course import Step, steps_of, time_spent
+from .fairness import ClassRow, class_rows
 from .landmarks import Landmark, landmarks
 from .network import GRAPH, Network
 from .trust import Trust
@@ -56,6 +58,7 @@ class Report:
         finished: whether its final step is done.
         front: as ``parefront front --json`` prints it, with the picks.
         rows: headings and rows of the front as a table, for readers without scripts.
+        objectives: of the search.
         selected: the trial that the page begins with: the best within the run's budgets, or without budgets the first
             pick; None of an empty front.
         useful: trials of the front that are above the floor, or meet the budgets on the quality.
@@ -67,6 +70,7 @@ class Report:
         steps: the hypervolume trial by trial.
         spent: seconds by what they went into.
         trust: what it rests on.
+        classes: of each member of the front, by its trial, what it changed in each class.
     """
 
     name: str
@@ -74,6 +78,7 @@ class Report:
     finished: bool
     front: dict[str, Any]
     rows: tuple[list[str], list[list[str]]]
+    objectives: tuple[Metric, ...]
     selected: int | None
     useful: tuple[int, ...]
     axes: tuple[Axis, ...]
@@ -84,6 +89,7 @@ class Report:
     steps: tuple[Step, ...]
     spent: dict[str, float]
     trust: Trust
+    classes: dict[int, tuple[ClassRow, ...]]
 
     @classmethod
     def of(cls, run: Run) -> Report:
@@ -105,6 +111,7 @@ class Report:
             finished=run.finished,
             front=document,
             rows=front_rows(front.baseline, front.candidates, front.objectives, front.quality),
+            objectives=front.objectives,
             selected=_selected(front, document),
             useful=tuple(
                 candidate.trial for candidate in front if candidate.trial is not None and front.is_useful(candidate)
@@ -117,6 +124,7 @@ class Report:
             steps=steps_of(records, empty),
             spent=time_spent(run),
             trust=Trust.of(run, [front.baseline, *candidates]),
+            classes={c.trial: class_rows(c) for c in front if c.trial is not None and c.classes},
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -138,6 +146,8 @@ class Report:
             "steps": [[step.trial, step.seconds, step.hypervolume] for step in self.steps],
             "spent": self.spent,
             "trust": self.trust.to_json(),
+            "classes": {str(trial): [row.to_json() for row in rows] for trial, rows in self.classes.items()},
+            "objectives": [metric.key for metric in self.objectives],
         }
 
     def _trial(self, record: TrialRecord, member: bool) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 const report = JSON.parse(document.getElementById("data").textContent);
 const axes = new Map(report.axes.map((axis) => [axis.key, axis]));
 const quality = report.axes.find((axis) => axis.quality);
-const objectives = report.front.objectives.map(axisOfObjective).filter(Boolean);
+const objectives = report.objectives.map((key) => axes.get(key)).filter(Boolean);
 const costs = report.axes.filter((axis) => !axis.quality);
 const useful = new Set(report.useful);
 
@@ -30,14 +30,6 @@ function entryOf(trial) {
 
 function label(entry) {
   return entry.trial === null ? "the uncompressed model" : `trial ${entry.trial}`;
-}
-
-// Objectives are named as users write them; axes are found by key.
-function axisOfObjective(name) {
-  const [stem, device] = name.split("@");
-  const own = stem === report.front.metric.name || stem === "accuracy" || stem === "quality";
-  const keys = own ? [quality && quality.key] : [stem, `${stem}_ratio`, `${stem}_bytes`, `${stem}_ms`, `${stem}_mj`];
-  return keys.map((key) => axes.get(device ? `${key}@${device}` : key)).find(Boolean);
 }
 
 function minimised(entry, axis) {

@@ -301,6 +301,7 @@ function showChosen() {
     return { cells: [axis.label, value(entry, axis), span, value(beside, axis)] };
   }));
   showLayers(entry, beside);
+  showClasses(entry);
 }
 
 function drawCourse() {

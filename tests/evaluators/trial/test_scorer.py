@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 from torch.utils.data import TensorDataset
 
 from parefront.compressors.target import Target
+from parefront.evaluators.results.class_counts import LEVEL, chances
 from parefront.evaluators.trial import scorer as module
 from parefront.evaluators.trial.builder import Builder
 from parefront.evaluators.trial.scorer import Scorer
@@ -53,3 +57,38 @@ def test_a_file_that_was_scored_is_not_run_again_to_tell_what_was_gained(task: T
     gain = scorer.gain(pruned.candidate, whole.candidate)
     assert gain.value == pytest.approx(scores[1]["accuracy"].value - scores[0]["accuracy"].value)
     assert gain.value < 0
+
+
+def test_the_test_split_is_told_class_by_class(task: Task, tmp_path: Path) -> None:
+    builder, scorer = Builder(task, {"prune_channels": {"round_to": 4}}, Target()), Scorer(task)
+    whole = builder.build(Policy(), tmp_path / "whole.onnx").candidate
+    pruned = builder.build(builder.space.uniform({"prune_channels": 0.5}), tmp_path / "pruned.onnx").candidate
+    assert whole.artifact is not None
+    assert pruned.artifact is not None
+
+    metrics, classes = scorer.score_on_test(pruned.artifact, whole.artifact)
+
+    labels = [int(task.test[index][1]) for index in range(len(task.test))]
+    assert {one.label: one.n for one in classes} == {label: labels.count(label) for label in sorted(set(labels))}
+    assert sum(one.after for one in classes) / len(labels) == pytest.approx(metrics["test_accuracy"].value)
+    change = sum(one.gained - one.lost for one in classes) / len(labels)
+    assert change == pytest.approx(metrics["test_accuracy_change"].value)
+
+
+def test_damage_that_is_planted_in_one_class_is_found_there_alone(task: Task, tmp_path: Path) -> None:
+    labels = torch.tensor([int(task.test[index][1]) for index in range(len(task.test))])
+    hurt = int(labels.bincount().argmax())
+    net = copy.deepcopy(task.model)
+    *_, head = (module for module in net.modules() if isinstance(module, nn.Linear))
+    with torch.no_grad():
+        assert head.bias is not None
+        head.bias[hurt] -= 10.0
+    whole = Builder(task, {"prune_channels": {}}, Target()).build(Policy(), tmp_path / "whole.onnx").candidate
+    damaged = Builder(replace(task, model=net), {"prune_channels": {}}, Target())
+    file = damaged.build(Policy(), tmp_path / "damaged.onnx").candidate.artifact
+    assert file is not None
+    assert whole.artifact is not None
+
+    _, classes = Scorer(task).score_on_test(file, whole.artifact)
+
+    assert [one.label for one, chance in zip(classes, chances(classes), strict=True) if chance < LEVEL] == [hurt]

@@ -10,6 +10,7 @@ import pytest
 
 from parefront.config.schema import parse_config
 from parefront.evaluators.results.candidate import Candidate
+from parefront.evaluators.results.class_counts import ClassCount
 from parefront.search.runs.record import Outcome, TrialRecord
 from parefront.search.runs.run import Run
 from parefront.spaces.account import account_json
@@ -55,7 +56,7 @@ def finalised(made: Candidate) -> Candidate:
 
 @pytest.fixture
 def write_run(tmp_path: Path) -> WriteRun:
-    """``write_run(name="demo", policies=…, budget=[…], finished=True, graph=…)``: a run under ``tmp_path / "runs"``.
+    """``write_run(name="demo", budget=[…], classes=…)``: a run under ``tmp_path / "runs"``.
 
     After a trial for each policy come one that failed and one that is infeasible.
     """
@@ -67,6 +68,7 @@ def write_run(tmp_path: Path) -> WriteRun:
         finished: bool = True,
         graph: ModelGraph | None = None,
         reason: str = "ValueError: no such layer",
+        classes: tuple[ClassCount, ...] = (),
     ) -> Run:
         settings = {"task": "task.py:task", "budget": list(budget), "search": {"trials": 9, "seed": 7}}
         run = Run.create(tmp_path / "runs" / name, parse_config(settings, "search.yaml").resolved(), tmp_path / "runs")
@@ -83,7 +85,7 @@ def write_run(tmp_path: Path) -> WriteRun:
         if finished:
             run.write_final_baseline(finalised(measured(Policy(), None)), 1.0)
             for member in run.front:
-                run.write_finalised(finalised(member), 0.5)
+                run.write_finalised(replace(finalised(member), classes=classes), 0.5)
             run.write_front(run.front_of(run.finalised.values(), run.baseline))
         run.log("search ended by its trials: all 9 trials are done")
         return run

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from parefront.evaluators.results.class_counts import ClassCount
 from parefront.evaluators.results.front import Front
 from parefront.report.document import Report
 from parefront.search.runs.run import Run
@@ -123,6 +124,17 @@ def test_what_the_numbers_rest_on_is_told(write_run: WriteRun) -> None:
     assert "seed: 7" in trust.config
     assert trust.repeat.endswith("config.yaml --run demo-again")
     assert trust.log[-1].endswith("all 9 trials are done")
+
+
+def test_a_class_that_was_damaged_is_told_of_each_member(write_run: WriteRun) -> None:
+    damaged = ClassCount(2, 500, 450, 60, 5)
+    report = Report.of(write_run(classes=(ClassCount(0, 500, 450, 10, 8), ClassCount(1, 500, 460, 9, 7), damaged)))
+
+    assert set(report.classes) == {entry["trial"] for entry in report.front["candidates"]}
+    for rows in report.classes.values():
+        assert [row.label for row in rows if row.harder] == [2]
+        assert rows[0].change == damaged.change
+        assert (rows[0].before, rows[0].after) == (450 / 500, 395 / 500)
 
 
 def test_an_unfinished_run_has_a_page_too(write_run: WriteRun) -> None:

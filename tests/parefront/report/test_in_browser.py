@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from parefront.evaluators.results.class_counts import ClassCount
 from parefront.report.comparison import Comparison
 from parefront.report.comparison_page import write_comparison
 from parefront.report.page import write_report
@@ -175,6 +176,20 @@ def test_hostile_names_are_shown_as_text(browser: Browser, write_run: WriteRun) 
     assert HOSTILE in text(browser, "layers")
     assert HOSTILE in text(browser, "lost")
     assert browser.run("document.querySelectorAll('img, main script').length") == 0
+
+
+def test_a_class_that_is_hit_harder_is_named(browser: Browser, write_run: WriteRun) -> None:
+    alike = tuple(ClassCount(label, 500, 450, 10, 8) for label in range(3))
+    browser.open(write_report(write_run("alike", classes=alike)))
+    assert text(browser, "fair").startswith("No class is hit harder than the others beyond the noise")
+
+    browser.open(write_report(write_run("damaged", classes=(*alike, ClassCount(3, 500, 450, 60, 5)))))
+    assert text(browser, "fair").startswith("Hit harder than the others: class 3 (−11.0 ± ")
+    assert browser.run("document.querySelectorAll('#classes tbody tr').length") == 4
+
+    browser.open(write_report(write_run("unknown")))
+    assert browser.run("document.getElementById('fairness').hidden")
+    assert browser.complaints == []
 
 
 def test_an_empty_front_is_no_error(browser: Browser, write_run: WriteRun) -> None:

@@ -10,12 +10,13 @@ import pytest
 import yaml
 
 from parefront.evaluators.results.candidate import Stopped
+from parefront.evaluators.results.class_counts import ClassCount
 from parefront.evaluators.results.errors import RunBusy, RunNotFound
 from parefront.evaluators.results.metric import ACCURACY
 from parefront.search.runs.record import Outcome, TrialRecord
 from parefront.search.runs.run import Run
 from parefront.spaces.errors import ConfigError, ParefrontError
-from parefront.spaces.files import write_bytes
+from parefront.spaces.files import UnreadableFile, write_bytes
 
 from ..conftest import SearchIn
 from ..synthetic import SyntheticEvaluator
@@ -248,6 +249,21 @@ def test_a_record_says_which_of_several_like_devices_have_read_it_and_nothing_of
         file = run.path / "trials" / "000009.json"
         assert TrialRecord.read(file, run.path).candidate == candidate
         assert ("units" in json.loads(file.read_text())) is bool(units)
+
+
+def test_a_candidate_keeps_what_it_changed_in_each_class(search_in: SearchIn) -> None:
+    run, front = search_in(SyntheticEvaluator(blocks=2), trials=4)
+    file = run.path / "final" / "000009.json"
+    classes = (ClassCount(0, 50, 45, 3, 1), ClassCount(7, 40, 40, 0, 0))
+    candidate = replace(front[0], trial=9, classes=classes)
+    run.write_finalised(candidate, 1.0)
+
+    assert Run.open(run.path).finalised[9].classes == classes
+    assert "classes" not in (run.path / "trials" / "000000.json").read_text()
+    held = json.loads(file.read_text())
+    file.write_text(json.dumps({**held, "classes": [[0, 50, 45, 46, 1]]}))
+    with pytest.raises(UnreadableFile, match=r"000009\.json: key 'classes': expected lists of label, images"):
+        _ = Run.open(run.path).finalised
 
 
 def test_a_record_keeps_why_a_measurement_is_noisy_and_is_read_without_it(search_in: SearchIn) -> None:
