@@ -21,6 +21,8 @@ EXCEPTIONS = {
         "evaluators/device/device.py",
         "exec in a text",
     ): "starts our own worker.py on a device, whose source is sent there",
+    ("evaluators/device/worker.py", "compile"): "a runtime's source, sent by whoever has sent the worker itself",
+    ("evaluators/device/worker.py", "exec"): "the same",
     ("benchmarks/cifar10.py", "exec_module"): "a file of ours beside it",
     ("src/parefront/evaluator_spec.py", "cloudpickle"): "a task given in Python goes to the search's own processes",
     ("src/parefront/evaluator_spec.py", "pickle"): "the same, in those processes, from the pipe they were started with",
