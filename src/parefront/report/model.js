@@ -45,12 +45,21 @@ function better(one, other, order) {
   return false;
 }
 
-// The best member whose cost, by the upper end of its interval, is within a limit; as `parefront export --where` finds it.
+// What a limit on an axis is about: the upper end of a cost's interval, the value of a quality.
+function judged(entry, axis) {
+  const measured = entry.metrics[axis.key];
+  return measured && (axis.quality ? measured.value : measured.high);
+}
+
+function worse(axis, one, other) {
+  return axis.higher_is_better ? one < other : one > other;
+}
+
+// The best member within a limit on one axis, as `parefront export --where` finds it.
 function within(axis, limit) {
-  const known = members.filter((entry) => axis.key in entry.metrics);
-  const fitting = known.filter((entry) => entry.metrics[axis.key].high <= limit);
-  const ofUse = fitting.filter((entry) => entry.useful);
-  const free = objectives.find((objective) => objective.key !== axis.key) || objectives[0];
+  const fitting = members.filter((entry) => axis.key in entry.metrics && !worse(axis, judged(entry, axis), limit));
+  const ofUse = axis.quality ? fitting : fitting.filter((entry) => entry.useful);
+  const free = objectives.find((one) => (axis.quality ? !one.quality : one.key !== axis.key)) || objectives[0];
   const order = [free, ...objectives].filter(Boolean);
   return (ofUse.length ? ofUse : fitting).reduce((a, b) => (a && !better(b, a, order) ? a : b), null);
 }

@@ -30,7 +30,8 @@ function begin() {
     at(id).append(...report.axes.map((axis) => element("option", { value: axis.key, selected: axis === chosen ? "" : false }, axis.label)));
     at(id).addEventListener("change", () => { state[id[0]] = axes.get(at(id).value); drawFront(); });
   }
-  const bounded = costs.filter((axis) => members.some((entry) => axis.key in entry.metrics));
+  const change = quality && (axes.get(`${quality.key}_change`) || quality);
+  const bounded = [...costs, ...(change ? [change] : [])].filter((axis) => members.some((entry) => axis.key in entry.metrics));
   at("limit-axis").append(...bounded.map((axis) => element("option", { value: axis.key, selected: axis === state.limitAxis ? "" : false }, axis.label)));
   at("limit-axis").addEventListener("change", () => { state.limitAxis = axes.get(at("limit-axis").value); at("limit").value = at("limit").max; unlimited(); });
   at("limit").addEventListener("input", applyLimit);
@@ -74,9 +75,10 @@ function showAll() {
 function showVerdict() {
   const entry = state.chosen, change = entry && changeOf(entry);
   if (entry === null) {
-    const least = members.reduce((a, b) => (!a || limitOf(b) < limitOf(a) ? b : a), null);
-    at("sentence").textContent = `No model of this front has ${shortName(state.limitAxis)} of ${plain(state.limit, state.limitAxis)} or less.`;
-    at("why").textContent = least ? `The least is ${plain(limitOf(least), state.limitAxis)}: ${label(least)}.` : "";
+    const known = members.filter((one) => state.limitAxis.key in one.metrics);
+    const best = known.reduce((a, b) => (!a || worse(state.limitAxis, judged(a, state.limitAxis), judged(b, state.limitAxis)) ? b : a), null);
+    at("sentence").textContent = `No model of this front has ${shortName(state.limitAxis)} of ${limitText()}.`;
+    at("why").textContent = best ? `The nearest has ${plain(judged(best, state.limitAxis), state.limitAxis)}: ${label(best)}.` : "";
   } else if (entry.trial === null) {
     at("sentence").textContent = "Ship the uncompressed model: the front is empty.";
     at("why").textContent = "";
@@ -91,18 +93,28 @@ function showVerdict() {
   at("command").textContent = trial === null ? "" : `parefront export ${quoted(report.argument)} --trial ${trial} -o model.onnx`;
   at("copy").hidden = trial === null;
   at("copy").textContent = "copy";
-  at("limit-text").textContent = state.limited ? plain(state.limit, state.limitAxis) : "anything";
+  at("limit-text").textContent = state.limited ? limitText() : "none";
   for (const button of at("picks").children) button.setAttribute("aria-pressed", String(Number(button.dataset.trial) === trial));
 }
 
 function reason(entry) {
   const pick = report.front.picks.find((one) => one.trial === entry.trial);
-  if (state.why === "limit") return `The best ${shortName(objectives.find((o) => o !== state.limitAxis))} with ${shortName(state.limitAxis)} of at most ${plain(state.limit, state.limitAxis)}, by the upper end of its interval.`;
+  if (state.why === "limit") return limitReason();
   if (state.why === "start" && report.front.budget.length) return `The best within the run's budget: ${report.front.budget.join(" and ")}.`;
   if (!entry.member) return "It is not on the front: another one measured better in every objective.";
   if (!entry.useful) return "It is of no use: its quality is below the floor.";
   if (!pick) return "It is on the front: no other one measured better in every objective.";
   return pick.names.map((name) => (name === "safe" ? safeReason(entry) : (REASONS[name] || (() => `The one with the ${name}.`))(shortName(defaultCost)))).join(" ");
+}
+
+function limitText() {
+  return `${state.limitAxis.higher_is_better ? "at least" : "at most"} ${plain(state.limit, state.limitAxis)}`;
+}
+
+function limitReason() {
+  const axis = state.limitAxis, free = objectives.find((one) => (axis.quality ? !one.quality : one !== axis)) || objectives[0];
+  const how = axis.quality ? "by its value on the search split" : "by the upper end of its interval";
+  return `The best ${shortName(free)} with ${shortName(axis)} of ${limitText()}, ${how}.`;
 }
 
 function safeReason(entry) {
@@ -155,24 +167,21 @@ function showPicks() {
   }));
 }
 
-function limitOf(entry) {
-  const measured = entry.metrics[state.limitAxis.key];
-  return measured ? measured.high : Infinity;
-}
-
+// From the slider's left end, where a limit is as strict as the front allows or a little stricter, to its right end.
 function applyLimit() {
-  const position = Number(at("limit").value), most = Number(at("limit").max);
+  const axis = state.limitAxis, position = Number(at("limit").value), most = Number(at("limit").max);
   if (position === most) return unlimited();
-  const known = members.map(limitOf).filter(Number.isFinite), low = Math.min(...known), high = Math.max(...known);
-  const from = low - 0.05 * (high - low);
-  Object.assign(state, { limited: true, limit: from + ((high - from) * position) / (most - 1) });
-  at("limit").setAttribute("aria-valuetext", `at most ${plain(state.limit, state.limitAxis)}`);
-  choose(within(state.limitAxis, state.limit), "limit");
+  const known = members.filter((entry) => axis.key in entry.metrics && (!axis.quality || entry.useful)).map((entry) => judged(entry, axis));
+  const sorted = known.sort((a, b) => (worse(axis, a, b) ? 1 : -1)), best = sorted[0], last = sorted[sorted.length - 1];
+  const from = axis.quality ? best : best - 0.05 * (last - best);
+  Object.assign(state, { limited: true, limit: from + ((last - from) * position) / (most - 1) });
+  at("limit").setAttribute("aria-valuetext", limitText());
+  choose(within(axis, state.limit), "limit");
 }
 
 function unlimited() {
   Object.assign(state, { limited: false, limit: Infinity });
-  at("limit").setAttribute("aria-valuetext", "anything");
+  at("limit").setAttribute("aria-valuetext", "none");
   choose(report.selected === null ? base : entryOf(report.selected), "start");
 }
 
@@ -190,7 +199,7 @@ function drawFront() {
     for (const along of ["x", "y"]) if (bound.key === state[along].key) plot.bound(along, bound.value, bound.at_most, bound.text);
   }
   if (state.limited) {
-    for (const along of ["x", "y"]) if (state.limitAxis === state[along]) plot.bound(along, state.limit, true, `at most ${plain(state.limit, state.limitAxis)}`);
+    for (const along of ["x", "y"]) if (state.limitAxis === state[along]) plot.bound(along, state.limit, !state.limitAxis.higher_is_better, limitText());
   }
   const cloud = others.filter(has), inside = cloud.filter((entry) => plot.holds(entry.metrics[x.key], entry.metrics[y.key]));
   for (const entry of inside) if (entry !== chosen) dot(plot, entry, "cloud", 3);

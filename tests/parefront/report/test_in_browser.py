@@ -78,15 +78,27 @@ def test_the_limit_chooses_what_select_chooses(browser: Browser, opened: Run, po
     lowest = min(highs) - 0.05 * (max(highs) - min(highs))
     limit = lowest + (max(highs) - lowest) * position / 199
 
-    assert text(browser, "limit-text") == ratio(limit)
+    assert text(browser, "limit-text") == f"at most {ratio(limit)}"
     assert chosen(browser) == opened.front.select(f"latency <= {limit + 1e-9:.12f}x").trial
+
+
+@pytest.mark.parametrize("position", [0, 60, 130])
+def test_a_limit_on_the_loss_chooses_the_fastest_as_select_does(browser: Browser, opened: Run, position: int) -> None:
+    set_to(browser, "limit-axis", "accuracy_change")
+    set_to(browser, "limit", position)
+    useful = [candidate for candidate in opened.front if opened.front.is_useful(candidate)]
+    changes = [100 * candidate.metrics["accuracy_change"].value for candidate in useful]
+    limit = max(changes) + (min(changes) - max(changes)) * position / 199
+
+    assert chosen(browser) == opened.front.select(f"accuracy >= {limit - 1e-9:.12f}pt").trial
+    assert text(browser, "limit-text").startswith("at least −")
 
 
 def test_a_limit_that_nobody_keeps_says_what_the_least_is(browser: Browser, opened: Run) -> None:
     set_to(browser, "limit", 0)
     least = min(opened.front, key=lambda candidate: candidate.metrics["latency_ratio"].high)
 
-    assert text(browser, "sentence").startswith("No model of this front has latency of ")
+    assert text(browser, "sentence").startswith("No model of this front has latency of at most 0.")
     assert text(browser, "why").endswith(f": trial {least.trial}.")
 
 
