@@ -25,6 +25,7 @@ from .course import Step, steps_of, time_spent
 from .fairness import ClassRow, class_rows
 from .landmarks import Landmark, landmarks
 from .network import GRAPH, Network
+from .sensitivity import ProbedChoice, probed_choices
 from .trust import Trust
 
 FORMAT = 1
@@ -71,6 +72,7 @@ class Report:
         spent: seconds by what they went into.
         trust: what it rests on.
         classes: of each member of the front, by its trial, what it changed in each class.
+        probed: how far single choices move the outputs.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Report:
     spent: dict[str, float]
     trust: Trust
     classes: dict[int, tuple[ClassRow, ...]]
+    probed: tuple[ProbedChoice, ...]
 
     @classmethod
     def of(cls, run: Run) -> Report:
@@ -124,6 +127,7 @@ class Report:
             steps=steps_of(records, empty),
             spent=time_spent(run),
             trust=Trust.of(run, [front.baseline, *candidates]),
+            probed=probed_choices(run.path),
             classes={c.trial: class_rows(c) for c in front if c.trial is not None and c.classes},
         )
 
@@ -147,6 +151,7 @@ class Report:
             "spent": self.spent,
             "trust": self.trust.to_json(),
             "classes": {str(trial): [row.to_json() for row in rows] for trial, rows in self.classes.items()},
+            "probed": [one.to_json() for one in self.probed],
             "objectives": [metric.key for metric in self.objectives],
         }
 

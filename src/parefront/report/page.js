@@ -46,6 +46,7 @@ function begin() {
   showPicks();
   showSpent();
   showLost();
+  showSensitivity();
   showTrust();
   showAll();
   new ResizeObserver(() => { drawFront(); drawCourse(); }).observe(at("plot"));

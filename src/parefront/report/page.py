@@ -12,7 +12,7 @@ from .document import Report
 
 PAGE = "report.html"
 """In a run's folder."""
-SCRIPTS = ("format.js", "model.js", "draw.js", "layers.js", "classes.js", "theme.js", "page.js")
+SCRIPTS = ("format.js", "model.js", "draw.js", "layers.js", "classes.js", "sensitivity.js", "theme.js", "page.js")
 
 
 def write_report(run: Run, path: Path | None = None) -> Path:

@@ -12,9 +12,12 @@ import pytest
 from parefront.evaluators.results.class_counts import ClassCount
 from parefront.evaluators.results.front import Front
 from parefront.report.document import Report
+from parefront.report.sensitivity import ProbedChoice
 from parefront.search.runs.run import Run
+from parefront.search.runs.stores.probe_store import ProbeStore
 from parefront.spaces.errors import ParefrontError
 from parefront.spaces.files import UnreadableFile
+from parefront.spaces.policy import Policy
 
 from .conftest import POLICIES, WriteRun
 
@@ -135,6 +138,19 @@ def test_a_class_that_was_damaged_is_told_of_each_member(write_run: WriteRun) ->
         assert [row.label for row in rows if row.harder] == [2]
         assert rows[0].change == damaged.change
         assert (rows[0].before, rows[0].after) == (450 / 500, 395 / 500)
+
+
+def test_probes_of_single_choices_are_told(write_run: WriteRun) -> None:
+    run = write_run()
+    store = ProbeStore(run.path)
+    store.add_divergence(Policy({"quantize/stem": 8}), 0.002, 1.0)
+    store.add_divergence(Policy({"quantize/stem": 8, "prune_channels/stem": 0.5}), 0.4, 1.0)
+    store.add_divergence(Policy({"prune_channels/head": 0.5}), None, 1.0)
+
+    assert Report.of(run).probed == (
+        ProbedChoice("quantize", "stem", 8, 0.002),
+        ProbedChoice("prune_channels", "head", 0.5, None),
+    )
 
 
 def test_an_unfinished_run_has_a_page_too(write_run: WriteRun) -> None:

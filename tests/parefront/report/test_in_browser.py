@@ -14,6 +14,8 @@ from parefront.report.comparison import Comparison
 from parefront.report.comparison_page import write_comparison
 from parefront.report.page import write_report
 from parefront.search.runs.run import Run
+from parefront.search.runs.stores.probe_store import ProbeStore
+from parefront.spaces.policy import Policy
 from parefront.units import ratio
 
 from .browser import CHROMIUM, Browser, chromium
@@ -201,6 +203,17 @@ def test_a_class_that_is_hit_harder_is_named(browser: Browser, write_run: WriteR
 
     browser.open(write_report(write_run("unknown")))
     assert browser.run("document.getElementById('fairness').hidden")
+    assert browser.complaints == []
+
+
+def test_sensitivity_is_a_map_of_places_and_choices(browser: Browser, write_run: WriteRun) -> None:
+    run = write_run()
+    for choice, value in ((0.25, 0.001), (0.5, 0.2)):
+        ProbeStore(run.path).add_divergence(Policy({"prune_channels/body": choice}), value, 1.0)
+    browser.open(write_report(run))
+
+    cells = browser.run("[...document.querySelectorAll('#sensitivity td')].map(cell => cell.textContent)")
+    assert cells == ["body", "0.0010", "0.20"]
     assert browser.complaints == []
 
 
