@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,11 +14,11 @@ from ..evaluators.results.reciprocals import with_reciprocals
 _COSTS = ("latency_ratio", "latency_ms", "p99_ms", "size_bytes", "macs", "params", "memory_bytes", "energy_mj")
 _SPLITS = (("", ", search split"), ("test_", ", test split"))
 _LABELS = {
-    "macs": "MACs",
-    "params": "parameters",
     "latency_ratio": "latency, x of uncompressed",
     "latency_ms": "latency, ms",
     "p99_ms": "p99 latency, ms",
+    "macs": "MACs",
+    "params": "parameters",
 }
 
 
@@ -67,19 +67,17 @@ def _qualities(quality: Metric) -> list[Axis]:
     return [*own, *against]
 
 
-def _costs(front: Front, measured: Sequence[str] | dict[str, None]) -> list[Axis]:
+def _costs(front: Front, measured: Iterable[str]) -> list[Axis]:
     objectives = [metric for metric in (*front.objectives, *front.shown) if not metric.is_quality]
     known = [_cost(metric) for metric in objectives]
     for base in _COSTS:
         metric = BY_KEY[base]
         known += [_cost(metric.on(device_of(key))) for key in measured if on_any_device(key) == base]
-    return list({axis.key: axis for axis in reversed(known)}.values())[::-1]
+    return list({axis.key: axis for axis in known}.values())
 
 
 def _cost(metric: Metric) -> Axis:
     where = f" on {device_of(metric.key)}" if device_of(metric.key) else ""
-    base = on_any_device(metric.key)
-    label = {"latency_ratio": "latency, x of uncompressed", "latency_ms": "latency, ms", "p99_ms": "p99 latency, ms"}
-    return Axis(
-        metric.key, f"{label.get(base, on_any_device(metric.name))}{where}", metric.unit, metric.higher_is_better, False
-    )
+    named = _LABELS.get(on_any_device(metric.key), on_any_device(metric.name))
+    name, comma, unit = named.partition(",")
+    return Axis(metric.key, f"{name}{where}{comma}{unit}", metric.unit, metric.higher_is_better, False)

@@ -58,7 +58,7 @@ def figure_of(front: Front, report: Report) -> str:
     plot.budgets(report.bounds)
     plot.axes()
     plot.cloud(candidate for candidate in trials if candidate.trial not in members)
-    plot.front(list(front), report.selected)
+    plot.front(list(front), report.selected, joined=len(front.objectives) == 2)
     plot.landmarks(known)
     return plot.svg(f"{vertical.label} over {horizontal.label} of the run {report.name}")
 
@@ -107,12 +107,15 @@ class _Plot:
             if x is not None and y is not None and self._holds(x, y):
                 self._dot(x, y, 2.5, CLOUD)
 
-    def front(self, members: Sequence[Candidate], chosen: int | None) -> None:
-        """The members with their intervals, joined by steps: what the cheaper one gives holds up to the next."""
+    def front(self, members: Sequence[Candidate], chosen: int | None, *, joined: bool) -> None:
+        """The members with their intervals, ``joined`` by steps: what the cheaper one gives holds up to the next.
+
+        Of more than two objectives a member may be here for one that the figure does not show.
+        """
         found = [(m, *self._measured(m)) for m in members]
         points = sorted(((x, y, m) for m, x, y in found if x and y), key=lambda point: point[0].value)
         steps = "".join(self._step(x, y, first=not index) for index, (x, y, _) in enumerate(points))
-        if steps:
+        if steps and joined:
             self.drawn.append(f"<path d='{steps}' fill='none' stroke='{FRONT}' stroke-width='1.3'/>")
         for x, y, member in points:
             if self._holds(x, y):

@@ -85,8 +85,8 @@ function showVerdict() {
     at("why").textContent = "";
   } else {
     const parts = change ? [`${said(change.measured, change.axis)} ${change.axis.change ? shortName(quality) : change.axis.label}`] : [];
-    const shown = [...new Set([defaultCost, axes.get("size_bytes")])].filter((axis) => axis && axis.key in entry.metrics);
-    parts.push(...shown.map((axis) => said(entry.metrics[axis.key], axis) + (axis.key.startsWith("latency_ratio") ? " of the latency" : "")));
+    const shown = [...new Set([...objectives.filter((axis) => !axis.quality), axes.get("size_bytes")])].filter((axis) => axis && axis.key in entry.metrics);
+    parts.push(...shown.map((axis) => said(entry.metrics[axis.key], axis) + (axis.key.startsWith("latency_ratio") ? ` of the ${axis.label.replace(", x of uncompressed", "")}` : "")));
     at("sentence").textContent = `Ship trial ${entry.trial}: ${parts.join(", ")}.`;
     at("why").textContent = [reason(entry), tieText(entry), splitText(change), noiseText(shown)].filter(Boolean).join(" ");
   }
@@ -204,7 +204,7 @@ function drawFront() {
   }
   const cloud = others.filter(has), inside = cloud.filter((entry) => plot.holds(entry.metrics[x.key], entry.metrics[y.key]));
   for (const entry of inside) if (entry !== chosen) dot(plot, entry, "cloud", 3);
-  if (objectives.includes(x) && objectives.includes(y)) stairs(plot, shown);
+  if (objectives.length === 2 && objectives.includes(x) && objectives.includes(y)) stairs(plot, shown);
   for (const mark of marks) landmark(plot, mark);
   const group = plot.add("g", { role: "radiogroup", "aria-label": "members of the front; arrow keys choose" });
   const sorted = shown.filter((entry) => plot.holds(entry.metrics[x.key], entry.metrics[y.key])).sort((a, b) => a.metrics[x.key].value - b.metrics[x.key].value);
