@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +131,41 @@ def test_what_is_missing_is_done_again_to_the_same_bytes(here: Path, run: Comman
     assert [row["sha256"] for row in rows_of(here)] == [row["sha256"] for row in before]
     assert "the last stage's file" in done.out
     assert all(name in done.out for name in ("original", "prune", "recover", "int8", "again"))
+
+
+KILLED = """
+import os, signal, sys
+from parefront.cli import main as cli
+from parefront.compressors.recovery.training import Training
+from parefront.search.recovery import recover
+
+recover.CHECKPOINT_SECONDS = 0.0
+step = Training.step
+
+def killing(training):
+    if (training.done, training.steps) == AT:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(training)
+
+Training.step = killing
+cli.main(ARGUMENTS)
+"""
+"""The command, of which the process is killed before one of its steps of training."""
+
+
+def test_killed_twice_in_a_stage_it_ends_with_the_same_bytes(here: Path, run: Command) -> None:
+    before = rows_of(here)
+    for stage in ("2-recover", "3-int8", "4-again"):
+        shutil.rmtree(here / "runs" / "demo" / stage)
+    (here / "runs" / "demo" / "recipe.json").unlink()
+    for at in ((5, 12), (9, 12)):  # of so many steps
+        code = KILLED.replace("AT", repr(at)).replace("ARGUMENTS", repr(COMMAND))
+        assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == -9
+        assert list((here / "runs" / "demo" / "2-recover" / "recovered").glob("*.json"))
+        assert not (here / "runs" / "demo" / "2-recover" / "stage.json").exists()
+    done = run(*COMMAND)
+    assert done.code == 0, done.err
+    assert [row["sha256"] for row in rows_of(here)] == [row["sha256"] for row in before]
 
 
 @pytest.mark.parametrize(
