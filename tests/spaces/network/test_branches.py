@@ -14,7 +14,7 @@ import torch
 from torch import fx
 
 from parefront.compressors.context import Context
-from parefront.compressors.exits.exit import ALWAYS, NEVER, Exit, leaving_at
+from parefront.compressors.exits.exit import ALWAYS, NEVER, Exit, exits_of, leaving_at
 from parefront.compressors.pipeline import Pipeline
 from parefront.compressors.registry import create
 from parefront.spaces.network.branches import (
@@ -40,19 +40,13 @@ def exiting(bits: int, *exits: str) -> fx.GraphModule:
     quantised = pipeline.space.uniform({"quantize": bits})
     policy = Policy({**quantised, **dict.fromkeys(exits, 0.5)})
     net = pipeline.apply(held.net, policy, Context(held.graph, held.calibration))
-    for index, name in enumerate(exits):
+    for index, node in enumerate(exits_of(net)):
         with torch.no_grad(), leaving_at(net, index):
             sure = net(IMAGES).softmax(1).amax(1).sort().values
-        place = next(n for n, _ in net.named_modules() if n.endswith("_or_rest") and _place(n) == exits.index(name))
-        exit = net.get_submodule(place)
+        exit = net.get_submodule(str(node.target))
         assert isinstance(exit, Exit)
         exit.threshold = float(sure[11:13].mean())
     return net
-
-
-def _place(name: str) -> int:
-    """The exits' nodes are called after the activations they stand behind, of which the first has the lower number."""
-    return 0 if name.startswith("relu_2_") else 1
 
 
 @pytest.fixture(scope="module", params=[32, 8], ids=["float", "int8"])
@@ -104,7 +98,7 @@ def test_what_is_behind_an_exit_runs_only_where_a_sample_needs_it() -> None:
 
 
 def test_a_file_tells_its_thresholds_in_the_order_of_its_exits(net: fx.GraphModule, content: bytes) -> None:
-    found = [float(net.get_submodule(f"{place}_exit_or_rest").threshold) for place in ("relu_2", "relu_6")]  # type: ignore[arg-type]
+    found = [float(net.get_submodule(str(node.target)).threshold) for node in exits_of(net)]  # type: ignore[arg-type]
     assert thresholds(content) == pytest.approx(found)
     assert thresholds(with_thresholds(content, [0.25, 0.75])) == [0.25, 0.75]
     assert thresholds(serialize(specimen("residual").net, IMAGES[:2])) == []
