@@ -36,6 +36,29 @@ def in_batches(run: Callable[[Arrays], Arrays], feeds: Mapping[str, NDArray[Any]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
+class BatchedSession:
+    """A :class:`~.session.Session` of a model that is run in batches of one size.
+
+    Args:
+        inputs: of the model.
+        outputs: of the model.
+        run: gives the outputs of one batch; what it raises is raised by :meth:`run`.
+    """
+
+    def __init__(self, inputs: Sequence[Port], outputs: Sequence[Port], run: Callable[[Arrays], Arrays]) -> None:
+        self._inputs, self._outputs, self._run, self._size = inputs, outputs, run, batch_of(inputs)
+
+    def get_inputs(self) -> Sequence[Port]:
+        return self._inputs
+
+    def get_outputs(self) -> Sequence[Port]:
+        return self._outputs
+
+    def run(self, output_names: Sequence[str], input_feed: Mapping[str, NDArray[Any]]) -> Sequence[NDArray[Any]]:
+        found = in_batches(self._run, input_feed, self._size)
+        return [found[name] for name in output_names]
+
+
 def _filled_up(part: NDArray[Any], size: int) -> NDArray[Any]:
     missing = size - len(part)
     whole = part if not missing else np.concatenate([part, np.repeat(part[-1:], missing, axis=0)])

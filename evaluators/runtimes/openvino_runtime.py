@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar
-
-from numpy.typing import NDArray
 
 from ...spaces.cores import core_count
 from ...spaces.files import read_bytes
 from ...spaces.messages import one_line
 from . import openvino_model
-from .batches import batch_of, in_batches
+from .batches import Arrays, BatchedSession
 from .runtime import AUTO, ModelRejected, Runtime, RuntimeUnavailable
-from .session import Port, Session
+from .session import ReadPort, Session
 
 
 class OpenVino(Runtime):
@@ -46,7 +43,7 @@ class OpenVino(Runtime):
         options = {"threads": threads or core_count(), "precision": precision}
         told = self._asked(options)
         try:
-            return OpenVinoSession(openvino_model.Model(content, options))
+            return _session_of(openvino_model.Model(content, options))
         except RuntimeError as error:
             raise ModelRejected(f"openvino {told['version']} does not load the file: {_reason(error)}") from error
 
@@ -62,38 +59,20 @@ class OpenVino(Runtime):
             raise RuntimeUnavailable(f"precision: {error} (on this machine, where accuracy is computed)") from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Port:
-    name: str
-    shape: Sequence[int | str | None]
-    type: str
+def _session_of(model: openvino_model.Model) -> Session:
+    """A model run in batches of one size, so that it is compiled once.
 
+    Its ``run`` raises ``ModelRejected`` where OpenVINO does not compile the file for these shapes, or fails to run it.
+    """
 
-class OpenVinoSession:
-    """A file in OpenVINO, run in batches of one size, so that it is compiled once."""
-
-    def __init__(self, model: openvino_model.Model) -> None:
-        self._model = model
-        self._inputs, self._outputs = ([_Port(**port) for port in ports] for ports in (model.inputs, model.outputs))
-        self._size = batch_of(self._inputs)
-
-    def get_inputs(self) -> Sequence[Port]:
-        return self._inputs
-
-    def get_outputs(self) -> Sequence[Port]:
-        return self._outputs
-
-    def run(self, output_names: Sequence[str], input_feed: Mapping[str, NDArray[Any]]) -> Sequence[NDArray[Any]]:
-        """As :meth:`.session.Session.run`.
-
-        Raises:
-            ModelRejected: where it does not compile the file for these shapes, or fails to run it.
-        """
+    def run(feeds: Arrays) -> Arrays:
         try:
-            found = in_batches(self._model.run, input_feed, self._size)
+            return model.run(feeds)
         except RuntimeError as error:
             raise ModelRejected(f"openvino does not run the file: {_reason(error)}") from error
-        return [found[name] for name in output_names]
+
+    inputs, outputs = ([ReadPort(**port) for port in ports] for ports in (model.inputs, model.outputs))
+    return BatchedSession(inputs, outputs, run)
 
 
 def _reason(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
@@ -23,6 +24,15 @@ class Port(Protocol):
     def type(self) -> str:
         """For example ``"tensor(float)"``."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPort:
+    """A :class:`Port` that was read once."""
+
+    name: str
+    shape: Sequence[int | str | None]
+    type: str
 
 
 class Session(Protocol):
