@@ -43,7 +43,7 @@ def test_the_wheel_holds_every_module_once_and_no_bare_folder(wheel: Path) -> No
         assert names.count(module.as_posix()) == 1, f"{module} is not in the wheel; see [tool.setuptools] packages"
     assert {name.split("/")[0] for name in names if not name.split("/")[0].endswith(".dist-info")} == {"parefront"}
     assert "parefront/py.typed" in names
-    assert {f"parefront/report/{name}" for name in ("template.html", "page.css", "page.js")} <= set(names)
+    assert {f"parefront/report/{name}" for name in ("shell.html", "template.html", "page.css", "page.js")} <= set(names)
     assert {"parefront/recipes/staged.yaml", "parefront/recipes/integrated.yaml"} <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
 

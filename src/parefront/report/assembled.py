@@ -21,7 +21,7 @@ def assembled(template: str, scripts: Sequence[str], data: Mapping[str, Any], ti
     The page's policy lets it load nothing at all, and run no script but its own.
 
     Args:
-        template: a file of this room.
+        template: a file of this room, what is in the body beside data and scripts.
         scripts: files of this room, in the order in which they are put together.
         data: plain values.
         title: as text.
@@ -40,7 +40,8 @@ def assembled(template: str, scripts: Sequence[str], data: Mapping[str, Any], ti
         "data": _embedded(data),
         "script": script,
     }
-    return _PLACE.sub(lambda place: parts[place[1]], _file(template))
+    whole = _file("shell.html").replace("{{body}}", _file(template))
+    return _PLACE.sub(lambda place: parts[place[1]], whole)
 
 
 def _embedded(data: Mapping[str, Any]) -> str:

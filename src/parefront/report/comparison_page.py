@@ -30,13 +30,13 @@ def comparison_page(comparison: Comparison) -> str:
     """The page as HTML; it loads nothing."""
     headings, rows = comparison_rows(comparison)
     title = " / ".join(run.name for run in comparison.runs)
-    return assembled("comparison.html", SCRIPTS, _data(comparison), title, html_table(headings, rows))
+    data = {**_data(comparison), "headings": headings, "rows": rows}
+    return assembled("comparison.html", SCRIPTS, data, title, html_table(headings, rows))
 
 
 def _data(comparison: Comparison) -> dict[str, Any]:
-    """The comparison as its JSON has it, its table, and the metrics that all runs were measured in."""
-    headings, rows = comparison_rows(comparison)
+    """The comparison as its JSON has it, and the metrics that all runs were measured in."""
     known = [{axis.key: axis for axis in axes_of(run.front, list(run.front))} for run in comparison.runs]
     shared = [axis.to_json() for key, axis in known[0].items() if all(key in axes for axes in known)]
     axes = {"axes": shared, "x": comparison.cost.key, "y": comparison.key}
-    return {**comparison.to_json(), **axes, "headings": headings, "rows": rows, "said": notes_of(comparison)}
+    return {**comparison.to_json(), **axes, "said": notes_of(comparison)}
