@@ -10,12 +10,12 @@ from typing import Any
 
 from ...evaluators.results.fields import Fields
 from ...evaluators.results.metric import ACCURACY, Metric
+from ...evaluators.runtimes.runtime import DEFAULT
 from ...spaces.masking import masked_command
 from .run_config import Place, RunConfig
 
 FRONT = "front.json"
 THIS_MACHINE = "this machine"
-DEFAULT_RUNTIME = "onnxruntime"
 PRECISION = "as in the file"
 """ONNX Runtime computes in the types that the file has: float32 stays float32, int8 stays int8."""
 
@@ -38,8 +38,8 @@ def devices_of(config: RunConfig, environment: Mapping[str, Any]) -> dict[str, d
 
 def _device(name: str, profile: Any, place: Place, batch: int) -> dict[str, Any]:
     told = profile if isinstance(profile, Mapping) else {}
-    runtime = str(told.get("runtime") or place.settings.get("runtime") or DEFAULT_RUNTIME)
-    usual = runtime == DEFAULT_RUNTIME
+    runtime = str(told.get("runtime") or place.settings.get("runtime") or DEFAULT)
+    usual = runtime == DEFAULT
     precision = str(told.get("precision") or place.settings.get("precision") or "")
     return {
         "name": name or (" ".join(masked_command(place.command)) or THIS_MACHINE),

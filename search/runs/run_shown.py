@@ -12,6 +12,7 @@ from ...evaluators.results.front import Front
 from ...evaluators.results.picks import picks
 from ...evaluators.results.views.policy_words import candidate_in_words, counted
 from ...evaluators.results.views.rows import front_rows, html_table, worded
+from ...evaluators.runtimes.runtime import DEFAULT
 from .identity.fingerprint import Fingerprint
 
 
@@ -70,7 +71,7 @@ def device_line(device: Mapping[str, Any]) -> str:
     name, cpu, runtime = device["name"], device["cpu"], device["runtime"]
     where = f"{name} ({cpu})" if cpu and name != "this machine" else cpu or name
     versions = f"{runtime['name']} {runtime['version']}".strip()
-    if runtime["name"] != "onnxruntime" and device["precision"]:
+    if runtime["name"] != DEFAULT and device["precision"]:
         versions += f" in {device['precision']}"
     return f"{where}, {versions}, {counted(int(device['threads']), 'thread')}, batch {device['batch']}"
 
