@@ -75,10 +75,10 @@ VARIANTS = (
     Variant("prune_weights", "one threshold for all", {"sparsities": [0.5, 0.7, 0.8, 0.9], "scope": "global"}),
     Variant("prune_weights", "2:4", {"pattern": "2:4"}),
     Variant("share_weights", "k-means", {"clusters": [256, 64, 16, 8, 4]}, True),
-    Variant("quantize", "nearest", {"bits": [8, 4, 2, 1]}),
-    Variant("quantize", "reconstruct", {"bits": [8, 4, 2], "rounding": "reconstruct"}),
-    Variant("quantize", "equalize", {"bits": [8, 4], "equalize": True}),
-    Variant("quantize", "weights alone", {"bits": ["w8", "w4", "w2", "w1"]}),
+    Variant("quantize", "nearest", {"bits": [32, 8, 4, 2, 1]}),
+    Variant("quantize", "reconstruct", {"bits": [32, 8, 4, 2], "rounding": "reconstruct"}),
+    Variant("quantize", "equalize", {"bits": [32, 8, 4], "equalize": True}),
+    Variant("quantize", "weights alone", {"bits": [32, "w8", "w4", "w2", "w1"]}),
 )
 
 

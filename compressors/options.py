@@ -6,15 +6,40 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from ..spaces.network.graph import ModelGraph
+
+
+def _listed(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+Patterns = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+"""Names, or patterns of them; one may stand without a list."""
+
 
 class CompressorOptions(BaseModel):
-    """The options of a method; unknown ones are refused."""
+    """The options of a method; unknown ones are refused.
+
+    Attributes:
+        exclude: patterns of names of layers, such as ``head.*``, that the method leaves as they are, but for
+            weights that a repair or training fits anew.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    exclude: Patterns = ()
+
+    def left_out(self, graph: ModelGraph) -> frozenset[str]:
+        """The layers of a network that :attr:`exclude` names.
+
+        Raises:
+            ConfigError: for a pattern that no layer matches.
+        """
+        return graph.matching(self.exclude)
 
 
 def one_of(known: Collection[str]) -> _OneOf:

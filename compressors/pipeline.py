@@ -38,9 +38,11 @@ class Pipeline:
         """The plans of ``compressors`` in order of stage; those of one stage stay in the order given.
 
         Raises:
-            ConfigError: where one of them asks for a repair that does not exist.
+            ConfigError: where one of them asks for a repair that does not exist, or excludes layers that do not.
         """
-        plans = sorted((c.plan(graph) for c in compressors), key=lambda plan: plan.stage)
+        plans = sorted(
+            (c.plan(graph).without(c.options.left_out(graph)) for c in compressors), key=lambda plan: plan.stage
+        )
         for plan in plans:
             repair_of(plan.repair)
         return cls(tuple(plans))

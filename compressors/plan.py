@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, fx
@@ -24,6 +24,10 @@ def _itself(choice: Choice) -> Choice:
     return choice
 
 
+def _of_knob(knob: Knob) -> frozenset[str]:
+    return knob.layers | knob.readers | {knob.target}
+
+
 @dataclass(frozen=True)
 class Preparation:
     """What a method has trained before the first candidate, once a run; all candidates get the same weights.
@@ -35,6 +39,11 @@ class Preparation:
 
     choices: Mapping[str, Choice]
     steps: int
+
+    def only(self, targets: Collection[str]) -> Preparation | None:
+        """The same for some of the targets; None where none of them is left."""
+        left = {target: choice for target, choice in self.choices.items() if target in targets}
+        return Preparation(left, self.steps) if left else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +62,7 @@ class Plan:
         grows: whether choices may add weights: what they save is computation.
         prepares: what is trained before the first candidate and found in ``Context.prepared`` then; None for nothing.
         masks: of a method that sets weights to zero, which ones, so that they can become so in the course of training.
+        changes: the layers whose shape or arithmetic a knob may change; those that read fewer channels are among them.
     """
 
     method: str
@@ -66,6 +76,15 @@ class Plan:
     grows: bool = False
     prepares: Preparation | None = None
     masks: Masks | None = None
+    changes: Callable[[Knob], frozenset[str]] = _of_knob
+
+    def without(self, layers: frozenset[str]) -> Plan:
+        """The plan without the knobs that may change any of these layers."""
+        if not layers:
+            return self
+        knobs = [knob for knob in self.knobs if not self.changes(knob) & layers]
+        prepares = self.prepares.only({knob.target for knob in knobs}) if self.prepares is not None else None
+        return replace(self, knobs=knobs, prepares=prepares)
 
     def apply(self, net: fx.GraphModule, choices: Mapping[str, Choice], context: Context) -> fx.GraphModule:
         """``net`` compressed, perhaps in place, with what every method owes checked.

@@ -50,7 +50,7 @@ def account_json(graph: ModelGraph, space: SearchSpace) -> dict[str, Any]:
                 "choices": list(knob.choices),
                 "neutral": knob.neutral,
             }
-            for knob in space
+            for knob in (*space, *space.fixed)
         ],
         "excluded": [{"name": e.name, "reason": e.reason, "model_params": e.params} for e in left_out],
     }
@@ -73,7 +73,7 @@ def offered_params(graph: ModelGraph, space: SearchSpace) -> int:
 
 def _offered(space: SearchSpace) -> frozenset[str]:
     """The layers that knobs are about."""
-    return frozenset().union(*(knob.layers for knob in space))
+    return frozenset().union(*(knob.layers for knob in (*space, *space.fixed)))
 
 
 def ends_of(group: ChannelGroup) -> Mapping[str, list[str]]:

@@ -24,6 +24,16 @@ def did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:
     return f"; known: {', '.join(names)}" if names else ""
 
 
+def nearest(name: str, known: Iterable[str], at_most: int = 3) -> str:
+    """``"; near it: layer1.0.conv1, layer1.0.conv2"``: some known names, those that are most like ``name`` first."""
+    names = list(known)
+    near = difflib.get_close_matches(name[:200], names, n=at_most, cutoff=0.4)
+    if near:
+        return f"; near it: {', '.join(near)}"
+    more = ", …" if len(names) > at_most else ""
+    return f"; there are: {', '.join(names[:at_most])}{more}" if names else ""
+
+
 def first_line(error: BaseException) -> str:
     """The first line of an exception's message that is not blank, secrets masked, or the name of its type."""
     lines = (line.strip() for line in masked_text(str(error)).splitlines())

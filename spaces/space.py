@@ -26,11 +26,13 @@ class SearchSpace:
             (a dropped block takes its layers along). Knobs all of whose layers vanish are void.
         overrules: for a knob name, the knobs that are void when it leaves its neutral choice (two ways to factorise
             one layer).
+        fixed: knobs with a single choice, which is not neutral: nothing to search, but part of every policy.
     """
 
     knobs: tuple[Knob, ...]
     removes: Mapping[str, frozenset[str]]
     overrules: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    fixed: tuple[Knob, ...] = ()
 
     @classmethod
     def of(
@@ -39,13 +41,15 @@ class SearchSpace:
         removes: Mapping[str, frozenset[str]] | None = None,
         overrules: Mapping[str, frozenset[str]] | None = None,
     ) -> SearchSpace:
-        """Sort the knobs by position (stable) and check that no name comes twice."""
+        """Sort the knobs by position (stable), set the fixed ones apart and check that no name comes twice."""
         ordered = tuple(sorted(knobs, key=lambda knob: knob.position))
         names = [knob.name for knob in ordered]
         repeated = {name for name in names if names.count(name) > 1}
         if repeated:
             raise ConfigError(f"search space: knobs with the same name: {', '.join(sorted(repeated))}")
-        return cls(ordered, dict(removes or {}), dict(overrules or {}))
+        free = tuple(knob for knob in ordered if not knob.is_fixed)
+        fixed = tuple(knob for knob in ordered if knob.is_fixed)
+        return cls(free, dict(removes or {}), dict(overrules or {}), fixed)
 
     def __len__(self) -> int:
         return len(self.knobs)
@@ -60,7 +64,17 @@ class SearchSpace:
 
     @cached_property
     def _by_name(self) -> dict[str, Knob]:
-        return {knob.name: knob for knob in self.knobs}
+        return {knob.name: knob for knob in (*self.knobs, *self.fixed)}
+
+    @cached_property
+    def _required(self) -> dict[str, Choice]:
+        """What policies say of the places that cannot be left as they are, where nothing else is chosen."""
+        return {knob.name: knob.start for knob in self._by_name.values() if knob.is_required}
+
+    @cached_property
+    def start(self) -> Policy:
+        """The mildest policy: the empty one where every place may be left as it is."""
+        return self.decode({})
 
     @property
     def distributions(self) -> dict[str, CategoricalDistribution]:
@@ -77,15 +91,20 @@ class SearchSpace:
         return self.decode(choices)
 
     def encode(self, policy: Policy) -> dict[str, Choice]:
-        """A choice for every knob, the absent ones neutral; what Optuna's ``enqueue_trial`` takes."""
+        """A choice for every knob, the absent ones at their start; what Optuna's ``enqueue_trial`` takes."""
         self.validate(policy)
-        return {knob.name: policy.get(knob.name, knob.neutral) for knob in self.knobs}
+        return {knob.name: policy.get(knob.name, knob.start) for knob in self.knobs}
 
     def decode(self, choices: Mapping[str, Choice]) -> Policy:
         """The canonical policy of a (full or partial) assignment: neutral and void choices left out."""
-        policy = Policy({name: c for name, c in choices.items() if c != self._neutral(name)})
+        policy = self.policy_of(choices)
         self.validate(policy)
         return self.canonical(policy)
+
+    def policy_of(self, choices: Mapping[str, Choice]) -> Policy:
+        """The choices that are not neutral, and those of places that cannot be left as they are; nothing is checked."""
+        neutral = self._neutral
+        return Policy({n: c for n, c in {**self._required, **choices}.items() if n not in neutral or c != neutral[n]})
 
     def canonical(self, policy: Policy) -> Policy:
         """The policy without the choices that can have no effect, so that equal models have equal digests."""
@@ -98,7 +117,7 @@ class SearchSpace:
         if not removed:
             return set()
         gone = frozenset().union(*removed.values())
-        widths = [knob for knob in self.knobs if knob.layers and knob.name not in self.removes]
+        widths = [knob for knob in self._by_name.values() if knob.layers and knob.name not in self.removes]
         void = {knob.name for knob in widths if knob.layers <= gone}
         return void | {inner for inner, layers in removed.items() if any(layers < outer for outer in removed.values())}
 
@@ -119,7 +138,7 @@ class SearchSpace:
     def ladders(self) -> dict[str, list[Choice]]:
         """By compressor, all choices that any of its knobs offers, mildest first: what :meth:`uniform` takes."""
         found: dict[str, list[Choice]] = {}
-        for knob in sorted(self.knobs, key=lambda knob: -len(knob.choices)):
+        for knob in sorted(self._by_name.values(), key=lambda knob: -len(knob.choices)):
             ladder = found.setdefault(knob.compressor, [])
             ladder += [choice for choice in knob.choices if choice not in ladder]
         return {name: found[name] for name in sorted(found)}
@@ -135,8 +154,9 @@ class SearchSpace:
             if choice not in knob.choices:
                 raise ConfigError(f"knob {name} offers {list(knob.choices)}, the policy says {choice!r}")
 
-    def _neutral(self, name: str) -> Choice:
-        return self[name].neutral
+    @cached_property
+    def _neutral(self) -> dict[str, Choice]:
+        return {name: knob.neutral for name, knob in self._by_name.items()}
 
 
 def _mildest_up_to(knob: Knob, wanted: Choice) -> Choice:
@@ -144,8 +164,8 @@ def _mildest_up_to(knob: Knob, wanted: Choice) -> Choice:
     if wanted in knob.choices:
         return wanted
     if isinstance(wanted, str | bool):
-        return knob.neutral
+        return knob.start
     numbers = [c for c in knob.choices if isinstance(c, int | float) and not isinstance(c, bool)]
     rising = numbers == sorted(numbers)
     milder = [c for c in numbers if (c <= wanted if rising else c >= wanted)]
-    return milder[-1] if milder else knob.neutral
+    return milder[-1] if milder else knob.start

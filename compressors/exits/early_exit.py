@@ -97,8 +97,15 @@ class EarlyExit(Compressor):
         surest = dict.fromkeys(layers, self.options.confidences[0])
         prepares = Preparation(surest, self.options.steps) if self.options.steps and knobs else None
         return Plan(
-            self.name, self.stage, knobs, change, runs_as=lambda _: NO_EXIT, grows=True, prepares=prepares
-        )  # fmt: skip
+            self.name,
+            self.stage,
+            knobs,
+            change,
+            runs_as=lambda _: NO_EXIT,
+            grows=True,
+            prepares=prepares,
+            changes=lambda knob: frozenset({knob.target}),
+        )
 
     def _knob(self, graph: ModelGraph, layer: str) -> Knob:
         first = graph.by_name[layer].position + 1

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, field_validator
 from torch import Tensor, fx, nn
 
-from ...spaces.knob import Choice, Knob
+from ...spaces.knob import EVERY_LAYER, Choice, Knob
 from ...spaces.network.channels.flow import op_of
 from ...spaces.network.channels.parts import layer_of
 from ...spaces.network.graph import ModelGraph
@@ -44,12 +44,16 @@ class QuantizeOptions(CompressorOptions):
     """Options of ``quantize``.
 
     Attributes:
-        bits: of the weights: 32 (float), 8, 4, 3, 2, 1, or ``w8``, ``w4``, ``w3``, ``w2``, ``w1``: of them only.
+        bits: of the weights: 32 (float), 8, 4, 3, 2, 1, or ``w8``, ``w4``, ``w3``, ``w2``, ``w1``: of them only. Where
+            32 is not among them, no layer stays in float.
+        mixed_precision: whether each layer has bits of its own; ``false`` gives one choice for all layers together, as
+            accelerators want it that run a network in integers or not at all.
         ranges: how the range of activations is taken from those of the calibration images.
         bias_correction: whether biases take out the mean error that rounding the weights makes.
     """
 
     bits: tuple[int | str, ...] = (FLOAT, 8)
+    mixed_precision: bool = True
     granularity: Literal["channel", "tensor"] = Field(
         default="channel", description="what shares a scale of the weights: each output channel, or the layer"
     )
@@ -68,11 +72,11 @@ class QuantizeOptions(CompressorOptions):
             raise ValueError(
                 "expected a list of 32 (float), 8, 4, 3, 2, 1 (bits), w8, w4, w3, w2, w1 (of the weights only)"
             )
-        return tuple(bits for bits in BITS if bits in (FLOAT, *value))
+        return tuple(bits for bits in BITS if bits in value)
 
 
 class Quantize(Compressor):
-    """Weights in few bits (symmetric, per output channel) and 8-bit activations (per tensor). A knob per layer.
+    """Weights in few bits (symmetric, per output channel) and 8-bit activations (per tensor). A knob per layer, or one.
 
     A choice is the bits of the weights: 32 leaves the layer in float; 8, 4 and 3 are integers of that width, 2 is
     ternary and 1 binary (see ``codes.py``); "w8" to "w1" leave activations in float. Weights of 4 bits and fewer
@@ -90,12 +94,24 @@ class Quantize(Compressor):
     options: QuantizeOptions
 
     def plan(self, graph: ModelGraph) -> Plan:
-        knobs = [
-            Knob(self.name, layer.name, self.options.bits, FLOAT, frozenset({layer.name}), layer.position)
-            for layer in graph.layers
-            if len(self.options.bits) > 1
-        ]
-        return Plan(self.name, self.stage, knobs, self._quantize, runs_as=self._runs_as)
+        left_out = self.options.left_out(graph)
+        layers = {layer.name: layer.position for layer in graph.layers if layer.name not in left_out}
+        together = frozenset(layers)
+
+        def change(net: fx.GraphModule, choices: Mapping[str, Choice], context: Context) -> fx.GraphModule:
+            of_all = choices.get(EVERY_LAYER)
+            return self._quantize(net, choices if of_all is None else dict.fromkeys(together, of_all), context)
+
+        if self.options.bits == (FLOAT,) or not layers:
+            knobs = []
+        elif self.options.mixed_precision:
+            knobs = [self._knob(name, frozenset({name}), position) for name, position in layers.items()]
+        else:
+            knobs = [self._knob(EVERY_LAYER, together, min(layers.values()))]
+        return Plan(self.name, self.stage, knobs, change, runs_as=self._runs_as)
+
+    def _knob(self, target: str, layers: frozenset[str], position: int) -> Knob:
+        return Knob(self.name, target, self.options.bits, FLOAT, layers, position)
 
     def _runs_as(self, choice: Choice) -> Choice:
         """Integers run as the widest of them does; a layer of which only the weights are integers runs in float."""

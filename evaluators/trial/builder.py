@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, fx
 
+from ...compressors.base import Compressor
 from ...compressors.context import Context
 from ...compressors.pipeline import Pipeline
 from ...compressors.recovery.steps import is_finished, set_finished
@@ -22,10 +23,11 @@ from ...compressors.repair.registry import repair_of
 from ...compressors.stage import Stage
 from ...compressors.statistics.calibration import Calibration
 from ...compressors.target import Target
-from ...spaces.errors import Infeasible, TaskError
+from ...spaces.errors import ConfigError, Infeasible, TaskError
 from ...spaces.files import read_bytes, write_bytes
 from ...spaces.network.emit import EXPORTED, Artifact, emit
-from ...spaces.network.trace import trace
+from ...spaces.network.graph import Exclusion
+from ...spaces.network.trace import Traced, trace
 from ...spaces.policy import Policy
 from ...spaces.space import SearchSpace
 from ...spaces.task import Task
@@ -101,9 +103,14 @@ class Builder:
         self.form = form = input_form(task)
         inputs, labels = split_batch(task.calibration, form, CALIBRATION_LIMIT, seed)  # type: ignore[arg-type]
         calibration = to_tensors(inputs)
-        self.traced = trace(task.model, form.restore(_pair(calibration)), prove, on_phase)
+        self.traced = _without(trace(task.model, form.restore(_pair(calibration)), prove, on_phase), compressors)
         self.pipeline = Pipeline.of(compressors, self.traced.graph)
         self.space: SearchSpace = self.pipeline.space
+        if self.space.fixed and not len(self.space):
+            raise ConfigError(
+                f"compress: {self.space.fixed[0].compressor} leaves every layer one choice, so that there is nothing "
+                "to search; give it a second choice (bits: [32, 8], mixed_precision: false), or name another method"
+            )
         if not len(self.space):
             reasons = "; ".join(f"{e.name}: {e.reason}" for e in self.traced.graph.excluded[:3])
             raise TaskError(f"the model has nothing to compress with {', '.join(methods)} ({reasons or 'no layers'})")
@@ -238,8 +245,8 @@ class Builder:
         ladders = self.space.ladders()
         policies = []
         for plan in self.pipeline.plans:
-            ladder = ladders.get(plan.method, [])
-            kinds = [kind for kind in dict.fromkeys(map(plan.runs_as, ladder)) if kind != ladder[0]]
+            ladder, neutral = ladders.get(plan.method, []), {knob.neutral for knob in plan.knobs}
+            kinds = [kind for kind in dict.fromkeys(map(plan.runs_as, ladder)) if kind not in neutral]
             if plan.stage == Stage.QUANTISE and kinds:
                 policies.append(self.space.uniform({plan.method: kinds[len(kinds) // 2]}))
         return policies
@@ -270,6 +277,14 @@ class Builder:
     def unrepaired(self) -> Pipeline:
         """The same methods without the repair of what they leave, for networks that get other weights."""
         return self.pipeline.repaired_by(lambda _: "none")
+
+
+def _without(traced: Traced, compressors: Sequence[Compressor]) -> Traced:
+    """The network, in which the layers are listed as excluded that no method is to change."""
+    each = [made.options.left_out(traced.graph) for made in compressors]
+    left_out = frozenset.intersection(*each) if each else frozenset()
+    by_config = tuple(Exclusion(name, "excluded by the config") for name in traced.graph.by_name if name in left_out)
+    return replace(traced, graph=replace(traced.graph, excluded=(*traced.graph.excluded, *by_config)))
 
 
 def target_of(profile: DeviceProfile) -> Target:

@@ -91,7 +91,7 @@ def points(knob: Knob, start: Choice) -> list[Choice]:
 
 def _first_look(knob: Knob, base: Choice) -> Choice:
     """The choice whose loss is to be known best: the base's, or the middle one where that is neutral."""
-    return base if base != knob.neutral else points(knob, knob.neutral)[min(1, len(knob.choices) - 2)]
+    return base if base != knob.start else points(knob, knob.start)[min(1, len(knob.choices) - 2)]
 
 
 def _changes(knobs: tuple[Knob, ...], start: Callable[[Knob], Choice]) -> list[Change]:

@@ -88,13 +88,14 @@ class Prober:
         costs = cost_changes(self._space, chosen, self._layers, max(1, int(COST_PROBES * self._trials)))
         total = len(losses) + len(costs)
         lost: list[tuple[Change, float]] = []
+        started = (self.divergence(self._space.start) if self._space.start else None) or 0.0
         for done, change in enumerate(losses):
             policy = self._space.decode(change.params)
             if policy.digest not in self._store.divergences:
                 self._on_probe(done, total)
             value = self.divergence(policy)
             if value is not None:
-                lost.append((change, value))
+                lost.append((change, value - started))
         base_costs = self.costs(base)
         if base_costs is None:
             raise EveryTrialFailed("the costs of the uncompressed model could not be measured; the run's log says why")
@@ -199,7 +200,7 @@ class Prober:
 
     @property
     def _bases(self) -> list[Policy]:
-        return [Policy(), *self._evaluator.bases]
+        return list(dict.fromkeys([self._space.start, *self._evaluator.bases]))
 
     def _best_base(self) -> Policy:
         """Of the uncompressed model and all of it in other arithmetic the best, a nat being as dear as 1.5 models."""
@@ -255,7 +256,7 @@ def _losses(space: SearchSpace, measured: Sequence[tuple[Change, float]]) -> dic
             held[end] = max(1.0, min(MOST_TO_END, float(np.median(ratios.get(knob.compressor, [4.0]))))) * max(
                 held.values()
             )
-        held[knob.neutral] = 0.0
+        held[knob.start] = 0.0
         losses[knob.name] = _never_falling(knob, _interpolated(knob, held, root=True))
     return losses
 
@@ -270,6 +271,6 @@ def _interpolated(knob: Knob, known: Mapping[Choice, float], root: bool = False)
 
 def _never_falling(knob: Knob, values: Sequence[float]) -> tuple[float, ...]:
     """Values that do not fall with the distance from the neutral choice, to either side."""
-    place = knob.choices.index(knob.neutral)
+    place = knob.choices.index(knob.start)
     before = np.maximum.accumulate(np.array(values[: place + 1])[::-1])[::-1]
     return (*(float(v) for v in before[:-1]), *(float(v) for v in np.maximum.accumulate(np.array(values[place:]))))

@@ -218,6 +218,4 @@ class KnapsackSampler(TogetherSampler):
 
     def _digest(self, params: Mapping[str, Choice]) -> str:
         """Of the policy that ``params`` make; as ``decode``, without checking what this sampler itself has chosen."""
-        neutral = self._baseline.params
-        changed = {name: choice for name, choice in params.items() if choice != neutral[name]}
-        return self._space.canonical(Policy(changed)).digest
+        return self._space.canonical(self._space.policy_of(params)).digest

@@ -33,12 +33,12 @@ def assumed_sensitivity(space: SearchSpace, layers: Mapping[str, Layer], cost: s
     def savings(knob: Knob) -> tuple[float, ...]:
         parts = [1.0 if knob.name in space.removes else MOST / sharing[name] for name in _about(space, knob)]
         most = sum(part * weights[name] for part, name in zip(parts, _about(space, knob), strict=True)) / total
-        start, steps = knob.choices.index(knob.neutral), max(1, len(knob.choices) - 1)
+        start, steps = knob.choices.index(knob.start), max(1, len(knob.choices) - 1)
         return tuple(most * (place - start) / steps for place in range(len(knob.choices)))
 
     return Sensitivity(
         space,
-        base={knob.name: knob.neutral for knob in space},
+        base={knob.name: knob.start for knob in space},
         divergence={knob.name: (0.0,) * len(knob.choices) for knob in space},
         base_costs={cost: 1.0},
         savings={cost: {knob.name: savings(knob) for knob in space}},

@@ -102,7 +102,7 @@ class Sensitivity:
     @cached_property
     def neutral(self) -> Indices:
         """The place of every knob's neutral choice."""
-        return np.array([knob.choices.index(knob.neutral) for knob in self.space], dtype=np.int64)
+        return np.array([knob.choices.index(knob.start) for knob in self.space], dtype=np.int64)
 
     @cached_property
     def voids(self) -> dict[int, list[int]]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
 
 import numpy as np
+
+from ..errors import ConfigError
+from ..messages import nearest
 
 Shape = tuple[int, ...]
 
@@ -200,6 +204,20 @@ class ModelGraph:
     def shared(self) -> frozenset[str]:
         """The layers that are called more than once."""
         return frozenset(node.layer for node in self.nodes if node.layer and node.name != node.layer)
+
+    def matching(self, patterns: Sequence[str]) -> frozenset[str]:
+        """The names of the layers that any of the patterns matches, which are those of :mod:`fnmatch`.
+
+        Raises:
+            ConfigError: for a pattern that matches none.
+        """
+        found: set[str] = set()
+        for pattern in patterns:
+            matched = [name for name in self.by_name if fnmatchcase(name, pattern)]
+            if not matched:
+                raise ConfigError(f"exclude: no layer matches {pattern!r}{nearest(pattern, self.by_name)}")
+            found.update(matched)
+        return frozenset(found)
 
     @property
     def macs(self) -> int:

@@ -32,7 +32,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "prune_weights": {"sparsities": [0.7]},
     "share_weights": {"clusters": [16]},
     "early_exit": {"places": 1},
-    "quantize": {"bits": [8, "w4", 4, 2]},
+    "quantize": {"bits": [32, 8, "w4", 4, 2]},
 }
 
 

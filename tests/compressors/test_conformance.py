@@ -91,7 +91,7 @@ class TestQuantize(CompressorConformance):
 class TestQuantizeToFewBits(CompressorConformance):
     @pytest.fixture
     def compressor(self) -> Compressor:
-        return create("quantize", {"bits": ["w8", 8, "w4", 4, "w3", 3, "w2", 2, "w1", 1]})
+        return create("quantize", {"bits": [32, "w8", 8, "w4", 4, "w3", 3, "w2", 2, "w1", 1]})
 
 
 class TestQuantizeWithReconstruction(CompressorConformance):
@@ -99,7 +99,7 @@ class TestQuantizeWithReconstruction(CompressorConformance):
 
     @pytest.fixture
     def compressor(self) -> Compressor:
-        return create("quantize", {"bits": [8, 4], "rounding": "reconstruct", "equalize": True})
+        return create("quantize", {"bits": [32, 8, 4], "rounding": "reconstruct", "equalize": True})
 
 
 class TestQuantizePerTensor(CompressorConformance):
@@ -107,7 +107,7 @@ class TestQuantizePerTensor(CompressorConformance):
 
     @pytest.fixture
     def compressor(self) -> Compressor:
-        return create("quantize", {"bits": [8, "w4", 2], "granularity": "tensor"})
+        return create("quantize", {"bits": [32, 8, "w4", 2], "granularity": "tensor"})
 
 
 class TestQuantizeForArm(CompressorConformance):

@@ -57,7 +57,7 @@ def fit(net: fx.GraphModule, inputs: Tensor, wanted: Tensor, steps: int = 1, rat
 def test_after_a_step_the_file_is_another_one_and_computes_what_torch_does(
     choice: Choice, bench: MakeBench, tmp_path: Path
 ) -> None:
-    subject = bench("residual", quantize={"bits": [choice]})
+    subject = bench("residual", quantize={"bits": [32, choice]})
     net = subject.uniform(quantize=choice)
     inputs = images_of(subject)[:16]
     before = serialize(net, inputs)
@@ -68,7 +68,7 @@ def test_after_a_step_the_file_is_another_one_and_computes_what_torch_does(
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_every_float_weight_is_a_parameter_and_gets_a_gradient(network: str, bench: MakeBench) -> None:
-    subject = bench(network, quantize={"bits": [8, "w4"]})
+    subject = bench(network, quantize={"bits": [32, 8, "w4"]})
     choices = {f"quantize/{layer.name}": (8, "w4")[index % 2] for index, layer in enumerate(subject.graph)}
     net = subject.apply(choices)
     net(subject.calibration.inputs[:8]).square().sum().backward()
@@ -81,7 +81,7 @@ def test_every_float_weight_is_a_parameter_and_gets_a_gradient(network: str, ben
 
 @pytest.mark.parametrize("rounding", ["nearest", "reconstruct"])
 def test_what_two_bits_lost_is_won_back_by_training(rounding: str, bench: MakeBench) -> None:
-    subject = bench("plain", quantize={"bits": [2], "rounding": rounding})
+    subject = bench("plain", quantize={"bits": [32, 2], "rounding": rounding})
     net = subject.uniform(quantize=2)
     losses = fit(net, images_of(subject), subject.outputs(subject.net), steps=25)
     assert losses[-1] < 0.5 * losses[0]

@@ -131,3 +131,33 @@ def test_a_knob_that_is_void_itself_overrules_nothing() -> None:
     space = SearchSpace.of(knobs, {"drop_blocks/block": conv}, {"separable/conv": frozenset({"share_weights/other"})})
     policy = space.decode({"drop_blocks/block": True, "separable/conv": "half", "share_weights/other": 4})
     assert policy == Policy({"drop_blocks/block": True, "share_weights/other": 4})
+
+
+@pytest.fixture
+def integer_space() -> SearchSpace:
+    """No float: the stem has 8 bits, the block's layer 8 or 4; the block may be dropped."""
+    block = drop("block", {"a"}, 1)
+    stem, layer = (
+        Knob("quantize", name, choices, 32, frozenset({name}), position)
+        for position, (name, choices) in enumerate({"stem": (8,), "a": (8, 4)}.items())
+    )
+    return SearchSpace.of([stem, layer, block], {block.name: block.layers})
+
+
+def test_what_leaves_nothing_to_choose_is_no_knob_but_part_of_every_policy(integer_space: SearchSpace) -> None:
+    assert [knob.name for knob in integer_space] == ["quantize/a", "drop_blocks/block"]
+    assert integer_space.start == Policy({"quantize/stem": 8, "quantize/a": 8})
+    assert integer_space.decode({"quantize/a": 4}) == Policy({"quantize/stem": 8, "quantize/a": 4})
+    assert integer_space.uniform({"drop_blocks": True}) == Policy({"quantize/stem": 8, "drop_blocks/block": True})
+    assert all("quantize/stem" in integer_space.sample(np.random.default_rng(seed)) for seed in range(8))
+    assert integer_space.ladders() == {"drop_blocks": [False, True], "quantize": [8, 4]}
+
+
+def test_policies_without_float_survive_a_study(integer_space: SearchSpace) -> None:
+    for policy in (
+        integer_space.start,
+        integer_space.decode({"quantize/a": 4}),
+        integer_space.uniform({"quantize": 4}),
+    ):
+        assert integer_space.decode(integer_space.encode(policy)) == policy
+    assert integer_space.decode(integer_space.encode(Policy())) == integer_space.start, "which has no float to offer"

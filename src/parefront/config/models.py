@@ -15,7 +15,9 @@ from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
     Tag,
+    ValidationInfo,
     WithJsonSchema,
+    field_validator,
     model_serializer,
     model_validator,
 )
@@ -52,6 +54,12 @@ def _bytes(value: Any) -> Any:
 def _with_options(value: Any) -> Any:
     """A compressor with nothing behind it: its defaults."""
     return {k: {} if v is None else v for k, v in value.items()} if isinstance(value, dict) else value
+
+
+def _leaving_out(patterns: list[str], options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a method that leaves out ``patterns``, too."""
+    own = _listed(options.get("exclude") or [])
+    return {**options, "exclude": list(dict.fromkeys([*patterns, *own]))} if isinstance(own, list) else options
 
 
 def _rate(value: Any) -> Any:
@@ -364,6 +372,8 @@ class Config(Section):
         task: ``file.py:callable`` (the file relative to the config) or ``package.module:callable``.
         objectives: two or more metrics; ``accuracy`` and ``quality`` mean the task's own, whatever it is called.
         budget: constraints such as ``"latency <= 0.5x"``.
+        exclude: patterns of names of layers, such as ``head.*``, that no method changes; a method leaves out what its
+            own ``exclude`` names, too.
         compress: options by compressor name; each compressor checks its own.
         device: where latency is measured.
         devices: or several such, by name; then ``latency@name`` is the latency on one of them, and ``latency`` that
@@ -379,7 +389,8 @@ class Config(Section):
     task: str
     objectives: list[str] = ["accuracy", "latency"]
     budget: Texts = []
-    compress: Compressors = {name: {} for name in DEFAULT_COMPRESSORS}
+    exclude: Texts = []
+    compress: Compressors = Field(default={name: {} for name in DEFAULT_COMPRESSORS}, validate_default=True)
     device: DeviceConfig = DeviceConfig()
     devices: dict[DeviceName, LikeDevices] = {}
     latency: LatencyConfig = LatencyConfig()
@@ -387,6 +398,19 @@ class Config(Section):
     recover: RecoverConfig = RecoverConfig()
     executor: ExecutorConfig = ExecutorConfig()
     callbacks: Texts = []
+
+    @field_validator("compress")
+    @classmethod
+    def _excluding(cls, value: dict[str, dict[str, Any]], info: ValidationInfo) -> dict[str, dict[str, Any]]:
+        """What no method changes stands in the options of each of them, so that they alone say what a search is."""
+        patterns = info.data.get("exclude")
+        return {name: _leaving_out(patterns, options) for name, options in value.items()} if patterns else value
+
+    @model_serializer(mode="wrap")
+    def _told(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without ``exclude`` where it is empty, so that configs of older runs stay equal."""
+        told: dict[str, Any] = fields(self)
+        return {key: value for key, value in told.items() if key != "exclude" or value}
 
     def places(self) -> dict[str, DeviceOptions]:
         """The devices by name; the only one of a config that names none is called ``""``.

@@ -82,7 +82,7 @@ def _knobs(space: SearchSpace) -> Table:
     table.add_column("knobs", justify="right")
     table.add_column("choices", overflow="fold")
     table.add_column("targets", overflow="fold")
-    for (compressor, choices, neutral), targets in _alike(space.knobs).items():
+    for (compressor, choices, neutral), targets in _alike((*space.knobs, *space.fixed)).items():
         row = Text(", ").join(Text(str(choice), style="dim" if choice == neutral else "") for choice in choices)
         table.add_row(compressor, str(len(targets)), row, ", ".join(targets))
     return table

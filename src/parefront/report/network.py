@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..evaluators.results.fields import Fields
-from ..spaces.knob import Choice
+from ..spaces.knob import EVERY_LAYER, Choice
 from ..spaces.policy import Policy
 
 GRAPH = "graph.json"
@@ -128,7 +128,9 @@ class _Places:
         return KnobRow(compressor, target, (None, *chosen), tuple(self._at(target)))
 
     def _at(self, target: str) -> Iterable[int]:
-        """The layer of that name, else the layers inside of a block of that name."""
+        """The layer of that name, or all of them, else the layers inside of a block of that name."""
+        if target == EVERY_LAYER:
+            return self.layers.values()
         if target in self.layers:
             return [self.layers[target]]
         return [index for name, index in self.layers.items() if name.startswith(f"{target}.")]

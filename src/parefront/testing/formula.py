@@ -87,7 +87,7 @@ def probed(objectives: Collection[str | Metric], blocks: int = BLOCKS) -> Sensit
     tables = {key: table for key, table in known.items() if key in wanted}
     return Sensitivity(
         space,
-        base={knob.name: knob.neutral for knob in space},
+        base={knob.name: knob.start for knob in space},
         divergence={knob.name: tuple(_loss(knob.name, choice, blocks) for choice in knob.choices) for knob in space},
         base_costs=dict.fromkeys(tables, 1.0),
         savings={cost: saves(table) for cost, table in tables.items()},

@@ -35,6 +35,6 @@ def test_layers_that_are_not_named_are_left_alone(bench: MakeBench) -> None:
 
 
 def test_4_bits_per_tensor_lose_less_with_it(bench: MakeBench) -> None:
-    options = {"bits": [4], "granularity": "tensor", "bias_correction": False}
+    options = {"bits": [32, 4], "granularity": "tensor", "bias_correction": False}
     with_it, without = (bench("depthwise", quantize={**options, "equalize": e}) for e in (True, False))
     assert with_it.error(with_it.uniform(quantize=4)) < without.error(without.uniform(quantize=4))

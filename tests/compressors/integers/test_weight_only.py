@@ -31,7 +31,7 @@ def nodes(path: Path) -> list[str]:
 
 @pytest.mark.parametrize("choice", ["w8", "w4", "w2", "w1"])
 def test_no_activation_is_quantised(bench: MakeBench, tmp_path: Path, choice: str) -> None:
-    subject = bench("concat", quantize={"bits": [choice]})
+    subject = bench("concat", quantize={"bits": [32, choice]})
     net = subject.uniform(quantize=choice)
     artifact = emit(net, tmp_path / "net.onnx", subject.calibration.example)
     check_parity(open_session(artifact.path, threads=1), net, subject.calibration.example)
@@ -71,7 +71,7 @@ def test_a_layer_takes_its_bits_on_disk(choice: int | str, bits: int, tmp_path: 
     calibration = Calibration(traced.net, IMAGES)
     sizes = []
     for given in ({layer.name: choice}, {layer.name: 8}):
-        quantize = create("quantize", {"bits": [choice, 8], "bias_correction": False})
+        quantize = create("quantize", {"bits": [32, choice, 8], "bias_correction": False})
         context = Context(traced.graph, calibration)
         net = quantize.plan(traced.graph).apply(duplicate(traced.net), given, context)
         sizes.append(emit(net, tmp_path / "net.onnx", IMAGES).size_bytes)

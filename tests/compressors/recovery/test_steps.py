@@ -74,7 +74,7 @@ def outputs(net: fx.GraphModule, images: Tensor = UNSEEN) -> Tensor:
 @pytest.mark.parametrize("rounding", ["nearest", "reconstruct"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_with_steps_that_are_to_be_trained_a_network_computes_what_it_did(width: Choice, rounding: str) -> None:
-    net = Subject(quantize={"bits": [width], "rounding": rounding}).finished(quantize=width)
+    net = Subject(quantize={"bits": [32, width], "rounding": rounding}).finished(quantize=width)
     before, parameters = outputs(net), len(list(net.parameters()))
     learn_steps(net)
     torch.testing.assert_close(outputs(net), before, rtol=0, atol=1e-6)
@@ -83,7 +83,7 @@ def test_with_steps_that_are_to_be_trained_a_network_computes_what_it_did(width:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_torch_and_the_file_say_the_same_of_what_was_trained(width: Choice, tmp_path: Path) -> None:
-    subject = Subject(quantize={"bits": [width]})
+    subject = Subject(quantize={"bits": [32, width]})
     net = subject.trained(quantize=width)
     if width not in (8, "w8"):
         assert subject.divergence(net) < 0.9 * subject.divergence(subject.finished(quantize=width))
@@ -97,7 +97,7 @@ def test_torch_and_the_file_say_the_same_of_what_was_trained(width: Choice, tmp_
 def test_another_network_of_the_policy_given_what_was_kept_gives_the_same_bytes(
     network: str, width: Choice, tmp_path: Path
 ) -> None:
-    subject = Subject(network, quantize={"bits": [width]})
+    subject = Subject(network, quantize={"bits": [32, width]})
     net = subject.trained(4, quantize=width)
     write_weights(tmp_path / "weights", held_weights(net))
     other = subject.finished(quantize=width)
@@ -107,7 +107,7 @@ def test_another_network_of_the_policy_given_what_was_kept_gives_the_same_bytes(
 
 @pytest.mark.parametrize("method", ["prune_weights", "share_weights"])
 def test_weights_that_are_zero_or_equal_stay_so(method: str) -> None:
-    subject = Subject("plain", **{method: {}}, quantize={"bits": [4]})
+    subject = Subject("plain", **{method: {}}, quantize={"bits": [32, 4]})
     choice = [c for c in subject.pipeline.space.ladders()[method] if c != subject.pipeline.space.ladders()[method][0]][
         -1
     ]
@@ -124,7 +124,7 @@ def test_weights_that_are_zero_or_equal_stay_so(method: str) -> None:
 
 
 def test_it_goes_on_from_a_kept_state_to_the_last_bit(tmp_path: Path) -> None:
-    subject = Subject(quantize={"bits": [2]})
+    subject = Subject(quantize={"bits": [32, 2]})
 
     def begun() -> Training:
         net = subject.finished(quantize=2)
@@ -152,7 +152,7 @@ def values_of(net: fx.GraphModule) -> set[int]:
 
 
 def test_binary_weights_are_ternary_for_half_of_the_steps(tmp_path: Path) -> None:
-    subject = Subject(quantize={"bits": [1]})
+    subject = Subject(quantize={"bits": [32, 1]})
 
     def begun() -> Training:
         net = subject.finished(quantize=1)

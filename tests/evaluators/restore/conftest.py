@@ -27,7 +27,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "prune_channels": {"ratios": [0.5], "round_to": 4},
     "prune_weights": {"sparsities": [0.7]},
     "share_weights": {"clusters": [16, 4]},
-    "quantize": {"bits": [8, "w8", 4, "w4", 3, "w3", 2, "w2", 1, "w1"]},
+    "quantize": {"bits": [32, 8, "w8", 4, "w4", 3, "w3", 2, "w2", 1, "w1"]},
 }
 KINDS: dict[str, tuple[str, dict[str, Choice]]] = {
     "float": ("depthwise", {}),

@@ -127,7 +127,7 @@ def test_a_training_split_of_other_inputs_is_refused(builder: Builder, given: Te
 def test_networks_of_few_bits_are_trained_as_their_files_hold_them(
     task: Task, bits: Choice, up_to: int, wanted: bool
 ) -> None:
-    builder = Builder(task, {"quantize": {"bits": [bits]}}, Target())
+    builder = Builder(task, {"quantize": {"bits": [32, bits]}}, Target())
     policy = builder.space.uniform({"quantize": bits})
     trainer = Trainer(builder, replace(RECIPE, integers_up_to=up_to), task.train)
     assert trainer.trains_integers(policy) == wanted
@@ -136,7 +136,7 @@ def test_networks_of_few_bits_are_trained_as_their_files_hold_them(
 
 
 def test_a_file_is_built_again_from_what_was_trained_in_integers(task: Task, tmp_path: Path) -> None:
-    builders = [Builder(task, {"quantize": {"bits": [2]}}, Target()) for _ in range(2)]
+    builders = [Builder(task, {"quantize": {"bits": [32, 2]}}, Target()) for _ in range(2)]
     policy = builders[0].space.uniform({"quantize": 2})
     trainer = Trainer(builders[0], RECIPE, task.train)
     training = trainer.begin(policy, 20, 0.1)

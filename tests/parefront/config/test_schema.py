@@ -53,7 +53,7 @@ def test_short_spellings_are_understood(given: dict[str, Any], expected: object)
     [
         ({"serch": {}}, "search.yaml: unknown key 'serch'; did you mean 'search'?"),
         ({"search": {"trails": 3}}, "search.yaml: unknown key 'search.trails'; did you mean 'search.trials'?"),
-        ({"qqq": 1}, "unknown key 'qqq'; known: budget, callbacks, compress, device, devices, executor, latency, "),
+        ({"qqq": 1}, "unknown key 'qqq'; known: budget, callbacks, compress, device, devices, exclude, executor, "),
         ({"search": {"trials": 0}}, "search.trials: expected a number greater than or equal to 1, got 0"),
         ({"search": {"trials": "many"}}, "search.trials: expected a valid integer, got 'many'"),
         ({"search": {"trials": True}}, "search.trials: expected a valid integer, got True"),

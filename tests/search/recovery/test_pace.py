@@ -30,7 +30,7 @@ MakePace = Callable[..., Pace]
 @pytest.fixture(scope="module")
 def builder() -> Builder:
     data = TensorDataset(random_images(64, 1), torch.zeros(64, dtype=torch.int64))
-    methods: dict[str, dict[str, Any]] = {"prune_channels": {"round_to": 4}, "quantize": {"bits": [2]}}
+    methods: dict[str, dict[str, Any]] = {"prune_channels": {"round_to": 4}, "quantize": {"bits": [32, 2]}}
     return Builder(Task(plain()[0], data, data, data), methods, Target())
 
 
