@@ -16,6 +16,7 @@ from ...spaces.files import read_bytes
 from ...spaces.messages import one_line
 from ...spaces.network.branches import flatten
 from ..storage.packed_file import load_packed
+from ..storage.provenance import without_provenance
 from .contents import Slot
 from .elsewhere import keeps_data_elsewhere
 from .graph import Held, Operation, operations
@@ -47,6 +48,7 @@ def module_of(content: bytes, name: str = "the model") -> ArtifactModule:
     Raises:
         ParefrontError: where it is no ONNX model, or has an operator that torch has no counterpart of here.
     """
+    content = without_provenance(content)
     try:
         held = onnx.ModelProto.FromString(content)
         scattered = keeps_data_elsewhere(held)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from ...spaces.files import read_bytes, write_bytes, write_text
 from ...spaces.limits import CONFIG_BYTES
 from ...spaces.policy import Policy
 from ..storage.packed_file import encode
+from ..storage.provenance import Provenance
 from .class_counts import ClassCount
 from .destination import destination
 from .measurement import Measurement
@@ -67,6 +68,7 @@ class Candidate:
         recovered: how it was trained; None of a candidate that its policy alone makes.
         classes: after the final step, what it changed in each class of the test split; empty where the task's metric
             is not about classes.
+        origin: tells where it comes from, for its exported file; None of a candidate that no run has told of.
     """
 
     policy: Policy
@@ -81,6 +83,7 @@ class Candidate:
     units: tuple[str, ...] = ()
     recovered: Recovered | None = None
     classes: tuple[ClassCount, ...] = ()
+    origin: Callable[[Candidate], Provenance] | None = field(default=None, compare=False, repr=False)
 
     @property
     def key(self) -> str:
@@ -134,6 +137,8 @@ class Candidate:
     def export(self, path: str | Path) -> Path:
         """Copy the artefact to ``path`` and write the policy beside it, as ``path`` with the suffix ``.yaml``.
 
+        Behind the bytes that were measured the file says where it comes from: ``parefront show`` prints it.
+
         Args:
             path: ends in ``.onnx``, in nothing, or in ``.pfz``: then the model is packed, as by ``parefront pack``.
 
@@ -144,17 +149,34 @@ class Candidate:
             ParefrontError: where the artefact was not kept, or is not the file that was measured.
             ConfigError: where ``path`` is a folder, or has another suffix, and where the file beside it is no policy.
         """
+        return self.export_as(path, lambda content: content)
+
+    def export_as(self, path: str | Path, changed: Callable[[bytes], bytes], changes: str = "") -> Path:
+        """As :meth:`export`, with another form of the file.
+
+        Args:
+            path: as there.
+            changed: makes what is written of the bytes that were measured.
+            changes: what that does, in words, for the provenance.
+        """
         target = destination(path, "export", ".onnx", ".pfz")
         beside = target.with_suffix(".yaml")
         if beside.exists() and not _is_policy(beside):
             raise ConfigError(
                 f"export: the policy goes to {beside}, which is another file already; export under another name"
             )
-        content = encode(self.content()) if target.suffix.lower() == ".pfz" else self.content()
+        content = self._with_origin(changed(self.content()), changes)
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(target, content)
+        write_bytes(target, encode(content) if target.suffix.lower() == ".pfz" else content)
         write_text(beside, f"{self._how_trained}{self.policy.to_yaml()}")
         return target
+
+    def _with_origin(self, content: bytes, changes: str) -> bytes:
+        if self.origin is None:
+            return content
+        told = self.origin(self)
+        measured = {} if not changes else {"measured": self.sha256, "changes": changes}
+        return replace(told, facts={**told.facts, **measured}).added_to(content)
 
     @property
     def _how_trained(self) -> str:

@@ -17,7 +17,7 @@ def candidate_of_trial(run: Run, trial: int | None) -> Candidate:
     known: list[Candidate] = [*front, *(record.candidate for record in run.trials if record.candidate is not None)]
     for candidate in known:
         if candidate.trial == trial and trial is not None:
-            return candidate
+            return run.with_origin(candidate)
     numbers = ", ".join(str(candidate.trial) for candidate in front)
     what = "expected the number of a trial" if trial is None else f"run {run.name} has no candidate of trial {trial}"
     raise ConfigError(f"{what}; on its front: {numbers}")

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,11 +24,12 @@ from .config_file import CONFIG, config_text, no_run, plain, read_config
 from .identity.devices import flat
 from .identity.fingerprint import Fingerprint
 from .identity.refusals import refuse_other_config, refuse_other_devices, refuse_other_task
+from .origin import Origin
 from .record import Outcome, TrialRecord
 from .recover_settings import RecoverSettings
 from .run_config import RunConfig
 from .run_facts import FRONT, chance_in, date_of, devices_of, today
-from .run_folder import FOLDERS, RUNS, check_folders, clear_unfinished_run, locate, locked
+from .run_folder import ENVIRONMENT, FOLDERS, RUNS, TASK, check_folders, clear_unfinished_run, locate, locked
 from .run_shown import run_json, run_line, run_page
 from .settings import SearchSettings
 from .stores.candidate_store import CandidateStore
@@ -39,9 +41,6 @@ from .stores.trial_store import TrialStore
 
 if TYPE_CHECKING:
     from ...evaluators.restore.module import ArtifactModule
-
-TASK = "task.json"
-"""What a run's task is told apart by."""
 
 
 class Run:
@@ -153,7 +152,7 @@ class Run:
     @property
     def quality(self) -> Metric | None:
         """The metric of the task; None before the first session has measured the uncompressed model."""
-        path = self.path / "environment.json"
+        path = self.path / ENVIRONMENT
         if not os.path.lexists(path):
             return None
         told = Fields(path, self._fields.of(path))
@@ -162,7 +161,7 @@ class Run:
     @property
     def environment(self) -> dict[str, Any]:
         """Versions, CPU and device profile of the first session; empty before it."""
-        path = self.path / "environment.json"
+        path = self.path / ENVIRONMENT
         return dict(self._fields.of(path)) if os.path.lexists(path) else {}
 
     @property
@@ -224,7 +223,11 @@ class Run:
         else:
             candidates = [record.candidate for record in self.trials if record.candidate is not None]
             candidates = self.with_recovered(candidates)
-        return self.front_of(candidates, baseline)
+        return self.front_of(map(self.with_origin, candidates), self.with_origin(baseline))
+
+    def with_origin(self, candidate: Candidate) -> Candidate:
+        """The candidate, whose exported file will tell where it comes from."""
+        return replace(candidate, origin=Origin(self.path))
 
     def with_recovered(self, candidates: Iterable[Candidate]) -> list[Candidate]:
         """Each candidate, or in its place what was trained of it, where that is better beyond noise."""
@@ -327,7 +330,7 @@ class Run:
         self._candidates.forget_final(trial)
 
     def write_environment(self, environment: Mapping[str, Any]) -> None:
-        write_json(self.path / "environment.json", masked(dict(environment)))
+        write_json(self.path / ENVIRONMENT, masked(dict(environment)))
 
     def write_front(self, front: Front) -> None:
         """Write ``front.csv``, then ``front.json``: the mark that the run is finished."""

@@ -18,6 +18,8 @@ RUNS = "runs"
 """Where runs that are named by a plain name are, unless another root is given."""
 FOLDERS = ("trials", "artifacts", "final")
 """Inside of a run's folder."""
+ENVIRONMENT, TASK = "environment.json", "task.json"
+"""Versions and devices of its first session; what its task is told apart by."""
 WORKERS = "workers"
 """Inside of it, too, while processes evaluate for the search: what each needs for itself."""
 

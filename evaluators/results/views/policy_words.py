@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from ....spaces.knob import Choice
+from ....spaces.knob import EVERY_LAYER, Choice
 from ....spaces.policy import Policy
 from ..candidate import Candidate
 
@@ -74,12 +74,13 @@ def _shared(choices: Mapping[str, Choice]) -> list[str]:
 
 def _quantised(choices: Mapping[str, Choice]) -> list[str]:
     """``9 layers in int8, 2 layers with int4 weights``: a ``w`` before the bits leaves activations in float."""
-    found = Counter(str(choice) for choice in choices.values())
-    full = [f"{counted(number, 'layer')} in int{bits}" for bits, number in found.items() if not bits.startswith("w")]
+    together = choices.get(EVERY_LAYER)
+    found = Counter(str(choice) for target, choice in choices.items() if target != EVERY_LAYER)
+    layers = {bits: counted(number, "layer") for bits, number in found.items()}
+    layers |= {str(together): "all layers"} if together is not None else {}
+    full = [f"{named} in int{bits}" for bits, named in layers.items() if not bits.startswith("w")]
     weights = [
-        f"{counted(number, 'layer')} with int{bits.removeprefix('w')} weights"
-        for bits, number in found.items()
-        if bits.startswith("w")
+        f"{named} with int{bits.removeprefix('w')} weights" for bits, named in layers.items() if bits.startswith("w")
     ]
     return full + weights
 

@@ -317,6 +317,18 @@ def explain(
     show_explanation(model, against, list(device or ()), list(shape or ()), json)
 
 
+@app.command(short_help="Show what an ONNX file is and where it comes from.")
+def show(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="MODEL.onnx, or MODEL.pfz.", show_default=False)],
+    json: Json = False,
+) -> None:
+    """Show inputs, outputs, operators and opsets of an ONNX file; of an exported one also its run and measurements."""
+    with starting():
+        from .show import show_file
+
+    show_file(file, json)
+
+
 @app.command(short_help="Make an ONNX file smaller to keep or send.")
 def pack(
     model: ModelFile,

@@ -19,12 +19,18 @@ def check_model(path: Path) -> bytes:
     Raises:
         ConfigError: where there is none, or one whose weights lie in other files.
     """
-    import onnx
-    from google.protobuf.message import DecodeError
-
     if not os.path.lexists(path):
         raise ConfigError(f"there is no file {path}; expected an ONNX model")
     content = read_bytes(path, MODEL_BYTES, follow=True)
+    check_content(content, path)
+    return content
+
+
+def check_content(content: bytes, path: Path) -> None:
+    """Raise ``ConfigError`` where the bytes of the file at ``path`` are no ONNX model, or one in several files."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
     try:
         nodes = len(onnx.ModelProto.FromString(content).graph.node)
         scattered = has_external_data(memoryview(content))
@@ -38,4 +44,3 @@ def check_model(path: Path) -> bytes:
             f"{path} keeps weights in other files (external data); expected a single file: "
             f"python -c {shlex.quote(program)} writes single.onnx"
         )
-    return content

@@ -1,0 +1,98 @@
+"""What a file that left its run says of itself: appended to the bytes that were measured, read, and taken off again.
+
+A protobuf message is read field by field, and what comes later is added to what came before. So provenance is appended
+to a model's bytes, which stay as they are: the digest of what was measured can be checked in any exported file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from .protobuf import nested
+
+PREFIX = "parefront."
+"""Of the keys in ``metadata_props``."""
+ARTIFACT, ARTIFACT_BYTES = "artifact", "artifact_bytes"
+_VERSION, _DOC, _PROPS, _KEY, _VALUE = 5, 6, 14, 1, 2
+"""Numbers of the fields ``model_version``, ``doc_string`` and ``metadata_props`` of onnx.proto's ``ModelProto``, and of
+``StringStringEntryProto``."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a file comes from.
+
+    Attributes:
+        facts: by key, without :data:`PREFIX`; texts, those of several values as JSON.
+        version: the model's own, 0 or more.
+        text: the same in a sentence.
+    """
+
+    facts: Mapping[str, str]
+    version: int
+    text: str
+
+    def added_to(self, content: bytes) -> bytes:
+        """An ONNX file with this behind it, and the digest and length of what stood there before.
+
+        Args:
+            content: a serialised ``ModelProto``.
+        """
+        held = {ARTIFACT: hashlib.sha256(content).hexdigest(), ARTIFACT_BYTES: str(len(content)), **self.facts}
+        entries = (_text(_KEY, f"{PREFIX}{key}") + _text(_VALUE, value) for key, value in held.items())
+        version = bytes([_VERSION << 3]) + _number(self.version)
+        return content + version + _text(_DOC, self.text) + b"".join(_framed(_PROPS, entry) for entry in entries)
+
+
+def facts_of(content: bytes) -> dict[str, str]:
+    """What an ONNX file says of where it comes from, by key; nothing of a file of another origin.
+
+    Raises:
+        ValueError: where ``content`` is not a protobuf message.
+    """
+    found = {}
+    for start, stop in nested(content, (_PROPS,)):
+        entry = content[start:stop]
+        key, value = (_last(entry, number) for number in (_KEY, _VALUE))
+        if key.startswith(PREFIX):
+            found[key.removeprefix(PREFIX)] = value
+    return found
+
+
+def without_provenance(content: bytes) -> bytes:
+    """The bytes that were measured, where ``content`` is an exported file of them; else ``content`` itself."""
+    try:
+        facts = facts_of(content)
+    except ValueError:
+        return content
+    length = facts.get(ARTIFACT_BYTES, "")
+    before = content[: int(length)] if length.isdecimal() and len(length) < 12 else content
+    return before if hashlib.sha256(before).hexdigest() == facts.get(ARTIFACT) else content
+
+
+def _last(entry: bytes, number: int) -> str:
+    """The text of a field; of several the last one counts."""
+    texts = [entry[start:stop] for start, stop in nested(entry, (number,))]
+    return texts[-1].decode(errors="replace") if texts else ""
+
+
+def _text(number: int, text: str) -> bytes:
+    return _framed(number, text.encode(errors="replace"))
+
+
+def _framed(number: int, content: bytes) -> bytes:
+    """A field that has a length."""
+    return _number(number << 3 | 2) + _number(len(content)) + content
+
+
+def _number(value: int) -> bytes:
+    return bytes(_groups(value))
+
+
+def _groups(value: int) -> Iterator[int]:
+    while value > 127:
+        yield value & 127 | 128
+        value >>= 7
+    yield value
