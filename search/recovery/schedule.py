@@ -69,9 +69,11 @@ def next_turn(
 ) -> Turn | None:
     """The member to train next; None where the budget is spent, or nothing is to be gained.
 
-    The one is trained by which the front's hypervolume is expected to grow most for each second, the others staying as
-    they are. All that may gain more than noise come first for one round; then each round of a member is twice as long
-    as the one before, and what is left goes to those that gain. With a larger budget they go on from where they are.
+    All that may gain more than noise come first for one round, from those that have lost least to those that have lost
+    most, because each begins with what one like it was trained to (see :mod:`.starts`). Then the one is trained by
+    which the front's hypervolume is expected to grow most for each second, the others staying as they are; where there
+    is no time for all the first rounds, it is so from the beginning. Each round of a member is twice as long as the one
+    before, and what is left goes to those that gain. With a larger budget they go on from where they are.
 
     Args:
         members: with their gains so far.
@@ -89,9 +91,14 @@ def next_turn(
     def seconds(index: int) -> float:
         return max(members[index].least, first * 2.0 ** len(members[index].gains))
 
+    waiting = [i for i in ready if not members[i].gains]
+    in_order = sum(seconds(i) for i in waiting) <= left
+
     def rank(index: int) -> tuple[bool, float, float]:
+        if in_order and index in waiting:
+            return True, -members[index].loss, 0.0
         growth = _growth(members, index, quality, corner)
-        return not members[index].gains, growth / seconds(index), members[index].expected / seconds(index)
+        return index in waiting, growth / seconds(index), members[index].expected / seconds(index)
 
     best = max(ready, key=rank)
     return Turn(members[best].trial, left if left - seconds(best) < members[best].least else seconds(best))

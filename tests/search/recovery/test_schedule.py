@@ -23,8 +23,19 @@ def turn(members: list[Standing], budget: float = 600.0, spent: float = 0.0) -> 
     return next_turn(members, 0, CORNER, budget, spent)
 
 
-def test_the_one_that_lacks_more_is_trained_first_of_two_alike() -> None:
-    got = turn([member(1, 0.5, 0.01), member(2, 0.3, 0.06)])
+def test_first_rounds_go_from_those_that_lack_little_to_those_that_lack_much() -> None:
+    members = [member(1, 0.2, 0.15), member(2, 0.5, 0.01), member(3, 0.3, 0.06)]
+    order = []
+    while (got := turn(members)) is not None and not members[got.trial - 1].gains:
+        order.append(got.trial)
+        before = members[got.trial - 1]
+        members[got.trial - 1] = member(got.trial, before.costs[1], before.loss, 0.9 * before.loss)
+    assert order == [2, 3, 1]
+
+
+def test_the_one_that_adds_most_is_trained_first_where_there_is_no_time_for_all() -> None:
+    members = [replace(member(1, 0.5, 0.01), least=20.0), replace(member(2, 0.3, 0.06), least=20.0)]
+    got = turn(members, budget=30.0)
     assert got is not None
     assert got.trial == 2
 
@@ -72,7 +83,7 @@ def test_nothing_is_begun_for_which_there_is_no_time() -> None:
 
 def test_a_round_is_long_enough_for_its_member_and_who_costs_more_waits() -> None:
     alike = [replace(member(1, 0.3, 0.05), least=20.0), replace(member(2, 0.31, 0.055), least=8.0)]
-    got = turn(alike, budget=30.0)
+    got = turn(alike, budget=25.0)
     assert got is not None
     assert got.trial == 2
     assert got.seconds >= 8.0
