@@ -14,7 +14,7 @@ from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.measurement import Measurement
 from parefront.spaces.policy import Policy
 
-from .exporting import one_table_of_operators
+from .exporting import equal_models_exported_once, garbage_collected_seldom, one_table_of_operators
 from .installed import Environment, build_wheel, install
 
 MakeCandidate = Callable[..., Candidate]
@@ -36,7 +36,7 @@ torch.set_num_threads(1)
 
 @pytest.fixture(scope="session", autouse=True)
 def exporting() -> Iterator[None]:
-    with one_table_of_operators():
+    with garbage_collected_seldom(), one_table_of_operators(), equal_models_exported_once():
         yield
 
 

@@ -1,14 +1,29 @@
-"""Many exports in one process: what PyTorch looks up of its operators for each is looked up once for all of them."""
+"""Many exports in one process: what is the same for all of them, or was exported before, is not worked out again."""
 
 from __future__ import annotations
 
+import copy
 import functools
 import gc
-from collections.abc import Callable, Iterator
+import hashlib
+import io
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
+import onnx
+import onnx_ir as ir
 import pytest
+import torch
+from torch import nn
+
+from parefront.evaluators.trial import evaluate
+from parefront.spaces.network import trace
+from parefront.spaces.network.export import Exported, export
+from parefront.spaces.tensors.batch import Tensors, named
 
 
 @contextmanager
@@ -48,3 +63,56 @@ def _operators_listed_once() -> Callable[[], None]:
     gc.collect()
     gc.freeze()
     return listed
+
+
+@contextmanager
+def equal_models_exported_once() -> Iterator[None]:
+    """Inside, a model that equals one that was traced before, down to its weights, gets a copy of that one's graph.
+
+    Most tests trace a network that many others trace, too: of 65 exports in the tests of trials, 55 were made before.
+    """
+    known: dict[str, tuple[bytes, Exported]] = {}
+
+    def remembered(model: nn.Module, example: Tensors, outputs: Sequence[str] = ("output",)) -> Exported:
+        key = _digest(model, example, outputs)
+        if key in known:
+            content, made = known[key]
+            return replace(copy.deepcopy(made), graph=ir.serde.deserialize_graph(onnx.GraphProto.FromString(content)))
+        made = export(model, example, outputs)
+        if key is not None:
+            kept = replace(made, graph=ir.Graph((), (), nodes=()))
+            known[key] = ir.serde.serialize_graph(made.graph).SerializeToString(), copy.deepcopy(kept)
+        return made
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trace, "export", remembered)
+        yield
+
+
+def _digest(model: nn.Module, example: Tensors, outputs: Sequence[str]) -> str | None:
+    """Of a model's classes and weights, its inputs' shapes and types, its outputs' names; None where it has none."""
+    inputs = [(name, tuple(value.shape), value.dtype) for name, value in named(example, "input").items()]
+    written = io.BytesIO()
+    try:
+        torch.save((model, inputs, list(outputs)), written)
+    except Exception:  # of what pickle cannot write, as a class that is defined in a function
+        return None
+    with zipfile.ZipFile(written) as parts:
+        content = [parts.read(name) for name in sorted(parts.namelist()) if not name.endswith("serialization_id")]
+    return hashlib.sha256(b"".join(content)).hexdigest()
+
+
+@contextmanager
+def garbage_collected_seldom() -> Iterator[None]:
+    """Inside, collections are rare, and making an evaluator does not go through all objects.
+
+    That is right for a process that makes one evaluator and then builds candidates for an hour. Of tests, which make
+    hundreds of them, it took a fifth of the CPU time.
+    """
+    nothing = SimpleNamespace(collect=lambda: 0, freeze=lambda: None, unfreeze=lambda: None)
+    before = gc.get_threshold()
+    gc.set_threshold(10_000, 10, 100)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate, "gc", nothing)
+        yield
+    gc.set_threshold(*before)
