@@ -160,14 +160,28 @@ class Candidate:
             changes: what that does, in words, for the provenance.
         """
         target = destination(path, "export", ".onnx", ".pfz")
+        content = self._with_origin(changed(self.content()), changes)
+        packed = target.suffix.lower() == ".pfz"
+        return self.export_files(target, {target.suffix: encode(content) if packed else content})
+
+    def export_files(self, target: Path, contents: Mapping[str, bytes]) -> Path:
+        """Write files for ``target``, and the policy beside them; nothing is written where that cannot be.
+
+        Args:
+            target: the path of the model.
+            contents: of files of its name, by suffix.
+
+        Raises:
+            ConfigError: where the file beside it is no policy.
+        """
         beside = target.with_suffix(".yaml")
         if beside.exists() and not _is_policy(beside):
             raise ConfigError(
                 f"export: the policy goes to {beside}, which is another file already; export under another name"
             )
-        content = self._with_origin(changed(self.content()), changes)
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(target, encode(content) if target.suffix.lower() == ".pfz" else content)
+        for suffix, content in contents.items():
+            write_bytes(target.with_suffix(suffix), content)
         write_text(beside, f"{self._how_trained}{self.policy.to_yaml()}")
         return target
 

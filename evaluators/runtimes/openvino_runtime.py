@@ -45,7 +45,7 @@ class OpenVino(Runtime):
         try:
             return _session_of(openvino_model.Model(content, options))
         except RuntimeError as error:
-            raise ModelRejected(f"openvino {told['version']} does not load the file: {_reason(error)}") from error
+            raise ModelRejected(f"openvino {told['version']} does not load the file: {reason(error)}") from error
 
     def source(self) -> bytes | None:
         return Path(openvino_model.__file__).read_bytes()
@@ -69,13 +69,13 @@ def _session_of(model: openvino_model.Model) -> Session:
         try:
             return model.run(feeds)
         except RuntimeError as error:
-            raise ModelRejected(f"openvino does not run the file: {_reason(error)}") from error
+            raise ModelRejected(f"openvino does not run the file: {reason(error)}") from error
 
     inputs, outputs = ([ReadPort(**port) for port in ports] for ports in (model.inputs, model.outputs))
     return BatchedSession(inputs, outputs, run)
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
     """What OpenVINO says, without where in its source it says it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     said = [line for line in lines if not line.startswith(("Exception from", "Check '", "While"))]

@@ -190,6 +190,13 @@ def export(
             show_default=False,
         ),
     ] = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Weights as plain arrays, no functions: loads where packed ones do not.")
+    ] = False,
+    opset: Annotated[
+        int | None, typer.Option(metavar="13…23", help="In the operators of that version of ONNX; plain, too.")
+    ] = None,
+    format: Annotated[str, typer.Option("--format", metavar="onnx|openvino", help="Of the file.")] = "onnx",
     root: Root = RUNS,
 ) -> None:
     """Copy one candidate's ONNX file to FILE and write its policy beside it.
@@ -197,11 +204,15 @@ def export(
     Without --where it is the best within the run's own budgets: the most accurate within a latency, the fastest within
     an accuracy.
     """
-    from .export import export_model
+    from .export import Form, export_model
 
     if trial is not None and where:
         raise typer.BadParameter("give either --trial or --where, not both")
-    export_model(run, output, tuple(where or ()), trial, by, root)
+    if format not in ("onnx", "openvino"):
+        raise typer.BadParameter(f"--format: expected onnx or openvino, got {format}")
+    if format == "openvino" and opset is not None:
+        raise typer.BadParameter("--opset is of ONNX files, and --format openvino is none")
+    export_model(run, output, tuple(where or ()), trial, by, root, Form(plain, opset, format))
 
 
 @app.command(short_help="Measure a run's candidates on another device.")

@@ -1,0 +1,136 @@
+"""A candidate in another form than the one that was measured, checked by running both."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..evaluators.device.worker import RequestError, made_up
+from ..evaluators.quality.parity import FLOAT_TOLERANCE, LIKENESS
+from ..evaluators.restore.exact_session import exact_session
+from ..evaluators.restore.opset import at_opset, portable
+from ..evaluators.results.candidate import Candidate
+from ..evaluators.runtimes.openvino_ir import run_ir, write_ir
+from ..evaluators.storage.provenance import ARTIFACT
+from ..spaces.errors import ConfigError, ParefrontError
+
+Outputs = dict[str, NDArray[Any]]
+
+SAMPLES = 4
+LAST_BITS = 1e-5
+"""Largest difference between two files in ONNX Runtime, relative to the largest output: other operators may be fused
+in another way, and sum in another order."""
+ONNX, OPENVINO = "onnx", "openvino"
+FORMATS = (ONNX, OPENVINO)
+
+
+def export_onnx(candidate: Candidate, output: Path, plain: bool = False, opset: int | None = None) -> Path:
+    """Write a candidate's file; see :meth:`Candidate.export`.
+
+    Args:
+        candidate: of a run.
+        output: ends in ``.onnx``, ``.pfz`` or nothing.
+        plain: with its weights as plain arrays, and no functions or declarations that are not of the standard.
+        opset: in the operators of this version of ONNX; the file is plain then, too.
+
+    Raises:
+        ConfigError, ParefrontError: as :meth:`Candidate.export`; and where the network has no form in that version, or
+            computes something else in it.
+    """
+    if not plain and opset is None:
+        return candidate.export(output)
+    return candidate.export_as(output, lambda content: _made(content, opset), _changes(opset))
+
+
+def _changes(opset: int | None) -> str:
+    return "plain weights" if opset is None else f"plain weights, opset {opset}"
+
+
+def _made(content: bytes, opset: int | None) -> bytes:
+    made = portable(content)
+    if opset is not None:
+        made = at_opset(made, opset)
+    if made is not content:
+        feeds = _inputs(content)
+        tolerance, what = (0.0, "with plain weights") if opset is None else (LAST_BITS, f"in opset {opset}")
+        _compare(_outputs(content, feeds), _outputs(made, feeds), tolerance, f"the file {what}")
+    return made
+
+
+def export_openvino(candidate: Candidate, output: Path) -> Path:
+    """Write a candidate in OpenVINO's format: ``.xml``, ``.bin`` beside it, and the policy in ``.yaml``.
+
+    Its outputs in float32 are compared with those of the ONNX file in ONNX Runtime, by the tolerance that the runtime
+    is given in a search: sums of 8-bit layers are rounded elsewhere.
+
+    Raises:
+        ConfigError: for a name that does not end in ``.xml`` or nothing.
+        ParefrontError: where OpenVINO is missing, does not take the network, or computes something else.
+    """
+    target = output if output.suffix else output.with_suffix(".xml")
+    if target.suffix.lower() != ".xml":
+        raise ConfigError(f"export: expected a file name that ends in .xml (OpenVINO), got {output.name}")
+    content = candidate.content()
+    made = _made(content, None)
+    feeds = _inputs(made)
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / target.name
+        write_ir(made, written, _facts(candidate))
+        quantised = b"DequantizeLinear" in made
+        tolerance = LIKENESS if quantised else FLOAT_TOLERANCE
+        _compare(_outputs(made, feeds), run_ir(written, feeds), tolerance, "OpenVINO's file", by_deviation=quantised)
+        return candidate.export_files(target, {s: written.with_suffix(s).read_bytes() for s in (".bin", target.suffix)})
+
+
+def _facts(candidate: Candidate) -> dict[str, str]:
+    told = {} if candidate.origin is None else dict(candidate.origin(candidate).facts)
+    return {**told, ARTIFACT: candidate.sha256, "changes": "plain weights, OpenVINO IR"}
+
+
+def _inputs(content: bytes) -> Outputs:
+    """Made-up inputs, four samples where the first axis is free."""
+    specs = [{"name": p.name, "shape": list(p.shape), "type": p.type} for p in exact_session(content).get_inputs()]
+    try:
+        free = all(spec["shape"] and not isinstance(spec["shape"][0], int) for spec in specs)
+        return made_up(specs, {}, seed=0, batch=SAMPLES if free else 1)
+    except RequestError as error:
+        raise ConfigError(f"export: the file cannot be checked ({error})") from None
+
+
+def _outputs(content: bytes, feeds: Mapping[str, Any]) -> Outputs:
+    session = exact_session(content)
+    names = [port.name for port in session.get_outputs()]
+    return dict(zip(names, session.run(names, dict(feeds)), strict=True))
+
+
+def _compare(
+    before: Mapping[str, NDArray[Any]],
+    after: Mapping[str, NDArray[Any]],
+    tolerance: float,
+    what: str,
+    by_deviation: bool = False,
+) -> None:
+    """Raise ``ParefrontError`` where an output differs by more than it may."""
+    for name, wanted in before.items():
+        found = after.get(name)
+        if found is None or found.shape != wanted.shape:
+            raise ParefrontError(f"export: {what} has no output {name} of shape {wanted.shape}")
+        difference = _difference(wanted, found, by_deviation)
+        if not difference <= tolerance:
+            raise ParefrontError(
+                f"export: {what} was not written, as its {name} differs by {difference:.1e} (allowed {tolerance:g})"
+            )
+
+
+def _difference(wanted: NDArray[Any], found: NDArray[Any], by_deviation: bool) -> float:
+    """Of floats the largest difference, relative to the largest; or its root mean square, relative to the deviation."""
+    if wanted.dtype.kind != "f":
+        return float((wanted != found).mean())
+    if by_deviation:
+        return float(np.sqrt(((found - wanted) ** 2).mean())) / (float(wanted.std()) or 1.0)
+    return float(np.abs(found - wanted).max()) / (float(np.abs(wanted).max()) or 1.0)
