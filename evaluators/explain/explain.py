@@ -14,8 +14,8 @@ from ..device.latency import Latency, LatencyProtocol, measure
 from ..device.link import DeviceLink
 from ..device.operator import Operator
 from ..device.worker import scratch_folder
+from ..results.finding import Finding
 from .executed import Executed
-from .finding import Finding
 from .findings import findings
 
 

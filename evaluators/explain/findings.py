@@ -5,8 +5,8 @@ Every rule looks at what ran, never at what was meant to run: the runtime fuses,
 
 from __future__ import annotations
 
+from ..results.finding import Finding
 from .executed import Executed
-from .finding import Finding
 from .islands import islands
 from .misfits import channels, ranks, rates_of, slower
 from .overheads import activations, elsewhere, unpacked

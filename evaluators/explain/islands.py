@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from ..device.operator import Operator
+from ..results.finding import Finding
 from .executed import CONVERSIONS, LAYOUT, Executed, Step, arithmetic
-from .finding import Finding, listed
 from .layers_run import RUN_WEIGHTED
+from .listed import listed
 
 
 def islands(model: Executed, reference: Executed) -> Iterator[Finding]:

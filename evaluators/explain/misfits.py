@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 
 from ..device.operator import Operator
+from ..results.finding import Finding
 from .executed import LAYOUT, Executed, arithmetic
-from .finding import Finding
 from .layers_run import WeightedLayer
 from .rates import Rates, Sample
 

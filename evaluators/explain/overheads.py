@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from ..device.operator import Operator
+from ..results.finding import Finding
 from .executed import Executed
-from .finding import Finding, listed
+from .listed import listed
 
 ACTIVATIONS = frozenset({
     "Relu", "Clip", "LeakyRelu", "PRelu", "Elu", "Selu", "Sigmoid", "QLinearSigmoid", "QLinearLeakyRelu", "HardSigmoid",

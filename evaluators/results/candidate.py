@@ -18,6 +18,7 @@ from ..storage.provenance import Provenance
 from .class_counts import ClassCount
 from .destination import destination
 from .measurement import Measurement
+from .profile import Profile
 from .reciprocals import with_reciprocals
 from .recovered import RECOVERED, Recovered
 from .span import Span
@@ -68,6 +69,8 @@ class Candidate:
         recovered: how it was trained; None of a candidate that its policy alone makes.
         classes: after the final step, what it changed in each class of the test split; empty where the task's metric
             is not about classes.
+        profile: after the final step, what each layer takes on the first device, and took before; None where that does
+            not tell.
         origin: tells where it comes from, for its exported file; None of a candidate that no run has told of.
     """
 
@@ -83,6 +86,7 @@ class Candidate:
     units: tuple[str, ...] = ()
     recovered: Recovered | None = None
     classes: tuple[ClassCount, ...] = ()
+    profile: Profile | None = None
     origin: Callable[[Candidate], Provenance] | None = field(default=None, compare=False, repr=False)
 
     @property

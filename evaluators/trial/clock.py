@@ -15,8 +15,10 @@ from ..device.errors import DeviceError, DeviceUnreachable
 from ..device.latency import LatencyProtocol
 from ..device.link import DeviceLink, OpenDevice
 from ..device.units import own_device
+from ..explain.profiled import profiled
 from ..results.measurement import Measurement
 from ..results.metric import on_device
+from ..results.profile import Profile
 from ..results.span import Span
 from .exit_ways import WaysOf
 from .race import Looks
@@ -128,6 +130,20 @@ class Clock:
     def memory(self, artifact: Path, repeats: int = 3) -> Measurement:
         """Peak memory in bytes on the first device, of the batch that is timed."""
         return self.first.memory(artifact, repeats=repeats, batch=self._batch)
+
+    def profile(self, artifact: Path, modules: Mapping[str, str]) -> Profile | None:
+        """What the layers of an artefact take on the first device, and took before; None where that does not tell.
+
+        Args:
+            artifact: which.
+            modules: of the network, as :func:`.profiled.profiled` wants them.
+        """
+        try:
+            return profiled(self.first, artifact, self.main.anchors.uncompressed, modules, self._batch)
+        except DeviceUnreachable:
+            raise
+        except DeviceError:
+            return None
 
     def measure_finally(self, policy: Policy, artifact: Path) -> Metrics:
         """As :meth:`Timer.measure_finally`, everywhere."""

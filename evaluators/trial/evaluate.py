@@ -328,7 +328,8 @@ class TaskEvaluator:
         return {key: by_module(shares[device_of(key)], self.traced.modules) for key in timed}
 
     def finalise(self, candidate: Candidate, scores: Mapping[str, Measurement] | None = None) -> Candidate:
-        """Time the artefact again; the first time score it on the test split, and measure its peak memory, too.
+        """Time the artefact again; the first time score it on the test split, measure its peak memory, and profile its
+        layers, too.
 
         Args:
             candidate: whose artefact is on disk.
@@ -339,6 +340,7 @@ class TaskEvaluator:
         self.clock.settle()
         self.clock.take_readings()
         watch, metrics, classes = Stopwatch(), dict(candidate.metrics), candidate.classes
+        profile = candidate.profile
         if not any(key.startswith(TEST) for key in metrics):
             with watch.step("test_accuracy"):
                 uncompressed = self.clock.main.anchors.uncompressed
@@ -349,11 +351,14 @@ class TaskEvaluator:
                     metrics |= tested
             with watch.step("memory"):
                 metrics[MEMORY] = self.clock.memory(candidate.artifact, repeats=1)
+            with watch.step("profile"):
+                profile = self.clock.profile(candidate.artifact, self.traced.modules)
         with watch.step(FINAL_SECONDS):
             metrics |= self.clock.measure_finally(candidate.policy, candidate.artifact)
         units = tuple(dict.fromkeys((*candidate.units, *self.clock.units_in(self.clock.take_readings()))))
         timings = {**candidate.timings, **watch.seconds}
-        return replace(candidate, metrics=metrics, timings=timings, units=units, classes=classes)
+        measured = replace(candidate, metrics=metrics, timings=timings, units=units)
+        return replace(measured, classes=classes, profile=profile)
 
     def close(self) -> None:
         self.clock.close()

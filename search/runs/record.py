@@ -13,6 +13,7 @@ from ...evaluators.results.fields import Fields
 from ...evaluators.results.recovered import Recovered
 from ...evaluators.results.span import Span
 from ...spaces.policy import Policy
+from .profile_fields import profile_of, profile_to_json
 
 
 class Outcome(StrEnum):
@@ -128,6 +129,7 @@ def candidate_of(fields: Fields, folder: Path) -> Candidate:
         units=fields.texts("units") if "units" in fields else (),
         recovered=_recovered(fields.fields("recovered")) if "recovered" in fields else None,
         classes=_classes(fields) if "classes" in fields else (),
+        profile=profile_of(fields.fields("profile")) if "profile" in fields else None,
     )
 
 
@@ -209,4 +211,5 @@ def _measured(candidate: Candidate, folder: Path) -> dict[str, Any]:
         **({"units": list(candidate.units)} if candidate.units else {}),
         **({"recovered": asdict(candidate.recovered)} if candidate.recovered is not None else {}),
         **({"classes": [list(astuple(one)) for one in candidate.classes]} if candidate.classes else {}),
+        **({"profile": profile_to_json(candidate.profile)} if candidate.profile is not None else {}),
     }

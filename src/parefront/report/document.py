@@ -24,6 +24,7 @@ from .axes import Axis, axes_of
 from .course import Step, steps_of, time_spent
 from .fairness import ClassRow, class_rows
 from .landmarks import Landmark, landmarks
+from .layer_times import LayerTimes
 from .network import GRAPH, Network
 from .sensitivity import ProbedChoice, probed_choices
 from .trust import Trust
@@ -72,6 +73,7 @@ class Report:
         spent: seconds by what they went into.
         trust: what it rests on.
         classes: of each member of the front, by its trial, what it changed in each class.
+        times: of each member of the front by its trial, and of the uncompressed model (None), what the layers take.
         probed: how far single choices move the outputs.
     """
 
@@ -92,6 +94,7 @@ class Report:
     spent: dict[str, float]
     trust: Trust
     classes: dict[int, tuple[ClassRow, ...]]
+    times: dict[int | None, LayerTimes]
     probed: tuple[ProbedChoice, ...]
 
     @classmethod
@@ -108,6 +111,8 @@ class Report:
         candidates = [members.get(candidate.trial, candidate) for candidate in measured]
         document = run.to_json()
         empty = run.front_of((), run.search_baseline)
+        network = Network.of(run.path, [record.policy for record in records])
+        profiles = {candidate.trial: candidate.profile for candidate in (front.baseline, *front)}
         return cls(
             name=run.name,
             argument=argument_of(run.path),
@@ -122,11 +127,12 @@ class Report:
             axes=axes_of(front, candidates),
             bounds=_bounds(front.budgets, front.baseline),
             records=tuple(replace(r, candidate=members.get(r.number, r.candidate)) for r in records),
-            network=Network.of(run.path, [record.policy for record in records]),
+            network=network,
             known=landmarks(front.baseline, candidates, _graph(run)),
             steps=steps_of(records, empty),
             spent=time_spent(run),
             trust=Trust.of(run, [front.baseline, *candidates]),
+            times={trial: LayerTimes(known, network.layers) for trial, known in profiles.items() if known is not None},
             probed=probed_choices(run.path),
             classes={c.trial: class_rows(c) for c in front if c.trial is not None and c.classes},
         )
@@ -151,6 +157,7 @@ class Report:
             "spent": self.spent,
             "trust": self.trust.to_json(),
             "classes": {str(trial): [row.to_json() for row in rows] for trial, rows in self.classes.items()},
+            "times": {"" if trial is None else str(trial): times.to_json() for trial, times in self.times.items()},
             "probed": [one.to_json() for one in self.probed],
             "objectives": [metric.key for metric in self.objectives],
         }

@@ -41,6 +41,20 @@ function elsewhere(entry) {
     .map((knob) => `${knob.compressor.replaceAll("_", " ")} at ${knob.target}`);
 }
 
+// What the layers of a model take on the device, where the final step has profiled it.
+function timesOf(entry) {
+  return report.times[entry.trial === null ? "" : entry.trial];
+}
+
+function milliseconds(value) {
+  return value >= 0.9995 ? digits(value) : value.toFixed(3);
+}
+
+// What no layer of the list takes: additions, pooling, conversions, changes of layout.
+function restOf(times, which) {
+  return Math.max(0, times.all[which] - times.layers.reduce((sum, layer) => sum + (layer ? layer[which] : 0), 0));
+}
+
 function showLayers(entry, beside) {
   const layers = report.network.layers, most = Math.max(...layers.map((layer) => layer.macs), 1);
   const bar = (layer, state) => {
@@ -48,19 +62,41 @@ function showLayers(entry, beside) {
     return element("span", { class: "track" }, element("i", { class: state.precision, "width%": (100 * layer.macs) / most }, left));
   };
   const shown = [entry, ...(beside.trial === null ? [] : [beside])];
-  const states = shown.map(layersOf);
+  const states = shown.map(layersOf), times = shown.map(timesOf), timed = times.some(Boolean);
+  const before = times.find(Boolean);
+  const time = (of, index, which) => (of && of.layers[index] ? milliseconds(of.layers[index][which]) : "\u2013");
+  const timeCells = (index) => [time(before, index, 1), ...times.map((one) => time(one, index, 0))];
   const rows = layers.map((layer, index) => {
     const words = states.map((one) => one[index].words.join(", ") || (one[index].kept < 1 ? "fewer channels read" : "as it was"));
     const cells = states.flatMap((one, which) => [[bar(layer, one[index]), "text"], [words[which], "text"]]);
+    if (timed) cells.push(...timeCells(index));
     const differs = words.length > 1 && words[0] !== words[1];
     return { cells: [[layer.name, "text"], [`${layer.kind} ${layer.shape}`, "text"], ...cells], kind: differs ? "differs" : "" };
   });
   const heads = shown.flatMap((one) => [[label(one), "text"], ["done", "text"]]);
+  if (timed) {
+    heads.push(["ms before"], ...shown.map((one) => [`ms, ${label(one)}`]));
+    const blank = shown.flatMap(() => ["", ""]), both = (row) => (one, which) => (one ? milliseconds(row(one, which)) : "\u2013");
+    const sums = (row) => [both(row)(before, 1), ...times.map((one) => both(row)(one, 0))];
+    rows.push({ cells: [["all else", "text"], ["additions, pooling, conversions, changes of layout", "text"], ...blank, ...sums(restOf)] });
+    rows.push({ cells: [["together", "text"], "", ...blank, ...sums((one, which) => one.all[which])] });
+  }
+  showFindings(entry);
   table(document.getElementById("layers"), [["layer", "text"], ["shape", "text"], ...heads], rows);
   const rest = elsewhere(entry);
   document.getElementById("layers-note").textContent = layers.length
     ? "A bar is a layer's multiplications: outlined those of the uncompressed network, filled what pruned and dropped "
       + "channels leave, as the policy asks for it: blue in float, green in int8, purple in fewer bits. Other methods are named beside it."
+      + (timed ? " Milliseconds are those of a profile, which takes time itself, by turns with the uncompressed network." : "")
       + (rest.length ? ` Elsewhere: ${rest.join(", ")}.` : "")
     : `This run keeps no list of layers. ${entry.done}.`;
+}
+
+// What costs time in a model, as `parefront explain` words it, the dearest first.
+function showFindings(entry) {
+  const times = timesOf(entry), found = times ? times.findings : [];
+  document.getElementById("findings-part").hidden = !times;
+  document.getElementById("findings").replaceChildren(...found.map((one) => element("li", null,
+    `${milliseconds(one.ms)} ms: ${one.text}. Mend: ${one.mend}.`)));
+  document.getElementById("findings-none").hidden = found.length > 0;
 }

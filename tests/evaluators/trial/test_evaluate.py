@@ -214,8 +214,19 @@ def test_the_final_step_measures_again_and_on_the_test_split(evaluator: TaskEval
     assert final.metrics["test_accuracy"].n == 300
     assert final.metrics["accuracy"] == candidate.metrics["accuracy"]
     assert final.metrics["memory_bytes"].value > 0
-    assert final.timings.keys() == STEPS | {"test_accuracy", "final_latency", "memory"}
+    assert final.timings.keys() == STEPS | {"test_accuracy", "final_latency", "memory", "profile"}
     assert final.artifact == candidate.artifact
+
+
+@pytest.mark.usefixtures("baseline")
+def test_the_final_step_profiles_each_layer_before_and_after(evaluator: TaskEvaluator, tmp_path: Path) -> None:
+    profile = evaluator.finalise(evaluator.evaluate(Policy({"quantize/2.0": 8}), tmp_path / "candidate.onnx")).profile
+    assert profile is not None
+    assert [layer.name for layer in profile.layers] == list(evaluator.layers)
+    assert all(layer.us > 0 and layer.before_us > 0 for layer in profile.layers)
+    assert sum(layer.us for layer in profile.layers) <= profile.us
+    assert sum(layer.before_us for layer in profile.layers) <= profile.before_us
+    assert all(finding.us >= 0.005 * profile.us for finding in profile.findings)
 
 
 def test_int8_is_timed_against_int8_and_related_to_the_uncompressed_model(

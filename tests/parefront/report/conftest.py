@@ -11,6 +11,8 @@ import pytest
 from parefront.config.schema import parse_config
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.class_counts import ClassCount
+from parefront.evaluators.results.finding import Finding
+from parefront.evaluators.results.profile import LayerTime, Profile
 from parefront.search.runs.record import Outcome, TrialRecord
 from parefront.search.runs.run import Run
 from parefront.spaces.account import account_json
@@ -36,6 +38,13 @@ POLICIES: Sequence[dict[str, Choice]] = (
     {"quantize/head": 8},
     {**{f"quantize/{layer}": 8 for layer in ("stem", "body", "head")}, "prune_channels/head": 0.5},
 )
+PROFILE = Profile(
+    (LayerTime("stem", 120.0, 400.25), LayerTime("head", 1500.0, 1400.0)),
+    2000.0,
+    2100.0,
+    (Finding("channels", ("head",), 300.0, "head has 5 output channels", "round to a multiple of 8"),),
+)
+"""Without the layer that a policy has dropped."""
 
 
 def measured(policy: Policy, trial: int | None) -> Candidate:
@@ -69,6 +78,7 @@ def write_run(tmp_path: Path) -> WriteRun:
         graph: ModelGraph | None = None,
         reason: str = "ValueError: no such layer",
         classes: tuple[ClassCount, ...] = (),
+        profile: Profile | None = None,
     ) -> Run:
         settings = {"task": "task.py:task", "budget": list(budget), "search": {"trials": 9, "seed": 7}}
         run = Run.create(tmp_path / "runs" / name, parse_config(settings, "search.yaml").resolved(), tmp_path / "runs")
@@ -85,7 +95,7 @@ def write_run(tmp_path: Path) -> WriteRun:
         if finished:
             run.write_final_baseline(finalised(measured(Policy(), None)), 1.0)
             for member in run.front:
-                run.write_finalised(replace(finalised(member), classes=classes), 0.5)
+                run.write_finalised(replace(finalised(member), classes=classes, profile=profile), 0.5)
             run.write_front(run.front_of(run.finalised.values(), run.baseline))
         run.log("search ended by its trials: all 9 trials are done")
         return run

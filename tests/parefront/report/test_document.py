@@ -19,7 +19,7 @@ from parefront.spaces.errors import ParefrontError
 from parefront.spaces.files import UnreadableFile
 from parefront.spaces.policy import Policy
 
-from .conftest import POLICIES, WriteRun
+from .conftest import POLICIES, PROFILE, WriteRun
 
 
 def test_the_front_is_what_the_command_prints(write_run: WriteRun) -> None:
@@ -68,6 +68,18 @@ def test_knobs_are_at_the_layers_that_they_change(write_run: WriteRun) -> None:
     assert found["quantize", "body"].layers == (1,)
     assert found["quantize", "body"].choices == (None, 8)
     assert found["prune_channels", "body"].choices == (None, 0.25, 0.5)
+
+
+def test_what_layers_take_is_what_the_run_has_kept(write_run: WriteRun) -> None:
+    run = write_run(profile=PROFILE)
+    times = Report.of(Run.open(run.path)).to_json()["times"]
+
+    assert times.keys() == {str(candidate.trial) for candidate in run.front}
+    for shown in times.values():
+        assert shown["layers"] == [[0.12, 0.40025], None, [1.5, 1.4]]
+        assert shown["all"] == [2.0, 2.1]
+        assert [finding["ms"] for finding in shown["findings"]] == [0.3]
+    assert Report.of(write_run("without")).to_json()["times"] == {}
 
 
 def test_landmarks_are_the_uncompressed_model_plain_int8_and_uniform_policies(write_run: WriteRun) -> None:

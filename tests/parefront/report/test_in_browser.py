@@ -19,7 +19,7 @@ from parefront.spaces.policy import Policy
 from parefront.units import ratio
 
 from .browser import CHROMIUM, Browser, chromium
-from .conftest import POLICIES, WriteRun, network_of
+from .conftest import POLICIES, PROFILE, WriteRun, network_of
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium: apt-get install chromium")
 HOSTILE = "<script>document.title = 'broken'</script>"
@@ -203,6 +203,25 @@ def test_a_class_that_is_hit_harder_is_named(browser: Browser, write_run: WriteR
 
     browser.open(write_report(write_run("unknown")))
     assert browser.run("document.getElementById('fairness').hidden")
+    assert browser.complaints == []
+
+
+def test_each_layer_has_its_milliseconds_before_and_after(browser: Browser, write_run: WriteRun) -> None:
+    browser.show_as(1280)
+    browser.open(write_report(write_run(profile=PROFILE)))
+    rows = "[...document.querySelectorAll('#layers tbody tr')].map(row => [...row.cells].map(cell => cell.textContent))"
+
+    shown = {row[0]: row[-2:] for row in browser.run(rows)}
+    assert shown == {
+        "stem": ["0.400", "0.120"],
+        "body": ["–", "–"],
+        "head": ["1.40", "1.50"],
+        "all else": ["0.300", "0.380"],
+        "together": ["2.10", "2.00"],
+    }
+    assert text(browser, "findings") == "0.300 ms: head has 5 output channels. Mend: round to a multiple of 8."
+    browser.open(write_report(write_run("without")))
+    assert browser.run("document.getElementById('findings-part').hidden")
     assert browser.complaints == []
 
 

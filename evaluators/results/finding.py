@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-MANY = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +23,3 @@ class Finding:
     us: float
     text: str
     mend: str
-
-
-def listed(layers: Sequence[str]) -> str:
-    """The first few names, and how many there are beside them."""
-    names = list(dict.fromkeys(layers))
-    more = f" and {len(names) - MANY} more" if len(names) > MANY else ""
-    return ", ".join(names[:MANY]) + more

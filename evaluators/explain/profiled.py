@@ -1,0 +1,45 @@
+"""A candidate's profile by the network's layers: before and after, and what costs time in it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..device.link import DeviceLink
+from ..results.profile import LayerTime, Profile
+from .executed import Executed
+from .findings import findings
+from .shares import by_module
+
+
+def profiled(
+    device: DeviceLink, artifact: Path, uncompressed: Path, modules: Mapping[str, str], batch: int = 1
+) -> Profile:
+    """Profile an artefact by turns with the uncompressed model.
+
+    Args:
+        device: where both run.
+        artifact: an ONNX file whose nodes have the names that Parefront gives them.
+        uncompressed: likewise.
+        modules: of the network by the name of the step that calls each, in execution order.
+        batch: of the inputs, where that axis is free.
+
+    Raises:
+        DeviceError: where the device does not run or profile one of them.
+    """
+    ran, other = device.operators(artifact, uncompressed, batch=batch)
+    model, base = Executed(artifact, ran), Executed(uncompressed, other)
+    after, before = (by_module(_microseconds(executed), modules) for executed in (model, base))
+    names = [name for name in dict.fromkeys(modules.values()) if name in after or name in before]
+    layers = tuple(LayerTime(name, after.get(name, 0.0), before.get(name, 0.0)) for name in names)
+    found = findings(model, base, device.profile.vector_width, device.options.providers[0])
+    return Profile(layers, model.us, base.us, tuple(found))
+
+
+def _microseconds(executed: Executed) -> dict[str, float]:
+    """What each weighted layer takes a run, by the name of its node."""
+    taken: defaultdict[str, float] = defaultdict(float)
+    for operator, layer in executed.weighted:
+        taken[layer.name] += operator.us
+    return dict(taken)
