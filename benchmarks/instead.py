@@ -26,7 +26,7 @@ from cifar10 import SPACE, _module, data_folder, task
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from parefront.compressors.recovery.augment import Augmentation
+from parefront.compressors.recovery.batches.augment import Augmentation
 from parefront.evaluators.device.device import Device, DeviceOptions
 from parefront.evaluators.device.latency import LatencyProtocol, measure
 from parefront.evaluators.quality.accuracy import open_session

@@ -18,7 +18,7 @@ OF_OUTPUTS = ("mse", "kl", "dist", CROSS_ENTROPY)
 SOFTENED = ("kl", "dist")
 """Those of them that compare the softmax of outputs at a high temperature."""
 OF_FEATURES = ("features", "cosine", "attention", "similarity")
-"""See :mod:`.feature_losses`."""
+"""See :mod:`.losses.features`."""
 LOSSES = (*OF_OUTPUTS, *OF_FEATURES)
 FEATURES = 10.0
 """The weight of ``features`` beside ``mse`` where nothing else is asked for: for members of ResNet-56's front it is
@@ -37,8 +37,8 @@ class Recipe:
     """All that decides on the result of training, but for network, data, steps and learning rate.
 
     Attributes:
-        losses: weights of losses by name, see :mod:`.losses` and :mod:`.feature_losses`; none where they depend on the
-            network, see :meth:`of_network`.
+        losses: weights of losses by name, see :mod:`.losses.outputs` and :mod:`.losses.features`; none where they
+            depend on the network, see :meth:`of_network`.
         places: where the inside of student and teacher is compared, if it is: the ``last`` activation before the head,
             which for ResNet-56 was as good as the ends of all ``stages``, and is held in a tenth of the memory.
         optimiser: ``sgd`` with Nesterov's momentum, or ``adamw``.

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, fx
 
 from ...spaces.tensors.batch import Tensors, channels_last, floats, mapped, named
-from .augment import Augmentation
-from .mixing import mixed
+from .batches.augment import Augmentation
+from .batches.mixing import mixed
+from .batches.sources import Source
 from .precision import FLOAT32, in_precision
-from .sources import Source
 from .teachers import Taught, Teachers
 
 HELD_BYTES = 2**29

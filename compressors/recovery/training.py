@@ -15,10 +15,10 @@ from ...spaces.network.rebuild import giving
 from ...spaces.tensors.batch import Tensors
 from ..exits.exit import answers_of
 from .average import Average
-from .hints import Hints
-from .losses import loss_of
+from .losses.hints import Hints
+from .losses.outputs import loss_of
+from .losses.penalties import Penalties
 from .normalisation import estimate_statistics, fold_norms, insert_norms
-from .penalties import Penalties
 from .precision import FLOAT32, in_precision
 from .recipe import Recipe
 from .sparsity import Sparsity

@@ -12,10 +12,10 @@ from torch.utils.data import DataLoader
 
 from ...compressors.exits.exit import exits_of, leaving_at
 from ...compressors.integers.quantize import fewest_bits
-from ...compressors.recovery.augment import Augmentation, fitting
-from ...compressors.recovery.losses import squared_error
+from ...compressors.recovery.batches.augment import Augmentation, fitting
+from ...compressors.recovery.batches.policies import Span
+from ...compressors.recovery.losses.outputs import squared_error
 from ...compressors.recovery.places import Resolution, stage_ends
-from ...compressors.recovery.policies import Span
 from ...compressors.recovery.precision import FLOAT32
 from ...compressors.recovery.recipe import AFTER, Recipe
 from ...compressors.recovery.sparsity import Sparsity

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from ...compressors.recovery.loaded import Loaded
-from ...compressors.recovery.sources import Labelled, Samples, Source
+from ...compressors.recovery.batches.loaded import Loaded
+from ...compressors.recovery.batches.sources import Labelled, Samples, Source
 from ...spaces.errors import TaskError
 from ...spaces.messages import kind
 from ...spaces.task import Dataset

@@ -11,10 +11,10 @@ from torch import Tensor, fx
 
 from parefront.compressors.context import Context
 from parefront.compressors.pipeline import Pipeline
-from parefront.compressors.recovery.augment import Augmentation
-from parefront.compressors.recovery.losses import squared_error
+from parefront.compressors.recovery.batches.augment import Augmentation
+from parefront.compressors.recovery.batches.sources import Samples
+from parefront.compressors.recovery.losses.outputs import squared_error
 from parefront.compressors.recovery.recipe import Recipe
-from parefront.compressors.recovery.sources import Samples
 from parefront.compressors.recovery.sparsity import GROWS, Sparsity, cubic_sparsity
 from parefront.compressors.recovery.stream import Stream
 from parefront.compressors.recovery.training import Training

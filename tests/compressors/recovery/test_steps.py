@@ -13,10 +13,10 @@ from torch import Tensor, fx
 from parefront.compressors.context import Context
 from parefront.compressors.integers.quantized import QuantizedLayer
 from parefront.compressors.pipeline import Pipeline
-from parefront.compressors.recovery.augment import Augmentation
-from parefront.compressors.recovery.losses import squared_error
+from parefront.compressors.recovery.batches.augment import Augmentation
+from parefront.compressors.recovery.batches.sources import Samples
+from parefront.compressors.recovery.losses.outputs import squared_error
 from parefront.compressors.recovery.recipe import Recipe
-from parefront.compressors.recovery.sources import Samples
 from parefront.compressors.recovery.steps import held_weights, is_finished, learn_steps, set_finished, widen_steps
 from parefront.compressors.recovery.stream import Stream
 from parefront.compressors.recovery.teachers import Teachers

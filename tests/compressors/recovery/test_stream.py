@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, fx
 
 from parefront.compressors.recovery import stream as module
-from parefront.compressors.recovery.augment import Augmentation
-from parefront.compressors.recovery.sources import Samples
+from parefront.compressors.recovery.batches.augment import Augmentation
+from parefront.compressors.recovery.batches.sources import Samples
 from parefront.compressors.recovery.stream import Stream
 from parefront.spaces.network.rebuild import duplicate
 from parefront.testing.specimen import specimen

@@ -12,13 +12,13 @@ from torch import fx
 from parefront.compressors.context import Context
 from parefront.compressors.exits.exit import leaving_at
 from parefront.compressors.pipeline import Pipeline
-from parefront.compressors.recovery.augment import Augmentation
-from parefront.compressors.recovery.losses import squared_error
+from parefront.compressors.recovery.batches.augment import Augmentation
+from parefront.compressors.recovery.batches.sources import Samples
+from parefront.compressors.recovery.losses.outputs import squared_error
 from parefront.compressors.recovery.places import stage_ends
 from parefront.compressors.recovery.precision import BFLOAT16
 from parefront.compressors.recovery.rate import rate_for
 from parefront.compressors.recovery.recipe import Recipe
-from parefront.compressors.recovery.sources import Samples
 from parefront.compressors.recovery.stream import Stream
 from parefront.compressors.recovery.teachers import Teachers
 from parefront.compressors.recovery.training import Training, one_cycle

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch.utils.data import TensorDataset
 
+from parefront.compressors.recovery.batches.sources import Samples
 from parefront.compressors.recovery.recipe import FEATURES, Recipe
-from parefront.compressors.recovery.sources import Samples
 from parefront.compressors.recovery.steps import held_weights, is_finished
 from parefront.compressors.recovery.weights import weights_of
 from parefront.compressors.repair.compensate import LeastSquares

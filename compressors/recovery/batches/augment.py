@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor, fx
 
-from ...spaces.errors import ConfigError
-from ...spaces.tensors.batch import Tensors
-from ..statistics.invariances import invariances, moved
+from ....spaces.errors import ConfigError
+from ....spaces.tensors.batch import Tensors
+from ...statistics.invariances import invariances, moved
 from .policies import POLICIES, Span, changed_by
 
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
-from parefront.compressors.recovery.loaded import Loaded
-from parefront.compressors.recovery.sources import Labelled
+from parefront.compressors.recovery.batches.loaded import Loaded
+from parefront.compressors.recovery.batches.sources import Labelled
 from parefront.spaces.errors import TaskError
 
 

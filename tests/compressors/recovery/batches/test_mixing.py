@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from parefront.compressors.recovery.losses import cross_entropy
-from parefront.compressors.recovery.mixing import MIXINGS, cutmix, mixed, mixup
+from parefront.compressors.recovery.batches.mixing import MIXINGS, cutmix, mixed, mixup
+from parefront.compressors.recovery.losses.outputs import cross_entropy
 from parefront.testing.networks import random_images
 
 IMAGES = random_images(16, seed=3)

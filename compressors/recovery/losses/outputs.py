@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...spaces.errors import ConfigError
-from ...spaces.tensors.batch import Outputs, named
-from .recipe import CROSS_ENTROPY, OF_FEATURES, check_losses
+from ....spaces.errors import ConfigError
+from ....spaces.tensors.batch import Outputs, named
+from ..recipe import CROSS_ENTROPY, OF_FEATURES, check_losses
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Of the outputs of student and teacher, of one shape ``(n, …)``: a scalar, lower is better."""

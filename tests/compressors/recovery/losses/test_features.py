@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from parefront.compressors.recovery.feature_losses import (
+from parefront.compressors.recovery.losses.features import (
     FEATURE_LOSSES,
     OF_ANY_WIDTH,
     attention,

@@ -12,12 +12,12 @@ from torch import fx
 
 from parefront.compressors.context import Context
 from parefront.compressors.pipeline import Pipeline
-from parefront.compressors.recovery.augment import Augmentation
-from parefront.compressors.recovery.losses import squared_error
+from parefront.compressors.recovery.batches.augment import Augmentation
+from parefront.compressors.recovery.batches.sources import Samples
+from parefront.compressors.recovery.losses.outputs import squared_error
+from parefront.compressors.recovery.losses.penalties import Penalties, coupled
 from parefront.compressors.recovery.normalisation import SUFFIX, insert_norms
-from parefront.compressors.recovery.penalties import Penalties, coupled
 from parefront.compressors.recovery.recipe import Recipe, check_penalties
-from parefront.compressors.recovery.sources import Samples
 from parefront.compressors.recovery.stream import Stream
 from parefront.compressors.recovery.training import Training
 from parefront.compressors.registry import create

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, fx, nn
 
-from ...spaces.errors import ConfigError
-from ...spaces.network.graph import ChannelGroup
-from ...spaces.network.layers import WEIGHTED, is_grouped
-from .normalisation import SUFFIX
-from .recipe import GROUP_LASSO, GROWING, SLIMMING
+from ....spaces.errors import ConfigError
+from ....spaces.network.graph import ChannelGroup
+from ....spaces.network.layers import WEIGHTED, is_grouped
+from ..normalisation import SUFFIX
+from ..recipe import GROUP_LASSO, GROWING, SLIMMING
 
 PUSHED = 0.5
 """The share of each group's channels that ``growing`` pushes towards zero."""

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from parefront.compressors.recovery.losses import DISTILLING, dist, kullback_leibler, loss_of, squared_error
+from parefront.compressors.recovery.losses.outputs import DISTILLING, dist, kullback_leibler, loss_of, squared_error
 from parefront.compressors.recovery.recipe import CROSS_ENTROPY, OF_OUTPUTS
 from parefront.spaces.errors import ConfigError
 

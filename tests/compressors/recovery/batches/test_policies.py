@@ -9,8 +9,8 @@ import pytest
 import torch
 from torchvision import transforms
 
-from parefront.compressors.recovery.augment import Augmentation
-from parefront.compressors.recovery.policies import POLICIES, Span, changed_by
+from parefront.compressors.recovery.batches.augment import Augmentation
+from parefront.compressors.recovery.batches.policies import POLICIES, Span, changed_by
 from parefront.spaces.errors import ConfigError
 
 PIXELS = torch.randint(0, 256, (12, 3, 16, 16), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)

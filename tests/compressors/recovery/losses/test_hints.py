@@ -9,8 +9,8 @@ from torch import fx
 
 from parefront.compressors.context import Context
 from parefront.compressors.pipeline import Pipeline
-from parefront.compressors.recovery.feature_losses import features
-from parefront.compressors.recovery.hints import Hints
+from parefront.compressors.recovery.losses.features import features
+from parefront.compressors.recovery.losses.hints import Hints
 from parefront.compressors.recovery.places import stage_ends
 from parefront.compressors.recovery.teachers import Teachers
 from parefront.compressors.registry import create

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import torch.nn.functional as F
 from torch import Tensor
 
-from .losses import rows, squared_error
+from .outputs import rows, squared_error
 
 FeatureLoss = Callable[[Tensor, Tensor], Tensor]
 

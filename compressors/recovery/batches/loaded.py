@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from ...spaces.errors import TaskError
+from ....spaces.errors import TaskError
 from .sources import Labelled
 
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...spaces.tensors.batch import Tensors
+from ....spaces.tensors.batch import Tensors
 
 ALPHA = 1.0
 """Of the distribution Beta(α, α) that shares are drawn from; both papers' for CIFAR."""

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, fx, nn
 
-from ...spaces.errors import Infeasible
-from ...spaces.tensors.batch import Outputs, Tensors
-from ...spaces.tensors.one_thread import one_thread
-from .feature_losses import FEATURE_LOSSES, OF_ANY_WIDTH
-from .losses import rows
-from .places import stage_ends, watched
-from .teachers import Teachers
+from ....spaces.errors import Infeasible
+from ....spaces.tensors.batch import Outputs, Tensors
+from ....spaces.tensors.one_thread import one_thread
+from ..places import stage_ends, watched
+from ..teachers import Teachers
+from .features import FEATURE_LOSSES, OF_ANY_WIDTH
+from .outputs import rows
 
 FITTED_ON = 64
 """Samples on which the projections of narrower layers begin."""

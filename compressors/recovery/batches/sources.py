@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...spaces.tensors.batch import Tensors
+from ....spaces.tensors.batch import Tensors
 
 Labelled = tuple[Tensors, Tensor | None]
 """Inputs ``(n, …)``, and their labels ``(n,)`` where they are classes."""

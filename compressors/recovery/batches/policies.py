@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...spaces.errors import ConfigError
-from ...spaces.tensors.batch import Tensors
+from ....spaces.errors import ConfigError
+from ....spaces.tensors.batch import Tensors
 
 POLICIES = ("autoaugment", "randaugment")
 """By the name that a recipe calls them."""
