@@ -27,6 +27,7 @@ class Context:
         device: where tensors are held and computed with.
         prepared: by method, the weights that were trained for it before the first candidate, by the names that they
             have in the network of ``Plan.prepares``; nothing of a method without, and while it is trained.
+        left_out: the layers that every method leaves out; no repair and no training changes them either.
     """
 
     graph: ModelGraph
@@ -36,6 +37,7 @@ class Context:
     seed: int = 0
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     prepared: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()
 
     @property
     def teacher(self) -> fx.GraphModule:

@@ -25,8 +25,8 @@ class CompressorOptions(BaseModel):
     """The options of a method; unknown ones are refused.
 
     Attributes:
-        exclude: patterns of names of layers, such as ``head.*``, that the method leaves as they are, but for
-            weights that a repair or training fits anew.
+        exclude: patterns of names of layers, such as ``head.*``, that the method leaves as they are. Those
+            that all methods leave out no repair and no training changes, either.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -51,6 +51,7 @@ class Training:
         heads_only: whether only what early exits alone need is trained.
         groups: the channels that go together, for penalties.
         sparsity: of ``net``, where weights become zero while it is trained.
+        left_out: the layers that stay as they are.
     """
 
     def __init__(
@@ -66,12 +67,13 @@ class Training:
         heads_only: bool = False,
         groups: Sequence[ChannelGroup] = (),
         sparsity: Sparsity | None = None,
+        left_out: Collection[str] = (),
     ) -> None:
         self.net, self.stream, self.recipe, self.steps, self.rate = net, stream, recipe, steps, rate
         self.precision, self.first, self._inputs = precision, first, inputs
         self.done, self._narrows_at = 0, round(WIDE * steps)
         self._sparsity = sparsity
-        self._held = _hold_trunk(net) if heads_only else []
+        self._held = [*_held(net, left_out), *(_hold_trunk(net) if heads_only else [])]
         if recipe.norms:
             insert_norms(net, inputs)
         penalised = recipe.penalties and not heads_only
@@ -194,6 +196,14 @@ class Training:
 def _hold_trunk(net: fx.GraphModule) -> list[nn.Parameter]:
     """Let all parameters but those of the heads of exits stay as they are; returns the ones that would be trained."""
     held = [parameter for _, parameter in _trained(giving(net, answers_of(net)[-1:]))]
+    for parameter in held:
+        parameter.requires_grad_(False)
+    return held
+
+
+def _held(net: fx.GraphModule, layers: Collection[str]) -> list[nn.Parameter]:
+    """Let the parameters of some layers stay as they are; returns those that would be trained."""
+    held = [parameter for name, parameter in _trained(net) if name.rpartition(".")[0] in layers]
     for parameter in held:
         parameter.requires_grad_(False)
     return held

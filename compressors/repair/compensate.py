@@ -50,7 +50,7 @@ class LeastSquares(Repair):
     by_least_squares = True
 
     def apply(self, net: fx.GraphModule, context: Context) -> None:
-        _Mending(net, context.calibration, _can_be_solved, _solve).mend_all()
+        _Mending(net, context, _can_be_solved, _solve).mend_all()
 
 
 class Covariance(Repair):
@@ -70,7 +70,7 @@ class BatchNorm(Repair):
     strength = 10
 
     def apply(self, net: fx.GraphModule, context: Context) -> None:
-        _Mending(net, context.calibration, _has_norm, _renorm).mend_all()
+        _Mending(net, context, _has_norm, _renorm).mend_all()
 
 
 class NoRepair(Repair):
@@ -92,16 +92,18 @@ Mend = Callable[["_Mending", Sequence[fx.Node], nn.Module], None]
 class _Mending(fx.Interpreter):
     """Runs a compressed network and mends layers before they are run, and no further than to the last of them."""
 
-    def __init__(self, net: fx.GraphModule, calibration: Calibration, wants: Wants, mend: Mend) -> None:
+    def __init__(self, net: fx.GraphModule, context: Context, wants: Wants, mend: Mend) -> None:
         super().__init__(net)
         self.net = net
         self.mend = mend
-        self.calibration = calibration
+        self.calibration = calibration = context.calibration
         self.inputs = calibration.compensation_inputs
         self.order = {node: index for index, node in enumerate(net.graph.nodes)}
         reached = _reached(net, calibration).items()
         self.waiting = {
-            str(node.target): layer for node, (layer, distance) in reached if wants(calibration, node, layer, distance)
+            str(node.target): layer
+            for node, (layer, distance) in reached
+            if str(node.target) not in context.left_out and wants(calibration, node, layer, distance)
         }
         self.calls: dict[str, list[fx.Node]] = {}
         for node in net.graph.nodes:

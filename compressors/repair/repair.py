@@ -43,13 +43,20 @@ class Repair(ABC):
         """
 
     def repair(self, net: fx.GraphModule, context: Context) -> None:
-        """:meth:`apply`, with what every repair owes checked: shapes stay, and outputs are finite.
+        """:meth:`apply`, with what every repair owes made sure: shapes stay, outputs are finite.
+
+        Layers in ``context.left_out`` stay as they are.
 
         Raises:
             Infeasible: where it leaves no working network.
         """
         before = _shapes(net)
+        held = {n: p.detach().clone() for n, p in net.named_parameters() if n.rpartition(".")[0] in context.left_out}
         self.apply(net, context)
+        with torch.no_grad():
+            for name, parameter in net.named_parameters():
+                if name in held and held[name].shape == parameter.shape:
+                    parameter.copy_(held[name])
         changed = sorted({name for name, _ in _shapes(net).items() ^ before.items()})
         if changed:
             raise Infeasible(f"{self.name} changed the shape of {', '.join(changed)}")

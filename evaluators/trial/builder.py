@@ -116,7 +116,9 @@ class Builder:
             raise TaskError(f"the model has nothing to compress with {', '.join(methods)} ({reasons or 'no layers'})")
         on_phase("collecting calibration statistics")
         self.calibration = Calibration(self.traced.net, calibration, classes_of(labels))
-        self.context = Context(self.traced.graph, self.calibration, target, task.train, seed)
+        self.context = Context(
+            self.traced.graph, self.calibration, target, task.train, seed, left_out=_left_out(self.traced, compressors)
+        )
         if least_squares and any(repair_of(plan.repair).by_least_squares for plan in self.pipeline.plans):
             _ = self.calibration.targets
 
@@ -281,10 +283,15 @@ class Builder:
 
 def _without(traced: Traced, compressors: Sequence[Compressor]) -> Traced:
     """The network, in which the layers are listed as excluded that no method is to change."""
-    each = [made.options.left_out(traced.graph) for made in compressors]
-    left_out = frozenset.intersection(*each) if each else frozenset()
+    left_out = _left_out(traced, compressors)
     by_config = tuple(Exclusion(name, "excluded by the config") for name in traced.graph.by_name if name in left_out)
     return replace(traced, graph=replace(traced.graph, excluded=(*traced.graph.excluded, *by_config)))
+
+
+def _left_out(traced: Traced, compressors: Sequence[Compressor]) -> frozenset[str]:
+    """The layers that every method leaves out."""
+    each = [made.options.left_out(traced.graph) for made in compressors]
+    return frozenset.intersection(*each) if each else frozenset()
 
 
 def target_of(profile: DeviceProfile) -> Target:

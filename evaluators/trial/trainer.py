@@ -105,7 +105,10 @@ class Trainer:
         groups = self._builder.traced.graph.groups
         begun = weights is not None and first > 0
         sparsity = self._sparsity(net, policy, steps, begun) if steps and not heads_only else None
-        return Training(net, self.stream, recipe, steps, rate, inputs, precision, first, heads_only, groups, sparsity)
+        left_out = self._builder.context.left_out
+        return Training(
+            net, self.stream, recipe, steps, rate, inputs, precision, first, heads_only, groups, sparsity, left_out
+        )
 
     def divergence(self, policy: Policy, weights: Weights | None = None) -> float:
         """Mean squared difference of the outputs from the teacher's, in units of the teacher's variance."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from onnx import numpy_helper
 
 from parefront.spaces.errors import ConfigError
 from parefront.spaces.network.emit import emit
+from parefront.spaces.policy import Policy
 
-from .conftest import MakeBench
+from .conftest import Bench, MakeBench
 
 METHODS: dict[str, dict[str, Any]] = {
     "prune_channels": {"round_to": 1, "compensate": "none"},
@@ -72,6 +74,30 @@ def test_float_layers_between_integers_are_float_in_the_file(bench: MakeBench, t
     stored = {t.name: numpy_helper.to_array(t).dtype.name for t in onnx.load(tmp_path / "x.onnx").graph.initializer}
     weights = {key: kind for key, kind in stored.items() if key.endswith("weight") or key.endswith("codes")}
     assert {key for key, kind in weights.items() if kind == "float32"} == {f"_{name.replace('.', '_')}.weight"}
+
+
+@pytest.mark.parametrize("repair", ["least_squares", "covariance", "batch_norm", "block_reconstruction"])
+def test_no_repair_changes_what_every_method_leaves_out(repair: str, bench: MakeBench) -> None:
+    subject = bench(
+        "residual", drop_blocks={"compensate": repair}, prune_channels={"round_to": 4, "compensate": repair}
+    )
+    last = subject.graph.layers[-2].name
+    policy = subject.pipeline.space.uniform({"drop_blocks": True, "prune_channels": 0.5})
+    policy = Policy({name: choice for name, choice in policy.items() if last not in _touched(subject, name)})
+    context = replace(subject.context, left_out=frozenset({last}))
+    held, mended = (
+        subject.pipeline.apply(subject.net, policy, c).get_submodule(last) for c in (context, subject.context)
+    )
+    before = subject.net.get_submodule(last)
+    assert torch.equal(held.get_parameter("weight"), before.get_parameter("weight"))
+    assert torch.equal(held.get_parameter("bias"), before.get_parameter("bias"))
+    if repair == "least_squares":
+        assert not torch.equal(mended.get_parameter("weight"), before.get_parameter("weight")), "else nothing is shown"
+
+
+def _touched(subject: Bench, name: str) -> frozenset[str]:
+    knob = subject.pipeline.space[name]
+    return next(plan for plan in subject.pipeline.plans if plan.method == knob.compressor).changes(knob)
 
 
 @pytest.mark.parametrize(("pattern", "near"), [("2.conv3.0", "2.conv"), ("qqqqqq", "there are: ")])

@@ -258,3 +258,20 @@ def test_exits_are_trained_beside_losses_of_features() -> None:
     training.finish()
     with leaving_at(net, 0):
         assert divergence(net) < before
+
+
+@pytest.mark.parametrize("norms", [True, False])
+def test_layers_that_are_left_out_stay_as_they_are(pruned: fx.GraphModule, norms: bool) -> None:
+    held = specimen("residual")
+    source = Samples(lambda rows: (IMAGES[torch.from_numpy(rows)], None), len(IMAGES), 32)
+    stream = Stream(source, Teachers(held.net), Augmentation())
+    first = held.graph.layers[0].name
+    training = Training(
+        duplicate(pruned), stream, Recipe(batch=32, norms=norms), 5, 0.1, held.images, left_out=frozenset({first})
+    )
+    run(training, 5)
+    net = training.finish()
+    before, after = dict(pruned.named_parameters()), dict(net.named_parameters())
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed == before.keys() - {f"{first}.weight", f"{first}.bias"}
+    assert all(parameter.requires_grad for parameter in net.parameters())
