@@ -23,7 +23,7 @@ app = typer.Typer(
 ConfigFile = Annotated[
     Path, typer.Argument(metavar="CONFIG.yaml", help="The config of the search.", show_default=False)
 ]
-ModelFile = Annotated[Path, typer.Argument(metavar="MODEL.onnx", show_default=False)]
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="The ONNX file.", show_default=False)]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, or a path.", show_default=False)]
 Root = Annotated[Path, typer.Option(metavar="DIR", help="The folder of the runs, where plain names are looked up.")]
 Where = Annotated[
@@ -354,7 +354,7 @@ def pack(
 
 @app.command(short_help="Restore a packed ONNX file.")
 def unpack(
-    packed: Annotated[Path, typer.Argument(metavar="MODEL.pfz", show_default=False)],
+    packed: Annotated[Path, typer.Argument(metavar="MODEL.pfz", help="The packed file.", show_default=False)],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL.onnx", help="The ONNX file to write.")],
 ) -> None:
     """Restore the ONNX file that was packed, byte for byte; Python reads it with parefront.load_packed."""

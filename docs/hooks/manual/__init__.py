@@ -1,0 +1,1 @@
+"""Pages of the site that are made at every build, from the code and from files beside ``docs/``."""
