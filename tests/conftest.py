@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -37,6 +38,27 @@ torch.set_num_threads(1)
 @pytest.fixture(scope="session", autouse=True)
 def exporting() -> Iterator[None]:
     with garbage_collected_seldom(), one_table_of_operators(), equal_models_exported_once():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def not_flushed() -> Iterator[None]:
+    """What is written stays in the system's memory, which outlives a killed process; the disk took 10 ms a file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def locks_of_its_own() -> Iterator[None]:
+    """Of the tests that run side by side, none waits until another one has measured on this machine.
+
+    Programs share the locks of a temporary folder. In their workers measurements exclude each other still.
+    """
+    folder = tempfile.TemporaryDirectory(prefix="pf-", ignore_cleanup_errors=True)
+    with folder as path, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", path)
+        patch.setattr(tempfile, "tempdir", None)
         yield
 
 
