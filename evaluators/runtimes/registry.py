@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 
 from ...spaces.errors import ConfigError
 from ...spaces.messages import did_you_mean
+from .ncnn_runtime import Ncnn
 from .onnx_runtime import OnnxRuntime
 from .openvino_runtime import OpenVino
 from .runtime import Runtime
@@ -14,7 +15,7 @@ from .runtime import Runtime
 GROUP = "parefront.runtimes"
 """Entry-point group by which other packages register a subclass of :class:`Runtime`."""
 
-BUILT_IN: dict[str, type[Runtime]] = {kind.name: kind for kind in (OnnxRuntime, OpenVino)}
+BUILT_IN: dict[str, type[Runtime]] = {kind.name: kind for kind in (OnnxRuntime, OpenVino, Ncnn)}
 """The project's own."""
 
 

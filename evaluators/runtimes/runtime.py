@@ -35,6 +35,7 @@ class Runtime(ABC):
         name: in ``device: {runtime: NAME}``.
         precisions: what ``device: {precision: …}`` may be, ``"auto"`` first.
         install: the command that installs it here.
+        lacks: what of the files that compressors make it does not load, in words; nothing where it loads all.
         takes_functions: whether it loads files that define functions of their own, by which weights are packed; for
             others artefacts are written with plain weights, see :func:`.plain.plain`.
         is_exact: whether it computes what a file says but for the order of sums, so that a file may be judged by it.
@@ -43,6 +44,7 @@ class Runtime(ABC):
     name: ClassVar[str]
     precisions: ClassVar[tuple[str, ...]] = (AUTO,)
     install: ClassVar[str] = ""
+    lacks: ClassVar[str] = ""
     takes_functions: ClassVar[bool] = True
     is_exact: ClassVar[bool] = True
 

@@ -22,6 +22,7 @@ from parefront.evaluators.quality.parity import FLOAT_TOLERANCE, LIKENESS
 from parefront.evaluators.restore.exact_session import exact_session
 from parefront.evaluators.restore.opset import OPSETS, at_opset, portable
 from parefront.evaluators.restore.plain import is_packed
+from parefront.evaluators.runtimes.ncnn_runtime import Ncnn
 from parefront.evaluators.runtimes.openvino_runtime import OpenVino
 from parefront.evaluators.runtimes.runtime import ModelRejected
 from parefront.spaces.errors import ConfigError
@@ -54,6 +55,12 @@ INTEGERS = {f"quantize {bits}" for bits in BITS}
 HOLES = {
     **{(name, "packed", "openvino"): "does not load functions that a file defines" for name in PRIVATE},
     **{(name, form, "reference"): "knows no MatMulNBits" for name in CONTRIBUTED for form in ("packed", "plain")},
+}
+
+NCNN_HOLES = {
+    **{f"quantize {bits}": "no layer .*QuantizeLinear" for bits in (8, 4, 3, 2, 1)},
+    **dict.fromkeys(CONTRIBUTED, "MatMulNBits"),
+    "early_exit": "no layer .*If",
 }
 
 
@@ -107,6 +114,12 @@ def in_openvino(content: bytes) -> NDArray[Any]:
     return found
 
 
+def in_ncnn(content: bytes) -> NDArray[Any]:
+    pytest.importorskip("ncnn")
+    found: NDArray[Any] = Ncnn().session(content, threads=1).run(["output"], {"input": images()})[0]
+    return found
+
+
 READERS: dict[str, Read] = {
     "checker": checked,
     "shapes": inferred,
@@ -134,6 +147,16 @@ def test_every_file_is_read_or_the_hole_is_known(reader: str, name: str, form: s
     rounded_elsewhere = reader == "openvino" and name in INTEGERS
     deviation = float(np.sqrt(((found - wanted(name)) ** 2).mean()) / wanted(name).std())
     assert deviation <= (0.1 * LIKENESS if rounded_elsewhere else FLOAT_TOLERANCE)
+
+
+@pytest.mark.parametrize("name", EMITTED)
+def test_ncnn_reads_plain_files_or_the_hole_is_known(name: str) -> None:
+    if name in NCNN_HOLES:
+        with pytest.raises(ModelRejected, match=NCNN_HOLES[name]):
+            in_ncnn(emitted(name, "plain"))
+        return
+    found = in_ncnn(emitted(name, "plain"))
+    assert np.abs(found - wanted(name)).max() <= FLOAT_TOLERANCE * np.abs(wanted(name)).max()
 
 
 @pytest.mark.parametrize("name", EMITTED)

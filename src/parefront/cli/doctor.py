@@ -30,6 +30,7 @@ EXTRAS = {
     "tensorboard": ("tensorboard", "callbacks: [tensorboard]"),
     "mlflow": ("mlflow", "callbacks: [mlflow]"),
     "openvino": ("openvino", "device: {runtime: openvino}"),
+    "ncnn": ("ncnn", "device: {runtime: ncnn}"),
     "ray": ("ray", "executor: {name: ray}"),
 }
 BUSY_LOAD = 0.5
@@ -105,7 +106,8 @@ def runtime_here(name: str) -> dict[str, Any]:
             found = {"precision": runtime.precision(), "precisions": precisions}
     except RuntimeUnavailable as error:
         version, found = None, {"reason": str(error)}
-    return {"name": name, "version": version, **found, **({} if version else {"install": runtime.install})}
+    lacks = {"lacks": runtime.lacks} if runtime.lacks else {}
+    return {"name": name, "version": version, **found, **lacks, **({} if version else {"install": runtime.install})}
 
 
 def _has(runtime: Runtime, precision: str) -> bool:
@@ -116,13 +118,14 @@ def _has(runtime: Runtime, precision: str) -> bool:
 
 
 def runtime_line(runtime: dict[str, Any]) -> str:
-    """``2026.4.1, computes in bf16 (or f32)``."""
+    """``2026.4.1, computes in bf16 (or f32)``, and what it does not load."""
     if not runtime["version"]:
         return runtime.get("reason") or f"not installed; device: {{runtime: {runtime['name']}}}: {runtime['install']}"
     others = [each for each in runtime["precisions"] if each != runtime["precision"]]
     choice = f" (or {', '.join(others)})" if others else ""
     computes = f"in {runtime['precision']}{choice}" if runtime["precision"] else "in the types that a file has"
-    return f"{runtime['version']}, computes {computes}"
+    lacks = f"; does not load {runtime['lacks']}" if runtime.get("lacks") else ""
+    return f"{runtime['version']}, computes {computes}{lacks}"
 
 
 def int8_meaning(profile: DeviceProfile) -> str:

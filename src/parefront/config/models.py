@@ -106,8 +106,8 @@ class DeviceConfig(Section):
     Attributes:
         command: prefix that starts a program on the device, e.g. ``[ssh, pi@raspberry]``; empty for this machine. In
             it, and in ``provider_options``, ``${NAME}`` stands for a variable of the environment.
-        runtime: what loads and runs the models, and scores them: ``onnxruntime``, ``openvino``
-            (``docs/runtimes.md``), or one that another package registers; ``parefront doctor`` lists them.
+        runtime: what loads and runs the models, and scores them: ``onnxruntime``, ``openvino``,
+            ``ncnn`` (``docs/runtimes.md``), or one that another package registers; ``parefront doctor`` lists them.
         precision: that the runtime computes floats in: ``auto``, its own choice; of OpenVINO ``bf16`` or ``f32``, too.
             ONNX Runtime computes in the types that a file has.
         threads: intra-op threads of the runtime.
