@@ -16,7 +16,9 @@ from ...spaces.policy import Policy
 from ..storage.packed_file import encode
 from ..storage.provenance import Provenance
 from .class_counts import ClassCount
+from .confidence import Confidence
 from .destination import destination
+from .flips import Flips
 from .measurement import Measurement
 from .profile import Profile
 from .reciprocals import with_reciprocals
@@ -69,6 +71,9 @@ class Candidate:
         recovered: how it was trained; None of a candidate that its policy alone makes.
         classes: after the final step, what it changed in each class of the test split; empty where the task's metric
             is not about classes.
+        confidence: after the final step, how sure of itself it is on the test split, and the uncompressed model; None
+            where the task's metric is not about classes.
+        flips: likewise which samples it answers otherwise.
         profile: after the final step, what each layer takes on the first device, and took before; None where that does
             not tell.
         origin: tells where it comes from, for its exported file; None of a candidate that no run has told of.
@@ -86,6 +91,8 @@ class Candidate:
     units: tuple[str, ...] = ()
     recovered: Recovered | None = None
     classes: tuple[ClassCount, ...] = ()
+    confidence: Confidence | None = None
+    flips: Flips | None = None
     profile: Profile | None = None
     origin: Callable[[Candidate], Provenance] | None = field(default=None, compare=False, repr=False)
 

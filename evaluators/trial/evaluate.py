@@ -48,7 +48,7 @@ from .proxy_divergence import ProxyDivergence
 from .race import Raced, race
 from .references import References
 from .scored_in import check_one_runtime, scored_in
-from .scorer import TEST, Scorer
+from .scorer import PICTURES, TEST, Scorer
 from .stopwatch import Stopwatch
 
 BASELINE = "baseline.onnx"
@@ -66,6 +66,7 @@ class TaskEvaluator:
         seed: which images those are.
         latency: the protocol for candidates; the final step uses a longer one.
         memory: whether to measure every candidate's peak memory (0.4 s each), not only the front's.
+        pictures: of how many test images that it answers otherwise a small picture is made of each final candidate.
         racing: whether to stop measuring candidates that are dominated, where the metric allows it.
         built_for: what artefacts are built for, given what the first device is; by default that device.
         on_phase: told what goes on while the evaluator is made.
@@ -88,6 +89,7 @@ class TaskEvaluator:
         latency: LatencyProtocol | None = None,
         memory: bool = False,
         racing: bool = True,
+        pictures: int = PICTURES,
         built_for: Callable[[DeviceProfile], Target] = target_of,
         on_phase: Callable[[str], None] = lambda _: None,
         accept: Callable[[Mapping[str, DeviceProfile]], None] = lambda _: None,
@@ -98,7 +100,7 @@ class TaskEvaluator:
         self._on_phase = on_phase
         self._memory = memory
         self._proxy: ProxyDivergence | None = None
-        self.scorer = Scorer(task, images, seed, lambda model: self._scored.opens(model))
+        self.scorer = Scorer(task, images, seed, lambda model: self._scored.opens(model), pictures)
         self.racing = racing and self.scorer.can_race
         protocol = latency or LatencyProtocol()
         self._batch = protocol.batch
@@ -335,30 +337,30 @@ class TaskEvaluator:
             candidate: whose artefact is on disk.
             scores: on the test split, where they are known.
         """
-        assert candidate.artifact is not None
+        artifact = candidate.artifact
+        assert artifact is not None
         self._references.make_sure()
         self.clock.settle()
         self.clock.take_readings()
-        watch, metrics, classes = Stopwatch(), dict(candidate.metrics), candidate.classes
-        profile = candidate.profile
+        watch, metrics = Stopwatch(), dict(candidate.metrics)
         if not any(key.startswith(TEST) for key in metrics):
             with watch.step("test_accuracy"):
                 uncompressed = self.clock.main.anchors.uncompressed
                 if scores:
                     metrics |= scores
                 else:
-                    tested, classes = self.scorer.score_on_test(candidate.artifact, uncompressed)
-                    metrics |= tested
+                    candidate = self.scorer.score_on_test(artifact, uncompressed).told_of(candidate)
+                    metrics |= candidate.metrics
             with watch.step("memory"):
-                metrics[MEMORY] = self.clock.memory(candidate.artifact, repeats=1)
+                metrics[MEMORY] = self.clock.memory(artifact, repeats=1)
             with watch.step("profile"):
-                profile = self.clock.profile(candidate.artifact, self.traced.modules)
+                found = self.clock.profile(artifact, self.traced.modules)
+                candidate = replace(candidate, profile=found)
         with watch.step(FINAL_SECONDS):
-            metrics |= self.clock.measure_finally(candidate.policy, candidate.artifact)
+            metrics |= self.clock.measure_finally(candidate.policy, artifact)
         units = tuple(dict.fromkeys((*candidate.units, *self.clock.units_in(self.clock.take_readings()))))
         timings = {**candidate.timings, **watch.seconds}
-        measured = replace(candidate, metrics=metrics, timings=timings, units=units)
-        return replace(measured, classes=classes, profile=profile)
+        return replace(candidate, metrics=metrics, timings=timings, units=units)
 
     def close(self) -> None:
         self.clock.close()

@@ -16,16 +16,18 @@ from ..quality.scoring.registry import quality_of
 from ..quality.scoring.scores import Scores
 from ..quality.task_signature import metric_form, signature_of
 from ..results.candidate import Candidate
-from ..results.class_counts import ClassCount
 from ..results.measurement import Measurement
 from ..runtimes.runtime import Opens
 from ..runtimes.session import Session
 from .split import Split, Working, beside_nobody
+from .tested import Tested
 
 TEST = "test_"
 """How metrics of the test split begin."""
 GLIMPSED = 256
 """Samples that a network under training is scored on meanwhile."""
+PICTURES = 24
+"""Images of the test split that a candidate answers otherwise, of which small pictures are kept."""
 REMEMBERED = 64
 """Files whose scores of single samples are remembered."""
 
@@ -38,13 +40,22 @@ class Scorer:
         images: most search images to score a candidate on; all of them where None.
         seed: which images those are.
         opens: opens artefacts in the runtime that they are scored in.
+        pictures: of how many images that it answers otherwise a picture is made, at most, of each tested candidate.
 
     Attributes:
         quality: the task's metric.
         search: the search split.
     """
 
-    def __init__(self, task: Task, images: int | None = None, seed: int = 0, opens: Opens = open_session) -> None:
+    def __init__(
+        self,
+        task: Task,
+        images: int | None = None,
+        seed: int = 0,
+        opens: Opens = open_session,
+        pictures: int = PICTURES,
+    ) -> None:
+        self._pictures = pictures
         self._opens = opens
         self._test_data = task.test
         self.quality = quality_of(task)
@@ -86,13 +97,8 @@ class Scorer:
         with working():
             return self.search.all_of(seen)
 
-    def score_on_test(
-        self, artifact: Path, uncompressed: Path
-    ) -> tuple[dict[str, Measurement], tuple[ClassCount, ...]]:
+    def score_on_test(self, artifact: Path, uncompressed: Path) -> Tested:
         """Score an artefact on the test split, which is read when this is first called.
-
-        Returns:
-            Its scores, and where the metric is about classes what it changes in each of them.
 
         Raises:
             TaskError: as :meth:`reference`.
@@ -102,7 +108,7 @@ class Scorer:
             _reference(self._test, self._opens(uncompressed))
         seen = self._test.whole(self._opens(artifact), beside_nobody)
         with beside_nobody():
-            return self._test.all_of(seen), self._test.by_class(seen)
+            return Tested.of(self._test, seen, self._pictures)
 
     def gain(self, candidate: Candidate, over: Candidate) -> Measurement:
         """How much better a candidate's file is than another's on the search split, both run on the same samples.

@@ -14,6 +14,7 @@ from ...evaluators.results.recovered import Recovered
 from ...evaluators.results.span import Span
 from ...spaces.policy import Policy
 from .profile_fields import profile_of, profile_to_json
+from .tested_fields import confidence_in, confidence_to_json, flips_in, flips_to_json
 
 
 class Outcome(StrEnum):
@@ -129,6 +130,8 @@ def candidate_of(fields: Fields, folder: Path) -> Candidate:
         units=fields.texts("units") if "units" in fields else (),
         recovered=_recovered(fields.fields("recovered")) if "recovered" in fields else None,
         classes=_classes(fields) if "classes" in fields else (),
+        confidence=confidence_in(fields.fields("confidence")) if "confidence" in fields else None,
+        flips=flips_in(fields.fields("flips")) if "flips" in fields else None,
         profile=profile_of(fields.fields("profile")) if "profile" in fields else None,
     )
 
@@ -211,5 +214,7 @@ def _measured(candidate: Candidate, folder: Path) -> dict[str, Any]:
         **({"units": list(candidate.units)} if candidate.units else {}),
         **({"recovered": asdict(candidate.recovered)} if candidate.recovered is not None else {}),
         **({"classes": [list(astuple(one)) for one in candidate.classes]} if candidate.classes else {}),
+        **({"confidence": confidence_to_json(candidate.confidence)} if candidate.confidence is not None else {}),
+        **({"flips": flips_to_json(candidate.flips)} if candidate.flips is not None else {}),
         **({"profile": profile_to_json(candidate.profile)} if candidate.profile is not None else {}),
     }

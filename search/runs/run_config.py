@@ -23,6 +23,7 @@ class SearchKeys:
     seed: int = 0
     images: int | None = None
     racing: bool = True
+    pictures: int = 24
     storage: str | None = None
     study: str | None = None
     keep_artifacts: str = "auto"
@@ -128,6 +129,7 @@ _TYPES: dict[str, tuple[Any, str]] = {
     "seed": (int, "a whole number"),
     "images": (int, "a whole number"),
     "racing": (bool, "true or false"),
+    "pictures": (int, "a whole number"),
     "storage": (str, "text"),
     "study": (str, "text"),
     "keep_artifacts": (str, "text"),

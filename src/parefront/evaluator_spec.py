@@ -144,6 +144,7 @@ def make_evaluator(
         latency=config.latency.protocol(),
         memory=needs_memory(settings),
         racing=config.search.racing,
+        pictures=config.search.pictures,
         on_phase=on_phase,
         open_device=open_device,
         accept=partial(check_devices, measured_metrics(settings), config.places()),

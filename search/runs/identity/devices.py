@@ -13,7 +13,7 @@ from ..run_config import first_units
 
 MAY_CHANGE = ("search.trials", "search.minutes", "search.patience", "search.keep_artifacts", "callbacks")
 """Keys of a config that may differ when a run is gone on with; all others would make it another search."""
-ADDED = {"search.final": "front"}
+ADDED = {"search.final": "front", "search.pictures": 24}
 """Keys that configs of earlier versions do not have, with what was done then."""
 SECTIONS = ("executor", "recover")
 """Sections that may differ, too: where evaluations run, which no result depends on; how the front is trained, which is

@@ -8,12 +8,14 @@ from pathlib import Path
 
 from ....evaluators.results.candidate import Candidate
 from ....evaluators.results.fields import Fields
-from ....spaces.files import write_json
+from ....spaces.files import write_bytes, write_json
 from ..record import candidate_of, candidate_to_json
 from .read_once import ReadOnce
 
 BASELINE = "baseline.json"
 FINAL = "final"
+PICTURES = "pictures"
+"""In the folder of final readings: images of the test split that any member answers otherwise, by their index."""
 
 
 class CandidateStore:
@@ -55,6 +57,11 @@ class CandidateStore:
         return {candidate.trial: candidate for candidate in found if candidate.trial is not None}
 
     def write_final(self, candidate: Candidate, seconds: float, twice: bool) -> None:
+        for flip in candidate.flips.shown if candidate.flips is not None else ():
+            file = self._folder / FINAL / PICTURES / f"{flip.index}.png"
+            if flip.picture and not os.path.lexists(file):
+                file.parent.mkdir(exist_ok=True)
+                write_bytes(file, flip.picture)
         self._write(self._file(f"{candidate.trial:06d}", twice), candidate, seconds)
 
     def forget_final(self, trial: int) -> None:

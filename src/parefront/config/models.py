@@ -221,6 +221,8 @@ class SearchConfig(Section):
         seed: of all that is drawn at random.
         images: at most this many of the search split score a candidate; by default all.
         racing: whether a candidate is measured only until it is clear that another one dominates it.
+        pictures: of the test images that a member of the front answers otherwise than the uncompressed model, so many
+            are kept small in the run's folder, for its page; 0 keeps none.
         storage: URL of an Optuna storage; by default ``study.db`` in the run's folder. With ``postgresql://`` or
             ``mysql://`` any number of controllers, each with a run of its own, search in one study. A password in it is
             best a variable of the environment: ``postgresql://me:${DB_PASSWORD}@host/db``.
@@ -242,6 +244,7 @@ class SearchConfig(Section):
     seed: Natural = 0
     images: Positive | None = None
     racing: bool = True
+    pictures: Natural = 24
     storage: str | None = None
     study: str | None = None
     keep_artifacts: Literal["auto", "front", "all"] = "auto"

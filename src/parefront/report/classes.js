@@ -5,6 +5,8 @@ const SHOWN = 200;  // classes, those that lost most first
 function showClasses(entry) {
   const rows = (entry && report.classes[entry.trial]) || [];
   document.getElementById("fairness").hidden = !rows.length;
+  showConfidence(entry);
+  showFlips(entry);
   if (!rows.length) return;
   const axis = { unit: "fraction", change: true }, share = (value) => `${(100 * value).toFixed(1)} %`;
   const all = rows.reduce((sum, row) => sum + row.n * row.change.value, 0) / rows.reduce((sum, row) => sum + row.n, 0);
@@ -18,4 +20,35 @@ function showClasses(entry) {
       kind: row.harder ? "chosen" : "",
       cells: [String(row.label), String(row.n), share(row.before), share(row.after), worded(row.change, axis), row.chance < 0.001 ? "below 0.001" : row.chance.toFixed(3)],
     })));
+}
+
+// Expected calibration error: how far the share of right answers is from the probability that the model gives them.
+function showConfidence(entry) {
+  const found = entry && report.confidences[entry.trial];
+  document.getElementById("confidence-part").hidden = !found;
+  if (!found) return;
+  const share = { unit: "fraction" }, change = { unit: "fraction", change: true }, moved = found.error_change;
+  const how = moved.low > 0 ? "more wrong about its own certainty than the uncompressed model"
+    : moved.high < 0 ? "less wrong about its own certainty than the uncompressed model"
+      : "as right or wrong about its own certainty as the uncompressed model, within the noise";
+  document.getElementById("sure").textContent = `It is ${how}: the expected calibration error changes by ${worded(moved, change)}.`;
+  table(document.getElementById("confidence"), [["on the test split", "text"], ["uncompressed"], [label(entry)]], [
+    { cells: ["expected calibration error, 15 bins", worded(found.error_before, share), worded(found.error, share)] },
+    { cells: ["mean probability of its answers", worded(found.mean_before, share), worded(found.mean, share)] },
+  ]);
+}
+
+function showFlips(entry) {
+  const found = entry && report.flips[entry.trial];
+  document.getElementById("flips-part").hidden = !found;
+  if (!found) return;
+  const shown = found.shown.length < found.count ? ` Here are ${found.shown.length} of them, first those that were right before.` : "";
+  document.getElementById("flips-note").textContent = found.count
+    ? `${found.count} of ${found.n} test images (${((100 * found.count) / found.n).toFixed(1)} %) get another answer.${shown}`
+    : `All ${found.n} test images get the same answer.`;
+  document.getElementById("flips").replaceChildren(...found.shown.map(([index, right, before, after]) => {
+    const picture = report.pictures[index], verdict = before === right ? "lost" : after === right ? "gained" : "wrong before and after";
+    const image = picture ? element("img", { src: `data:image/png;base64,${picture}`, alt: `test image ${index}` }) : "";
+    return element("li", null, image, element("b", null, verdict), `: image ${index}, class ${right}: ${before} \u2192 ${after}`);
+  }));
 }

@@ -9,8 +9,10 @@ from typing import Any
 
 from ..evaluators.results.budget import Budget
 from ..evaluators.results.candidate import Candidate
+from ..evaluators.results.confidence import Confidence
 from ..evaluators.results.errors import NoCandidate
 from ..evaluators.results.fields import Fields
+from ..evaluators.results.flips import Flips
 from ..evaluators.results.front import Front
 from ..evaluators.results.measurement import Measurement
 from ..evaluators.results.metric import Metric
@@ -19,10 +21,12 @@ from ..evaluators.results.views.rows import front_rows
 from ..search.runs.record import TrialRecord
 from ..search.runs.run import Run
 from ..search.runs.run_folder import argument_of
+from ..search.runs.tested_fields import confidence_to_json, flips_to_json
 from ..spaces.masking import masked_text
 from .axes import Axis, axes_of
 from .course import Step, steps_of, time_spent
 from .fairness import ClassRow, class_rows
+from .flips import pictures_of
 from .landmarks import Landmark, landmarks
 from .layer_times import LayerTimes
 from .network import GRAPH, Network
@@ -73,6 +77,9 @@ class Report:
         spent: seconds by what they went into.
         trust: what it rests on.
         classes: of each member of the front, by its trial, what it changed in each class.
+        confidences: of each member likewise, how sure of itself it is, and the uncompressed model.
+        flips: of each member likewise, which images it answers otherwise.
+        pictures: of those images, as PNG in base64, by their index.
         times: of each member of the front by its trial, and of the uncompressed model (None), what the layers take.
         probed: how far single choices move the outputs.
     """
@@ -94,6 +101,9 @@ class Report:
     spent: dict[str, float]
     trust: Trust
     classes: dict[int, tuple[ClassRow, ...]]
+    confidences: dict[int, Confidence]
+    flips: dict[int, Flips]
+    pictures: dict[int, str]
     times: dict[int | None, LayerTimes]
     probed: tuple[ProbedChoice, ...]
 
@@ -112,6 +122,7 @@ class Report:
         document = run.to_json()
         empty = run.front_of((), run.search_baseline)
         network = Network.of(run.path, [record.policy for record in records])
+        flips = {c.trial: c.flips for c in front if c.trial is not None and c.flips is not None}
         profiles = {candidate.trial: candidate.profile for candidate in (front.baseline, *front)}
         return cls(
             name=run.name,
@@ -132,6 +143,9 @@ class Report:
             steps=steps_of(records, empty),
             spent=time_spent(run),
             trust=Trust.of(run, [front.baseline, *candidates]),
+            confidences={c.trial: c.confidence for c in front if c.trial is not None and c.confidence is not None},
+            flips=flips,
+            pictures=pictures_of(run.path, flips),
             times={trial: LayerTimes(known, network.layers) for trial, known in profiles.items() if known is not None},
             probed=probed_choices(run.path),
             classes={c.trial: class_rows(c) for c in front if c.trial is not None and c.classes},
@@ -157,6 +171,9 @@ class Report:
             "spent": self.spent,
             "trust": self.trust.to_json(),
             "classes": {str(trial): [row.to_json() for row in rows] for trial, rows in self.classes.items()},
+            "confidences": {str(trial): confidence_to_json(one) for trial, one in self.confidences.items()},
+            "flips": {str(trial): flips_to_json(flips) for trial, flips in self.flips.items()},
+            "pictures": {str(index): picture for index, picture in self.pictures.items()},
             "times": {"" if trial is None else str(trial): times.to_json() for trial, times in self.times.items()},
             "probed": [one.to_json() for one in self.probed],
             "objectives": [metric.key for metric in self.objectives],

@@ -66,13 +66,23 @@ def test_the_test_split_is_told_class_by_class(task: Task, tmp_path: Path) -> No
     assert whole.artifact is not None
     assert pruned.artifact is not None
 
-    metrics, classes = scorer.score_on_test(pruned.artifact, whole.artifact)
+    tested = scorer.score_on_test(pruned.artifact, whole.artifact)
+    metrics, classes = tested.scores, tested.classes
 
     labels = [int(task.test[index][1]) for index in range(len(task.test))]
     assert {one.label: one.n for one in classes} == {label: labels.count(label) for label in sorted(set(labels))}
     assert sum(one.after for one in classes) / len(labels) == pytest.approx(metrics["test_accuracy"].value)
     change = sum(one.gained - one.lost for one in classes) / len(labels)
     assert change == pytest.approx(metrics["test_accuracy_change"].value)
+    assert tested.confidence is not None
+    assert 0 < tested.confidence.mean.value < 1
+    assert tested.flips is not None
+    assert tested.flips.n == len(labels)
+    assert sum(one.lost + one.gained for one in classes) <= tested.flips.count
+    for flip in tested.flips.shown:
+        assert flip.label == labels[flip.index]
+        assert flip.before != flip.after
+        assert flip.picture.startswith(b"\x89PNG")
 
 
 def test_damage_that_is_planted_in_one_class_is_found_there_alone(task: Task, tmp_path: Path) -> None:
@@ -89,6 +99,6 @@ def test_damage_that_is_planted_in_one_class_is_found_there_alone(task: Task, tm
     assert file is not None
     assert whole.artifact is not None
 
-    _, classes = Scorer(task).score_on_test(file, whole.artifact)
+    classes = Scorer(task).score_on_test(file, whole.artifact).classes
 
     assert [one.label for one, chance in zip(classes, chances(classes), strict=True) if chance < LEVEL] == [hurt]

@@ -6,12 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from parefront.config.schema import parse_config
+from parefront.evaluators.quality.picture import png_of
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.class_counts import ClassCount
+from parefront.evaluators.results.confidence import Confidence
 from parefront.evaluators.results.finding import Finding
+from parefront.evaluators.results.flips import Flip, Flips
+from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.results.profile import LayerTime, Profile
 from parefront.search.runs.record import Outcome, TrialRecord
 from parefront.search.runs.run import Run
@@ -45,6 +50,17 @@ PROFILE = Profile(
     (Finding("channels", ("head",), 300.0, "head has 5 output channels", "round to a multiple of 8"),),
 )
 """Without the layer that a policy has dropped."""
+IMAGE = np.random.default_rng(0).normal(size=(3, 32, 32)).astype(np.float32)
+FLIPS = Flips(40, 2000, (Flip(17, 3, 3, 5, png_of(IMAGE)), Flip(1800, 4, 9, 4)))
+
+
+def _share(value: float, half: float) -> Measurement:
+    return Measurement.around(value, value - half, value + half, 2000, "fraction")
+
+
+CONFIDENCE = Confidence(
+    _share(0.03, 0.005), _share(0.05, 0.006), _share(0.02, 0.004), _share(0.9, 0.01), _share(0.95, 0.01)
+)
 
 
 def measured(policy: Policy, trial: int | None) -> Candidate:
@@ -79,6 +95,7 @@ def write_run(tmp_path: Path) -> WriteRun:
         reason: str = "ValueError: no such layer",
         classes: tuple[ClassCount, ...] = (),
         profile: Profile | None = None,
+        tested: bool = False,
     ) -> Run:
         settings = {"task": "task.py:task", "budget": list(budget), "search": {"trials": 9, "seed": 7}}
         run = Run.create(tmp_path / "runs" / name, parse_config(settings, "search.yaml").resolved(), tmp_path / "runs")
@@ -95,7 +112,8 @@ def write_run(tmp_path: Path) -> WriteRun:
         if finished:
             run.write_final_baseline(finalised(measured(Policy(), None)), 1.0)
             for member in run.front:
-                run.write_finalised(replace(finalised(member), classes=classes, profile=profile), 0.5)
+                made = replace(finalised(member), classes=classes, profile=profile)
+                run.write_finalised(replace(made, confidence=CONFIDENCE, flips=FLIPS) if tested else made, 0.5)
             run.write_front(run.front_of(run.finalised.values(), run.baseline))
         run.log("search ended by its trials: all 9 trials are done")
         return run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import subprocess
@@ -19,7 +20,7 @@ from parefront.spaces.errors import ParefrontError
 from parefront.spaces.files import UnreadableFile
 from parefront.spaces.policy import Policy
 
-from .conftest import POLICIES, PROFILE, WriteRun
+from .conftest import CONFIDENCE, FLIPS, POLICIES, PROFILE, WriteRun
 
 
 def test_the_front_is_what_the_command_prints(write_run: WriteRun) -> None:
@@ -80,6 +81,27 @@ def test_what_layers_take_is_what_the_run_has_kept(write_run: WriteRun) -> None:
         assert shown["all"] == [2.0, 2.1]
         assert [finding["ms"] for finding in shown["findings"]] == [0.3]
     assert Report.of(write_run("without")).to_json()["times"] == {}
+
+
+def test_confidences_and_flipped_images_are_what_the_run_has_kept(write_run: WriteRun) -> None:
+    run = write_run(tested=True)
+    document = Report.of(Run.open(run.path)).to_json()
+
+    assert document["confidences"].keys() == document["flips"].keys() == {str(member.trial) for member in run.front}
+    for confidence, flips in zip(document["confidences"].values(), document["flips"].values(), strict=True):
+        assert confidence["error_change"] == CONFIDENCE.error_change.to_json()
+        assert flips == {"count": 40, "n": 2000, "shown": [[17, 3, 3, 5], [1800, 4, 9, 4]]}
+    assert {index: base64.b64decode(text) for index, text in document["pictures"].items()} == {
+        "17": FLIPS.shown[0].picture
+    }
+
+
+def test_a_picture_that_is_none_is_refused_in_one_line(write_run: WriteRun) -> None:
+    run = write_run(tested=True)
+    (run.path / "final" / "pictures" / "17.png").write_text("<svg onload=alert(1)>")
+
+    with pytest.raises(UnreadableFile, match=r"17\.png: expected a PNG file"):
+        Report.of(Run.open(run.path))
 
 
 def test_landmarks_are_the_uncompressed_model_plain_int8_and_uniform_policies(write_run: WriteRun) -> None:

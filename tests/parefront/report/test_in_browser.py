@@ -225,6 +225,27 @@ def test_each_layer_has_its_milliseconds_before_and_after(browser: Browser, writ
     assert browser.complaints == []
 
 
+def test_confidence_and_flipped_images_follow_what_is_chosen(browser: Browser, write_run: WriteRun) -> None:
+    run = write_run(tested=True, classes=(ClassCount(0, 1000, 900, 20, 10), ClassCount(1, 1000, 900, 20, 10)))
+    browser.open(write_report(run))
+
+    assert text(browser, "sure").startswith("It is more wrong about its own certainty than the uncompressed model")
+    cells = browser.run("[...document.querySelectorAll('#confidence tbody td')].map(cell => cell.textContent)")
+    assert cells[:3] == ["expected calibration error, 15 bins", "3.0 ± 0.5 %", "5.0 ± 0.6 %"]
+    assert text(browser, "flips-note").startswith(
+        "40 of 2000 test images (2.0 %) get another answer. Here are 2 of them"
+    )
+    shown = browser.run("[...document.querySelectorAll('#flips li')].map(one => one.textContent)")
+    assert shown == ["lost: image 17, class 3: 3 → 5", "gained: image 1800, class 4: 9 → 4"]
+    assert browser.run("document.querySelector('#flips img').naturalWidth") == 32
+    browser.run("document.querySelector('#plot circle.cloud').dispatchEvent(new MouseEvent('click'))")
+    assert browser.run("document.getElementById('fairness').hidden")
+    assert (browser.complaints, [u for u in browser.requests if not u.startswith("data:")]) == (
+        [],
+        browser.requests[:1],
+    )
+
+
 def test_sensitivity_is_a_map_of_places_and_choices(browser: Browser, write_run: WriteRun) -> None:
     run = write_run()
     for choice, value in ((0.25, 0.001), (0.5, 0.2)):

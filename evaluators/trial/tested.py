@@ -1,0 +1,58 @@
+"""What the final step finds out of a classifier on the test split, beside its scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..quality.calibration_error import confidence_of
+from ..quality.flipped import flipped
+from ..quality.picture import png_of
+from ..results.candidate import Candidate
+from ..results.class_counts import ClassCount
+from ..results.confidence import Confidence
+from ..results.flips import Flips
+from ..results.measurement import Measurement
+from .split import Seen, Split
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A candidate on the test split, against the uncompressed model.
+
+    Attributes:
+        scores: by metric key.
+        classes: what it changes in each class; empty where the metric is not about classes, as all below.
+        confidence: how sure of itself it is, and was.
+        flips: samples that it answers otherwise.
+    """
+
+    scores: Mapping[str, Measurement]
+    classes: tuple[ClassCount, ...] = ()
+    confidence: Confidence | None = None
+    flips: Flips | None = None
+
+    @classmethod
+    def of(cls, split: Split, seen: Seen, pictures: int) -> Tested:
+        """What is known after all samples of the split; of so many flipped samples at most pictures are made."""
+        scores, classes, before = split.all_of(seen), split.by_class(seen), split.reference
+        outputs = seen.outputs
+        if not classes or before is None or not isinstance(outputs, np.ndarray):
+            return cls(scores, classes)
+        reference, labels = before.outputs, np.asarray(split.samples.targets(0, seen.count)).astype(np.int64)
+        if not isinstance(reference, np.ndarray) or not np.isfinite(outputs).all():
+            return cls(scores, classes)
+        flips = flipped(outputs, reference, labels, split.samples.indices, pictures, lambda at: _picture(split, at))
+        return cls(scores, classes, confidence_of(outputs, reference, labels), flips)
+
+    def told_of(self, candidate: Candidate) -> Candidate:
+        """The candidate with what is known of it."""
+        metrics = {**candidate.metrics, **self.scores}
+        return replace(candidate, metrics=metrics, classes=self.classes, confidence=self.confidence, flips=self.flips)
+
+
+def _picture(split: Split, at: int) -> bytes:
+    inputs = split.samples.inputs(at, at + 1)
+    return png_of(inputs[0]) if isinstance(inputs, np.ndarray) else b""
