@@ -14,6 +14,7 @@ from mkdocs.utils import get_relative_url
 from manual.commands import commands_page
 from manual.config_keys import config_page
 from manual.links import relinked
+from manual.notebook import notebook_page
 from manual.python_api import python_page
 from manual.repository import neighbours, with_sources
 
@@ -33,6 +34,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     }
     for uri, page in generated.items():
         files.append(File.generated(config, uri, content=page()))
+    files.append(File.generated(config, "notebook.md", content=notebook_page(ROOT)))
     for uri, content in neighbours(ROOT).items():
         files.append(File.generated(config, uri, content=content))
     return files

@@ -20,6 +20,7 @@ from ..installed import ROOT
         ("repository/benchmarks/RESULTS.md", "../docs/what_was_tried.md", "../../what_was_tried.md"),
         ("repository/benchmarks/RESULTS.md", "pictures/x.png", "pictures/x.png"),
         ("repository/SECURITY.md", "spaces/limits.py", "spaces/limits.py.md"),
+        ("python.md", "../examples/notebook/tiny_network.ipynb", "notebook.md"),
         ("runtimes.md", "#what-holds", "#what-holds"),
         ("index.md", "https://example.org/a.md", "https://example.org/a.md"),
     ],

@@ -10,6 +10,9 @@ from pathlib import Path
 DOCS, BESIDE = "docs", "repository"
 """The folder of pages that are written by hand, and where in the site files of the repository beside it are."""
 
+NOTEBOOK = "examples/notebook/tiny_network.ipynb"
+"""What ``notebook.md`` is made from."""
+
 _FENCED = re.compile(r"(^ *```.*?^ *```[ \t]*$)", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"(?<=\]\()(?P<path>[^)\s#:]+)(?P<anchor>#[^)\s]*)?(?=\))")
 
@@ -50,9 +53,11 @@ def in_repository(uri: str, root: Path) -> str:
 def in_site(path: str, root: Path) -> str:
     """Where the site has a file or a folder of the repository.
 
-    A page of ``docs/`` is where it was, Markdown and pictures beside it keep their names, any other file is a page that
-    shows it, and so is a folder.
+    A page of ``docs/`` is where it was, the notebook has a page of its own, Markdown and pictures beside it keep their
+    names; any other file is a page that shows it, and so is a folder.
     """
+    if path == NOTEBOOK:
+        return "notebook.md"
     if path.startswith(f"{DOCS}/"):
         return path.removeprefix(f"{DOCS}/")
     if (root / path).is_dir():
