@@ -1,11 +1,13 @@
 """The uncompressed network and plain int8 by each runtime's own API: times in turn, accuracies, and Parefront's beside.
 
-    python benchmarks/runtimes.py [--network resnet56] [--rounds 40] [--measured]
+    python benchmarks/runtimes.py [loops] [--network resnet56] [--rounds 40] [--measured]
+    python benchmarks/runtimes.py search [--network resnet56] [--trials 40] [--run runs/NAME]
 
 Nothing of Parefront's devices takes part in the plain loops: an ``onnxruntime.InferenceSession`` with bound inputs and
 outputs, an OpenVINO request of a model with fixed shapes; one thread each. Models run in blocks of ten, in turn, in an
 order that is drawn anew in every round; the first run of a block is dropped. Times are medians over rounds of medians
 of blocks, in the thread's CPU time and in wall time. ``--measured`` adds what a ``Device`` of each runtime says.
+``search`` is in ``runtimes_searched.py``.
 """
 
 from __future__ import annotations
@@ -23,8 +25,9 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 import openvino
-from cifar10 import task
+from cifar10 import REPOSITORY, task
 from example import quickstart
+from runtimes_searched import searched, told
 
 from parefront.evaluators.device.device import Device, DeviceOptions
 from parefront.evaluators.device.latency import LatencyProtocol, measure
@@ -146,11 +149,19 @@ def measured(made: dict[str, Path]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=["loops", "search"], default="loops")
     parser.add_argument("--network", choices=["resnet20", "resnet56", "quickstart"], default="resnet56")
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--measured", action="store_true")
+    parser.add_argument("--trials", type=int, default=40)
+    parser.add_argument("--run", type=Path, help="of the search; by default runs/runtimes-NETWORK")
+    parser.add_argument("--runtimes", nargs="+", default=["onnxruntime", "openvino"], help="that the search has")
     arguments = parser.parse_args()
     given = quickstart() if arguments.network == "quickstart" else task(int(arguments.network[6:]))
+    if arguments.what == "search":
+        path = arguments.run or REPOSITORY / "runs" / f"runtimes-{arguments.network}"
+        told(searched(given, path, arguments.trials, {"runtime": arguments.runtimes, "threads": 1}))
+        return
     with tempfile.TemporaryDirectory() as folder:
         made = files(given, Path(folder))
         images, labels = split_inputs(given.test)

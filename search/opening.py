@@ -8,6 +8,7 @@ from ..evaluators.results.candidate import Candidate
 from ..evaluators.trial.evaluator import Evaluator
 from ..spaces.errors import ConfigError
 from ..spaces.policy import Policy
+from ..spaces.runtime_knob import RUNTIME
 from .runs.record import TrialRecord
 from .runs.run import Run
 from .runs.studies.membership import Membership
@@ -17,12 +18,16 @@ from .samplers.context import SamplerContext
 from .shared import study_of
 from .surrogate.sensitivity import Sensitivity
 
+WITHOUT_FIRST = frozenset({"amc", "bisect", "given", "peel", "replay", "uniform"})
+"""Samplers whose policies come in an order of their own."""
+
 
 def sampler_context(
     run: Run, evaluator: Evaluator, baseline: Candidate, probe: Callable[[], Sensitivity]
 ) -> SamplerContext:
     """What the sampler of a run is made from."""
     settings = run.settings
+    walks = settings.sampler in WITHOUT_FIRST
     return SamplerContext(
         settings.seed,
         evaluator.space,
@@ -35,7 +40,14 @@ def sampler_context(
         probe=probe,
         options=settings.sampler_options,
         root=run.root,
+        first=() if walks else landmarks_of(evaluator),
     )
+
+
+def landmarks_of(evaluator: Evaluator) -> tuple[Policy, ...]:
+    """Where the runtime is searched: the network as it is, and plainly quantised, in every runtime."""
+    space = evaluator.space
+    return tuple(map(space.canonical, evaluator.bases)) if any(knob.name == RUNTIME for knob in space) else ()
 
 
 def open_alone(

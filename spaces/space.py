@@ -51,6 +51,10 @@ class SearchSpace:
         fixed = tuple(knob for knob in ordered if knob.is_fixed)
         return cls(free, dict(removes or {}), dict(overrules or {}), fixed)
 
+    def beginning_with(self, knob: Knob) -> SearchSpace:
+        """The space with one knob more, before all others of its position."""
+        return self.of([knob, *self.knobs, *self.fixed], self.removes, self.overrules)
+
     def __len__(self) -> int:
         return len(self.knobs)
 

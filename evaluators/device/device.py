@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ...spaces.masking import MASK, masked_command, masked_text
 from ..results.measurement import Measurement
 from ..results.span import READING, Span
+from ..runtimes.choice import RuntimeChoice
 from ..runtimes.registry import runtime_of
 from ..runtimes.runtime import AUTO, DEFAULT
 from .answers import Malformed, integer, mapping, number, objects
@@ -42,6 +43,7 @@ _BOOTSTRAP = (
     "import sys;sys.path[:]=filter(None,sys.path);"
     "exec(compile(sys.stdin.buffer.read(int(sys.stdin.buffer.readline())),'worker.py','exec'))"
 )
+_OF_ONNX_RUNTIME = ("providers", "optimisation", "spinning")
 # These hand their arguments to a shell on the other side, which would take the bootstrap apart.
 _THROUGH_A_SHELL = frozenset({"ssh", "autossh", "slogin", "adb", "dbclient", "plink"})
 
@@ -64,7 +66,8 @@ class DeviceOptions:
 
     `runtime` loads and runs the models, see `runtimes.registry`; `precision` is what it computes floats in. What is
     ONNX Runtime's own (`providers`, `provider_options`, `optimisation`, `spinning`) is refused for another one.
-    Raises `ValueError` on nonsense.
+    `others` are further runtimes and precisions there: a file that says it is for one of them is run in that, see
+    `storage.provenance.made_for`; without others what files say does not matter. Raises `ValueError` on nonsense.
     """
 
     command: tuple[str, ...] = ()
@@ -80,6 +83,7 @@ class DeviceOptions:
     like: tuple[DeviceOptions, ...] = ()
     runtime: str = DEFAULT
     precision: str = AUTO
+    others: tuple[RuntimeChoice, ...] = ()
 
     def __post_init__(self) -> None:
         if self.threads < 1:
@@ -98,17 +102,24 @@ class DeviceOptions:
             raise ValueError(f"like devices are reached in different ways, got {twice[0]} twice")
 
     def _check_runtime(self) -> None:
-        runtime = runtime_of(self.runtime)
-        if self.precision not in runtime.precisions:
-            known = ", ".join(runtime.precisions)
-            raise ValueError(f"precision: expected one of {known} with runtime {self.runtime}, got {self.precision!r}")
-        if self.runtime == DEFAULT:
+        for choice in self.choices:
+            runtime = runtime_of(choice.runtime)
+            if choice.precision not in runtime.precisions:
+                known, got = ", ".join(runtime.precisions), f"{choice.runtime}, got {choice.precision!r}"
+                raise ValueError(f"precision: expected one of {known} with runtime {got}")
+        if len(set(self.choices)) < len(self.choices):
+            raise ValueError(f"runtime: expected different ones, got {', '.join(each.name for each in self.choices)}")
+        if DEFAULT in {choice.runtime for choice in self.choices}:
             return
-        for key in ("providers", "provider_options", "optimisation", "spinning"):
-            default = type(self).__dataclass_fields__[key]
-            usual = {} if key == "provider_options" else default.default
+        for key, usual in self._usual.items():
             if getattr(self, key) != usual:
                 raise ValueError(f"{key} is for runtime {DEFAULT}; leave it out with runtime {self.runtime}")
+
+    @property
+    def _usual(self) -> dict[str, Any]:
+        """What is ONNX Runtime's own, with the defaults."""
+        fields = type(self).__dataclass_fields__
+        return {"provider_options": {}, **{key: fields[key].default for key in _OF_ONNX_RUNTIME}}
 
     @property
     def name(self) -> str:
@@ -122,8 +133,23 @@ class DeviceOptions:
         return (replace(self, like=()), *self.like) if self.like else (self,)
 
     @property
+    def choices(self) -> tuple[RuntimeChoice, ...]:
+        """The runtimes and precisions that files run in here, the usual one first."""
+        return (RuntimeChoice(self.runtime, self.precision), *self.others)
+
+    def in_choice(self, name: str) -> DeviceOptions:
+        """The same device with one of its :attr:`choices` alone, by that one's name; ``""`` for the first.
+
+        Raises:
+            KeyError: for a choice that it has not.
+        """
+        choice = {"": self.choices[0], **{each.name: each for each in self.choices}}[name]
+        own = {} if choice.runtime == DEFAULT else self._usual
+        return replace(self, runtime=choice.runtime, precision=choice.precision, others=(), **own)
+
+    @property
     def session(self) -> dict[str, Any]:
-        """What of it decides how a session runs, as the worker takes it."""
+        """What of it decides how a session runs, as the worker takes it, for the first of :attr:`choices`."""
         if self.runtime != DEFAULT:
             return {"threads": self.threads, "runtime": self.runtime, "precision": self.precision}
         chosen = {"threads": self.threads, "spinning": self.spinning, "optimisation": self.optimisation}
@@ -204,10 +230,10 @@ class Device:
         The value is the median, the interval the range of the `repeats`. Not counted: the interpreter, the runtime's
         libraries, the artefact's own bytes, from which the session is created.
         """
-        model, peaks = artifact.read_bytes(), []
+        model, options, peaks = artifact.read_bytes(), self._session_of(artifact), []
         for _ in range(repeats):
             with self._alone():
-                peaks.append(self._twice(lambda: self._peak(model, shapes, batch)))
+                peaks.append(self._twice(lambda: self._peak(model, options, shapes, batch)))
         peaks.sort()
         return Measurement(peaks[len(peaks) // 2], peaks[0], peaks[-1], len(peaks), "bytes")
 
@@ -218,19 +244,21 @@ class Device:
         def asked(channel: Channel, profile: DeviceProfile) -> dict[str, Any]:
             with shared(self.name):
                 self._load(channel, artifact, "outputs", keep=False)
-                digest = self._digests.of(artifact)
-                return self._ask(channel, "outputs", payload, digest=digest, slot="outputs", inputs=told)
+                digest, options = self._digests.of(artifact), self._session_of(artifact)
+                return self._ask(
+                    channel, "outputs", payload, digest=digest, slot="outputs", inputs=told, options=options
+                )
 
         answer = self._served(asked)
         with self._reading("outputs"):
             return received(answer)
 
-    def _peak(self, model: bytes, shapes: Shapes | None, batch: int) -> float:
+    def _peak(self, model: bytes, options: Mapping[str, Any], shapes: Shapes | None, batch: int) -> float:
         """The peak of one fresh worker."""
         channel = self._start()
         try:
             self._send_runtime(channel)
-            answer = self._ask(channel, "memory", model, shapes=_plain(shapes), batch=batch)
+            answer = self._ask(channel, "memory", model, shapes=_plain(shapes), batch=batch, options=options)
         finally:
             channel.close()
         with self._reading("memory"):
@@ -257,9 +285,7 @@ class Device:
 
         def asked(channel: Channel, profile: DeviceProfile) -> dict[str, Any]:
             artifacts = {"candidate": candidate, "reference": reference}
-            models = {
-                slot: {"digest": self._digests.of(artifact), "slot": slot} for slot, artifact in artifacts.items()
-            }
+            models = {slot: self._named(artifact, slot) for slot, artifact in artifacts.items()}
             with self._alone():  # the creation of sessions would disturb others, too
                 for slot, artifact in artifacts.items():
                     self._load(channel, artifact, slot, keep=op == "operators")
@@ -285,15 +311,24 @@ class Device:
             channel = self._start()
             try:
                 self._send_runtime(channel)
-                answer = self._ask(channel, "hello", core=self.options.core)
-                with self._reading("hello"):
-                    self._connection = channel, DeviceProfile.from_json(mapping(answer, "profile"))
+                self._connection = channel, self._greeted(channel)
             except WorkerDied as died:
                 raise DeviceUnreachable(f"cannot reach {self.name}: {died}") from died
             except BaseException:
                 channel.close()
                 raise
         return self._connection
+
+    def _greeted(self, channel: Channel) -> DeviceProfile:
+        """What a new worker says of the device, and of each of its runtimes."""
+        profiles = []
+        for choice in self.options.choices:
+            session = self.options.in_choice(choice.name).session
+            answer = self._ask(channel, "hello", core=self.options.core, options=session)
+            with self._reading("hello"):
+                profiles.append(DeviceProfile.from_json(mapping(answer, "profile")))
+        names = [choice.name for choice in self.options.choices]
+        return profiles[0].beside(dict(zip(names[1:], profiles[1:], strict=True)))
 
     def _start(self) -> Channel:
         options = self.options
@@ -307,19 +342,38 @@ class Device:
         return Channel([*options.command, *program], b"%d\n%s" % (len(source), source))
 
     def _send_runtime(self, channel: Channel) -> None:
-        """Give a worker the runtime that it does not know by itself."""
-        source = runtime_of(self.options.runtime).source()
-        if source is not None:
-            self._ask(channel, "runtime", source, name=self.options.runtime)
+        """Give a worker the runtimes that it does not know by itself."""
+        for name in dict.fromkeys(choice.runtime for choice in self.options.choices):
+            source = runtime_of(name).source()
+            if source is not None:
+                self._ask(channel, "runtime", source, name=name)
+
+    def _session_of(self, artifact: Path) -> dict[str, Any]:
+        """How the worker runs an artefact: in the runtime that it says it is for, where there are several."""
+        if not self.options.others:
+            return self.options.session
+        name = self._digests.runtime_of(artifact)
+        try:
+            return self.options.in_choice(name).session
+        except KeyError:
+            known = ", ".join(choice.name for choice in self.options.choices)
+            raise DeviceError(f"{self.name}: {artifact.name} is for {name}, which is not among {known}") from None
+
+    def _named(self, artifact: Path, slot: str) -> dict[str, Any]:
+        """A loaded artefact, as requests name it; with options of its own where those of the request are not its."""
+        named: dict[str, Any] = {"digest": self._digests.of(artifact), "slot": slot}
+        options = self._session_of(artifact)
+        return named if options == self.options.session else {**named, "options": options}
 
     def _load(self, channel: Channel, artifact: Path, slot: str, keep: bool) -> None:
         digest, size = self._digests.of(artifact), artifact.stat().st_size
+        asked: dict[str, Any] = {"slot": slot, "keep": keep, "options": self._session_of(artifact)}
         try:
-            answer = self._ask(channel, "load", digest=digest, slot=slot, keep=keep)
+            answer = self._ask(channel, "load", digest=digest, **asked)
         except RequestRefused as refusal:
             if refusal.code != "unknown_model":
                 raise
-            answer = self._ask(channel, "load", artifact.read_bytes(), digest=digest, slot=slot, keep=keep)
+            answer = self._ask(channel, "load", artifact.read_bytes(), digest=digest, **asked)
         with self._reading("load"):
             integer(answer, "model_bytes", low=size, high=size)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ..runtimes.runtime import DEFAULT
-from .answers import flag, integer, number, text, texts
+from .answers import flag, integer, number, objects, text, texts
 
 RELEVANT_FLAGS = {
     *("sse4_2", "avx", "avx2", "fma", "f16c", "avx_vnni", "avx512f", "avx512bw", "avx512vl", "avx512_vnni"),
@@ -18,6 +18,31 @@ _OF_RUNTIME = ("runtime", "runtime_version", "precision")
 
 
 @dataclass(frozen=True, slots=True)
+class OtherRuntime:
+    """A further runtime of a device, as :class:`DeviceProfile` tells of its first one.
+
+    Attributes:
+        name: of the choice in a config and in policies.
+    """
+
+    name: str
+    runtime: str
+    onnxruntime: str
+    providers: tuple[str, ...]
+    runtime_version: str
+    precision: str
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> OtherRuntime:
+        """What `to_json` wrote; `Malformed` for a field that is missing or cannot be."""
+        keys = ("name", "runtime", "onnxruntime", "runtime_version", "precision")
+        return cls(providers=texts(fields, "providers"), **{key: text(fields, key) for key in keys})
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "providers": list(self.providers)}
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceProfile:
     """A device as its worker sees it. Strings are empty and numbers zero where it does not tell.
 
@@ -25,6 +50,7 @@ class DeviceProfile:
     the number of running processes over the last minute and `temperature_celsius` that of the hottest zone, when the
     profile was taken; `energy` whether it has counters of energy that may be read.
 
+    `others` are the further runtimes of a device that has several, in the order of its options.
     `runtime` is the one that runs models there. Where it is another one than ONNX Runtime, `runtime_version` and
     `precision` (that floats are computed in) are its, and nothing is told of ONNX Runtime, which need not be there.
     """
@@ -48,6 +74,7 @@ class DeviceProfile:
     runtime: str = DEFAULT
     runtime_version: str = ""
     precision: str = ""
+    others: tuple[OtherRuntime, ...] = ()
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> DeviceProfile:
@@ -71,11 +98,28 @@ class DeviceProfile:
             cpu_clock_step_ns=integer(fields, "cpu_clock_step_ns"),
             energy=flag(heat, "energy"),
             **{key: text(fields, key) for key in _OF_RUNTIME if key in fields},
+            others=tuple(map(OtherRuntime.from_json, objects({"others": [], **fields}, "others"))),
         )
 
     def to_json(self) -> dict[str, Any]:
         fields = {**asdict(self), "flags": list(self.flags), "providers": list(self.providers)}
-        return {k: v for k, v in fields.items() if self.runtime != DEFAULT or k not in _OF_RUNTIME}
+        others = {"others": [other.to_json() for other in self.others]} if self.others else {}
+        del fields["others"]
+        return {k: v for k, v in fields.items() if self.runtime != DEFAULT or k not in _OF_RUNTIME} | others
+
+    def beside(self, others: Mapping[str, DeviceProfile]) -> DeviceProfile:
+        """With what the device says of its further runtimes, by the names of their choices."""
+        keys = ("runtime", "onnxruntime", "providers", "runtime_version", "precision")
+        told = (OtherRuntime(name, **{key: getattr(other, key) for key in keys}) for name, other in others.items())
+        return replace(self, others=tuple(told))
+
+    def in_choice(self, name: str) -> DeviceProfile:
+        """The device with one of its runtimes alone, by the name of the choice; any other name means the first one."""
+        for other in self.others:
+            if other.name == name:
+                fields = {k: v for k, v in asdict(other).items() if k != "name"}
+                return replace(self, **fields, others=())
+        return replace(self, others=())
 
     def differences(self, here: DeviceProfile) -> list[str]:
         """In what another device differs, in words, so that latencies of the two must not stand side by side.
@@ -99,6 +143,9 @@ class DeviceProfile:
 
     def other_runtime(self, here: DeviceProfile) -> list[str]:
         """In what the runtimes of two devices differ, in words."""
+        if self.others or here.others:
+            there, its = ("; ".join(profile.all_run_on) for profile in (self, here))
+            return [] if there == its else [f"other runtimes ({there} there, {its} here)"]
         if self.runtime != here.runtime or self.runtime != DEFAULT:
             same = self.runs_on == here.runs_on
             return [] if same else [f"another runtime ({self.runs_on} there, {here.runs_on} here)"]
@@ -116,6 +163,11 @@ class DeviceProfile:
         if self.runtime == DEFAULT:
             return f"{DEFAULT} {self.onnxruntime}".strip()
         return f"{self.runtime} {self.runtime_version}".strip() + (f" in {self.precision}" if self.precision else "")
+
+    @property
+    def all_run_on(self) -> tuple[str, ...]:
+        """:attr:`runs_on` of each of its runtimes, the first one first."""
+        return tuple(self.in_choice(name).runs_on for name in ("", *(other.name for other in self.others)))
 
     @property
     def is_arm(self) -> bool:

@@ -452,11 +452,12 @@ class Worker:
         """
         shapes, rounds, batch = header.get("shapes") or {}, int(bounded(header)["rounds"]), int(header.get("batch", 1))
         with scratch_folder() as folder:
-            profiled = {}
+            profiled: dict[str, Loaded | Plugged] = {}
             for role, loaded in self.loaded(header).items():
+                options = header[role].get("options", header["options"])
                 if not loaded.model:
                     raise RequestError("unknown_model", f"the bytes of the {role} are not here; send them to be kept")
-                profiled[role] = loaded_by(loaded.model, header["options"], os.path.join(folder, role))
+                profiled[role] = loaded_by(loaded.model, options, os.path.join(folder, role))
                 loaded.model = b""
             self.models.let_go()
             runs = {role: loaded.bind(shapes, 0, batch) for role, loaded in profiled.items()}

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...spaces.errors import ConfigError
 from ...spaces.files import write_text
+from ...spaces.runtime_knob import runtime_in
 from .budget import Budget
 from .candidate import Candidate
 from .errors import NoCandidate
@@ -52,6 +53,7 @@ class Front:
         quality: the task's own metric, which ``accuracy`` and ``quality`` mean, too.
         shown: reciprocals of the latency (``fps``) that were named as objectives, for tables to show.
         chance: what guessing gives of the quality, where that is known.
+        runtimes: those that are searched, by their names in policies, the first one first; nothing where there is one.
     """
 
     candidates: tuple[Candidate, ...]
@@ -62,6 +64,7 @@ class Front:
     quality: Metric = ACCURACY
     shown: tuple[Metric, ...] = ()
     chance: float = 0.0
+    runtimes: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -244,6 +247,10 @@ class Front:
         costs = self._costs - signs * ideal
         return hypervolume(costs / (signs * (corner - ideal)), np.ones(len(ideal)))
 
+    def runtime_of(self, candidate: Candidate) -> str:
+        """The one of :attr:`runtimes` that a candidate runs in; ``""`` where it is not searched."""
+        return runtime_in(candidate.policy) or next(iter(self.runtimes), "")
+
     def to_dicts(self) -> list[dict[str, Any]]:
         """The members as in the JSON of ``parefront front --json``."""
         return [
@@ -255,6 +262,7 @@ class Front:
                 "done": candidate_in_words(candidate),
                 "metrics": {key: m.to_json() for key, m in with_reciprocals(candidate.metrics).items()},
                 **({"units": list(candidate.units)} if candidate.units else {}),
+                **({"runtime": self.runtime_of(candidate)} if self.runtimes else {}),
             }
             for candidate in self.candidates
         ]
@@ -272,7 +280,8 @@ class Front:
 
     def to_csv(self, path: str | Path) -> Path:
         """The uncompressed model, then a row a member: trial, digest, artefact, what was done, and every metric."""
-        write_text(Path(path), front_csv(self.baseline, self.candidates, self._relative))
+        runs_in = self.runtime_of if self.runtimes else None
+        write_text(Path(path), front_csv(self.baseline, self.candidates, self._relative, runs_in))
         return Path(path)
 
     def to_dataframe(self) -> DataFrame:

@@ -15,6 +15,8 @@ from .protobuf import nested
 PREFIX = "parefront."
 """Of the keys in ``metadata_props``."""
 ARTIFACT, ARTIFACT_BYTES = "artifact", "artifact_bytes"
+RUNS_IN = "runs_in"
+"""Key of the runtime that a file was made for, where its search has several: part of what was measured."""
 _VERSION, _DOC, _PROPS, _KEY, _VALUE = 5, 6, 14, 1, 2
 """Numbers of the fields ``model_version``, ``doc_string`` and ``metadata_props`` of onnx.proto's ``ModelProto``, and of
 ``StringStringEntryProto``."""
@@ -59,6 +61,21 @@ def facts_of(content: bytes) -> dict[str, str]:
         if key.startswith(PREFIX):
             found[key.removeprefix(PREFIX)] = value
     return found
+
+
+def made_for(content: bytes, runtime: str) -> bytes:
+    """An ONNX file that says which runtime it is for; itself where it says so already."""
+    if runtime_of_file(content) == runtime:
+        return content
+    return content + _framed(_PROPS, _text(_KEY, f"{PREFIX}{RUNS_IN}") + _text(_VALUE, runtime))
+
+
+def runtime_of_file(content: bytes) -> str:
+    """The runtime that an ONNX file says it is for; ``""`` where it says nothing, or is no ONNX file."""
+    try:
+        return facts_of(content).get(RUNS_IN, "")
+    except ValueError:
+        return ""
 
 
 def without_provenance(content: bytes) -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...spaces.files import write_json
 from ...spaces.policy import Policy
+from ...spaces.runtime_knob import runtime_in
 from ...spaces.space import SearchSpace
 from ..results.fields import Fields
 from ..results.measurement import Measurement
@@ -85,13 +86,17 @@ class Anchors:
         return is_new
 
     def nearest(self, policy: Policy) -> Anchor:
-        """The anchor whose policy differs in the fewest knobs, those of layers that ``policy`` removes left out."""
+        """The anchor whose policy differs in the fewest knobs, those of layers that ``policy`` removes left out.
+
+        One of the same runtime, where there is any: runtimes do not slow down alike either.
+        """
         policy = self._alike(policy)
         removing = {name: choice for name, choice in policy.items() if name in self._space.removes}
 
-        def distance(anchor: Anchor) -> int:
+        def distance(anchor: Anchor) -> tuple[bool, int]:
             like = self._space.canonical(Policy({**anchor.policy, **removing}))
-            return sum(policy.get(name) != like.get(name) for name in {*policy, *like})
+            elsewhere = runtime_in(policy) != runtime_in(like)
+            return elsewhere, sum(policy.get(name) != like.get(name) for name in {*policy, *like})
 
         return min(self._anchors, key=distance)
 

@@ -25,10 +25,12 @@ from ...compressors.statistics.calibration import Calibration
 from ...compressors.target import Target
 from ...spaces.errors import ConfigError, Infeasible, TaskError
 from ...spaces.files import read_bytes, write_bytes
+from ...spaces.knob import Choice
 from ...spaces.network.emit import EXPORTED, Artifact, emit
 from ...spaces.network.graph import Exclusion
 from ...spaces.network.trace import Traced, trace
 from ...spaces.policy import Policy
+from ...spaces.runtime_knob import RUNTIME, without_runtime
 from ...spaces.space import SearchSpace
 from ...spaces.task import Task
 from ...spaces.tensors.batch import Tensors, joined, to_tensors
@@ -45,15 +47,15 @@ from ..results.candidate import Candidate
 from ..results.front import Front
 from ..results.measurement import Measurement
 from ..runtimes.onnx_runtime import OnnxRuntime
-from ..runtimes.runtime import Opener
+from ..runtimes.runtime import Opener, Runtime
 from ..runtimes.session import Session
 from .dominance import refuse_beyond_budget
-from .scored_there import DeviceOpener
+from .openers import Openers
 from .stopwatch import Stopwatch
 
 CALIBRATION_LIMIT = 512
 PARITY_IMAGES = 4
-BY_ONNX_RUNTIME = Opener(OnnxRuntime())
+BY_ONNX_RUNTIME = Openers({OnnxRuntime.name: Opener(OnnxRuntime())})
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Builder:
         least_squares: whether to collect what repairs by least squares ask for at once, where any method wants them.
         on_phase: told what goes on meanwhile.
         opens: opens artefacts in the runtime that they are scored in. For one that takes no functions they are written
-            with plain weights.
+            with plain weights. Where there are several, which one is a knob of the space.
 
     Raises:
         TaskError: where the model offers nothing to compress.
@@ -95,7 +97,7 @@ class Builder:
         seed: int = 0,
         least_squares: bool = True,
         on_phase: Callable[[str], None] = lambda _: None,
-        opens: Opener | DeviceOpener = BY_ONNX_RUNTIME,
+        opens: Openers = BY_ONNX_RUNTIME,
     ) -> None:
         self._opens = opens
         compressors = [create(name, options, target) for name, options in methods.items()]
@@ -114,6 +116,8 @@ class Builder:
         if not len(self.space):
             reasons = "; ".join(f"{e.name}: {e.reason}" for e in self.traced.graph.excluded[:3])
             raise TaskError(f"the model has nothing to compress with {', '.join(methods)} ({reasons or 'no layers'})")
+        if opens.knob is not None:
+            self.space = self.space.beginning_with(opens.knob)
         on_phase("collecting calibration statistics")
         self.calibration = Calibration(self.traced.net, calibration, classes_of(labels))
         self.context = Context(
@@ -152,7 +156,7 @@ class Builder:
         watch.seconds["apply_forward"] = self.calibration.forward_seconds - before
         watch.seconds["apply"] -= watch.seconds["apply_forward"]
         with watch.work("emit"):
-            artifact = self._emit(net, path)
+            artifact = self._emit(net, path, policy)
         with watch.work("count"):
             metrics = {**_size(artifact), **cost_of(net, self._example).measurements()}
         notes = (f"emitted by {EXPORTED}",) if artifact.made_by == EXPORTED else ()
@@ -162,7 +166,7 @@ class Builder:
         with watch.work("session"):
             session = self._opens(path)
         with watch.work("parity"):
-            self._check(session, path, net, repaired)
+            self._check(session, path, net, self._opens.runtime_of(policy), repaired)
         return Built(replace(made, timings=watch.total()), session)
 
     def adopt(self, policy: Policy, source: Path, path: Path, watch: Stopwatch | None = None) -> Built:
@@ -180,7 +184,7 @@ class Builder:
             Infeasible: where it has other inputs or outputs.
         """
         own = self.build(policy, path, watch)
-        content = self._loadable(read_bytes(source))
+        content = self._loadable(read_bytes(source), policy)
         write_bytes(path, content)
         session = self._opens(path)
         expected, given = map(_interface, (own.session, session))
@@ -206,27 +210,26 @@ class Builder:
 
     def emit_again(self, policy: Policy, path: Path) -> None:
         """Write the policy's artefact without checking it: equal policies give equal bytes (`Pipeline.apply`)."""
-        self._emit(self.pipeline.apply(self.traced.net, policy, self.context), path)
+        self._emit(self.pipeline.apply(self.traced.net, policy, self.context), path, policy)
 
-    def _emit(self, net: fx.GraphModule, path: Path) -> Artifact:
-        """Write a network as the runtime takes it."""
+    def _emit(self, net: fx.GraphModule, path: Path, policy: Policy) -> Artifact:
+        """Write a network as the policy's runtime takes it."""
         artifact = emit(net, path, self._example)
-        if self._opens.runtime.takes_functions:
-            return artifact
         packed = read_bytes(path)
-        content = self._loadable(packed)
+        content = self._loadable(packed, policy)
         if content is packed:
             return artifact
         write_bytes(path, content)
         return replace(artifact, sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
 
-    def _loadable(self, content: bytes) -> bytes:
-        """A file as the runtime takes it."""
-        return content if self._opens.runtime.takes_functions else plain(content)
+    def _loadable(self, content: bytes, policy: Policy) -> bytes:
+        """A file as the policy's runtime takes it."""
+        taken = content if self._opens.runtime_of(policy).takes_functions else plain(content)
+        return self._opens.marked(taken, policy)
 
-    def _check(self, session: Session, path: Path, net: fx.GraphModule, thoroughly: bool) -> None:
+    def _check(self, session: Session, path: Path, net: fx.GraphModule, runtime: Runtime, thoroughly: bool) -> None:
         """Compare the file with its network in ONNX Runtime; and ``thoroughly``, in the runtime that scores it, too."""
-        if self._opens.runtime.is_exact:
+        if runtime.is_exact:
             check_every_way(session, path, net, self._example)
             return
         check_every_way(open_session(path), path, net, self._example)
@@ -243,15 +246,25 @@ class Builder:
         return digest.hexdigest()
 
     def anchor_policies(self) -> list[Policy]:
-        """For every method that changes the arithmetic, its middle choice everywhere."""
+        """For every method that changes the arithmetic, its middle choice everywhere; and all of it in every runtime.
+
+        The network as it is comes among them for all runtimes but the first.
+        """
         ladders = self.space.ladders()
-        policies = []
+        policies = [Policy()]
         for plan in self.pipeline.plans:
             ladder, neutral = ladders.get(plan.method, []), {knob.neutral for knob in plan.knobs}
             kinds = [kind for kind in dict.fromkeys(map(plan.runs_as, ladder)) if kind not in neutral]
             if plan.stage == Stage.QUANTISE and kinds:
                 policies.append(self.space.uniform({plan.method: kinds[len(kinds) // 2]}))
-        return policies
+        runtimes = self.space[RUNTIME].choices if self._opens.knob is not None else ("",)
+        everywhere = [self._in(runtime, policy) for policy in policies for runtime in runtimes]
+        return [policy for policy in everywhere if policy]
+
+    def _in(self, runtime: Choice, policy: Policy) -> Policy:
+        """The same in a runtime; ``""`` where there is one."""
+        is_first = not runtime or runtime == self.space[RUNTIME].neutral
+        return policy if is_first else Policy({**policy, RUNTIME: runtime})
 
     def runs_quantised(self, policy: Policy) -> bool:
         """Whether any layer runs in another arithmetic than the uncompressed model's."""
@@ -264,11 +277,13 @@ class Builder:
         )
 
     def plainest_alike(self, policy: Policy) -> Policy:
-        """The policy whose choices are the plainest that run in the same arithmetic."""
+        """The policy whose choices are the plainest that run in the same arithmetic, in the same runtime."""
         by_name = {plan.method: plan for plan in self.pipeline.plans}
-        knobs = {name: self.space[name] for name in policy}
+        knobs = {name: self.space[name] for name in without_runtime(policy)}
         plain = {name: by_name[knob.compressor].runs_as(policy[name]) for name, knob in knobs.items()}
-        return Policy({name: choice for name, choice in plain.items() if choice != knobs[name].neutral})
+        changed = {name: choice for name, choice in plain.items() if choice != knobs[name].neutral}
+        kept = {RUNTIME: policy[RUNTIME]} if RUNTIME in policy else {}
+        return Policy({**changed, **kept})
 
     @property
     def _example(self) -> Tensors:

@@ -20,6 +20,7 @@ from ...spaces.errors import Infeasible, TaskError
 from ...spaces.network.graph import Layer
 from ...spaces.network.trace import Traced
 from ...spaces.policy import Policy
+from ...spaces.runtime_knob import runtime_in, without_runtime
 from ...spaces.space import SearchSpace
 from ...spaces.task import Task
 from ..device import worker
@@ -225,7 +226,7 @@ class TaskEvaluator:
     def _add_anchors(self, artifacts: Path) -> None:
         """Build and time what candidates of another arithmetic are timed against."""
         for policy in self.builder.anchor_policies():
-            self._on_phase("measuring the quantised model, which others are timed against")
+            self._on_phase(f"measuring {anchor_in_words(policy)}, which others are timed against")
             anchor = artifacts / f"anchor-{policy.digest}.onnx"
             try:
                 made = self.builder.build(policy, anchor).candidate
@@ -241,13 +242,18 @@ class TaskEvaluator:
         self.prepare()
         self.clock.take_readings()
         built = self.builder.build(policy, artifact, watch, rivals)
-        if rivals is None or not self.racing:
+        if rivals is None or not self.racing or self._is_landmark(policy):
             return self._measured(built, policy, artifact, watch)
         made, looks = built.candidate, self.clock.looks(policy, artifact)
         known = {**made.metrics, **self.peak(artifact, watch)}
         search = self.scorer.search
         raced = race(search, built.session, known, looks, Standing(rivals, search.looks), watch)
         return self.timed(stopped_or_whole(made, raced, watch), watch)
+
+    def _is_landmark(self, policy: Policy) -> bool:
+        """Whether readers compare fronts with it, so that it is measured in full: where there are several runtimes, the
+        network as it is and plainly quantised in each."""
+        return len(self.clock.first.options.choices) > 1 and policy in self.bases
 
     def evaluate_trained(
         self, policy: Policy, weights: Path, artifact: Path, like: Candidate | None = None
@@ -371,6 +377,12 @@ def stopped_or_whole(made: Candidate, raced: Raced, watch: Stopwatch) -> Candida
     """A candidate with what racing has measured of it, and why it was stopped."""
     notes = (*made.notes, f"{STOPPED}: {raced.why}") if raced.why else made.notes
     return replace(made, metrics=raced.metrics, timings=watch.total(), notes=notes, stopped=raced.stopped)
+
+
+def anchor_in_words(policy: Policy) -> str:
+    """``the quantised model``, ``the uncompressed model in openvino:bf16``."""
+    what, where = "quantised" if without_runtime(policy) else "uncompressed", runtime_in(policy)
+    return f"the {what} model{f' in {where}' if where else ''}"
 
 
 def _version(package: str) -> str:

@@ -13,6 +13,7 @@ from ...compressors.target import Target
 from ...spaces.network.graph import Layer
 from ...spaces.network.trace import Traced
 from ...spaces.policy import Policy
+from ...spaces.runtime_knob import runtime_in
 from ...spaces.space import SearchSpace
 from ..device.device_profile import DeviceProfile
 from ..results.candidate import Candidate
@@ -37,7 +38,8 @@ class RetargetedEvaluator:
 
     Artefacts are built for the device that the other run was made on, so that they are the same files. Where this
     device computes int8 otherwise, what is quantised is built for it, and made and scored anew. In another runtime, or
-    another version or precision of one that is not exact, everything is: accuracy is the runtime's.
+    another version or precision of one that is not exact, everything is: accuracy is the runtime's. Where a run has
+    searched several, that goes for each of them.
 
     Args:
         make: makes the evaluator that does the rest.
@@ -49,16 +51,16 @@ class RetargetedEvaluator:
         self, make: MakeEvaluator, reused: ReusedScores, on_phase: Callable[[str], None] = lambda _: None
     ) -> None:
         self._reused = reused
-        self._other_arithmetic = self._other_runtime = False
+        self._other_arithmetic = False
+        self._otherwise: list[str] = []
 
         def built_for(here: DeviceProfile) -> Target:
             target, built = target_of(here), target_of(reused.profile)
             self._other_arithmetic = replace(built, vector_width=target.vector_width) != target
-            self._other_runtime = scores_differ(reused.profile, here)
-            if self._other_runtime:
-                on_phase(
-                    f"the run was scored in {reused.profile.runs_on}: all is made and scored anew in {here.runs_on}"
-                )
+            self._otherwise = [name for name in _names(here) if _scores_differ(reused.profile, here, name)]
+            if self._otherwise:
+                there, anew = (" and ".join(profile.all_run_on) for profile in (reused.profile, here))
+                on_phase(f"the run was scored in {there}: what runs otherwise is made and scored anew in {anew}")
             elif self._other_arithmetic:
                 on_phase(
                     "this device needs other int8 than the run was built for: what is quantised is made and scored anew"
@@ -90,7 +92,7 @@ class RetargetedEvaluator:
 
     @property
     def environment(self) -> Mapping[str, Any]:
-        built = {} if self._other_arithmetic or self._other_runtime else {BUILT_FOR: self._reused.profile.to_json()}
+        built = {} if self._other_arithmetic or self._otherwise else {BUILT_FOR: self._reused.profile.to_json()}
         return {"scores_of": self._reused.run, **built, **self._inner.environment}
 
     def baseline(self, artifacts: Path) -> Candidate:
@@ -157,7 +159,7 @@ class RetargetedEvaluator:
 
     def _scores(self, policy: Policy, prefix: str = "") -> dict[str, Measurement] | None:
         """What the other run knows; nothing of what runs in an arithmetic that is another one on this device."""
-        if self._other_runtime:
+        if runtime_in(policy) in self._otherwise:
             return None
         if self._other_arithmetic and self._inner.builder.runs_quantised(policy):
             return None
@@ -167,3 +169,14 @@ class RetargetedEvaluator:
         """A note where this is not byte for byte the file that was scored."""
         same = self._reused.candidates[made.policy.digest].sha256 == made.sha256
         return () if same else ("rebuilt: other bytes than the file that was scored",)
+
+
+def _names(here: DeviceProfile) -> list[str]:
+    """What policies call the runtimes of a device; ``""`` is the first."""
+    return ["", *(other.name for other in here.others)]
+
+
+def _scores_differ(there: DeviceProfile, here: DeviceProfile, name: str) -> bool:
+    """Whether a policy that names a runtime is scored otherwise; one that the other device lacks is not known there."""
+    known = name in _names(there)
+    return not known or scores_differ(there.in_choice(name), here.in_choice(name))

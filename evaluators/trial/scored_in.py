@@ -12,19 +12,20 @@ from ..device.device_profile import DeviceProfile
 from ..device.link import DeviceLink
 from ..runtimes.registry import runtime_of
 from ..runtimes.runtime import Opener, Runtime
+from .openers import AnyOpener, Openers
 from .scored_there import DeviceOpener
 
 
 @dataclass(frozen=True)
 class Scored:
-    """How candidates are scored.
+    """How candidates are scored in one runtime.
 
     Attributes:
         opens: opens their files.
         why: in words, why that is done on the device, though it is slower; nothing where it is done here.
     """
 
-    opens: Opener | DeviceOpener
+    opens: AnyOpener
     why: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -37,14 +38,48 @@ class Scored:
         return {"scored": {"runtime": opens.runtime.name, "precision": opens.precision, **where}}
 
 
-def scored_in(device: DeviceLink, here: Callable[[], DeviceProfile]) -> Scored:
-    """In the runtime and precision of a device: on this machine where that gives the same outputs, else on the device.
+@dataclass(frozen=True)
+class ScoredIn:
+    """How candidates are scored, in each runtime that the device has for them.
+
+    Attributes:
+        by_name: by the name of the choice, the first one first.
+    """
+
+    by_name: Mapping[str, Scored]
+
+    @property
+    def opens(self) -> Openers:
+        """Opens their files."""
+        return Openers({name: scored.opens for name, scored in self.by_name.items()})
+
+    @property
+    def why(self) -> tuple[str, ...]:
+        """In words, why some are scored on the device."""
+        return tuple(dict.fromkeys(why for scored in self.by_name.values() for why in scored.why))
+
+    def to_json(self) -> dict[str, Any]:
+        """What a run records of it: ``scored``; of several the names of the choices as ``runtimes``, and ``scored_in``,
+        a list of the same for those that are not ONNX Runtime."""
+        told = [scored.to_json() for scored in self.by_name.values()]
+        if len(told) == 1:
+            return told[0]
+        return {"runtimes": list(self.by_name), "scored_in": [each["scored"] for each in told if each]}
+
+
+def scored_in(device: DeviceLink, here: Callable[[], DeviceProfile]) -> ScoredIn:
+    """In the runtimes and precisions of a device: on this machine where that gives the same outputs, else on the
+    device.
 
     Args:
         device: that candidates are measured on.
         here: gives this machine's profile.
     """
-    runtime, profile = runtime_of(device.options.runtime), device.profile
+    return ScoredIn({choice.name: _scored_in(choice.name, device, here) for choice in device.options.choices})
+
+
+def _scored_in(choice: str, device: DeviceLink, here: Callable[[], DeviceProfile]) -> Scored:
+    runtime, profile = runtime_of(device.options.in_choice(choice).runtime), device.profile.in_choice(choice)
     if runtime.is_exact:
         return Scored(Opener(runtime))
     why = tuple(_apart(runtime, profile, here))
@@ -64,9 +99,10 @@ def _apart(runtime: Runtime, profile: DeviceProfile, here: Callable[[], DevicePr
 
 def check_one_runtime(places: Mapping[str, DeviceOptions]) -> None:
     """Raise ``ConfigError`` where devices have several runtimes or precisions: accuracy is computed in one."""
-    used = {name: (o.runtime, o.precision) for name, o in places.items()}
+    used = {name: o.choices for name, o in places.items()}
     if len(set(used.values())) > 1:
-        listed = ", ".join(f"{name} has {runtime} in {precision}" for name, (runtime, precision) in used.items())
+        worded = {n: " and ".join(f"{c.runtime} in {c.precision}" for c in choices) for n, choices in used.items()}
+        listed = ", ".join(f"{name} has {text}" for name, text in worded.items())
         raise ConfigError(
             f"devices: expected one runtime and precision for all, since accuracy is computed in it; {listed}; "
             "search on one of them, and measure its candidates on the others by `parefront retarget`"

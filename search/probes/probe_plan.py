@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ...spaces.knob import Choice, Knob
 from ...spaces.network.graph import Layer
+from ...spaces.runtime_knob import RUNTIME
 from ...spaces.space import SearchSpace
 from ...spaces.stretches import stretches
 
@@ -82,8 +83,11 @@ def loss_changes(space: SearchSpace, base: Mapping[str, Choice], at_most: int) -
 def points(knob: Knob, start: Choice) -> list[Choice]:
     """The choices of a knob to measure when it leaves ``start``, strongest first.
 
-    These are the last one, the middle one of those beyond ``start``, and the first one where ``start`` is not.
+    These are the last one, the middle one of those beyond ``start``, and the first one where ``start`` is not. Of
+    runtimes, between which there is no middle, all.
     """
+    if knob.name == RUNTIME:
+        return [choice for choice in reversed(knob.choices) if choice != start]
     place = knob.choices.index(start)
     milder, stronger = knob.choices[:place], knob.choices[place + 1 :]
     return list(dict.fromkeys([*stronger[-1:], *stronger[(len(stronger) - 1) // 2 :][:1], *milder[:1]]))

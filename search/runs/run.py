@@ -28,7 +28,7 @@ from .origin import Origin
 from .record import Outcome, TrialRecord
 from .recover_settings import RecoverSettings
 from .run_config import RunConfig
-from .run_facts import FRONT, chance_in, date_of, devices_of, today
+from .run_facts import FRONT, chance_in, date_of, devices_of, runtimes_in, today
 from .run_folder import ENVIRONMENT, FOLDERS, RUNS, TASK, check_folders, clear_unfinished_run, locate, locked
 from .run_shown import run_json, run_line, run_page
 from .settings import SearchSettings
@@ -238,7 +238,9 @@ class Run:
         """The front of candidates by the run's objectives and budgets."""
         settings, chance = self.settings, chance_in(self.environment)
         budgets, quality = settings.budgets, settings.quality
-        return Front.of(candidates, settings.objectives, baseline, budgets, self.path, quality, chance)
+        front = Front.of(candidates, settings.objectives, baseline, budgets, self.path, quality, chance)
+        runtimes = runtimes_in(self.environment)
+        return replace(front, runtimes=runtimes) if runtimes else front
 
     @property
     def finalised(self) -> dict[int, Candidate]:

@@ -26,10 +26,12 @@ def devices_of(config: RunConfig, environment: Mapping[str, Any]) -> dict[str, d
     Returns:
         ``name``, ``cpu``, ``runtime`` (name and version), ``precision``, ``threads``, ``batch``. Where the run's
         environment does not tell, as before its first session, CPU and version are empty. Where candidates were scored
-        in another runtime than ONNX Runtime ``scored`` says in which, where, and ``because`` of what not here.
+        in another runtime than ONNX Runtime ``scored`` says in which, where, and ``because`` of what not here. Where
+        the runtime is searched ``other_runtimes`` tells of the others, and ``scored_in`` lists the same of them.
     """
     profiles = environment.get("devices") or {"": environment.get("device")}
     scored = {"scored": dict(environment["scored"])} if isinstance(environment.get("scored"), Mapping) else {}
+    scored |= {"scored_in": environment["scored_in"]} if environment.get("scored_in") else {}
     return {
         name: {**_device(name, profiles.get(name), place, config.batch), **scored}
         for name, place in config.places.items()
@@ -38,16 +40,34 @@ def devices_of(config: RunConfig, environment: Mapping[str, Any]) -> dict[str, d
 
 def _device(name: str, profile: Any, place: Place, batch: int) -> dict[str, Any]:
     told = profile if isinstance(profile, Mapping) else {}
-    runtime = str(told.get("runtime") or place.settings.get("runtime") or DEFAULT)
+    runtime = str(told.get("runtime") or _first(place.settings.get("runtime")) or DEFAULT)
     usual = runtime == DEFAULT
-    precision = str(told.get("precision") or place.settings.get("precision") or "")
+    precision = str(told.get("precision") or _first(place.settings.get("precision")) or "")
+    others = [_other(other) for other in told.get("others") or ()]
     return {
         "name": name or (" ".join(masked_command(place.command)) or THIS_MACHINE),
         "cpu": str(told.get("cpu", "")),
         "runtime": {"name": runtime, "version": str(told.get("onnxruntime" if usual else "runtime_version", ""))},
         "precision": PRECISION if usual else precision,
+        **({"other_runtimes": others} if others else {}),
         "threads": place.threads,
         "batch": batch,
+    }
+
+
+def _first(value: Any) -> str:
+    """Of a setting that may be a list."""
+    return str((value or [""])[0] if isinstance(value, list) else value or "")
+
+
+def _other(told: Mapping[str, Any]) -> dict[str, Any]:
+    """A further runtime of a device: its name in policies, name and version, and precision."""
+    usual = told["runtime"] == DEFAULT
+    version = str(told["onnxruntime" if usual else "runtime_version"])
+    return {
+        "choice": str(told["name"]),
+        "runtime": {"name": str(told["runtime"]), "version": version},
+        "precision": PRECISION if usual else str(told["precision"]),
     }
 
 
@@ -75,6 +95,12 @@ def chance_in(environment: Mapping[str, Any]) -> float:
     """What guessing gives of the task's metric, where the evaluator knows; else 0."""
     told = environment.get("chance", 0.0)
     return float(told) if isinstance(told, int | float) and 0 <= told <= 1 else 0.0
+
+
+def runtimes_in(environment: Mapping[str, Any]) -> tuple[str, ...]:
+    """The runtimes that are searched, by their names in policies, the first one first; nothing where there is one."""
+    told = environment.get("runtimes")
+    return tuple(map(str, told)) if isinstance(told, list) else ()
 
 
 def _recorded(folder: Path) -> Iterator[Path]:

@@ -66,14 +66,19 @@ def run_json(
 def device_line(device: Mapping[str, Any]) -> str:
     """``AMD EPYC, onnxruntime 1.31.0, 1 thread, batch 1``, with the device's name where it is another machine.
 
-    The precision is told of a runtime that has a choice of it: ``openvino 2026.4.1 in bf16``.
+    The precision is told of a runtime that has a choice of it: ``openvino 2026.4.1 in bf16``. Where the runtime is
+    searched all are told.
     """
-    name, cpu, runtime = device["name"], device["cpu"], device["runtime"]
+    name, cpu = device["name"], device["cpu"]
     where = f"{name} ({cpu})" if cpu and name != "this machine" else cpu or name
-    versions = f"{runtime['name']} {runtime['version']}".strip()
-    if runtime["name"] != DEFAULT and device["precision"]:
-        versions += f" in {device['precision']}"
+    versions = " and ".join(map(_version, (device, *device.get("other_runtimes", ()))))
     return f"{where}, {versions}, {counted(int(device['threads']), 'thread')}, batch {device['batch']}"
+
+
+def _version(told: Mapping[str, Any]) -> str:
+    runtime, precision = told["runtime"], told["precision"]
+    where = f" in {precision}" if runtime["name"] != DEFAULT and precision else ""
+    return f"{runtime['name']} {runtime['version']}".strip() + where
 
 
 def _best(front: Front) -> list[str]:

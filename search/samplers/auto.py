@@ -99,7 +99,7 @@ class KnapsackSampler(TogetherSampler):
         rows = self._context.memory.setdefault(_ROWS, KnownRows(sensitivity)).of([t.params for t in tried])
         outlook = Outlook(sensitivity, self._baseline, tried, self._loss, self._keys, self._useful, rows)
         if len(known) <= self._seeds + 1:
-            for params in self._start(sensitivity, outlook, len(known) - 1):
+            for params in self._start(sensitivity, outlook, len(known) - 1 - len(self._context.first)):
                 if self._digest(params) not in known:
                     return dict(params)
         self._scale = _SCALES[len(known) % len(_SCALES)]
@@ -107,8 +107,8 @@ class KnapsackSampler(TogetherSampler):
 
     @property
     def _seeds(self) -> int:
-        """Trials for step 2."""
-        return min(16, max(3, self._context.trials // 6))
+        """Trials for step 2, and for what every sampler begins with."""
+        return min(16, max(3, self._context.trials // 6)) + len(self._context.first)
 
     def _start(self, sensitivity: Sensitivity, outlook: Outlook, done: int) -> Iterator[Mapping[str, Choice]]:
         """Step 2, lazily; the corrections of the moment are in it. With ``done`` trials the ladder is so far down."""

@@ -11,6 +11,7 @@ from ...evaluators.results.budget import Budget
 from ...evaluators.results.candidate import Candidate
 from ...evaluators.results.metrics import Named
 from ...spaces.network.graph import Layer
+from ...spaces.policy import Policy
 from ...spaces.space import SearchSpace
 from ..runs.run_folder import RUNS
 from ..surrogate.sensitivity import Sensitivity
@@ -35,6 +36,7 @@ class SamplerContext:
             seed and the study's history belongs there.
         options: of the sampler itself, by name; see :mod:`.options`.
         root: where plain names of other runs are looked up.
+        first: policies that the first trials have, whatever the sampler: what readers compare a front with.
     """
 
     seed: int
@@ -49,3 +51,4 @@ class SamplerContext:
     memory: dict[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     root: Path = Path(RUNS)
+    first: tuple[Policy, ...] = ()

@@ -28,7 +28,8 @@ class RepeatableSampler(BaseSampler):
 
     The state of a generator would be lost with the process; this way a search that was killed and gone on with
     suggests the policies that it would have suggested anyway. All knobs of a trial are drawn at once, so it does not
-    matter either how many of them had been stored when the process died.
+    matter either how many of them had been stored when the process died. The context's ``first`` policies come before
+    all that is drawn.
     """
 
     def __init__(self, factory: Callable[[SamplerContext], BaseSampler], context: SamplerContext) -> None:
@@ -49,6 +50,8 @@ class RepeatableSampler(BaseSampler):
         if _repeats_in_a_row(study) >= MAX_REPEATS:
             generator = np.random.default_rng([self._context.seed, trial.number])
             return self._context.space.encode(draw_new(self._context.space, tried_digests(study), generator))
+        if trial.number < len(self._context.first):
+            return self._context.space.encode(self._context.first[trial.number])
         inner = self._of(trial)
         drawn = inner.sample_relative(study, trial, inner.infer_relative_search_space(study, trial))
         for name, distribution in search_space.items():

@@ -15,6 +15,7 @@ from ...evaluators.results.measurement import Measurement
 from ...evaluators.results.metric import is_timed
 from ...spaces.errors import ConfigError
 from ...spaces.policy import Policy
+from ...spaces.runtime_knob import RUNTIME, runtime_in
 from ..runs.reused_run import scored
 from ..runs.run import Run
 from ..runs.studies.history import tried_digests
@@ -52,8 +53,16 @@ class ReplaySampler(TogetherSampler):
         self._space = context.space
         options = read_options(ReplayOptions, context.options, "replay")
         if _POLICIES not in context.memory:
-            context.memory[_POLICIES] = replayed(Run.open(options.run, context.root), options.promising)
+            found = replayed(Run.open(options.run, context.root), options.promising)
+            context.memory[_POLICIES] = [each for each in map(self._here, found) if each is not None]
         self._policies: list[Policy] = context.memory[_POLICIES]
+
+    def _here(self, policy: Policy) -> Policy | None:
+        """The policy; None where it is for a runtime that this search does not have."""
+        runtime = runtime_in(policy)
+        if not runtime or any(k.name == RUNTIME and runtime in k.choices for k in self._space):
+            return policy
+        return None
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]

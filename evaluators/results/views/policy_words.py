@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from ....spaces.knob import EVERY_LAYER, Choice
 from ....spaces.policy import Policy
+from ....spaces.runtime_knob import METHOD
 from ..candidate import Candidate
 
 UNCHANGED = "unchanged"
@@ -85,6 +86,10 @@ def _quantised(choices: Mapping[str, Choice]) -> list[str]:
     return full + weights
 
 
+def _runtime(choices: Mapping[str, Choice]) -> list[str]:
+    return [f"in {choice}" for choice in choices.values()]
+
+
 def _of_plug_in(name: str) -> Words:
     return lambda choices: [f"{name} in {counted(len(choices), 'place')}"]
 
@@ -99,6 +104,7 @@ _WORDS: dict[str, Words] = {
     "prune_weights": _sparse,
     "share_weights": _shared,
     "quantize": _quantised,
+    METHOD: _runtime,
 }
 
 

@@ -13,6 +13,7 @@ from ..evaluators.results.errors import NoCandidate
 from ..evaluators.results.front import Front
 from ..evaluators.results.picks import Pick, picks
 from ..evaluators.results.views.policy_words import candidate_in_words
+from ..report.landmarks import landmarks_of
 from ..report.page import PAGE
 from ..search.runs.run import Run
 from ..search.runs.run_facts import date_of, devices_of
@@ -35,6 +36,8 @@ def show_front(name: str, where: tuple[str, ...], as_json: bool, root: Path = Pa
         document = run.to_json()
         document["candidates"] = [entry for entry in document["candidates"] if entry["trial"] in members]
         document["picks"] = [pick.to_json() for pick in picks(front)]
+        if front.runtimes:
+            document["landmarks"] = [mark.to_json() for mark in landmarks_of(run)]
         print(json.dumps(document, indent=2, allow_nan=False))
         return
     show_run(Console(highlight=False), run, front, where)
@@ -61,6 +64,10 @@ def show_run(console: Console, run: Run, front: Front, where: tuple[str, ...]) -
         )
     for pick in picks(front):
         console.print(Text.assemble((f"{' and '.join(pick.names)}: ", "bold"), _worded(pick, front)))
+    for mark in landmarks_of(run)[1:] if front.runtimes else ():
+        if not mark.is_searched:
+            text = f"{mark.candidate.label}: {describe(mark.candidate, front.quality)}"
+            console.print(Text.assemble((f"{mark.name}: ", "dim"), text))
     if run.finished:
         folder = shown_path(run.path)
         console.print(Text(f"written: {folder}/front.json, front.csv, artifacts/"), soft_wrap=True)

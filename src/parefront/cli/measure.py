@@ -22,7 +22,7 @@ def show_latency(
     """Measure, and print a table or JSON."""
     for path in (model, against):
         check_model(path)
-    found = latency_report(model, against, read_device(device).options(), read_shapes(shapes), batch)
+    found = latency_report(model, against, read_device(device), read_shapes(shapes), batch)
     if as_json:
         print(json.dumps(found.to_json(), indent=2))
         return

@@ -24,6 +24,7 @@ from pydantic import (
 
 from ..evaluators.device.device import DeviceOptions
 from ..evaluators.device.latency import LatencyProtocol
+from ..evaluators.runtimes.choice import choices_of
 from ..evaluators.runtimes.runtime import AUTO, DEFAULT
 from ..search.runs.recover_settings import SHARE
 from ..search.runs.run_config import RunConfig
@@ -108,8 +109,10 @@ class DeviceConfig(Section):
             it, and in ``provider_options``, ``${NAME}`` stands for a variable of the environment.
         runtime: what loads and runs the models, and scores them: ``onnxruntime``, ``openvino``,
             ``ncnn`` (``docs/runtimes.md``), or one that another package registers; ``parefront doctor`` lists them.
+            Of a list each candidate has one, which is searched; latencies are shares of the uncompressed model's in
+            the first.
         precision: that the runtime computes floats in: ``auto``, its own choice; of OpenVINO ``bf16`` or ``f32``, too.
-            ONNX Runtime computes in the types that a file has.
+            ONNX Runtime computes in the types that a file has. Of a list it is searched, for runtimes that have them.
         threads: intra-op threads of the runtime.
         spinning: whether idle threads burn CPU while they wait for work.
         providers: execution providers of ONNX Runtime, tried in their order; the first has to start.
@@ -123,8 +126,8 @@ class DeviceConfig(Section):
     """
 
     command: Command = []
-    runtime: str = DEFAULT
-    precision: str = AUTO
+    runtime: str | list[str] = DEFAULT
+    precision: str | list[str] = AUTO
     threads: Positive = 1
     spinning: bool = False
     providers: list[str] = ["CPUExecutionProvider"]
@@ -152,9 +155,15 @@ class DeviceConfig(Section):
         values = self.model_dump() | {"command": tuple(command), "provider_options": own}
         values["providers"] = tuple(self.providers)
         try:
+            first, *others = choices_of(_as_list(self.runtime), _as_list(self.precision))
+            values |= {"runtime": first.runtime, "precision": first.precision, "others": tuple(others)}
             return DeviceOptions(**values)
         except ValueError as error:
             raise ConfigError(f"device: {error}") from None
+
+
+def _as_list(value: str | list[str]) -> list[str]:
+    return value if isinstance(value, list) else [value]
 
 
 def options_of(units: DeviceConfig | list[DeviceConfig]) -> DeviceOptions:

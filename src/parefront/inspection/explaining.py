@@ -88,7 +88,7 @@ def explanation_report(model: Path, against: Path, options: DeviceOptions, shape
         raise ConfigError(f"device.runtime: what is explained are profiles of {DEFAULT}, got {options.runtime}")
     for path in (model, against):
         check_model(path)
-    with Device(options) as place:
+    with Device(options.in_choice("")) as place:
         try:
             found = explained(place, model, against, measuring.PROTOCOL, shapes)
         except RequestRefused as refusal:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
+from ..config.models import DeviceConfig
 from ..config.plain import plain
 from ..config.schema import parse_device
 from ..evaluators.device.device import Device, DeviceOptions, Shapes
@@ -19,7 +20,9 @@ from ..evaluators.device.latency import Latency, LatencyProtocol
 from ..evaluators.device.latency import measure as read_latency
 from ..evaluators.restore.plain import plain as plain_weights
 from ..evaluators.results.measurement import Measurement
+from ..evaluators.runtimes.choice import RuntimeChoice
 from ..evaluators.runtimes.registry import runtime_of
+from ..evaluators.storage.provenance import runtime_of_file
 from ..spaces.errors import ConfigError
 from ..spaces.files import write_bytes
 from ..units import plural
@@ -81,7 +84,7 @@ class LatencyReport:
 
     def parts(self) -> Iterator[RenderableType]:
         """What is shown of it, in the order to print it."""
-        where = f"{self.device}: {self.profile.cpu}, {self.profile.runs_on}"
+        where = f"{self.device}: {self.profile.cpu}, {' and '.join(self.profile.all_run_on)}"
         yield latency_table(self.model, self.against, self.latency)
         yield beside(self.latency, self.batch, self.memory)
         yield remarks(self.latency, f"{where}, {plural(self.threads, 'thread')}")
@@ -103,7 +106,8 @@ def measure(
     Args:
         model: the file.
         against: the other one; by default the model itself, which shows the noise.
-        device: where, as in a config, e.g. ``{"threads": 4}``; by default this machine, one thread.
+        device: where, as in a config, e.g. ``{"threads": 4}``; by default this machine, one thread. Where it names no
+            runtime, a file is run in the one that it says it is for.
         shapes: of inputs with free axes beside the first, by name.
         batch: what a free first axis becomes.
 
@@ -111,17 +115,18 @@ def measure(
         ConfigError: for a file that is no ONNX model, settings that cannot be, or a model that the runtime refuses.
         DeviceError: where the device cannot be used.
     """
-    options = parse_device(plain(device or {}), "device").options()
-    return latency_report(Path(model), Path(model if against is None else against), options, shapes, batch)
+    config = parse_device(plain(device or {}), "device")
+    return latency_report(Path(model), Path(model if against is None else against), config, shapes, batch)
 
 
 def latency_report(
-    model: Path, against: Path, options: DeviceOptions, shapes: Shapes | None, batch: int
+    model: Path, against: Path, device: DeviceConfig, shapes: Shapes | None, batch: int
 ) -> LatencyReport:
     """As :func:`measure`, on a device whose settings are checked."""
     if batch < 1:
         raise ConfigError(f"batch: expected 1 or more, got {batch}")
     contents = {path: check_model(path) for path in (model, against)}
+    options = _options_for(device, contents.values())
     with Device(options) as place, TemporaryDirectory(prefix="parefront-measure-") as folder:
         sent = _loadable(contents, options, Path(folder))
         try:
@@ -133,16 +138,28 @@ def latency_report(
         return LatencyReport(model, against, place.name, place.profile, options.threads, batch, latency, memory)
 
 
+def _options_for(device: DeviceConfig, contents: Iterable[bytes]) -> DeviceOptions:
+    """The device as its settings say it; where they name no runtime, with those that the files say they are for."""
+    options = device.options()
+    if device.model_fields_set & {"runtime", "precision"}:
+        return options
+    names = dict.fromkeys(runtime_of_file(content) or options.choices[0].name for content in contents)
+    first, *others = map(RuntimeChoice.of, names)
+    try:
+        return replace(options, runtime=first.runtime, precision=first.precision, others=tuple(others))
+    except ValueError as error:
+        raise ConfigError(f"device: {error}") from None
+
+
 def _loadable(contents: Mapping[Path, bytes], options: DeviceOptions, folder: Path) -> dict[Path, Path]:
     """The files as the runtime takes them: those whose weights are packed once more, with plain ones, where it has to.
 
     It computes the same of them, so that their time is that of the file as it would be deployed there.
     """
-    if runtime_of(options.runtime).takes_functions:
-        return {path: path for path in contents}
     found = {}
     for index, (path, content) in enumerate(contents.items()):
-        loadable = plain_weights(content)
+        own = options.in_choice(runtime_of_file(content) if options.others else "")
+        loadable = content if runtime_of(own.runtime).takes_functions else plain_weights(content)
         found[path] = path
         if loadable is not content:
             found[path] = folder / f"{index}-{path.name}"

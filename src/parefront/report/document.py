@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -11,7 +10,6 @@ from ..evaluators.results.budget import Budget
 from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.confidence import Confidence
 from ..evaluators.results.errors import NoCandidate
-from ..evaluators.results.fields import Fields
 from ..evaluators.results.flips import Flips
 from ..evaluators.results.front import Front
 from ..evaluators.results.measurement import Measurement
@@ -27,9 +25,9 @@ from .axes import Axis, axes_of
 from .course import Step, steps_of, time_spent
 from .fairness import ClassRow, class_rows
 from .flips import pictures_of
-from .landmarks import Landmark, landmarks
+from .landmarks import Landmark, graph_of, landmarks
 from .layer_times import LayerTimes
-from .network import GRAPH, Network
+from .network import Network
 from .sensitivity import ProbedChoice, probed_choices
 from .trust import Trust
 
@@ -139,7 +137,7 @@ class Report:
             bounds=_bounds(front.budgets, front.baseline),
             records=tuple(replace(r, candidate=members.get(r.number, r.candidate)) for r in records),
             network=network,
-            known=landmarks(front.baseline, candidates, _graph(run)),
+            known=landmarks(front.baseline, candidates, graph_of(run)),
             steps=steps_of(records, empty),
             spent=time_spent(run),
             trust=Trust.of(run, [front.baseline, *candidates]),
@@ -219,8 +217,3 @@ def _selected(front: Front, document: dict[str, Any]) -> int | None:
 
 def _bounds(budgets: Sequence[Budget], baseline: Candidate) -> tuple[Bound, ...]:
     return tuple(Bound(b.text, b.metric.key, b.on_axis(baseline), b.at_most) for b in budgets)
-
-
-def _graph(run: Run) -> Fields | None:
-    file = run.path / GRAPH
-    return Fields.read(file) if os.path.lexists(file) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,10 +10,15 @@ from typing import Any
 from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.fields import Fields
 from ..evaluators.results.views.policy_words import policy_in_words
+from ..search.runs.run import Run
 from ..spaces.policy import Policy
+from ..spaces.runtime_knob import runtime_in, without_runtime
+from .network import GRAPH
 
 UNCOMPRESSED = "uncompressed"
+UNIFORM = "uniform: "
 PLAIN_INT8 = "plain int8"
+"""And ``in`` a runtime behind either, where that is searched and another one than the first."""
 
 
 @dataclass(frozen=True)
@@ -20,12 +26,17 @@ class Landmark:
     """A model that readers know.
 
     Attributes:
-        name: ``uncompressed``, ``plain int8``, or ``uniform: `` and what was done.
+        name: ``uncompressed``, ``plain int8``, either ``in`` a runtime, or ``uniform: `` and what was done.
         candidate: as it was measured.
     """
 
     name: str
     candidate: Candidate
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether it takes a search to know that it is worth looking at: whatever is neither as it was nor in int8."""
+        return self.name.startswith(UNIFORM)
 
     def to_json(self) -> dict[str, Any]:
         """The trial is null for the uncompressed model."""
@@ -47,9 +58,32 @@ def landmarks(baseline: Candidate, candidates: Sequence[Candidate], graph: Field
     found = [Landmark(UNCOMPRESSED, baseline)]
     for candidate in candidates:
         if candidate.policy and _is_uniform(candidate.policy, offered):
-            plain = all(name.startswith("quantize/") and choice == 8 for name, choice in candidate.policy.items())
-            found.append(Landmark(PLAIN_INT8 if plain else f"uniform: {policy_in_words(candidate.policy)}", candidate))
+            found.append(Landmark(_called(candidate.policy), candidate))
     return tuple(found)
+
+
+def landmarks_of(run: Run) -> tuple[Landmark, ...]:
+    """Those of a run, members of its front as they were measured in the end."""
+    members = {candidate.trial: candidate for candidate in run.front}
+    known = [record.candidate for record in run.trials if record.candidate is not None]
+    return landmarks(run.front.baseline, [members.get(each.trial, each) for each in known], graph_of(run))
+
+
+def graph_of(run: Run) -> Fields | None:
+    """What the run keeps of its network; None where it keeps nothing."""
+    file = run.path / GRAPH
+    return Fields.read(file) if os.path.lexists(file) else None
+
+
+def _called(policy: Policy) -> str:
+    """How readers call what is the same everywhere."""
+    done, runtime = without_runtime(policy), runtime_in(policy)
+    where = f" in {runtime}" if runtime else ""
+    if not done:
+        return f"{UNCOMPRESSED}{where}"
+    if all(name.startswith("quantize/") and choice == 8 for name, choice in done.items()):
+        return f"{PLAIN_INT8}{where}"
+    return f"{UNIFORM}{policy_in_words(policy)}"
 
 
 def _offer(knob: Fields) -> tuple[str, list[Any]]:

@@ -56,7 +56,8 @@ function begin() {
 function aboutLine() {
   const { trials, seconds, date } = report.front, devices = report.front.device ? [report.front.device] : Object.values(report.front.devices || {});
   const counts = Object.entries(trials).filter(([, n]) => n).map(([name, n]) => `${n} ${name}`).join(", ");
-  const on = devices.map((d) => `${d.cpu || d.name}, ${d.runtime.name} ${d.runtime.version}, ${d.threads} thread${d.threads === 1 ? "" : "s"}, batch ${d.batch}`);
+  const versions = (d) => [d, ...(d.other_runtimes || [])].map((each) => `${each.runtime.name} ${each.runtime.version}${each.choice ? ` (${each.choice})` : ""}`).join(" and ");
+  const on = devices.map((d) => `${d.cpu || d.name}, ${versions(d)}, ${d.threads} thread${d.threads === 1 ? "" : "s"}, batch ${d.batch}`);
   const unfinished = report.finished ? "" : "; the search is not finished";
   return `${date.slice(0, 10)}; ${on.join("; ")}; trials: ${counts || "none"}; ${duration(seconds)}${unfinished}`;
 }

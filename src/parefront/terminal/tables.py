@@ -16,6 +16,7 @@ from ..evaluators.results.measurement import Measurement
 from ..evaluators.results.metric import SCORE, Metric, device_of, on_any_device, on_device
 from ..evaluators.results.reciprocals import with_reciprocals
 from ..evaluators.results.views.policy_words import candidate_in_words
+from ..spaces.runtime_knob import runtime_in
 from ..units import count, milliseconds, percent, ratio, score, size
 from .scatter import Axis, Series, scatter
 
@@ -61,6 +62,8 @@ def front_table(front: Front, width: int, *, ascii_only: bool = False) -> Table:
         table.add_column(metric.name, justify="right", no_wrap=True)
     for heading in _headings(quality, "test_", changes=wide) if finalised else ():
         table.add_column(heading, justify="right", no_wrap=True)
+    if front.runtimes:
+        table.add_column("runs in", no_wrap=True)
     table.add_column("", no_wrap=True)
     if width >= WORDED:
         table.add_column("what was done", overflow="fold")
@@ -113,7 +116,7 @@ def thinned(front: Front, rows: int, best: Candidate | None) -> Front:
 
 
 def describe(candidate: Candidate, quality: Metric) -> str:
-    """A candidate in a few words: ``93.1% at 0.412x, 311 kB``, or ``psnr 28.31 at 0.412x, 311 kB``.
+    """A candidate in a few words: ``93.1% at 0.412x, 311 kB``, or ``psnr 28.31 at 0.412x in openvino, 311 kB``.
 
     Args:
         candidate: measured.
@@ -125,6 +128,8 @@ def describe(candidate: Candidate, quality: Metric) -> str:
         words.append(scored(metrics[quality.key].value, quality))
     if "latency_ratio" in metrics:
         words.append(f"at {ratio(metrics['latency_ratio'].value)}")
+    if runtime := runtime_in(candidate.policy):
+        words.append(f"in {runtime}")
     text = " ".join(words)
     return f"{text}, {size(metrics['size_bytes'].value)}" if "size_bytes" in metrics else text
 
@@ -190,6 +195,7 @@ def _row(candidate: Candidate, front: Front, devices: Sequence[str], wide: bool,
     row += [_cell(with_reciprocals(m).get(metric.key), metric, wide) for metric in _further(front, wide)]
     if finalised:
         row += _quality_cells(candidate, front, "test_", wide, changes=wide)
+    row += [front.runtime_of(candidate)] if front.runtimes else []
     row.append(Text("noisy" if wide else NOISY, style="yellow") if is_noisy(candidate) else "")
     return row
 

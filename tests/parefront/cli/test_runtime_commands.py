@@ -18,6 +18,7 @@ from parefront.evaluators.device.latency import LatencyProtocol
 from parefront.inspection import measuring
 from parefront.search.runs.run import Run
 from parefront.spaces.errors import ConfigError
+from parefront.spaces.runtime_knob import runtime_in
 
 from ..conftest import TASK, Command
 
@@ -139,6 +140,55 @@ class TestOpenVino:
         device = json.loads(outcome.out)["device"]
         assert device["runtime"] == "openvino"
         assert device["precision"] in ("f32", "bf16")
+
+
+SEVERAL = ("runtime=[onnxruntime, openvino]", "precision=[f32]")
+
+
+class TestSeveralRuntimes:
+    """One search, one reading and one retargeting in ONNX Runtime and OpenVINO at once."""
+
+    @pytest.fixture(autouse=True)
+    def installed(self) -> None:
+        pytest.importorskip("openvino", reason="the extra `openvino` is not installed")
+
+    def test_a_search_has_both_on_one_front_and_goes_to_another_device(
+        self, small: Path, run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(measuring, "PROTOCOL", LatencyProtocol(min_samples=16, min_seconds=0.05, max_seconds=0.3))
+        monkeypatch.setattr(measuring, "MEMORY_REPEATS", 1)
+        settings = [word for setting in SEVERAL for word in ("--set", f"device.{setting}")]
+        outcome = run("search", "demo/search.yaml", *settings, "--set", "search.trials=4")
+        assert outcome.code == 0, outcome.err
+        document = json.loads(run("front", "demo", "--json").out)
+        assert document["device"]["runtime"]["name"] == "onnxruntime"
+        assert [other["choice"] for other in document["device"]["other_runtimes"]] == ["openvino:f32"]
+        assert {"uncompressed", "uncompressed in openvino:f32"} <= {mark["name"] for mark in document["landmarks"]}
+        searched = Run.open("demo")
+        there = next(r for r in searched.trials if r.candidate is not None and runtime_in(r.policy))
+        assert there.number < len(searched.environment["runtimes"]) + 1
+        shown = run("front", "demo").out
+        assert "runs in" in shown
+        assert "uncompressed in openvino:f32: " in shown
+
+        exported = run("export", "demo", "--trial", str(there.number), "-o", str(tmp_path / "there.onnx"))
+        assert exported.code == 0, exported.err
+        assert "in openvino:f32" in exported.out
+        baseline = searched.baseline.export(tmp_path / "first.onnx")
+        pair = ("measure", str(tmp_path / "there.onnx"), "--against", str(baseline), "--json")
+        device = json.loads(run(*pair).out)["device"]
+        assert device["runtime"] == "openvino"
+        assert [other["name"] for other in device["others"]] == ["onnxruntime"]
+
+        device_words = [w for setting in (*SEVERAL, "optimisation=enable_basic") for w in ("--device", setting)]
+        moved = run("retarget", "demo", *device_words, "--run", "moved")
+        assert moved.code == 0, moved.err
+        target = Run.open("moved")
+        assert target.environment["runtimes"] == ["onnxruntime", "openvino:f32"]
+        before = {r.policy.digest: r.candidate for r in searched.trials if r.candidate is not None}
+        for record in target.trials:
+            if record.candidate is not None:
+                assert record.candidate.accuracy == before[record.policy.digest].accuracy
 
 
 def test_a_config_error_of_two_runtimes_names_both(small: Path, run: Command) -> None:

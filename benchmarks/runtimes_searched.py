@@ -1,0 +1,65 @@
+"""ResNet-56/CIFAR-10 searched in ONNX Runtime and OpenVINO at once: its front beside what takes no search.
+
+    python benchmarks/runtimes.py search [--network resnet56] [--trials 40] [--run runs/runtimes-resnet56]
+
+No training. Latencies are shares of ONNX Runtime's uncompressed float time, as the final step has measured them; the
+best unsearched configuration is the fastest of the uncompressed and the plainly quantised network in every runtime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cifar10 import SPACE
+
+import parefront as pf
+from parefront.evaluators.results.candidate import Candidate
+from parefront.report.landmarks import landmarks_of
+from parefront.search.runs.run import Run
+from parefront.spaces.task import Task
+
+LOSSES = (0.5, 1.0, 2.0)
+"""Points of accuracy on the search split."""
+AIMS = {0.5: (0.24, 0.85), 1.0: (0.21, 0.75), 2.0: (0.19, 0.70)}
+"""Shares of ONNX Runtime's float and of the best unsearched configuration."""
+
+
+def searched(given: Task, path: Path, trials: int, device: Mapping[str, Any]) -> Run:
+    """The search, or what is left of it."""
+    return pf.compress(
+        given, objectives=["accuracy", "latency"], trials=trials, compress=SPACE, run=path, device=device,
+        search={"images": 2000, "seed": 0, "keep_artifacts": "all"},
+    )  # fmt: skip
+
+
+def told(run: Run) -> None:
+    """Print the unsearched configurations, and what the front has at each loss, as Markdown."""
+    front = run.front
+    unsearched = {mark.name: mark.candidate for mark in landmarks_of(run) if not mark.is_searched}
+    print("\n| unsearched | share | accuracy % (search split) |\n| --- | --- | --- |")
+    for name, candidate in unsearched.items():
+        print(f"| {name} | {candidate.latency_ratio:.3f} | {100 * candidate.accuracy:.2f} |")
+    best = min(candidate.latency_ratio for candidate in unsearched.values())
+    print(f"\n{len(front)} on the front of {len(run.trials)} trials; best unsearched {best:.3f}\n")
+    print("| loss at most | trial | runs in | share | aim | of the best unsearched | aim | loss | test % |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    for loss in LOSSES:
+        print(f"| {loss} pt | {_row(run, loss, best)} |")
+
+
+def _row(run: Run, loss: float, best: float) -> str:
+    fitting = [c for c in run.front if _loss(run, c) <= loss]
+    if not fitting:
+        return "none | | | | | | |"
+    one = min(fitting, key=lambda candidate: candidate.latency_ratio)
+    share, of_best = AIMS[loss]
+    ratio = one.metrics["latency_ratio"]
+    timed = f"{ratio.value:.3f} ({ratio.low:.3f} to {ratio.high:.3f}) | {share}"
+    beside = f"{one.latency_ratio / best:.2f} | {of_best} | {_loss(run, one):.2f} | {100 * one.test_accuracy:.2f}"
+    return f"{one.trial} | {run.front.runtime_of(one)} | {timed} | {beside}"
+
+
+def _loss(run: Run, candidate: Candidate) -> float:
+    return 100 * (run.baseline.accuracy - candidate.accuracy)
