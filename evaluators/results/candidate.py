@@ -175,12 +175,13 @@ class Candidate:
         packed = target.suffix.lower() == ".pfz"
         return self.export_files(target, {target.suffix: encode(content) if packed else content})
 
-    def export_files(self, target: Path, contents: Mapping[str, bytes]) -> Path:
+    def export_files(self, target: Path, contents: Mapping[str, bytes], told: str = "") -> Path:
         """Write files for ``target``, and the policy beside them; nothing is written where that cannot be.
 
         Args:
             target: the path of the model.
             contents: of files of its name, by suffix.
+            told: what stands above the policy, as a comment.
 
         Raises:
             ConfigError: where the file beside it is no policy.
@@ -193,7 +194,8 @@ class Candidate:
         target.parent.mkdir(parents=True, exist_ok=True)
         for suffix, content in contents.items():
             write_bytes(target.with_suffix(suffix), content)
-        write_text(beside, f"{self._how_trained}{self.policy.to_yaml()}")
+        comment = f"# {' '.join(told.split())}\n" if told else ""
+        write_text(beside, f"{comment}{self._how_trained}{self.policy.to_yaml()}")
         return target
 
     def _with_origin(self, content: bytes, changes: str) -> bytes:

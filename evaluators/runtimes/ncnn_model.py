@@ -10,6 +10,7 @@ refused.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.metadata
 import importlib.util
@@ -22,6 +23,7 @@ from typing import Any
 
 FLOAT = 1  # of ONNX's element types
 CONVERSION_SECONDS = 600
+DESCRIPTION, WEIGHTS = "net.ncnn.param", "net.ncnn.bin"  # what pnnx makes of net.onnx
 WITHOUT = "it takes no integers as ONNX writes them, and no branches: leave out quantize and early_exit"
 KEPT_AS_THEY_ARE = ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_packed", "use_bf16_storage")
 # What a layer of NCNN's is in ONNX, as far as it has weights; others keep NCNN's name.
@@ -55,14 +57,15 @@ class Model:
     `inputs` and `outputs` are described as ONNX Runtime does it: `name`, `shape` (None where an axis is free), `type`.
     """
 
-    def __init__(self, content: bytes, options: dict[str, Any], profiled: bool = False) -> None:
+    def __init__(self, content: bytes, options: dict[str, Any], profiled: bool = False, kept: str = "") -> None:
+        """NCNN's files are left in the folder `kept`, where one is given."""
         self.inputs, self.outputs = ports(content)
         others = [port["name"] for port in self.inputs if port["type"] != "tensor(float)"]
         free = [port["name"] for port in self.inputs if None in port["shape"][1:] or not port["shape"]]
         if others or free:
             problem = "are no float32" if others else "have free sizes"
             raise ValueError(f"inputs {', '.join(others or free)} {problem}, which ncnn cannot take")
-        with tempfile.TemporaryDirectory() as folder:
+        with contextlib.nullcontext(kept) if kept else tempfile.TemporaryDirectory() as folder:
             convert(content, [port["shape"] for port in self.inputs], folder)
             self.net = loaded(folder, int(options["threads"]))
         self.profiled, self.times = profiled, dict[str, float]()
@@ -127,7 +130,13 @@ class Model:
 
 
 def convert(content: bytes, shapes: list[list[int | None]], folder: str) -> None:
-    """Write `net.ncnn.param` and `net.ncnn.bin` into a folder: `ValueError` where that cannot be."""
+    """Write `net.ncnn.param` and `net.ncnn.bin` into a folder: `ValueError` where that cannot be.
+
+    Args:
+        content: of an ONNX file.
+        shapes: of its inputs, the batch axis first, which becomes one.
+        folder: where other files of `pnnx` are left, too.
+    """
     with open(os.path.join(folder, "net.onnx"), "wb") as file:
         file.write(content)
     sizes = ",".join(f"[{','.join(str(size) for size in (1, *shape[1:]))}]f32" for shape in shapes)
@@ -136,7 +145,7 @@ def convert(content: bytes, shapes: list[list[int | None]], folder: str) -> None
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
         timeout=CONVERSION_SECONDS, check=False,
     )  # fmt: skip
-    if ended.returncode or not os.path.exists(os.path.join(folder, "net.ncnn.bin")):
+    if ended.returncode or not os.path.exists(os.path.join(folder, WEIGHTS)):
         said = ended.stdout.decode(errors="replace").strip().splitlines()
         raise ValueError(f"pnnx does not convert it ({said[-1] if said else f'it ended with {ended.returncode}'})")
 
@@ -145,7 +154,7 @@ def loaded(folder: str, threads: int) -> Any:
     """The network in a folder: `ValueError` where ncnn lacks a layer, or cannot load it."""
     import ncnn
 
-    description = os.path.join(folder, "net.ncnn.param")
+    description = os.path.join(folder, DESCRIPTION)
     with open(description) as file:
         kinds = [line.split()[0] for line in file.read().splitlines()[2:] if line.strip()]
     missing = [kind for kind in dict.fromkeys(kinds) if ncnn.layer_to_index(kind) < 0]
@@ -156,7 +165,7 @@ def loaded(folder: str, threads: int) -> Any:
     net.opt.use_vulkan_compute = False
     for name in KEPT_AS_THEY_ARE:
         setattr(net.opt, name, False)
-    if net.load_param(description) or net.load_model(os.path.join(folder, "net.ncnn.bin")):
+    if net.load_param(description) or net.load_model(os.path.join(folder, WEIGHTS)):
         raise ValueError("ncnn does not load what pnnx has made of it")
     return net
 

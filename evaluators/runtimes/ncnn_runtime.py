@@ -42,11 +42,27 @@ class Ncnn(Runtime):
         return self._asked({"precision": asked})["precision"]
 
     def session(self, model: Path | bytes, precision: str = AUTO, threads: int | None = None) -> Session:
-        content = model if isinstance(model, bytes) else read_bytes(model)
+        return self._opened(model if isinstance(model, bytes) else read_bytes(model), precision, threads)
+
+    def write(self, content: bytes, folder: Path) -> tuple[Session, dict[str, bytes]]:
+        """NCNN's own files of an ONNX file, by suffix: ``.param`` and ``.bin``; and a session on these very files.
+
+        Args:
+            content: without functions of its own.
+            folder: an empty one, where they are made.
+
+        Raises:
+            RuntimeUnavailable, ModelRejected: as :meth:`session`.
+        """
+        session = self._opened(content, AUTO, 1, folder)
+        names = {".param": ncnn_model.DESCRIPTION, ".bin": ncnn_model.WEIGHTS}
+        return session, {suffix: (folder / name).read_bytes() for suffix, name in names.items()}
+
+    def _opened(self, content: bytes, precision: str, threads: int | None, kept: Path | None = None) -> Session:
         options = {"threads": threads or core_count(), "precision": precision}
         told = self._asked(options)
         try:
-            return _OneByOne(ncnn_model.Model(content, options))
+            return _OneByOne(ncnn_model.Model(content, options, kept="" if kept is None else str(kept)))
         except (ValueError, RuntimeError) as error:
             raise ModelRejected(f"ncnn {told['version']} does not load the file: {first_line(error)}") from error
 

@@ -196,7 +196,7 @@ def export(
     opset: Annotated[
         int | None, typer.Option(metavar="13…23", help="In the operators of that version of ONNX; plain, too.")
     ] = None,
-    format: Annotated[str, typer.Option("--format", metavar="onnx|openvino", help="Of the file.")] = "onnx",
+    format: Annotated[str, typer.Option("--format", metavar="onnx|openvino|ncnn", help="Of the file.")] = "onnx",
     root: Root = RUNS,
 ) -> None:
     """Copy one candidate's ONNX file to FILE and write its policy beside it.
@@ -204,14 +204,14 @@ def export(
     Without --where it is the best within the run's own budgets: the most accurate within a latency, the fastest within
     an accuracy.
     """
-    from .export import Form, export_model
+    from .export import FORMATS, ONNX, Form, export_model
 
     if trial is not None and where:
         raise typer.BadParameter("give either --trial or --where, not both")
-    if format not in ("onnx", "openvino"):
-        raise typer.BadParameter(f"--format: expected onnx or openvino, got {format}")
-    if format == "openvino" and opset is not None:
-        raise typer.BadParameter("--opset is of ONNX files, and --format openvino is none")
+    if format not in FORMATS:
+        raise typer.BadParameter(f"--format: expected {', '.join(FORMATS)}, got {format}")
+    if format != ONNX and opset is not None:
+        raise typer.BadParameter(f"--opset is of ONNX files, and --format {format} is none")
     export_model(run, output, tuple(where or ()), trial, by, root, Form(plain, opset, format))
 
 

@@ -15,6 +15,9 @@ from ..search.runs.run_folder import RUNS
 from ..terminal.tables import describe
 from .starting import starting
 
+ONNX = "onnx"
+FORMATS = (ONNX, "openvino", "ncnn")
+
 
 @dataclass(frozen=True)
 class Form:
@@ -23,12 +26,12 @@ class Form:
     Attributes:
         plain: whether its weights are plain arrays.
         opset: the version of ONNX's operators; None for its own.
-        format: ``"onnx"`` or ``"openvino"``.
+        format: a key of :data:`FORMATS`.
     """
 
     plain: bool = False
     opset: int | None = None
-    format: str = "onnx"
+    format: str = ONNX
 
     @property
     def is_as_measured(self) -> bool:
@@ -59,7 +62,7 @@ def _written(candidate: Candidate, output: Path, form: Form) -> Path:
     if form.is_as_measured:
         return candidate.export(output)
     with starting():
-        from ..inspection.exporting import export_onnx, export_openvino
-    if form.format == "openvino":
-        return export_openvino(candidate, output)
-    return export_onnx(candidate, output, form.plain, form.opset)
+        from ..inspection.exporting import export_ncnn, export_onnx, export_openvino
+    if form.format == ONNX:
+        return export_onnx(candidate, output, form.plain, form.opset)
+    return {"openvino": export_openvino, "ncnn": export_ncnn}[form.format](candidate, output)

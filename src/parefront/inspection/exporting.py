@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from ..evaluators.quality.parity import FLOAT_TOLERANCE, LIKENESS
 from ..evaluators.restore.exact_session import exact_session
 from ..evaluators.restore.opset import at_opset, portable
 from ..evaluators.results.candidate import Candidate
+from ..evaluators.runtimes.ncnn_runtime import Ncnn
 from ..evaluators.runtimes.openvino_ir import run_ir, write_ir
+from ..evaluators.runtimes.runtime import ModelRejected
 from ..evaluators.storage.provenance import ARTIFACT
 from ..spaces.errors import ConfigError, ParefrontError
 
@@ -25,8 +28,8 @@ SAMPLES = 4
 LAST_BITS = 1e-5
 """Largest difference between two files in ONNX Runtime, relative to the largest output: other operators may be fused
 in another way, and sum in another order."""
-ONNX, OPENVINO = "onnx", "openvino"
-FORMATS = (ONNX, OPENVINO)
+OF_INTEGERS = (b"DequantizeLinear", b"MatMulNBits")
+"""Operators that OpenVINO rounds elsewhere."""
 
 
 def export_onnx(candidate: Candidate, output: Path, plain: bool = False, opset: int | None = None) -> Path:
@@ -72,19 +75,54 @@ def export_openvino(candidate: Candidate, output: Path) -> Path:
         ConfigError: for a name that does not end in ``.xml`` or nothing.
         ParefrontError: where OpenVINO is missing, does not take the network, or computes something else.
     """
-    target = output if output.suffix else output.with_suffix(".xml")
-    if target.suffix.lower() != ".xml":
-        raise ConfigError(f"export: expected a file name that ends in .xml (OpenVINO), got {output.name}")
-    content = candidate.content()
-    made = _made(content, None)
+    target = _named(output, ".xml", "OpenVINO")
+    made = _made(candidate.content(), None)
     feeds = _inputs(made)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _told():
         written = Path(folder) / target.name
         write_ir(made, written, _facts(candidate))
-        quantised = b"DequantizeLinear" in made
-        tolerance = LIKENESS if quantised else FLOAT_TOLERANCE
-        _compare(_outputs(made, feeds), run_ir(written, feeds), tolerance, "OpenVINO's file", by_deviation=quantised)
+        integers = any(operator in made for operator in OF_INTEGERS)
+        tolerance = LIKENESS if integers else FLOAT_TOLERANCE
+        _compare(_outputs(made, feeds), run_ir(written, feeds), tolerance, "OpenVINO's file", by_deviation=integers)
         return candidate.export_files(target, {s: written.with_suffix(s).read_bytes() for s in (".bin", target.suffix)})
+
+
+def export_ncnn(candidate: Candidate, output: Path) -> Path:
+    """Write a candidate in NCNN's format: ``.param``, ``.bin`` beside it, and the policy in ``.yaml``.
+
+    Its outputs are compared with those of the ONNX file in ONNX Runtime. The format has no place for provenance: the
+    policy's file begins with it.
+
+    Raises:
+        ConfigError: for a name that does not end in ``.param`` or nothing.
+        ParefrontError: where NCNN is missing, does not take the network, or computes something else.
+    """
+    target = _named(output, ".param", "NCNN")
+    made = _made(candidate.content(), None)
+    feeds = _inputs(made)
+    with tempfile.TemporaryDirectory() as folder, _told():
+        session, files = Ncnn().write(made, Path(folder))
+    names = [port.name for port in session.get_outputs()]
+    found = dict(zip(names, session.run(names, feeds), strict=True))
+    _compare(_outputs(made, feeds), found, FLOAT_TOLERANCE, "NCNN's file")
+    told = "" if candidate.origin is None else candidate.origin(candidate).text
+    return candidate.export_files(target, {".bin": files[".bin"], target.suffix: files[".param"]}, told)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell of a network that a runtime does not take as any error of a user's is told."""
+    try:
+        yield
+    except ModelRejected as error:
+        raise ParefrontError(f"export: {error}") from error
+
+
+def _named(output: Path, suffix: str, format: str) -> Path:
+    target = output if output.suffix else output.with_suffix(suffix)
+    if target.suffix.lower() != suffix:
+        raise ConfigError(f"export: expected a file name that ends in {suffix} ({format}), got {output.name}")
+    return target
 
 
 def _facts(candidate: Candidate) -> dict[str, str]:

@@ -22,11 +22,13 @@ from parefront.evaluators.runtimes.openvino_ir import write_ir
 from parefront.evaluators.storage.packed_file import load_packed
 from parefront.evaluators.storage.provenance import Provenance, facts_of
 from parefront.inspection import exporting
-from parefront.inspection.exporting import export_onnx, export_openvino
+from parefront.inspection.exporting import export_ncnn, export_onnx, export_openvino
 from parefront.spaces.errors import ConfigError, ParefrontError
 from parefront.spaces.network.emit import emit
 from parefront.spaces.policy import Policy
 from parefront.testing.specimen import specimen
+
+W4: dict[str, dict[str, Any]] = {"quantize": {"bits": [32, "w4"]}}
 
 
 def candidate_of(folder: Path, **methods: dict[str, Any]) -> Candidate:
@@ -97,7 +99,7 @@ def test_an_opset_that_the_network_has_no_form_in_is_refused(tmp_path: Path) -> 
     assert not (tmp_path / "old.onnx").exists()
 
 
-@pytest.mark.parametrize("methods", [{"share_weights": {"clusters": [16]}}, {"quantize": {}}], ids=str)
+@pytest.mark.parametrize("methods", [{"share_weights": {"clusters": [16]}}, {"quantize": {}}, W4], ids=str)
 def test_openvino_loads_what_is_written_for_it(methods: dict[str, dict[str, Any]], tmp_path: Path) -> None:
     openvino = pytest.importorskip("openvino")
     candidate = candidate_of(tmp_path, **methods)
@@ -125,6 +127,26 @@ def test_openvino_that_computes_something_else_is_not_written(
 def test_openvino_has_files_of_its_own(shared: Candidate, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"ends in \.xml \(OpenVINO\), got small\.onnx"):
         export_openvino(shared, tmp_path / "small.onnx")
+
+
+def test_ncnn_loads_what_is_written_for_it(shared: Candidate, tmp_path: Path) -> None:
+    ncnn = pytest.importorskip("ncnn")
+    path = export_ncnn(shared, tmp_path / "small")
+    assert path == tmp_path / "small.param"
+    assert {p.suffix for p in tmp_path.glob("small*")} == {".param", ".bin", ".yaml"}
+    net = ncnn.Net()
+    assert net.load_param(str(path)) == 0
+    assert net.load_model(str(path.with_suffix(".bin"))) == 0
+    policy = (tmp_path / "small.yaml").read_text()
+    assert policy.startswith("# demo\n")
+    assert Policy.from_yaml(policy) == shared.policy
+
+
+def test_what_ncnn_does_not_load_is_not_written(tmp_path: Path) -> None:
+    pytest.importorskip("ncnn")
+    with pytest.raises(ParefrontError, match=r"^export: ncnn .* does not load the file: ncnn has no layer"):
+        export_ncnn(candidate_of(tmp_path, quantize={}), tmp_path / "small")
+    assert not list(tmp_path.glob("small*"))
 
 
 def test_a_file_that_has_changed_is_not_exported(shared: Candidate, tmp_path: Path) -> None:
