@@ -89,6 +89,9 @@ def search(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Evaluations at a time, of a pool; more than one mean a pool.")
     ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Serve the page of the run meanwhile, on this machine alone.")
+    ] = False,
     set_: Set = None,
     root: Root = RUNS,
 ) -> None:
@@ -102,7 +105,7 @@ def search(
     given = [f"search.{name}={value}" for name, value in limits.items() if value is not None]
     where = executor or ("pool" if workers is not None and workers > 1 else None)
     given += [f"executor.{key}={value}" for key, value in {"name": where, "workers": workers}.items() if value]
-    code = run_search(config, run, [*(set_ or ()), *given], root)
+    code = run_search(config, run, [*(set_ or ()), *given], root, watch)
     raise typer.Exit(code)
 
 
@@ -124,9 +127,19 @@ def report(
     figure: Annotated[
         Path | None, typer.Option(metavar="FILE.svg", help="Write the front as a figure for a paper, too.")
     ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Serve it on this machine instead, updated while the run goes on.")
+    ] = False,
     root: Root = RUNS,
 ) -> None:
     """Write one HTML page of a run, finished or not: which model to ship, the front, what the numbers rest on."""
+    if watch:
+        from .watching import watch_run
+
+        if output or figure:
+            raise typer.BadParameter("--watch writes no file: leave out --output and --figure")
+        watch_run(run, root)
+        return
     from .report import write_page
 
     write_page(run, output, figure, root)

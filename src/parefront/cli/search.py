@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from ..config.schema import load_config
 from ..report.page import write_report
+from ..search.runs.events import Event, OnEvent
 from ..search.runs.run import Run
 from ..search.stopping import EndedBy, Stopping
 from ..session import Job, interrupted
@@ -21,15 +23,20 @@ from ..units import plural
 from .exit_codes import INTERRUPTED
 from .front import show_run
 from .quiet import quiet
+from .watching import Watching, announce
 
 
-def run_search(path: Path, name: str | None, overrides: list[str], root: Path) -> int:
+def run_search(path: Path, name: str | None, overrides: list[str], root: Path, watch: bool = False) -> int:
     """Search as a config says; see :func:`drive`."""
-    return drive(Job.from_file(load_config(path, overrides), path, name, root))
+    return drive(Job.from_file(load_config(path, overrides), path, name, root), watch)
 
 
-def drive(job: Job) -> int:
+def drive(job: Job, watch: bool = False) -> int:
     """Search, show the front and where it was written; return the exit code.
+
+    Args:
+        job: the search.
+        watch: whether its page is served meanwhile.
 
     Raises:
         NoCandidate: where the front is shown, but nobody on it meets the budget.
@@ -38,8 +45,8 @@ def drive(job: Job) -> int:
     console = Console(highlight=False)
     before = len(list(job.run.glob("trials/*.json")))
     try:
-        with view_for(console, job.run.name) as view:
-            run = job.search(view.phase, view.event)
+        with _watched(job, console, watch) as watching, view_for(console, job.run.name) as view:
+            run = job.search(view.phase, _telling(view.event, watching))
     except KeyboardInterrupt:
         with suppress(OSError):  # of a terminal that is gone
             print(interrupted(job.run, "command"), file=sys.stderr)
@@ -55,6 +62,28 @@ def drive(job: Job) -> int:
     if run.settings.budgets:
         run.front.select()
     return 0
+
+
+@contextmanager
+def _watched(job: Job, console: Console, watch: bool) -> Iterator[Watching | None]:
+    """The page that is served meanwhile, its address printed; None where none is wanted."""
+    if not watch:
+        yield None
+        return
+    with Watching(job.run) as watching:
+        announce(console, watching)
+        yield watching
+
+
+def _telling(on_event: OnEvent, watching: Watching | None) -> OnEvent:
+    if watching is None:
+        return on_event
+
+    def tell(event: Event) -> None:
+        on_event(event)
+        watching.heard(event)
+
+    return tell
 
 
 def _write_page(run: Run) -> None:

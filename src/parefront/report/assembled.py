@@ -14,7 +14,9 @@ from typing import Any
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 
 
-def assembled(template: str, scripts: Sequence[str], data: Mapping[str, Any], title: str, plain: str) -> str:
+def assembled(
+    template: str, scripts: Sequence[str], data: Mapping[str, Any], title: str, plain: str, polls: bool = False
+) -> str:
     """The page as HTML.
 
     Nothing of the data becomes markup: it stands in the page as JSON, in which ``<`` is escaped, and is shown as text.
@@ -26,13 +28,14 @@ def assembled(template: str, scripts: Sequence[str], data: Mapping[str, Any], ti
         data: plain values.
         title: as text.
         plain: HTML, for readers without scripts.
+        polls: whether it may ask where it comes from for newer data.
     """
     together = "\n".join(map(_file, scripts))
     script = f'(() => {{\n"use strict";\n{together}}})();\n'
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     allowed = ["default-src 'none'", f"script-src 'sha256-{digest}'", "style-src 'unsafe-inline'", "img-src data:"]
     parts = {
-        "policy": "; ".join([*allowed, "base-uri 'none'"]),
+        "policy": "; ".join([*allowed, "base-uri 'none'", *(["connect-src 'self'"] if polls else [])]),
         "title": escape(f"{title} – Parefront"),
         "name": escape(title),
         "style": _file("page.css"),

@@ -4,7 +4,9 @@ const SHOWN = 200;  // classes, those that lost most first
 
 function showClasses(entry) {
   const rows = (entry && report.classes[entry.trial]) || [];
-  document.getElementById("fairness").hidden = !rows.length;
+  const known = rows.length || (entry && (report.confidences[entry.trial] || report.flips[entry.trial]));
+  document.getElementById("fairness").hidden = !known;
+  document.getElementById("fair-classes").hidden = !rows.length;
   showConfidence(entry);
   showFlips(entry);
   if (!rows.length) return;

@@ -1,23 +1,27 @@
 // What the page knows: members of the front, all other trials, landmarks; choosing among them as the command line does.
 
-const report = JSON.parse(document.getElementById("data").textContent);
-const axes = new Map(report.axes.map((axis) => [axis.key, axis]));
-const quality = report.axes.find((axis) => axis.quality);
-const objectives = report.objectives.map((key) => axes.get(key)).filter(Boolean);
-const costs = report.axes.filter((axis) => !axis.quality);
-const useful = new Set(report.useful);
+let report, axes, quality, objectives, costs, entries, members, base, others, landmarks;
+take(JSON.parse(document.getElementById("data").textContent));
 
-const entries = new Map(report.trials.map((trial) => [trial.trial, { ...trial, metrics: named(trial.metrics) }]));
-const members = report.front.candidates.map((candidate) => {
-  const entry = { ...entries.get(candidate.trial), ...candidate, policy: (entries.get(candidate.trial) || {}).policy || [] };
-  entry.member = true;
-  entry.useful = useful.has(candidate.trial);
-  entries.set(candidate.trial, entry);
-  return entry;
-});
-const base = { trial: null, metrics: report.front.baseline, policy: [], done: "unchanged" };
-const others = [...entries.values()].filter((entry) => entry.outcome === "complete" && !entry.member);
-const landmarks = report.landmarks.map((mark) => ({ ...mark, entry: entryOf(mark.trial) }));
+function take(told) {
+  report = told;
+  axes = new Map(report.axes.map((axis) => [axis.key, axis]));
+  quality = report.axes.find((axis) => axis.quality);
+  objectives = report.objectives.map((key) => axes.get(key)).filter(Boolean);
+  costs = report.axes.filter((axis) => !axis.quality);
+  const useful = new Set(report.useful);
+  entries = new Map(report.trials.map((trial) => [trial.trial, { ...trial, metrics: named(trial.metrics) }]));
+  members = report.front.candidates.map((candidate) => {
+    const entry = { ...entries.get(candidate.trial), ...candidate, policy: (entries.get(candidate.trial) || {}).policy || [] };
+    entry.member = true;
+    entry.useful = useful.has(candidate.trial);
+    entries.set(candidate.trial, entry);
+    return entry;
+  });
+  base = { trial: null, metrics: report.front.baseline, policy: [], done: "unchanged" };
+  others = [...entries.values()].filter((entry) => entry.outcome === "complete" && !entry.member);
+  landmarks = report.landmarks.map((mark) => ({ ...mark, entry: entryOf(mark.trial) }));
+}
 
 function named(metrics) {
   return Object.fromEntries(Object.entries(metrics || {}).map(

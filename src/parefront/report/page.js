@@ -1,9 +1,9 @@
 // The page: one selected model that everything follows, axes, a limit on a cost.
 
 const at = (id) => document.getElementById(id);
-const defaultCost = objectives.find((axis) => !axis.quality) || costs[0];
+let defaultCost = costOf();
 const state = {
-  chosen: report.selected === null ? base : entryOf(report.selected),
+  chosen: firstChoice(),
   why: "start",
   x: defaultCost,
   y: objectives.find((axis) => axis !== defaultCost) || quality,
@@ -19,38 +19,77 @@ const REASONS = {
   best: () => "The best of the front.",
 };
 
+function costOf() {
+  return objectives.find((axis) => !axis.quality) || costs[0];
+}
+
+function firstChoice() {
+  return report.selected === null ? base : entryOf(report.selected);
+}
+
 function shortName(axis) {
   return axis ? axis.label.split(",")[0] : "cost";
 }
 
 function begin() {
   at("main").hidden = false;
-  at("about").textContent = aboutLine();
-  for (const [id, chosen] of [["x-axis", state.x], ["y-axis", state.y]]) {
-    at(id).append(...report.axes.map((axis) => element("option", { value: axis.key, selected: axis === chosen ? "" : false }, axis.label)));
+  for (const id of ["x-axis", "y-axis"]) {
     at(id).addEventListener("change", () => { state[id[0]] = axes.get(at(id).value); drawFront(); });
   }
-  const change = quality && (axes.get(`${quality.key}_change`) || quality);
-  const bounded = [...costs, ...(change ? [change] : [])].filter((axis) => members.some((entry) => axis.key in entry.metrics));
-  at("limit-axis").append(...bounded.map((axis) => element("option", { value: axis.key, selected: axis === state.limitAxis ? "" : false }, axis.label)));
   at("limit-axis").addEventListener("change", () => { state.limitAxis = axes.get(at("limit-axis").value); at("limit").value = at("limit").max; unlimited(); });
   at("limit").addEventListener("input", applyLimit);
-  const marked = landmarks.filter((mark) => mark.trial !== null).map((mark) => [mark.name, mark.trial]);
-  const options = [["the uncompressed model", ""], ...marked, ...members.map((entry) => [label(entry), entry.trial])];
-  at("beside").append(...options.map(([text, value]) => element("option", { value }, text)));
   at("beside").addEventListener("change", () => { state.beside = entryOf(at("beside").value === "" ? null : Number(at("beside").value)); showChosen(); });
   at("zoom").addEventListener("change", drawFront);
   at("copy").addEventListener("click", copyCommand);
   at("course-axis").addEventListener("change", drawCourse);
   beginTheme();
+  fill();
+  showAll();
+  new ResizeObserver(() => { drawFront(); drawCourse(); }).observe(at("plot"));
+  addEventListener("beforeprint", () => { document.querySelectorAll("details").forEach((one) => { one.open = true; }); });
+  beginLive();
+}
+
+// What depends on the run, but not on what is chosen.
+function fill() {
+  at("about").textContent = aboutLine();
+  const change = quality && (axes.get(`${quality.key}_change`) || quality), named = (axis) => [axis.label, axis.key];
+  const bounded = [...costs, ...(change ? [change] : [])].filter((axis) => members.some((entry) => axis.key in entry.metrics));
+  const marked = landmarks.filter((mark) => mark.trial !== null).map((mark) => [mark.name, mark.trial]);
+  offer("x-axis", report.axes.map(named), state.x && state.x.key);
+  offer("y-axis", report.axes.map(named), state.y && state.y.key);
+  offer("limit-axis", bounded.map(named), state.limitAxis && state.limitAxis.key);
+  offer("beside", [["the uncompressed model", ""], ...marked, ...members.map((entry) => [label(entry), entry.trial])], state.beside.trial ?? "");
   showPicks();
   showSpent();
   showLost();
   showSensitivity();
   showTrust();
+}
+
+// The options of a list; it stays as it is, open or not, where they are the same.
+function offer(id, options, chosen) {
+  const told = JSON.stringify(options);
+  if (at(id).dataset.told === told) return;
+  at(id).dataset.told = told;
+  at(id).replaceChildren(...options.map(([text, value]) => element("option", { value }, text)));
+  at(id).value = String(chosen);
+}
+
+// Newer data of the same run: what was chosen stays chosen, and what was only begun with is chosen anew.
+function retake(told) {
+  take(told);
+  defaultCost = costOf();
+  const same = (axis, other) => (axis && axes.get(axis.key)) || other;
+  state.x = same(state.x, defaultCost);
+  state.y = same(state.y, quality);
+  state.limitAxis = same(state.limitAxis, defaultCost);
+  state.beside = entryOf(state.beside.trial) || base;
+  const chosen = state.why === "start" ? firstChoice() : state.chosen && entryOf(state.chosen.trial);
+  state.chosen = state.why === "limit" ? within(state.limitAxis, state.limit) : chosen || firstChoice();
+  fill();
   showAll();
-  new ResizeObserver(() => { drawFront(); drawCourse(); }).observe(at("plot"));
-  addEventListener("beforeprint", () => { document.querySelectorAll("details").forEach((one) => { one.open = true; }); });
+  drawCourse();
 }
 
 function aboutLine() {
@@ -160,13 +199,15 @@ async function copyCommand() {
 }
 
 function showPicks() {
-  at("picks").append(...report.front.picks.map((pick) => {
+  const focused = at("picks").contains(document.activeElement) && document.activeElement.dataset.trial;
+  at("picks").replaceChildren(...report.front.picks.map((pick) => {
     const entry = entryOf(pick.trial), cost = defaultCost && entry.metrics[defaultCost.key], change = changeOf(entry);
     const numbers = [change && said(change.measured, change.axis), cost && said(cost, defaultCost)].filter(Boolean).join(", ");
     const ties = pick.ties.length ? ` (ties: ${pick.ties.join(", ")})` : "";
     return element("button", { type: "button", "data-trial": pick.trial, onclick: () => choose(entry, "pick") },
       element("b", null, pick.names.join(" and ")), `: trial ${pick.trial}, ${numbers}${ties}`);
   }));
+  if (focused) ([...at("picks").children].find((one) => one.dataset.trial === focused) || at("limit")).focus();
 }
 
 // From the slider's left end, where a limit is as strict as the front allows or a little stricter, to its right end.
@@ -184,7 +225,7 @@ function applyLimit() {
 function unlimited() {
   Object.assign(state, { limited: false, limit: Infinity });
   at("limit").setAttribute("aria-valuetext", "none");
-  choose(report.selected === null ? base : entryOf(report.selected), "start");
+  choose(firstChoice(), "start");
 }
 
 function drawFront() {
@@ -295,7 +336,8 @@ function showMembers() {
     ? "~ noisy: the device was busy with other things; believe the interval, not the value." : "";
   const focused = document.activeElement && document.activeElement.closest("#members") && document.activeElement.textContent;
   table(at("members"), [["trial"], ...shown.map((axis) => [axis.label]), ["what was done", "text"]], rows);
-  if (focused) [...at("members").querySelectorAll("button")].find((button) => button.textContent === focused).focus();
+  const again = focused && [...at("members").querySelectorAll("button")].find((button) => button.textContent === focused);
+  if (again) again.focus();
 }
 
 function showChosen() {
@@ -336,12 +378,13 @@ function showSpent() {
 
 function showLost() {
   const lost = report.trials.filter((trial) => trial.outcome !== "complete");
-  if (!lost.length) return at("lost").append(element("p", { class: "dim" }, "No trial failed, and none was infeasible."));
+  if (!lost.length) return at("lost").replaceChildren(element("p", { class: "dim" }, "No trial failed, and none was infeasible."));
   const held = element("table");
   table(held, [["trial"], ["outcome", "text"], ["reason", "text"], ["what was tried", "text"]], lost.map((trial) => ({
     cells: [String(trial.trial), trial.outcome, [trial.reason || "", "text long"], [trial.done, "text long"]],
   })));
-  at("lost").append(element("details", { open: lost.length <= 20 ? "" : false }, element("summary", null, `${lost.length} trials without a model`), element("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "trials without a model" }, held)));
+  const before = at("lost").querySelector("details"), open = before ? before.open : lost.length <= 20;
+  at("lost").replaceChildren(element("details", { open: open ? "" : false }, element("summary", null, `${lost.length} trials without a model`), element("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "trials without a model" }, held)));
 }
 
 function showTrust() {

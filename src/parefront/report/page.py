@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ..evaluators.results.views.rows import html_table
 from ..search.runs.run import Run
@@ -12,7 +14,17 @@ from .document import Report
 
 PAGE = "report.html"
 """In a run's folder."""
-SCRIPTS = ("format.js", "model.js", "draw.js", "layers.js", "classes.js", "sensitivity.js", "theme.js", "page.js")
+SCRIPTS = (
+    "format.js",
+    "model.js",
+    "draw.js",
+    "layers.js",
+    "classes.js",
+    "sensitivity.js",
+    "theme.js",
+    "live.js",
+    "page.js",
+)
 
 
 def write_report(run: Run, path: Path | None = None) -> Path:
@@ -35,3 +47,15 @@ def write_report(run: Run, path: Path | None = None) -> Path:
 def page_of(report: Report) -> str:
     """The page as HTML."""
     return assembled("template.html", SCRIPTS, report.to_json(), report.name, html_table(*report.rows))
+
+
+def live_page(report: Report, document: Mapping[str, Any], version: int) -> str:
+    """The page as HTML that asks where it comes from for newer data.
+
+    Args:
+        report: what it begins with.
+        document: the same as JSON.
+        version: of that, above zero.
+    """
+    data, plain = {**document, "live": version}, html_table(*report.rows)
+    return assembled("template.html", SCRIPTS, data, report.name, plain, polls=True)

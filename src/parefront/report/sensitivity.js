@@ -3,6 +3,7 @@
 function showSensitivity() {
   const holder = document.getElementById("sensitivity"), known = report.probed.filter((one) => one.divergence !== null);
   document.getElementById("sensitivity-part").hidden = !known.length;
+  holder.replaceChildren();
   if (!known.length) return;
   const order = new Map(report.network.layers.map((layer, index) => [layer.name, index]));
   const place = (target) => order.get(target) ?? [...order].find(([name]) => name.startsWith(`${target}.`))?.[1] ?? Infinity;

@@ -17,6 +17,20 @@ def test_a_search_ends_with_a_page_and_says_so(project: Path, formula: FormulaEv
     assert (project / "runs" / "demo" / "report.html").is_file()
 
 
+def test_a_search_serves_its_page_where_that_is_wanted(project: Path, formula: FormulaEvaluator, run: Command) -> None:
+    outcome = run("search", "demo/search.yaml", "--watch")
+
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.startswith("watch: http://127.0.0.1:")
+
+
+def test_a_page_is_served_or_written(project: Path, formula: FormulaEvaluator, run: Command) -> None:
+    outcome = run("report", "demo", "--watch", "-o", "page.html")
+
+    assert outcome.code == 2
+    assert "--watch writes no file" in outcome.err
+
+
 def test_a_page_that_cannot_be_written_is_no_failed_search(
     project: Path, formula: FormulaEvaluator, run: Command
 ) -> None:

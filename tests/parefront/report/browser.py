@@ -51,9 +51,13 @@ class Browser:
 
     def open(self, page: Path) -> None:
         """Load a file, until its scripts have run and a frame was drawn."""
+        self.open_url(page.as_uri())
+
+    def open_url(self, url: str) -> None:
+        """Likewise of an address."""
         self.complaints.clear()
         self.requests.clear()
-        self._call("Page.navigate", url=page.as_uri())
+        self._call("Page.navigate", url=url)
         self.run("new Promise(done => document.readyState === 'complete' ? done() : addEventListener('load', done))")
         self.settle()
 

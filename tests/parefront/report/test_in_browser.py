@@ -6,20 +6,24 @@ import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from parefront.evaluators.results.class_counts import ClassCount
 from parefront.report.comparison import Comparison
 from parefront.report.comparison_page import write_comparison
+from parefront.report.document import Report
+from parefront.report.live import LivePage
 from parefront.report.page import write_report
+from parefront.search.runs.record import Outcome, TrialRecord
 from parefront.search.runs.run import Run
 from parefront.search.runs.stores.probe_store import ProbeStore
 from parefront.spaces.policy import Policy
 from parefront.units import ratio
 
 from .browser import CHROMIUM, Browser, chromium
-from .conftest import POLICIES, PROFILE, WriteRun, network_of
+from .conftest import POLICIES, PROFILE, WriteRun, measured, network_of
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium: apt-get install chromium")
 HOSTILE = "<script>document.title = 'broken'</script>"
@@ -246,6 +250,31 @@ def test_confidence_and_flipped_images_follow_what_is_chosen(browser: Browser, w
     )
 
 
+def test_a_live_page_shows_a_new_trial_and_keeps_what_was_chosen(browser: Browser, write_run: WriteRun) -> None:
+    run = write_run(finished=False)
+    with LivePage() as live:
+        live.show(Report.of(run))
+        browser.open_url(live.url)
+        browser.run("[...document.querySelectorAll('#members button')].at(-1).click()")
+        set_to(browser, "x-axis", "size_bytes")
+        before, mark = chosen(browser), "document.getElementById('main').dataset.mark"
+        browser.run(f"{mark} = 'the same page'")
+        made = measured(Policy({"quantize/stem": 8, "quantize/head": 8}), 9)
+        run.write_record(TrialRecord(9, made.policy, Outcome.COMPLETE, made, seconds=1.25))
+        live.show(Report.of(Run.open(run.path)))
+
+        trial = "document.querySelector('#about').textContent.includes('8 complete')"
+        browser.run(f"new Promise(done => setInterval(() => {{ if ({trial}) done(); }}, 50))")
+        assert browser.run(mark) == "the same page", "it was not loaded anew"
+        assert chosen(browser) == before
+        assert browser.run("document.getElementById('x-axis').value") == "size_bytes"
+        assert text(browser, "members").count("9") > 0
+        assert {urlsplit(address).netloc for address in browser.requests} == {urlsplit(live.url).netloc}
+        assert browser.complaints == []
+    browser.run("new Promise(done => setTimeout(done, 4000))")
+    assert text(browser, "live").startswith("No longer updated")
+
+
 def test_sensitivity_is_a_map_of_places_and_choices(browser: Browser, write_run: WriteRun) -> None:
     run = write_run()
     for choice, value in ((0.25, 0.001), (0.5, 0.2)):
@@ -282,11 +311,15 @@ def test_several_fronts_are_in_one_picture(browser: Browser, write_run: WriteRun
 @pytest.mark.skipif(importlib.util.find_spec("axe_core_python") is None, reason="needs axe-core-python")
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_bars_who_sees_or_points_otherwise(browser: Browser, opened: Run, width: int, dark: bool) -> None:
+def test_nothing_bars_who_sees_or_points_otherwise(
+    browser: Browser, write_run: WriteRun, width: int, dark: bool
+) -> None:
     spec = importlib.util.find_spec("axe_core_python")
     assert spec is not None
     assert spec.origin is not None
     browser.show_as(width, dark=dark)
+    counts = (ClassCount(0, 1000, 900, 20, 10), ClassCount(1, 1000, 900, 60, 10))
+    browser.open(write_report(write_run("all", profile=PROFILE, tested=True, classes=counts)))
     browser.run("document.querySelectorAll('details').forEach(one => { one.open = true; })")
     browser.run(f"{(Path(spec.origin).parent / 'axe.min.js').read_text()};0")
 
