@@ -42,13 +42,15 @@ def test_signatures_and_arguments_are_told() -> None:
     told = python_page()
     assert "- `budget`: constraints such as" in told
     assert "### Front.select" in told
+    assert "objectives: Sequence[str] = ('accuracy', 'latency')," in told
+    assert "\n    *,\n" in told
 
 
 def test_sections_of_docstrings_become_lists() -> None:
-    doc = "Adds.\n\nArgs:\n    a: one :class:`~x.Y`,\n        or two.\n    b: three.\n\nRaises:\n    ValueError: never."
+    doc = "Adds.\n\nArgs:\n    a: one :class:`~x.Y`,\n        or: two.\n    b: three.\n\nRaises:\n    ValueError: no."
     assert in_markdown(doc).splitlines() == [
-        "Adds.", "", "**Arguments**", "", "- `a`: one `Y`,", "  or two.", "- `b`: three.", "", "**Raises**", "",
-        "- `ValueError`: never.",
+        "Adds.", "", "**Arguments**", "", "- `a`: one `Y`,", "  or: two.", "- `b`: three.", "", "**Raises**", "",
+        "- `ValueError`: no.",
     ]  # fmt: skip
 
 

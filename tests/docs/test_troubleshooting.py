@@ -11,7 +11,7 @@ import pytest
 from ..installed import FOLDERS, ROOT
 
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text()
-MESSAGES = re.findall(r"^\| `(?P<message>[^|]+?)` \|", PAGE, re.MULTILINE)
+MESSAGES = re.findall(r"^- `(?P<message>.+)`$", PAGE, re.MULTILINE)
 VARIABLE = "…"
 """What stands in a message for a name or a number."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _SECTION = re.compile(r"(Args|Attributes|Returns|Raises|Yields):")
-_ENTRY = re.compile(r" {4}(?P<name>[\w*., ]+?): (?P<meaning>.*)")
+_ENTRY = re.compile(r" {4}(?P<name>[\w*]+(?:, [\w*]+)*): (?P<meaning>.*)")
 _ROLE = re.compile(r":\w+:`~?([^`]+)`")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import inspect
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import parefront
@@ -16,6 +17,10 @@ HEAD = """# Python
 What `import parefront as pf` offers, made from signatures and docstrings. [From Python](../python.md) shows how they go
 together. Names are imported when they are first used, so that the import alone loads neither torch nor ONNX Runtime.
 """
+
+STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+WIDTH = 100
+"""Of a signature on one line, in characters."""
 
 
 def python_page() -> str:
@@ -60,14 +65,21 @@ def _signature(function: Any, name: str) -> str:
     """The signature, one parameter a line where it is long."""
     signature = inspect.signature(function)
     parameters = [p for p in signature.parameters.values() if p.name not in ("self", "cls")]
-    short = f"{name}{signature.replace(parameters=parameters)}".replace("'", "")
-    if len(short) <= 100:
-        return short
-    lines: list[str] = []
-    starred = False
-    for parameter in parameters:
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and not starred:
-            lines, starred = [*lines, "    *,"], True
-        lines.append(f"    {parameter},".replace("'", ""))
+    shown = [_parameter(parameter) for parameter in parameters]
+    by_name = next((at for at, p in enumerate(parameters) if p.kind is inspect.Parameter.KEYWORD_ONLY), None)
+    if by_name is not None:
+        shown.insert(by_name, "*")
     result = "" if signature.return_annotation is inspect.Signature.empty else f" -> {signature.return_annotation}"
-    return "\n".join([f"{name}(", *lines, f"){result}"]).replace("'", "")
+    line = f"{name}({', '.join(shown)}){result}"
+    return line if len(line) <= WIDTH else "\n".join([f"{name}(", *(f"    {one}," for one in shown), f"){result}"])
+
+
+def _parameter(parameter: inspect.Parameter) -> str:
+    """With its annotation as the source has it, and its default."""
+    stars = STARS.get(parameter.kind, "")
+    empty = inspect.Parameter.empty
+    annotation = "" if parameter.annotation is empty else f": {parameter.annotation}"
+    if parameter.default is empty:
+        return f"{stars}{parameter.name}{annotation}"
+    default = str(parameter.default) if isinstance(parameter.default, Path) else parameter.default
+    return f"{parameter.name}{annotation} = {default!r}"
