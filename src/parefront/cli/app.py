@@ -125,7 +125,7 @@ def report(
         typer.Option("--output", "-o", metavar="FILE", help="By default report.html in the run's folder."),
     ] = None,
     figure: Annotated[
-        Path | None, typer.Option(metavar="FILE.svg", help="Write the front as a figure for a paper, too.")
+        Path | None, typer.Option(metavar="FILE", help="Write the front as a figure for a paper, too: .svg or .png.")
     ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Serve it on this machine instead, updated while the run goes on.")

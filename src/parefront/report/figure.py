@@ -1,10 +1,10 @@
-"""The front as a figure for a paper: one SVG file, drawn without a library, in fonts that every system has."""
+"""The front as a figure for a paper: an SVG file, or a PNG."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 
 from ..evaluators.results.candidate import Candidate
@@ -12,34 +12,41 @@ from ..evaluators.results.front import Front
 from ..evaluators.results.measurement import Measurement
 from ..search.runs.run import Run
 from ..spaces.errors import ConfigError
-from ..spaces.files import write_text
+from ..spaces.files import write_bytes, write_text
 from .axes import Axis, axes_of
 from .document import Bound, Report
+from .png import png_of
 from .scale import Scale, tick_text
+from .shapes import Anchor, Area, Dot, Drawing, Label, Lines, Point, Shade, Shape
+from .svg import svg_of
 
 WIDTH, HEIGHT = 640, 400
 """Of the figure, in pixels of 1/96 inch."""
 LEFT, RIGHT, TOP, BOTTOM = 62, 12, 14, 46
 FRONT, CLOUD, KNOWN, CHOSEN, INK, GRID = "#0b6e4f", "#8c959f", "#6639ba", "#b3400f", "#1b1f24", "#e1e4e8"
-FONT = "font-family='Helvetica, Arial, sans-serif' font-size='12'"
 
 
 def write_figure(run: Run, path: Path) -> Path:
-    """The first two objectives of a run as an SVG file: front, intervals, other trials, landmarks, budgets.
+    """The first two objectives of a run as an SVG or PNG file: front, intervals, other trials, landmarks, budgets.
 
     Raises:
-        ConfigError: where the path does not end in ``.svg``.
+        ConfigError: where the path ends in neither ``.svg`` nor ``.png``.
         ParefrontError: as :meth:`Report.of`.
     """
-    if path.suffix.lower() != ".svg":
-        raise ConfigError(f"--figure: expected a file that ends in .svg, got {path}")
+    kind = path.suffix.lower()
+    if kind not in (".svg", ".png"):
+        raise ConfigError(f"--figure: expected a file that ends in .svg or .png, got {path}")
+    figure = figure_of(run.front, Report.of(run))
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, figure_of(run.front, Report.of(run)))
+    if kind == ".svg":
+        write_text(path, svg_of(figure))
+    else:
+        write_bytes(path, png_of(figure))
     return path
 
 
-def figure_of(front: Front, report: Report) -> str:
-    """The SVG. Its range is that of the useful members and the landmarks; what lies outside is not drawn."""
+def figure_of(front: Front, report: Report) -> Drawing:
+    """What is drawn. Its range is that of the useful members and the landmarks; what lies outside is not drawn."""
     trials = [record.candidate for record in report.records if record.candidate is not None]
     named = {axis.key: axis for axis in axes_of(front, trials)}
     vertical, horizontal = (named[metric.key] for metric in front.objectives[:2])
@@ -60,7 +67,8 @@ def figure_of(front: Front, report: Report) -> str:
     plot.cloud(candidate for candidate in trials if candidate.trial not in members)
     plot.front(list(front), report.selected, joined=len(front.objectives) == 2)
     plot.landmarks(known)
-    return plot.svg(f"{vertical.label} over {horizontal.label} of the run {report.name}")
+    title = f"{vertical.label} over {horizontal.label} of the run {report.name}"
+    return Drawing(WIDTH, HEIGHT, INK, title, plot.drawn)
 
 
 def _has(candidate: Candidate, *axes: Axis) -> bool:
@@ -75,7 +83,7 @@ class _Plot:
     y: Scale
     horizontal: Axis
     vertical: Axis
-    drawn: list[str] = field(default_factory=list)
+    drawn: list[Shape] = field(default_factory=list)
 
     def axes(self) -> None:
         x, y = self.x, self.y
@@ -89,8 +97,7 @@ class _Plot:
         self._line(LEFT, TOP, LEFT, HEIGHT - BOTTOM, INK)
         self._text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, self.horizontal.label, "middle")
         middle = (TOP + HEIGHT - BOTTOM) / 2
-        turned = f" transform='rotate(-90 14 {middle:.1f})'"
-        self._text(14, middle, self.vertical.label, "middle", turned)
+        self.drawn.append(Label((14, middle), self.vertical.label, "middle", turned=True))
 
     def budgets(self, bounds: Sequence[Bound]) -> None:
         """What budgets forbid, shaded."""
@@ -114,9 +121,8 @@ class _Plot:
         """
         found = [(m, *self._measured(m)) for m in members]
         points = sorted(((x, y, m) for m, x, y in found if x and y), key=lambda point: point[0].value)
-        steps = "".join(self._step(x, y, first=not index) for index, (x, y, _) in enumerate(points))
-        if steps and joined:
-            self.drawn.append(f"<path d='{steps}' fill='none' stroke='{FRONT}' stroke-width='1.3'/>")
+        if points and joined:
+            self.drawn.append(Lines([self._steps([self._place(x, y) for x, y, _ in points])], FRONT, 1.3))
         for x, y, member in points:
             if self._holds(x, y):
                 colour = CHOSEN if member.trial == chosen else FRONT
@@ -130,14 +136,9 @@ class _Plot:
                 continue
             self._intervals(x, y, KNOWN)
             a, b = self.x.at(x.value), self.y.at(y.value)
-            self.drawn.append(f"<path d='M{a:.1f} {b - 6:.1f}l6 6l-6 6l-6 -6z' fill='{KNOWN}'/>")
+            self.drawn.append(Area([(a, b - 6), (a + 6, b), (a, b + 6), (a - 6, b)], KNOWN))
             right = a > WIDTH - 140
             self._text(a + (-9 if right else 9), b + 16, name, "end" if right else "start")
-
-    def svg(self, title: str) -> str:
-        box = f"width='{WIDTH}' height='{HEIGHT}' viewBox='0 0 {WIDTH} {HEIGHT}'"
-        inside = f"<title>{escape(title)}</title>\n" + "\n".join(self.drawn)
-        return f"<svg xmlns='http://www.w3.org/2000/svg' {box} role='img' {FONT} fill='{INK}'>\n{inside}\n</svg>\n"
 
     def _measured(self, candidate: Candidate) -> tuple[Measurement | None, Measurement | None]:
         return candidate.metrics.get(self.horizontal.key), candidate.metrics.get(self.vertical.key)
@@ -145,28 +146,32 @@ class _Plot:
     def _holds(self, x: Measurement, y: Measurement) -> bool:
         return self.x.holds(x.value) and self.y.holds(y.value)
 
-    def _step(self, x: Measurement, y: Measurement, *, first: bool) -> str:
-        a, b = self.x.at(self.x.inside(x.value)), self.y.at(self.y.inside(y.value))
-        if first:
-            return f"M{a:.1f} {b:.1f}"
-        return f"V{b:.1f}H{a:.1f}" if self.horizontal.higher_is_better else f"H{a:.1f}V{b:.1f}"
+    def _place(self, x: Measurement, y: Measurement) -> Point:
+        """Where two measurements are, or the nearest place in the range."""
+        return self.x.at(self.x.inside(x.value)), self.y.at(self.y.inside(y.value))
+
+    def _steps(self, points: Sequence[Point]) -> list[Point]:
+        """The points, and the corners between them."""
+        found = [points[0]]
+        for (a, b), (c, d) in itertools.pairwise(points):
+            found += [(a, d) if self.horizontal.higher_is_better else (c, b), (c, d)]
+        return found
 
     def _intervals(self, x: Measurement, y: Measurement, colour: str) -> None:
         a, b = self.x.at(x.value), self.y.at(y.value)
         left, right = (self.x.at(self.x.inside(end)) for end in (x.low, x.high))
         low, high = (self.y.at(self.y.inside(end)) for end in (y.low, y.high))
-        self.drawn.append(f"<path d='M{left:.1f} {b:.1f}H{right:.1f}M{a:.1f} {low:.1f}V{high:.1f}' stroke='{colour}'/>")
+        self.drawn.append(Lines([[(left, b), (right, b)], [(a, low), (a, high)]], colour))
 
     def _dot(self, x: Measurement, y: Measurement, radius: float, colour: str) -> None:
         a, b = self.x.at(x.value), self.y.at(y.value)
-        self.drawn.append(f"<circle cx='{a:.1f}' cy='{b:.1f}' r='{radius}' fill='{colour}'/>")
+        self.drawn.append(Dot((a, b), radius, colour))
 
     def _line(self, x1: float, y1: float, x2: float, y2: float, colour: str) -> None:
-        self.drawn.append(f"<path d='M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}' stroke='{colour}'/>")
+        self.drawn.append(Lines([[(x1, y1), (x2, y2)]], colour))
 
     def _shade(self, x: float, y: float, width: float, height: float, text: str) -> None:
-        box = f"x='{x:.1f}' y='{y:.1f}' width='{width:.1f}' height='{height:.1f}'"
-        self.drawn.append(f"<rect {box} fill='{GRID}' fill-opacity='.6'><title>{escape(text)}</title></rect>")
+        self.drawn.append(Shade((x, y), width, height, GRID, 0.6, text))
 
-    def _text(self, x: float, y: float, text: str, anchor: str, more: str = "") -> None:
-        self.drawn.append(f"<text x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}'{more}>{escape(text)}</text>")
+    def _text(self, x: float, y: float, text: str, anchor: Anchor) -> None:
+        self.drawn.append(Label((x, y), text, anchor))

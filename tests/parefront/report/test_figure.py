@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from PIL import Image, ImageOps
 
 from parefront.report.document import Report
-from parefront.report.figure import CHOSEN, CLOUD, FRONT, KNOWN, figure_of, write_figure
+from parefront.report.figure import CHOSEN, CLOUD, FRONT, HEIGHT, KNOWN, WIDTH, figure_of, write_figure
+from parefront.report.png import png_of
 from parefront.report.scale import Scale, tick_text
+from parefront.report.shapes import Area, Dot, Drawing, Label
+from parefront.report.svg import svg_of
 from parefront.search.runs.run import Run
 from parefront.spaces.errors import ConfigError
 
@@ -19,7 +24,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def drawn(run: Run) -> ElementTree.Element:
-    return ElementTree.fromstring(figure_of(run.front, Report.of(run)))
+    return ElementTree.fromstring(svg_of(figure_of(run.front, Report.of(run))))
 
 
 def test_there_is_a_dot_for_every_member_and_every_other_trial_in_the_range(write_run: WriteRun) -> None:
@@ -63,9 +68,41 @@ def test_a_hostile_name_is_text(write_run: WriteRun) -> None:
     assert (title.text or "").endswith("of the run <script>alert(1)<!--")
 
 
-def test_only_svg_is_written(write_run: WriteRun, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"--figure: expected a file that ends in \.svg, got .*front\.png"):
-        write_figure(write_run(), tmp_path / "front.png")
+def test_the_png_shows_what_the_svg_does(write_run: WriteRun, tmp_path: Path) -> None:
+    run = write_run(budget=["latency <= 0.6x"])
+    with Image.open(write_figure(run, tmp_path / "front.png")) as image:
+        assert image.size == (3 * WIDTH, 3 * HEIGHT)
+        assert image.info["dpi"] == pytest.approx((288, 288), abs=0.1)
+        pixels = image.convert("RGB")
+    figure = figure_of(run.front, Report.of(run))
+    members = [shape for shape in figure.shapes if isinstance(shape, Dot) and shape.colour in (FRONT, CHOSEN)]
+    assert len(members) == len(run.front)
+    landmarks = {shape.corners[3][1] for shape in figure.shapes if isinstance(shape, Area)}
+    for dot in members:
+        colour = KNOWN if dot.centre[1] in landmarks else dot.colour
+        seen = pixels.getpixel((round(3 * dot.centre[0]), round(3 * dot.centre[1])))
+        assert seen == tuple(int(colour[at : at + 2], 16) for at in (1, 3, 5)), "a landmark covers its member"
+
+
+@pytest.mark.parametrize(
+    "label", [Label((50, 40), "middle", "middle"), Label((90, 40), "end", "end"), Label((14, 50), "up", turned=True)]
+)
+def test_texts_of_the_png_are_where_they_belong(label: Label) -> None:
+    with Image.open(io.BytesIO(png_of(Drawing(100, 60, "#000000", "texts", [label])))) as image:
+        box = ImageOps.invert(image.convert("L")).getbbox()
+    assert box is not None
+    left, _, right, bottom = (edge / 3 for edge in box)
+    if label.turned:
+        assert 2 < left < right < 18
+        assert bottom == pytest.approx(50, abs=1.5)
+        return
+    assert (right if label.anchor == "end" else (left + right) / 2) == pytest.approx(label.at[0], abs=1.5)
+    assert bottom == pytest.approx(40, abs=1.5)
+
+
+def test_no_other_kind_of_file_is_written(write_run: WriteRun, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--figure: expected a file that ends in \.svg or \.png, got .*front\.pdf"):
+        write_figure(write_run(), tmp_path / "front.pdf")
 
 
 def test_round_numbers_are_inside_of_the_range_and_told_apart() -> None:
