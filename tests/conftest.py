@@ -57,6 +57,7 @@ def locks_of_its_own() -> Iterator[None]:
     """
     folder = tempfile.TemporaryDirectory(prefix="pf-", ignore_cleanup_errors=True)
     with folder as path, pytest.MonkeyPatch.context() as patch:
+        os.chmod(path, 0o755)  # of databases, too, which run as other users
         patch.setenv("TMPDIR", path)
         patch.setattr(tempfile, "tempdir", None)
         yield

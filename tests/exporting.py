@@ -79,7 +79,7 @@ def equal_models_exported_once() -> Iterator[None]:
             content, made = known[key]
             return replace(copy.deepcopy(made), graph=ir.serde.deserialize_graph(onnx.GraphProto.FromString(content)))
         made = export(model, example, outputs)
-        if key is not None:
+        if key is not None and _is_whole(made.graph):
             kept = replace(made, graph=ir.Graph((), (), nodes=()))
             known[key] = ir.serde.serialize_graph(made.graph).SerializeToString(), copy.deepcopy(kept)
         return made
@@ -100,6 +100,12 @@ def _digest(model: nn.Module, example: Tensors, outputs: Sequence[str]) -> str |
     with zipfile.ZipFile(written) as parts:
         content = [parts.read(name) for name in sorted(parts.namelist()) if not name.endswith("serialization_id")]
     return hashlib.sha256(b"".join(content)).hexdigest()
+
+
+def _is_whole(graph: ir.Graph) -> bool:
+    """Whether all constants that nodes read are initializers; what is folded into shared layers is not, and is lost."""
+    read = {value for node in graph for value in node.inputs if value is not None and value.const_value is not None}
+    return read <= set(graph.initializers.values())
 
 
 @contextmanager
