@@ -22,6 +22,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import ncnn
 import numpy as np
 import onnxruntime as ort
 import openvino
@@ -32,6 +33,7 @@ from runtimes_searched import searched, told
 from parefront.evaluators.device.device import Device, DeviceOptions
 from parefront.evaluators.device.latency import LatencyProtocol, measure
 from parefront.evaluators.quality.accuracy import split_inputs
+from parefront.evaluators.runtimes.ncnn_model import convert, loaded
 from parefront.evaluators.trial.builder import Builder, target_of
 from parefront.spaces.policy import Policy
 from parefront.spaces.task import Task
@@ -46,6 +48,7 @@ VARIANTS = {
     "OpenVINO, float in bf16": ("float", "openvino", "bf16"),
     "OpenVINO, int8 and f32": ("int8", "openvino", "f32"),
     "OpenVINO, int8 and bf16": ("int8", "openvino", "bf16"),
+    "NCNN, float": ("float", "ncnn", "f32"),
 }
 Run = Callable[[], object]
 
@@ -90,12 +93,40 @@ def by_openvino(path: Path, image: np.ndarray, precision: str, threads: int = 1)
     return lambda: request.infer([image], share_inputs=True, share_outputs=True)
 
 
+def by_ncnn(path: Path, image: np.ndarray) -> Run:
+    """One sample; the file is converted by ``pnnx``, and computed in float32."""
+    with tempfile.TemporaryDirectory() as folder:
+        convert(path.read_bytes(), [list(image.shape)], folder)
+        net = loaded(folder, threads=1)
+
+    def run(kept: np.ndarray = image) -> Any:
+        extractor = net.create_extractor()
+        extractor.input("in0", ncnn.Mat(kept[0]))
+        return extractor.extract("out0")[1].numpy().copy()
+
+    return run
+
+
+def plain_loop(path: Path, runtime: str, precision: str, image: np.ndarray) -> Run:
+    """Runs a file on an image."""
+    if runtime == "onnxruntime":
+        return by_onnxruntime(path, image)
+    return by_ncnn(path, image) if runtime == "ncnn" else by_openvino(path, image, precision)
+
+
 def accuracy(path: Path, runtime: str, precision: str, images: np.ndarray, labels: np.ndarray) -> float:
     """Share of the images that are put into their class, by a plain loop over batches."""
     whole = len(images) // BATCH * BATCH
     if runtime == "onnxruntime":
         session = _session(path)
         found = [session.run(None, {"input": images[i : i + BATCH]})[0] for i in range(0, whole, BATCH)]
+    elif runtime == "ncnn":
+        one = np.empty_like(images[:1])
+        run = by_ncnn(path, one)
+        found = []
+        for sample in images[:whole]:
+            one[:] = sample
+            found.append(run()[np.newaxis])  # type: ignore[index]
     else:
         batch = np.empty_like(images[:BATCH])
         run = by_openvino(path, batch, precision)
@@ -166,15 +197,18 @@ def main() -> None:
         made = files(given, Path(folder))
         images, labels = split_inputs(given.test)
         image = np.ascontiguousarray(images[:1])
-        runs = {
-            name: by_onnxruntime(made[kind], image) if runtime == "onnxruntime" else by_openvino(made[kind], image, how)
-            for name, (kind, runtime, how) in VARIANTS.items()
-        }
+        runs: dict[str, Run] = {}
+        for name, (kind, runtime, how) in VARIANTS.items():
+            try:
+                runs[name] = plain_loop(made[kind], runtime, how, image)
+            except ValueError as error:
+                print(f"{name}: {error}")
         times = timed(runs, arguments.rounds)
         first = next(iter(times.values()))
         print(f"load {os.getloadavg()[0]:.1f}\n\n| | CPU ms | share | wall ms | share | accuracy % |")
         print("| --- | --- | --- | --- | --- | --- |")
-        for name, (kind, runtime, how) in VARIANTS.items():
+        for name in runs:
+            kind, runtime, how = VARIANTS[name]
             right = accuracy(made[kind], runtime, how, images, np.asarray(labels))
             shares = [f"{ms:.3f} | {ms / whole:.3f}" for ms, whole in zip(times[name], first, strict=True)]
             print(f"| {name} | {' | '.join(shares)} | {100 * right:.2f} |", flush=True)

@@ -24,7 +24,10 @@ from typing import Any
 FLOAT = 1  # of ONNX's element types
 CONVERSION_SECONDS = 600
 DESCRIPTION, WEIGHTS = "net.ncnn.param", "net.ncnn.bin"  # what pnnx makes of net.onnx
-WITHOUT = "it takes no integers as ONNX writes them, and no branches: leave out quantize and early_exit"
+MENDS = {  # what is not in a file without it, by a layer that NCNN has not
+    "QuantizeLinear": "it takes no integers as ONNX writes them: leave out quantize",
+    "If": "it has no branches: leave out early_exit",
+}
 KEPT_AS_THEY_ARE = ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_packed", "use_bf16_storage")
 # What a layer of NCNN's is in ONNX, as far as it has weights; others keep NCNN's name.
 OPERATORS = {
@@ -159,7 +162,8 @@ def loaded(folder: str, threads: int) -> Any:
         kinds = [line.split()[0] for line in file.read().splitlines()[2:] if line.strip()]
     missing = [kind for kind in dict.fromkeys(kinds) if ncnn.layer_to_index(kind) < 0]
     if missing:
-        raise ValueError(f"ncnn has no layer {', '.join(missing)}; {WITHOUT}")
+        mends = [mend for kind, mend in MENDS.items() if kind in missing]
+        raise ValueError("; ".join([f"ncnn has no layer {', '.join(missing)}", *mends]))
     net = ncnn.Net()
     net.opt.num_threads = threads
     net.opt.use_vulkan_compute = False
