@@ -14,6 +14,7 @@ from rich.text import Text
 from ..report.comparison import Comparison
 from ..report.comparison_page import write_comparison
 from ..report.comparison_table import comparison_rows, markdown, notes_of
+from ..report.grid import Grid
 from ..search.runs.run import Run
 from ..search.runs.run_folder import RUNS, shown_path
 from ..terminal.progress import ascii_only
@@ -50,5 +51,19 @@ def compare_runs(
     console.print(table)
     for note in notes_of(comparison):
         console.print(Text(note, style="dim"), soft_wrap=True)
+    if not comparison.grid.is_one_place:
+        _show_places(console, comparison.grid, plain)
     if output is not None:
         console.print(Text(f"written: {shown_path(output.resolve())}; open it in a browser"), soft_wrap=True)
+
+
+def _show_places(console: Console, grid: Grid, plain: bool) -> None:
+    """The best of each device and runtime as a table."""
+    headings, rows = grid.rows()
+    table = Table(box=box.ASCII if plain else box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell.translate(ASCII) if plain else cell) for cell in row))
+    console.print(table)
+    console.print(Text(grid.note, style="dim"), soft_wrap=True)

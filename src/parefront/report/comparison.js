@@ -26,7 +26,16 @@ function begin() {
   }));
   table(at("rows"), comparison.headings.map((text, column) => [text, column < 2 ? "text" : ""]), comparison.rows.map((cells) => ({ cells })));
   at("notes").append(...comparison.said.map((note) => element("li", null, note)));
+  showPlaces();
   new ResizeObserver(draw).observe(at("plot"));
+}
+
+function showPlaces() {
+  const places = comparison.places;
+  at("places-part").hidden = !places;
+  if (!places) return;
+  at("places-note").textContent = `${places.note[0].toUpperCase()}${places.note.slice(1)}.`;
+  table(at("places"), places.headings.map((text) => [text, "text lines"]), places.rows.map((cells) => ({ cells })));
 }
 
 function draw() {

@@ -21,6 +21,7 @@ from ..search.runs.run import Run
 from ..search.runs.run_facts import devices_of
 from ..search.runs.run_shown import device_line
 from ..spaces.errors import ConfigError
+from .grid import Grid
 from .scale import Scale
 
 DRAWS = 400
@@ -109,6 +110,7 @@ class Comparison:
         limits: of that cost, each a round number.
         quality: the task's metric.
         key: of the quality that is shown.
+        grid: the best of each device and runtime.
     """
 
     runs: tuple[Compared, ...]
@@ -116,6 +118,7 @@ class Comparison:
     limits: tuple[float, ...]
     quality: Metric
     key: str
+    grid: Grid
 
     @classmethod
     def of(cls, runs: Sequence[Run]) -> Comparison:
@@ -157,7 +160,7 @@ class Comparison:
                     notes,
                 )
             )
-        return cls(tuple(compared), cost, limits, first.quality, key)
+        return cls(tuple(compared), cost, limits, first.quality, key, Grid.of(runs))
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -165,6 +168,7 @@ class Comparison:
             "limits": list(self.limits),
             "quality": self.key,
             "runs": [run.to_json() for run in self.runs],
+            "grid": self.grid.to_json(),
         }
 
 

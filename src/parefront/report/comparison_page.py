@@ -38,5 +38,12 @@ def _data(comparison: Comparison) -> dict[str, Any]:
     """The comparison as its JSON has it, and the metrics that all runs were measured in."""
     known = [{axis.key: axis for axis in axes_of(run.front, list(run.front))} for run in comparison.runs]
     shared = [axis.to_json() for key, axis in known[0].items() if all(key in axes for axes in known)]
+    headings, rows = comparison.grid.rows()
+    places = {"headings": headings, "rows": rows, "note": comparison.grid.note}
     axes = {"axes": shared, "x": comparison.cost.key, "y": comparison.key}
-    return {**comparison.to_json(), **axes, "said": notes_of(comparison)}
+    return {
+        **comparison.to_json(),
+        **axes,
+        "said": notes_of(comparison),
+        "places": None if comparison.grid.is_one_place else places,
+    }

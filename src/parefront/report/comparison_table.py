@@ -45,11 +45,24 @@ def notes_of(comparison: Comparison) -> list[str]:
 
 
 def markdown(comparison: Comparison) -> str:
-    """The table and the notes."""
+    """The table and the notes, and where the runs are of several devices or runtimes a table of these."""
     headings, rows = comparison_rows(comparison)
-    lines = [headings, [":--", ":--", *["--:"] * (len(headings) - 2)], *rows]
-    table = "\n".join(f"| {' | '.join(map(_escaped, line))} |" for line in lines)
-    return f"{table}\n\n" + "\n".join(f"- {_escaped(note)}" for note in notes_of(comparison)) + "\n"
+    table = _table(headings, [":--", ":--", *["--:"] * (len(headings) - 2)], rows)
+    text = f"{table}\n\n" + "\n".join(f"- {_escaped(note)}" for note in notes_of(comparison)) + "\n"
+    if comparison.grid.is_one_place:
+        return text
+    headings, rows = comparison.grid.rows()
+    places = _table(headings, [":--"] * len(headings), rows)
+    return f"{text}\n{places}\n\n- {_escaped(comparison.grid.note)}\n"
+
+
+def _table(headings: list[str], sides: list[str], rows: list[list[str]]) -> str:
+    cells = [[*map(_escaped_lines, line)] for line in (headings, *rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (cells[0], sides, *cells[1:]))
+
+
+def _escaped_lines(text: str) -> str:
+    return "<br>".join(map(_escaped, text.split("\n")))
 
 
 def _attained(one: Attained | None, comparison: Comparison) -> str:

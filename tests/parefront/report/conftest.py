@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -96,10 +97,11 @@ def write_run(tmp_path: Path) -> WriteRun:
         classes: tuple[ClassCount, ...] = (),
         profile: Profile | None = None,
         tested: bool = False,
+        environment: Mapping[str, Any] = ENVIRONMENT,
     ) -> Run:
         settings = {"task": "task.py:task", "budget": list(budget), "search": {"trials": 9, "seed": 7}}
         run = Run.create(tmp_path / "runs" / name, parse_config(settings, "search.yaml").resolved(), tmp_path / "runs")
-        run.write_environment(ENVIRONMENT)
+        run.write_environment(environment)
         run.write_baseline(measured(Policy(), None), 3.0)
         traced = FormulaEvaluator()
         write_json(run.path / "graph.json", account_json(graph or traced.traced.graph, traced.space))

@@ -23,7 +23,7 @@ from parefront.spaces.policy import Policy
 from parefront.units import ratio
 
 from .browser import CHROMIUM, Browser, chromium
-from .conftest import POLICIES, PROFILE, WriteRun, measured, network_of
+from .conftest import ENVIRONMENT, POLICIES, PROFILE, WriteRun, measured, network_of
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium: apt-get install chromium")
 HOSTILE = "<script>document.title = 'broken'</script>"
@@ -294,7 +294,8 @@ def test_an_empty_front_is_no_error(browser: Browser, write_run: WriteRun) -> No
 
 
 def test_several_fronts_are_in_one_picture(browser: Browser, write_run: WriteRun, tmp_path: Path) -> None:
-    comparison = Comparison.of([write_run("few", POLICIES[1:4]), write_run("<img src=x>")])
+    arm = {**ENVIRONMENT, "device": {"cpu": "<b>Cortex", "onnxruntime": "1.32.0"}}
+    comparison = Comparison.of([write_run("few", POLICIES[1:4]), write_run("<img src=x>", environment=arm)])
     browser.show_as(1280)
     browser.open(write_comparison(comparison, tmp_path / "both.html"))
 
@@ -303,6 +304,8 @@ def test_several_fronts_are_in_one_picture(browser: Browser, write_run: WriteRun
     for index, run in enumerate(comparison.runs):
         marks = browser.run(f"document.querySelectorAll('#plot path.run-{index}:not(.bar):not(.joined)').length")
         assert marks == len(run.front)
+    assert text(browser, "places").startswith("deviceonnxruntimeSome CPU, 1 thread")
+    assert "<b>Cortex, 1 thread" in text(browser, "places")
     set_to(browser, "x-axis", "size_bytes")
     assert "size" in browser.run("[...document.querySelectorAll('#plot text')].map(t => t.textContent)")
     assert browser.complaints == []
