@@ -186,12 +186,15 @@ def main() -> None:
     parser.add_argument("--measured", action="store_true")
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--run", type=Path, help="of the search; by default runs/runtimes-NETWORK")
+    parser.add_argument("--budget", nargs="+", default=[], help="of the search")
+    parser.add_argument("--probed", help="a run of the same search, whose probes are taken over")
     parser.add_argument("--runtimes", nargs="+", default=["onnxruntime", "openvino"], help="that the search has")
     arguments = parser.parse_args()
     given = quickstart() if arguments.network == "quickstart" else task(int(arguments.network[6:]))
     if arguments.what == "search":
         path = arguments.run or REPOSITORY / "runs" / f"runtimes-{arguments.network}"
-        told(searched(given, path, arguments.trials, {"runtime": arguments.runtimes, "threads": 1}))
+        device = {"runtime": arguments.runtimes, "threads": 1}
+        told(searched(given, path, arguments.trials, device, arguments.budget, arguments.probed))
         return
     with tempfile.TemporaryDirectory() as folder:
         made = files(given, Path(folder))

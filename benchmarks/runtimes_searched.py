@@ -1,6 +1,7 @@
 """ResNet-56/CIFAR-10 searched in ONNX Runtime and OpenVINO at once: its front beside what takes no search.
 
     python benchmarks/runtimes.py search [--network resnet56] [--trials 40] [--run runs/runtimes-resnet56]
+    python benchmarks/runtimes.py search --budget 'accuracy >= -2.5pt' --run runs/within --probed runs/runtimes-resnet56
 
 No training. Latencies are shares of ONNX Runtime's uncompressed float time, as the final step has measured them; the
 best unsearched configuration is the fastest of the uncompressed and the plainly quantised network in every runtime.
@@ -8,7 +9,7 @@ best unsearched configuration is the fastest of the uncompressed and the plainly
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,18 @@ AIMS = {0.5: (0.24, 0.85), 1.0: (0.21, 0.75), 2.0: (0.19, 0.70)}
 """Shares of ONNX Runtime's float and of the best unsearched configuration."""
 
 
-def searched(given: Task, path: Path, trials: int, device: Mapping[str, Any]) -> Run:
-    """The search, or what is left of it."""
+def searched(
+    given: Task,
+    path: Path,
+    trials: int,
+    device: Mapping[str, Any],
+    budget: Sequence[str] = (),
+    probed: str | None = None,
+) -> Run:
+    """The search, or what is left of it; with the probes of the run ``probed``."""
     return pf.compress(
         given, objectives=["accuracy", "latency"], trials=trials, compress=SPACE, run=path, device=device,
-        search={"images": 2000, "seed": 0, "keep_artifacts": "all"},
+        budget=list(budget), search={"images": 2000, "seed": 0, "keep_artifacts": "all", "warm_start": probed},
     )  # fmt: skip
 
 
