@@ -11,6 +11,7 @@ import pytest
 
 from parefront.evaluators.results.fields import Fields
 from parefront.evaluators.results.views.policy_words import policy_in_words
+from parefront.report.document import Report
 from parefront.report.landmarks import landmarks
 from parefront.search.runs.events import Event, Finished
 from parefront.search.runs.run import Run
@@ -103,6 +104,15 @@ def test_the_front_says_what_each_member_runs_in(search_in: SearchIn, tmp_path: 
     column = next(column for column in table.columns if column.header == "runs in")
     assert list(column.cells) == [row["runtime"] for row in rows]
     assert Run.open(run.path).front.runtimes == NAMES
+
+
+def test_the_page_says_of_every_trial_what_it_runs_in(search_in: SearchIn) -> None:
+    run, _ = search_in(InSeveral(blocks=2), trials=8)
+    trials = Report.of(run).to_json()["trials"]
+    names = [runtime_in(record.policy) or NAMES[0] for record in run.trials]
+    assert [str(trial["done"]).rsplit(", in ", 1)[-1].removeprefix("in ") for trial in trials] == names
+    alone, _ = search_in(SyntheticEvaluator(blocks=2), name="alone", trials=2)
+    assert not any(", in " in str(trial["done"]) for trial in Report.of(alone).to_json()["trials"])
 
 
 def test_a_search_in_one_runtime_says_nothing_of_it(search_in: SearchIn, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from ..search.runs.run import Run
 from ..search.runs.run_folder import argument_of
 from ..search.runs.tested_fields import confidence_to_json, flips_to_json
 from ..spaces.masking import masked_text
+from ..spaces.runtime_knob import runtime_in
 from .axes import Axis, axes_of
 from .course import Step, steps_of, time_spent
 from .fairness import ClassRow, class_rows
@@ -80,6 +81,7 @@ class Report:
         pictures: of those images, as PNG in base64, by their index.
         times: of each member of the front by its trial, and of the uncompressed model (None), what the layers take.
         probed: how far single choices move the outputs.
+        runtimes: those that were searched, the first one first; nothing where there is one.
     """
 
     name: str
@@ -104,6 +106,7 @@ class Report:
     pictures: dict[int, str]
     times: dict[int | None, LayerTimes]
     probed: tuple[ProbedChoice, ...]
+    runtimes: tuple[str, ...]
 
     @classmethod
     def of(cls, run: Run) -> Report:
@@ -146,6 +149,7 @@ class Report:
             pictures=pictures_of(run.path, flips),
             times={trial: LayerTimes(known, network.layers) for trial, known in profiles.items() if known is not None},
             probed=probed_choices(run.path),
+            runtimes=front.runtimes,
             classes={c.trial: class_rows(c) for c in front if c.trial is not None and c.classes},
         )
 
@@ -184,7 +188,7 @@ class Report:
             "trial": record.number,
             "outcome": record.outcome.value,
             "seconds": round(record.seconds, 3),
-            "done": policy_in_words(record.policy) if candidate is None else candidate_in_words(candidate),
+            "done": self._done(record),
             "policy": self.network.encoded(record.policy),
         }
         if candidate is None:
@@ -193,6 +197,12 @@ class Report:
         trained = {"trained": candidate.recovered.steps} if candidate.recovered is not None else {}
         metrics = {} if member else {"metrics": self._short(candidate)}
         return {**shown, **notes, **trained, "member": member, **metrics}
+
+    def _done(self, record: TrialRecord) -> str:
+        """What was done, in words; where the runtime is searched that is told of those in the first one, too."""
+        candidate = record.candidate
+        words = policy_in_words(record.policy) if candidate is None else candidate_in_words(candidate)
+        return words if runtime_in(record.policy) or not self.runtimes else f"{words}, in {self.runtimes[0]}"
 
     def _short(self, candidate: Candidate) -> dict[str, Any]:
         """Value, low and high of the metrics that can be on an axis; a fourth entry says that it is noisy."""
