@@ -48,6 +48,9 @@ class Task:
         higher_is_better: its direction; by default what the metric itself says, and to be given where it says nothing.
         metric_unit: ``"fraction"`` where it lies between 0 and 1, so that it is shown in per cent and budgets may be in
             points (``-1.0pt``), or e.g. ``"dB"``; by default what a ``torchmetrics.Metric`` says of its bounds.
+        subgroups: of the samples of ``test``, for tasks with the metric accuracy: a sequence of names as long as that,
+            or a function of a sample's input and target that gives one. What a compression changes in each subgroup is
+            reported as it is for classes.
     """
 
     model: nn.Module
@@ -59,3 +62,4 @@ class Task:
     metric_name: str | None = None
     higher_is_better: bool | None = None
     metric_unit: str | None = None
+    subgroups: Any = None

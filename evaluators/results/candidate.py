@@ -71,6 +71,7 @@ class Candidate:
         recovered: how it was trained; None of a candidate that its policy alone makes.
         classes: after the final step, what it changed in each class of the test split; empty where the task's metric
             is not about classes.
+        subgroups: likewise in each subgroup that the task tells of.
         confidence: after the final step, how sure of itself it is on the test split, and the uncompressed model; None
             where the task's metric is not about classes.
         flips: likewise which samples it answers otherwise.
@@ -91,6 +92,7 @@ class Candidate:
     units: tuple[str, ...] = ()
     recovered: Recovered | None = None
     classes: tuple[ClassCount, ...] = ()
+    subgroups: tuple[ClassCount, ...] = ()
     confidence: Confidence | None = None
     flips: Flips | None = None
     profile: Profile | None = None

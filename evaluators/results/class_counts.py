@@ -18,17 +18,17 @@ SPREAD = 12.0
 
 @dataclass(frozen=True, slots=True)
 class ClassCount:
-    """The images of one class.
+    """The images of one class, or of one subgroup.
 
     Attributes:
-        label: of the class.
+        label: of the class, or name of the subgroup.
         n: images of it.
         before: that the uncompressed model has right.
         lost: of these, what the candidate has wrong.
         gained: what only the candidate has right.
     """
 
-    label: int
+    label: int | str
     n: int
     before: int
     lost: int
@@ -46,7 +46,7 @@ class ClassCount:
 
 
 def counted_by_class(
-    labels: NDArray[np.int64], after: NDArray[np.bool_], before: NDArray[np.bool_]
+    labels: NDArray[np.int64] | NDArray[np.str_], after: NDArray[np.bool_], before: NDArray[np.bool_]
 ) -> tuple[ClassCount, ...]:
     """The classes among ``labels``, each with its counts.
 
@@ -59,7 +59,7 @@ def counted_by_class(
     for label in np.unique(labels):
         then, now = before[labels == label], after[labels == label]
         lost, gained = int((then & ~now).sum()), int((now & ~then).sum())
-        found.append(ClassCount(int(label), len(then), int(then.sum()), lost, gained))
+        found.append(ClassCount(label.item(), len(then), int(then.sum()), lost, gained))
     return tuple(found)
 
 

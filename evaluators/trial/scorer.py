@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import fx
 
 from ...spaces.errors import Infeasible, TaskError
@@ -14,6 +16,7 @@ from ...spaces.tensors.signature import OUTPUT
 from ..quality.accuracy import open_session
 from ..quality.scoring.registry import quality_of
 from ..quality.scoring.scores import Scores
+from ..quality.subgroups import subgroups_of
 from ..quality.task_signature import metric_form, signature_of
 from ..results.candidate import Candidate
 from ..results.measurement import Measurement
@@ -57,12 +60,13 @@ class Scorer:
     ) -> None:
         self._pictures = pictures
         self._opens = opens
-        self._test_data = task.test
+        self._task = task
         self.quality = quality_of(task)
         signature = signature_of(task)
         self._forms = signature.inputs, metric_form(task, signature.outputs)
         self.search = Split.of("", task.search, self.quality, images, seed, self._forms)
         self._test: Split | None = None
+        self._subgroups: NDArray[np.str_] | None = None
         self._known: dict[str, Scores] = {}
 
     @property
@@ -104,11 +108,13 @@ class Scorer:
             TaskError: as :meth:`reference`.
         """
         if self._test is None:
-            self._test = Split.of(TEST, self._test_data, self.quality, forms=self._forms)
+            self._test = Split.of(TEST, self._task.test, self.quality, forms=self._forms)
             _reference(self._test, self._opens(uncompressed))
+            if self._task.subgroups is not None:
+                self._subgroups = subgroups_of(self._task, self._test.samples.indices)
         seen = self._test.whole(self._opens(artifact), beside_nobody)
         with beside_nobody():
-            return Tested.of(self._test, seen, self._pictures)
+            return Tested.of(self._test, seen, self._pictures, self._subgroups)
 
     def gain(self, candidate: Candidate, over: Candidate) -> Measurement:
         """How much better a candidate's file is than another's on the search split, both run on the same samples.

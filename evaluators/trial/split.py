@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...spaces.errors import TaskError
 from ...spaces.task import Dataset
@@ -149,12 +150,15 @@ class Split:
         before = self.reference.outputs[: len(outputs)]
         return {**found, f"{self.name}divergence": divergence(outputs, before, classes=self.quality.classifies)}
 
-    def by_class(self, seen: Seen) -> tuple[ClassCount, ...]:
-        """What an artefact changes in each class, once the uncompressed model was scored; none of other metrics."""
+    def by_class(self, seen: Seen, names: NDArray[np.str_] | None = None) -> tuple[ClassCount, ...]:
+        """What an artefact changes in each class, once the uncompressed model was scored; none of other metrics.
+
+        With ``names`` of the samples' subgroups, shape ``(n,)``, in each of these instead.
+        """
         before, after = self.reference.scores if self.reference is not None else None, seen.scores
         if not self.quality.classifies or not isinstance(after, SampleScores) or not isinstance(before, SampleScores):
             return ()
-        labels = np.asarray(self.samples.targets(0, seen.count)).astype(np.int64)
+        labels = np.asarray(self.samples.targets(0, seen.count)).astype(np.int64) if names is None else names
         return counted_by_class(labels, after.values == 1, before.values[: seen.count] == 1)
 
     def by_quality(self, seen: Seen) -> dict[str, Measurement]:

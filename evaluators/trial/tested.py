@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..quality.calibration_error import confidence_of
 from ..quality.flipped import flipped
@@ -25,32 +26,43 @@ class Tested:
     Attributes:
         scores: by metric key.
         classes: what it changes in each class; empty where the metric is not about classes, as all below.
+        subgroups: what it changes in each subgroup that the task tells of.
         confidence: how sure of itself it is, and was.
         flips: samples that it answers otherwise.
     """
 
     scores: Mapping[str, Measurement]
     classes: tuple[ClassCount, ...] = ()
+    subgroups: tuple[ClassCount, ...] = ()
     confidence: Confidence | None = None
     flips: Flips | None = None
 
     @classmethod
-    def of(cls, split: Split, seen: Seen, pictures: int) -> Tested:
-        """What is known after all samples of the split; of so many flipped samples at most pictures are made."""
+    def of(cls, split: Split, seen: Seen, pictures: int, names: NDArray[np.str_] | None = None) -> Tested:
+        """What is known after all samples of the split.
+
+        Args:
+            split: whose uncompressed model was scored.
+            seen: the candidate after all samples.
+            pictures: of so many flipped samples at most one is made.
+            names: of the samples' subgroups, shape ``(n,)``; None where the task tells none.
+        """
         scores, classes, before = split.all_of(seen), split.by_class(seen), split.reference
         outputs = seen.outputs
         if not classes or before is None or not isinstance(outputs, np.ndarray):
             return cls(scores, classes)
+        groups = () if names is None else split.by_class(seen, names)
         reference, labels = before.outputs, np.asarray(split.samples.targets(0, seen.count)).astype(np.int64)
         if not isinstance(reference, np.ndarray) or not np.isfinite(outputs).all():
-            return cls(scores, classes)
+            return cls(scores, classes, groups)
         flips = flipped(outputs, reference, labels, split.samples.indices, pictures, lambda at: _picture(split, at))
-        return cls(scores, classes, confidence_of(outputs, reference, labels), flips)
+        return cls(scores, classes, groups, confidence_of(outputs, reference, labels), flips)
 
     def told_of(self, candidate: Candidate) -> Candidate:
         """The candidate with what is known of it."""
         metrics = {**candidate.metrics, **self.scores}
-        return replace(candidate, metrics=metrics, classes=self.classes, confidence=self.confidence, flips=self.flips)
+        told = replace(candidate, metrics=metrics, classes=self.classes, subgroups=self.subgroups)
+        return replace(told, confidence=self.confidence, flips=self.flips)
 
 
 def _picture(split: Split, at: int) -> bytes:

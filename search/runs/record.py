@@ -129,7 +129,8 @@ def candidate_of(fields: Fields, folder: Path) -> Candidate:
         spans=_spans(fields),
         units=fields.texts("units") if "units" in fields else (),
         recovered=_recovered(fields.fields("recovered")) if "recovered" in fields else None,
-        classes=_classes(fields) if "classes" in fields else (),
+        classes=_classes(fields, "classes", int) if "classes" in fields else (),
+        subgroups=_classes(fields, "subgroups", str) if "subgroups" in fields else (),
         confidence=confidence_in(fields.fields("confidence")) if "confidence" in fields else None,
         flips=flips_in(fields.fields("flips")) if "flips" in fields else None,
         profile=profile_of(fields.fields("profile")) if "profile" in fields else None,
@@ -160,16 +161,18 @@ def _recovered(fields: Fields) -> Recovered:
     return Recovered(recipe, fields.count("number"), steps, fields.number("rate"), fields.number("seconds"), given)
 
 
-def _classes(fields: Fields) -> tuple[ClassCount, ...]:
-    found, items = [], fields.values["classes"]
+def _classes(fields: Fields, key: str, kind: type[int] | type[str]) -> tuple[ClassCount, ...]:
+    found, items = [], fields.values[key]
     for item in items if isinstance(items, list) else [items]:
         match item:
-            case [int() as label, int() as n, int() as before, int() as lost, int() as gained] if (
-                label >= 0 and 0 <= lost <= before <= n - gained <= n < 2**31 and n > 0 and gained >= 0
+            case [int() | str() as label, int() as n, int() as before, int() as lost, int() as gained] if (
+                isinstance(label, kind)
+                and (isinstance(label, str) or label >= 0)
+                and (0 <= lost <= before <= n - gained <= n < 2**31 and n > 0 and gained >= 0)
             ):
                 found.append(ClassCount(label, n, before, lost, gained))
             case _:
-                raise fields.damaged("key 'classes': expected lists of label, images, right before, lost and gained")
+                raise fields.damaged(f"key '{key}': expected lists of label, images, right before, lost and gained")
     return tuple(found)
 
 
@@ -214,6 +217,7 @@ def _measured(candidate: Candidate, folder: Path) -> dict[str, Any]:
         **({"units": list(candidate.units)} if candidate.units else {}),
         **({"recovered": asdict(candidate.recovered)} if candidate.recovered is not None else {}),
         **({"classes": [list(astuple(one)) for one in candidate.classes]} if candidate.classes else {}),
+        **({"subgroups": [list(astuple(one)) for one in candidate.subgroups]} if candidate.subgroups else {}),
         **({"confidence": confidence_to_json(candidate.confidence)} if candidate.confidence is not None else {}),
         **({"flips": flips_to_json(candidate.flips)} if candidate.flips is not None else {}),
         **({"profile": profile_to_json(candidate.profile)} if candidate.profile is not None else {}),

@@ -76,6 +76,7 @@ class Report:
         spent: seconds by what they went into.
         trust: what it rests on.
         classes: of each member of the front, by its trial, what it changed in each class.
+        subgroups: likewise in each subgroup.
         confidences: of each member likewise, how sure of itself it is, and the uncompressed model.
         flips: of each member likewise, which images it answers otherwise.
         pictures: of those images, as PNG in base64, by their index.
@@ -101,6 +102,7 @@ class Report:
     spent: dict[str, float]
     trust: Trust
     classes: dict[int, tuple[ClassRow, ...]]
+    subgroups: dict[int, tuple[ClassRow, ...]]
     confidences: dict[int, Confidence]
     flips: dict[int, Flips]
     pictures: dict[int, str]
@@ -150,7 +152,8 @@ class Report:
             times={trial: LayerTimes(known, network.layers) for trial, known in profiles.items() if known is not None},
             probed=probed_choices(run.path),
             runtimes=front.runtimes,
-            classes={c.trial: class_rows(c) for c in front if c.trial is not None and c.classes},
+            classes={c.trial: class_rows(c.classes) for c in front if c.trial is not None and c.classes},
+            subgroups={c.trial: class_rows(c.subgroups) for c in front if c.trial is not None and c.subgroups},
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -172,6 +175,7 @@ class Report:
             "steps": [[step.trial, step.seconds, step.hypervolume] for step in self.steps],
             "spent": self.spent,
             "trust": self.trust.to_json(),
+            "subgroups": {str(trial): [row.to_json() for row in rows] for trial, rows in self.subgroups.items()},
             "classes": {str(trial): [row.to_json() for row in rows] for trial, rows in self.classes.items()},
             "confidences": {str(trial): confidence_to_json(one) for trial, one in self.confidences.items()},
             "flips": {str(trial): flips_to_json(flips) for trial, flips in self.flips.items()},

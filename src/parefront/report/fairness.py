@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..evaluators.results.candidate import Candidate
-from ..evaluators.results.class_counts import LEVEL, chances
+from ..evaluators.results.class_counts import LEVEL, ClassCount, chances
 from ..evaluators.results.measurement import Measurement
 
 
 @dataclass(frozen=True)
 class ClassRow:
-    """One class of the test split.
+    """One class or one subgroup of the test split.
 
     Compression hits few classes much harder than the mean tells: Hooker et al. 2020, "Characterising Bias in Compressed
     Models"; Iofinova et al. 2023, "Bias in Pruned Vision Models".
 
     Attributes:
-        label: of the class.
+        label: of the class, or name of the subgroup.
         n: images of it.
         before: accuracy of the uncompressed model on them.
         after: accuracy of the member.
@@ -26,7 +26,7 @@ class ClassRow:
         chance: how likely so great a net loss is where classes are treated alike, corrected for their number.
     """
 
-    label: int
+    label: int | str
     n: int
     before: float
     after: float
@@ -50,11 +50,10 @@ class ClassRow:
         }
 
 
-def class_rows(candidate: Candidate) -> tuple[ClassRow, ...]:
-    """The classes, those that lost most first; none where the task's metric is not about classes, or not scored yet."""
-    counts = candidate.classes
+def class_rows(counts: Sequence[ClassCount]) -> tuple[ClassRow, ...]:
+    """The classes or subgroups, those that lost most first."""
     rows = [
         ClassRow(one.label, one.n, one.before / one.n, one.after / one.n, one.change, chance)
         for one, chance in zip(counts, chances(counts), strict=True)
     ]
-    return tuple(sorted(rows, key=lambda row: (row.change.value, row.label)))
+    return tuple(sorted(rows, key=lambda row: row.change.value))

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from ..evaluators.quality.reading import length_of, read_sample
 from ..evaluators.quality.scoring.builtin import BUILT_IN
 from ..evaluators.quality.scoring.registry import quality_of
+from ..evaluators.quality.subgroups import check_subgroups
 from ..evaluators.results.digest import SplitDigest
 from ..spaces.errors import TaskError
 from ..spaces.messages import kind
@@ -79,6 +80,7 @@ def _checked(task: Task, on_phase: Callable[[str], None]) -> CheckedTask:
         classes = _classes(outputs) if labelled else None
         checks.append(SplitCheck(name, split, inputs, classes, scored, on_phase))
     check_metric(task)
+    check_subgroups(task, quality.classifies)
     seen = {check.name: check.run() for check in checks}
     digests = {name: split.digest for name, split in seen.items() if name != "train"}
     return CheckedTask(task, digests, tuple(split_warnings(seen, quality.classifies)))

@@ -25,7 +25,7 @@ def drawn(seed: int, lost: float, planted: float | None = None) -> tuple[ClassCo
     return counted_by_class(labels, after, before)
 
 
-def named(counts: tuple[ClassCount, ...]) -> list[int]:
+def named(counts: tuple[ClassCount, ...]) -> list[int | str]:
     return [one.label for one, chance in zip(counts, chances(counts), strict=True) if chance < LEVEL]
 
 

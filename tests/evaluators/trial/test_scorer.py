@@ -6,6 +6,7 @@ import copy
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -74,6 +75,7 @@ def test_the_test_split_is_told_class_by_class(task: Task, tmp_path: Path) -> No
     assert sum(one.after for one in classes) / len(labels) == pytest.approx(metrics["test_accuracy"].value)
     change = sum(one.gained - one.lost for one in classes) / len(labels)
     assert change == pytest.approx(metrics["test_accuracy_change"].value)
+    assert tested.subgroups == ()
     assert tested.confidence is not None
     assert 0 < tested.confidence.mean.value < 1
     assert tested.flips is not None
@@ -83,6 +85,26 @@ def test_the_test_split_is_told_class_by_class(task: Task, tmp_path: Path) -> No
         assert flip.label == labels[flip.index]
         assert flip.before != flip.after
         assert flip.picture.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("as_function", [False, True])
+def test_the_test_split_is_told_by_subgroups_where_the_task_has_some(
+    task: Task, as_function: bool, tmp_path: Path
+) -> None:
+    bright = [bool(task.test[index][0].mean() > 0) for index in range(len(task.test))]
+    listed, asked = np.array(["dark", "bright"])[np.array(bright, int)], lambda image, _: str(bool(image.mean() > 0))
+    builder = Builder(task, {"prune_channels": {"round_to": 4}}, Target())
+    whole = builder.build(Policy(), tmp_path / "whole.onnx").candidate.artifact
+    pruned = builder.build(builder.space.uniform({"prune_channels": 0.5}), tmp_path / "pruned.onnx").candidate.artifact
+    assert whole is not None
+    assert pruned is not None
+
+    tested = Scorer(replace(task, subgroups=asked if as_function else listed)).score_on_test(pruned, whole)
+
+    names = {"True": sum(bright), "False": len(bright) - sum(bright)}
+    named = {"bright": names["True"], "dark": names["False"]}
+    assert {group.label: group.n for group in tested.subgroups} == (names if as_function else named)
+    assert sum(group.lost for group in tested.subgroups) == sum(one.lost for one in tested.classes)
 
 
 def test_damage_that_is_planted_in_one_class_is_found_there_alone(task: Task, tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ PROFILE = Profile(
 )
 """Without the layer that a policy has dropped."""
 IMAGE = np.random.default_rng(0).normal(size=(3, 32, 32)).astype(np.float32)
+GROUPS = (ClassCount("day", 1500, 1400, 20, 18), ClassCount("<i>night", 500, 450, 60, 5))
 FLIPS = Flips(40, 2000, (Flip(17, 3, 3, 5, png_of(IMAGE)), Flip(1800, 4, 9, 4)))
 
 
@@ -115,7 +116,9 @@ def write_run(tmp_path: Path) -> WriteRun:
             run.write_final_baseline(finalised(measured(Policy(), None)), 1.0)
             for member in run.front:
                 made = replace(finalised(member), classes=classes, profile=profile)
-                run.write_finalised(replace(made, confidence=CONFIDENCE, flips=FLIPS) if tested else made, 0.5)
+                run.write_finalised(
+                    replace(made, confidence=CONFIDENCE, flips=FLIPS, subgroups=GROUPS) if tested else made, 0.5
+                )
             run.write_front(run.front_of(run.finalised.values(), run.baseline))
         run.log("search ended by its trials: all 9 trials are done")
         return run

@@ -87,6 +87,11 @@ def test_confidences_and_flipped_images_are_what_the_run_has_kept(write_run: Wri
     run = write_run(tested=True)
     document = Report.of(Run.open(run.path)).to_json()
 
+    for rows in document["subgroups"].values():
+        assert [(row["label"], row["n"], row["harder"]) for row in rows] == [
+            ("<i>night", 500, True),
+            ("day", 1500, False),
+        ]
     assert document["confidences"].keys() == document["flips"].keys() == {str(member.trial) for member in run.front}
     for confidence, flips in zip(document["confidences"].values(), document["flips"].values(), strict=True):
         assert confidence["error_change"] == CONFIDENCE.error_change.to_json()

@@ -233,6 +233,9 @@ def test_confidence_and_flipped_images_follow_what_is_chosen(browser: Browser, w
     run = write_run(tested=True, classes=(ClassCount(0, 1000, 900, 20, 10), ClassCount(1, 1000, 900, 20, 10)))
     browser.open(write_report(run))
 
+    assert text(browser, "fair-of-groups").startswith("Hit harder than the others: subgroup <i>night (−11.0 ± ")
+    assert "over all images the change is −2.85 pt" in text(browser, "fair-of-groups")
+    assert browser.run("document.querySelectorAll('#subgroups tbody tr').length") == 2
     assert text(browser, "sure").startswith("It is more wrong about its own certainty than the uncompressed model")
     cells = browser.run("[...document.querySelectorAll('#confidence tbody td')].map(cell => cell.textContent)")
     assert cells[:3] == ["expected calibration error, 15 bins", "3.0 ± 0.5 %", "5.0 ± 0.6 %"]
