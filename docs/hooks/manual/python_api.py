@@ -19,6 +19,7 @@ together. Names are imported when they are first used, so that the import alone 
 """
 
 STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+LONGEST_DEFAULT = 40
 WIDTH = 100
 """Of a signature on one line, in characters."""
 
@@ -66,9 +67,9 @@ def _signature(function: Any, name: str) -> str:
     signature = inspect.signature(function)
     parameters = [p for p in signature.parameters.values() if p.name not in ("self", "cls")]
     shown = [_parameter(parameter) for parameter in parameters]
-    by_name = next((at for at, p in enumerate(parameters) if p.kind is inspect.Parameter.KEYWORD_ONLY), None)
-    if by_name is not None:
-        shown.insert(by_name, "*")
+    kinds = [parameter.kind for parameter in parameters]
+    if inspect.Parameter.KEYWORD_ONLY in kinds and inspect.Parameter.VAR_POSITIONAL not in kinds:
+        shown.insert(kinds.index(inspect.Parameter.KEYWORD_ONLY), "*")
     result = "" if signature.return_annotation is inspect.Signature.empty else f" -> {signature.return_annotation}"
     line = f"{name}({', '.join(shown)}){result}"
     return line if len(line) <= WIDTH else "\n".join([f"{name}(", *(f"    {one}," for one in shown), f"){result}"])
@@ -81,5 +82,5 @@ def _parameter(parameter: inspect.Parameter) -> str:
     annotation = "" if parameter.annotation is empty else f": {parameter.annotation}"
     if parameter.default is empty:
         return f"{stars}{parameter.name}{annotation}"
-    default = str(parameter.default) if isinstance(parameter.default, Path) else parameter.default
-    return f"{parameter.name}{annotation} = {default!r}"
+    default = repr(str(parameter.default) if isinstance(parameter.default, Path) else parameter.default)
+    return f"{parameter.name}{annotation} = {default if len(default) <= LONGEST_DEFAULT else '…'}"
