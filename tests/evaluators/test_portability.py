@@ -22,6 +22,7 @@ from parefront.evaluators.quality.parity import FLOAT_TOLERANCE, LIKENESS
 from parefront.evaluators.restore.exact_session import exact_session
 from parefront.evaluators.restore.opset import OPSETS, at_opset, portable
 from parefront.evaluators.restore.plain import is_packed
+from parefront.evaluators.restore.standard import standard
 from parefront.evaluators.runtimes.ncnn_runtime import Ncnn
 from parefront.evaluators.runtimes.openvino_runtime import OpenVino
 from parefront.evaluators.runtimes.runtime import ModelRejected
@@ -181,6 +182,16 @@ def test_files_are_written_in_other_opsets(name: str, version: int) -> None:
     model = onnx.ModelProto.FromString(content)
     assert {o.domain: o.version for o in model.opset_import}[""] == version
     assert np.array_equal(in_onnx_runtime(content), wanted(name))
+
+
+@pytest.mark.parametrize("name", sorted(CONTRIBUTED))
+def test_without_operators_of_onnx_runtime_everybody_reads_it(name: str) -> None:
+    content = standard(emitted(name, "plain"))
+    checked(content)
+    assert {o.domain for o in onnx.ModelProto.FromString(content).opset_import} == {""}
+    for found in (in_onnx_runtime(content), in_reference(content)):
+        assert np.abs(found - wanted(name)).max() <= 1e-5 * np.abs(wanted(name)).max()
+    assert standard(content) is content
 
 
 def test_every_compressor_is_in_the_matrix() -> None:

@@ -15,6 +15,7 @@ from ..evaluators.device.worker import RequestError, made_up
 from ..evaluators.quality.parity import FLOAT_TOLERANCE, LIKENESS
 from ..evaluators.restore.exact_session import exact_session
 from ..evaluators.restore.opset import at_opset, portable
+from ..evaluators.restore.standard import standard
 from ..evaluators.results.candidate import Candidate
 from ..evaluators.runtimes.ncnn_runtime import Ncnn
 from ..evaluators.runtimes.openvino_ir import run_ir, write_ir
@@ -57,7 +58,7 @@ def _changes(opset: int | None) -> str:
 def _made(content: bytes, opset: int | None) -> bytes:
     made = portable(content)
     if opset is not None:
-        made = at_opset(made, opset)
+        made = at_opset(standard(made), opset)
     if made is not content:
         feeds = _inputs(content)
         tolerance, what = (0.0, "with plain weights") if opset is None else (LAST_BITS, f"in opset {opset}")
@@ -98,7 +99,7 @@ def export_ncnn(candidate: Candidate, output: Path) -> Path:
         ParefrontError: where NCNN is missing, does not take the network, or computes something else.
     """
     target = _named(output, ".param", "NCNN")
-    made = _made(candidate.content(), None)
+    made = standard(_made(candidate.content(), None))
     feeds = _inputs(made)
     with tempfile.TemporaryDirectory() as folder, _told():
         session, files = Ncnn().write(made, Path(folder))

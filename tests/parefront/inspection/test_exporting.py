@@ -75,6 +75,11 @@ def test_another_opset_is_plain_and_may_be_packed_by_entropy(shared: Candidate, 
     assert facts_of(content)["changes"] == "plain weights, opset 15"
 
 
+def test_another_opset_has_standard_operators_alone(tmp_path: Path) -> None:
+    path = export_onnx(candidate_of(tmp_path, **W4), tmp_path / "old.onnx", opset=17)
+    assert {o.domain for o in onnx.load(path).opset_import} == {""}
+
+
 def test_what_computes_something_else_is_not_written(
     shared: Candidate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
