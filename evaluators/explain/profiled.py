@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from ..device.link import DeviceLink
+from ..results.finding import Finding
 from ..results.profile import LayerTime, Profile
 from .executed import Executed
 from .findings import findings
@@ -34,7 +37,17 @@ def profiled(
     names = [name for name in dict.fromkeys(modules.values()) if name in after or name in before]
     layers = tuple(LayerTime(name, after.get(name, 0.0), before.get(name, 0.0)) for name in names)
     found = findings(model, base, device.profile.vector_width, device.options.providers[0])
-    return Profile(layers, model.us, base.us, tuple(found))
+    return Profile(layers, model.us, base.us, tuple(in_names_of_modules(one, modules) for one in found))
+
+
+def in_names_of_modules(finding: Finding, modules: Mapping[str, str]) -> Finding:
+    """The finding with its nodes called as the network's modules are: ``layer1.0.conv1`` for ``layer1_0_conv1``."""
+
+    def renamed(text: str) -> str:
+        return re.sub(r"\w+", lambda word: modules.get(word[0], word[0]), text)
+
+    layers = tuple(map(renamed, finding.layers))
+    return replace(finding, layers=layers, text=renamed(finding.text), mend=renamed(finding.mend))
 
 
 def _microseconds(executed: Executed) -> dict[str, float]:
