@@ -55,7 +55,8 @@ class KnapsackSampler(TogetherSampler):
     3. *Refine*: everything tried corrects the additive model (``Correction``). Hundreds of policies are looked at: the
        knapsack's optima for prices and corrections drawn at random, and children of the best; the one that is expected
        to add most to the hypervolume is tried; in turn above a loss of ten points, of two, of ten and of thirty. What
-       misses a budget adds nothing; budgets on other metrics than the objectives are kept with the probability that
+       misses a budget adds nothing, and what is expected to lose more than is of use next to nothing, however little is
+       known of it; budgets on other metrics than the objectives are kept with the probability that
        the same model gives (see ``Watched``). With three objectives expectations alone count.
 
     It keeps nothing but the probes, which are on disk: each step is worked out from the study's history.
@@ -169,6 +170,8 @@ class KnapsackSampler(TogetherSampler):
         gain = expected_improvement(front, means[:, :count], deviations[:, :count], self._corner(), draws)
         met = self._watched.met(means[:, count:], deviations[:, count:])
         gain = gain * np.where(met >= _LIKELY, met, _BEYOND * met)
+        if self._loss is not None and self._loss < count:
+            gain = np.where(means[:, self._loss] <= self._corner()[self._loss], gain, _BEYOND * gain)
         for index in np.argsort(-gain, kind="stable"):
             params = sensitivity.params(rows[index])
             if gain[index] > 0 and self._digest(params) not in known:
