@@ -9,13 +9,21 @@ import os
 import random
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from parefront.cli import export, front
+from parefront.cli import export, front, report
 from parefront.cli import main as cli
+from parefront.evaluators.results.candidate import Candidate
+from parefront.evaluators.results.class_counts import ClassCount
+from parefront.evaluators.results.confidence import Confidence
+from parefront.evaluators.results.finding import Finding
+from parefront.evaluators.results.flips import Flip, Flips
+from parefront.evaluators.results.measurement import Measurement
+from parefront.evaluators.results.profile import LayerTime, Profile
 from parefront.search.controller import search
 from parefront.search.runs.run import Run
 
@@ -32,11 +40,27 @@ CONFIG: dict[str, Any] = {
 }
 
 
+class Telling(FormulaEvaluator):
+    """Tells of each member all that the final step can."""
+
+    def finalise(self, candidate: Candidate) -> Candidate:
+        share = Measurement.around(0.1, 0.05, 0.15, 200, "fraction")
+        slow = Finding("channels", ("stem",), 3.5, "stem has 5 output channels", "round to a multiple of 8")
+        return replace(
+            super().finalise(candidate),
+            classes=(ClassCount(0, 100, 90, 5, 3), ClassCount(1, 100, 90, 5, 3)),
+            subgroups=(ClassCount("day", 200, 180, 10, 6),),
+            confidence=Confidence(share, share, share, share, share),
+            flips=Flips(16, 200, (Flip(3, 1, 1, 0),)),
+            profile=Profile((LayerTime("stem", 12.5, 40.25),), 20.75, 130.0, (slow,)),
+        )
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run."""
     run = Run.create("sound", CONFIG, root=tmp_path_factory.mktemp("runs"))
-    search(run, FormulaEvaluator())
+    search(run, Telling())
     return run.path
 
 
@@ -61,7 +85,7 @@ def test_a_damaged_run_ends_in_an_answer_or_in_one_clear_line(
             )
         assert [path.name for path in outside.iterdir()] == ["secret"], f"case {seed} ({done})"
         assert (outside / "secret").read_text() == "secret", f"case {seed} ({done})"
-        assert not (tmp_path / "out.onnx").exists() or (tmp_path / "out.onnx").read_text() != "secret"
+        assert not (tmp_path / "out.onnx").exists() or (tmp_path / "out.onnx").read_bytes() != b"secret"
         _remove(run)
 
 
@@ -69,6 +93,7 @@ def _answers(run: Path, output: Path, resume: bool) -> list[str]:
     """The errors of all that reads a run, as the command line shows them."""
     wanted: list[Callable[[], None]] = [
         lambda: front.show_front(str(run), (), True),
+        lambda: report.write_page(str(run), output.with_suffix(".html"), None),
         lambda: export.export_model(str(run), output, (), None, "accuracy"),
     ]
     if resume:
