@@ -83,6 +83,12 @@ def test_who_has_gained_nothing_waits_for_who_gains() -> None:
     assert got.trial == 2
 
 
+def test_no_more_is_expected_of_a_later_round_than_a_part_of_what_is_left() -> None:
+    """However much the first one has gained: who stood at a fifth of the images is not at the teacher's after two."""
+    assert member(1, 0.04, 0.75, 0.61).expected == pytest.approx(0.4 * 0.14)
+    assert member(1, 0.04, 0.75, 0.3).expected == pytest.approx(0.25 * 0.3)
+
+
 def test_nothing_is_begun_for_which_there_is_no_time() -> None:
     one = [member(1, 0.3, 0.05)]
     assert turn(one, budget=100.0, spent=98.0) is None
