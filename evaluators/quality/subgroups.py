@@ -17,17 +17,18 @@ MOST = 1_000
 """Subgroups that can be told apart in a table."""
 
 
-def subgroups_of(task: Task, indices: Iterable[int]) -> NDArray[np.str_]:
+def subgroups_of(told: Any, test: Dataset, indices: Iterable[int]) -> NDArray[np.str_]:
     """The names of the subgroups of test samples, shape ``(n,)``.
 
     Args:
-        task: with ``subgroups``.
-        indices: of the samples in its test split.
+        told: the task's ``subgroups``.
+        test: its test split.
+        indices: of the samples in it.
 
     Raises:
         TaskError: where a name is neither text nor a whole number, or there are more than a thousand.
     """
-    names = np.array([_name(task.subgroups, task.test, int(index)) for index in indices], dtype=np.str_)
+    names = np.array([_name(told, test, int(index)) for index in indices], dtype=np.str_)
     if (found := len(np.unique(names))) > MOST:
         raise TaskError(f"task.subgroups: expected at most {MOST} different ones, got {found}")
     return names

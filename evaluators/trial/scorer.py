@@ -60,7 +60,7 @@ class Scorer:
     ) -> None:
         self._pictures = pictures
         self._opens = opens
-        self._task = task
+        self._test_data, self._told = task.test, task.subgroups  # and not the task: its model is to be let go
         self.quality = quality_of(task)
         signature = signature_of(task)
         self._forms = signature.inputs, metric_form(task, signature.outputs)
@@ -108,10 +108,10 @@ class Scorer:
             TaskError: as :meth:`reference`.
         """
         if self._test is None:
-            self._test = Split.of(TEST, self._task.test, self.quality, forms=self._forms)
+            self._test = Split.of(TEST, self._test_data, self.quality, forms=self._forms)
             _reference(self._test, self._opens(uncompressed))
-            if self._task.subgroups is not None:
-                self._subgroups = subgroups_of(self._task, self._test.samples.indices)
+            if self._told is not None:
+                self._subgroups = subgroups_of(self._told, self._test_data, self._test.samples.indices)
         seen = self._test.whole(self._opens(artifact), beside_nobody)
         with beside_nobody():
             return Tested.of(self._test, seen, self._pictures, self._subgroups)

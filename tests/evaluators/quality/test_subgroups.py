@@ -30,7 +30,7 @@ def task(subgroups: Any) -> Task:
 )
 def test_names_are_those_of_the_samples(told: Any, names: list[str]) -> None:
     check_subgroups(task(told), classifies=True)
-    assert subgroups_of(task(told), [2, 3]).tolist() == names
+    assert subgroups_of(told, task(told).test, [2, 3]).tolist() == names
 
 
 @pytest.mark.parametrize(
@@ -57,4 +57,4 @@ def test_they_are_of_classifiers_alone() -> None:
 def test_a_name_for_every_sample_is_no_subgroup() -> None:
     many = Task(torch.nn.Identity(), SAMPLES, SAMPLES, SAMPLES, subgroups=[str(n) for n in range(MOST + 1)])
     with pytest.raises(TaskError, match="expected at most 1000 different ones, got 1001"):
-        subgroups_of(many, range(MOST + 1))
+        subgroups_of(many.subgroups, many.test, range(MOST + 1))
