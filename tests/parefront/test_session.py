@@ -66,7 +66,6 @@ def test_the_user_s_model_is_let_go_once_it_is_traced(project: Path, monkeypatch
         return made
 
     def search(*_: Any, **__: Any) -> None:
-        gc.unfreeze()  # what an earlier test has kept from being collected
         gc.collect()
         alive.extend(model() for model in models)
 
