@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .session import Port
+from .session import Arrays, NamedSession, Port
 
 BATCH = 64
 """Samples that a model is compiled for where its first axis is free; fewer are filled up."""
-
-Arrays = dict[str, NDArray[Any]]
 
 
 def batch_of(inputs: Sequence[Port]) -> int:
@@ -36,7 +34,7 @@ def in_batches(run: Callable[[Arrays], Arrays], feeds: Mapping[str, NDArray[Any]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-class BatchedSession:
+class BatchedSession(NamedSession):
     """A :class:`~.session.Session` of a model that is run in batches of one size.
 
     Args:
@@ -46,17 +44,8 @@ class BatchedSession:
     """
 
     def __init__(self, inputs: Sequence[Port], outputs: Sequence[Port], run: Callable[[Arrays], Arrays]) -> None:
-        self._inputs, self._outputs, self._run, self._size = inputs, outputs, run, batch_of(inputs)
-
-    def get_inputs(self) -> Sequence[Port]:
-        return self._inputs
-
-    def get_outputs(self) -> Sequence[Port]:
-        return self._outputs
-
-    def run(self, output_names: Sequence[str], input_feed: Mapping[str, NDArray[Any]]) -> Sequence[NDArray[Any]]:
-        found = in_batches(self._run, input_feed, self._size)
-        return [found[name] for name in output_names]
+        size = batch_of(inputs)
+        super().__init__(inputs, outputs, lambda feeds: in_batches(run, feeds, size))
 
 
 def _filled_up(part: NDArray[Any], size: int) -> NDArray[Any]:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import Any, ClassVar
+from types import ModuleType
+from typing import ClassVar
 
-from ...spaces.cores import core_count
-from ...spaces.files import read_bytes
 from ...spaces.messages import one_line
 from . import openvino_model
-from .batches import Arrays, BatchedSession
-from .runtime import AUTO, ModelRejected, Runtime, RuntimeUnavailable
-from .session import ReadPort, Session
+from .batches import BatchedSession
+from .runtime import AUTO
+from .session import NamedSession
+from .streamed import StreamedRuntime
 
 
-class OpenVino(Runtime):
+class OpenVino(StreamedRuntime):
     """Intel's OpenVINO on the CPU.
 
     It computes in bfloat16 by itself where the processor has it, and rounds sums of 8-bit products elsewhere than ONNX
@@ -28,6 +26,8 @@ class OpenVino(Runtime):
     install: ClassVar[str] = "pip install 'parefront[openvino]'"
     takes_functions: ClassVar[bool] = False
     is_exact: ClassVar[bool] = False
+    file: ClassVar[ModuleType] = openvino_model
+    sessions: ClassVar[type[NamedSession]] = BatchedSession  # compiled once, for one size
 
     def version(self) -> str | None:
         try:
@@ -35,44 +35,8 @@ class OpenVino(Runtime):
         except PackageNotFoundError:
             return None
 
-    def precision(self, asked: str = AUTO) -> str:
-        return self._asked({"precision": asked})["precision"]
-
-    def session(self, model: Path | bytes, precision: str = AUTO, threads: int | None = None) -> Session:
-        content = model if isinstance(model, bytes) else read_bytes(model)
-        options = {"threads": threads or core_count(), "precision": precision}
-        told = self._asked(options)
-        try:
-            return _session_of(openvino_model.Model(content, options))
-        except RuntimeError as error:
-            raise ModelRejected(f"openvino {told['version']} does not load the file: {reason(error)}") from error
-
-    def source(self) -> bytes | None:
-        return Path(openvino_model.__file__).read_bytes()
-
-    def _asked(self, options: Mapping[str, Any]) -> dict[str, str]:
-        try:
-            return openvino_model.describe(dict(options))
-        except ImportError as error:
-            raise RuntimeUnavailable(f"openvino cannot be imported here ({error}): {self.install}") from error
-        except ValueError as error:
-            raise RuntimeUnavailable(f"precision: {error} (on this machine, where accuracy is computed)") from error
-
-
-def _session_of(model: openvino_model.Model) -> Session:
-    """A model run in batches of one size, so that it is compiled once.
-
-    Its ``run`` raises ``ModelRejected`` where OpenVINO does not compile the file for these shapes, or fails to run it.
-    """
-
-    def run(feeds: Arrays) -> Arrays:
-        try:
-            return model.run(feeds)
-        except RuntimeError as error:
-            raise ModelRejected(f"openvino does not run the file: {reason(error)}") from error
-
-    inputs, outputs = ([ReadPort(**port) for port in ports] for ports in (model.inputs, model.outputs))
-    return BatchedSession(inputs, outputs, run)
+    def reason(self, error: BaseException) -> str:
+        return reason(error)
 
 
 def reason(error: BaseException) -> str:

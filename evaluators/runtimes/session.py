@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
+
+Arrays = dict[str, NDArray[Any]]
 
 
 class Port(Protocol):
@@ -45,3 +47,26 @@ class Session(Protocol):
     def run(self, output_names: Sequence[str], input_feed: Mapping[str, NDArray[Any]]) -> Sequence[NDArray[Any]]:
         """The outputs of those names, each ``(n, …)``, for inputs ``(n, …)`` by name."""
         ...
+
+
+class NamedSession:
+    """A :class:`Session` of what gives all its outputs by name.
+
+    Args:
+        inputs: of the model.
+        outputs: of the model.
+        run: gives the outputs of inputs; what it raises is raised by :meth:`run`.
+    """
+
+    def __init__(self, inputs: Sequence[Port], outputs: Sequence[Port], run: Callable[[Arrays], Arrays]) -> None:
+        self._inputs, self._outputs, self._run = inputs, outputs, run
+
+    def get_inputs(self) -> Sequence[Port]:
+        return self._inputs
+
+    def get_outputs(self) -> Sequence[Port]:
+        return self._outputs
+
+    def run(self, output_names: Sequence[str], input_feed: Mapping[str, NDArray[Any]]) -> Sequence[NDArray[Any]]:
+        found = self._run(dict(input_feed))
+        return [found[name] for name in output_names]

@@ -9,9 +9,9 @@ import onnx
 
 from ..device.errors import RequestRefused
 from ..device.link import DeviceLink
-from ..runtimes.batches import Arrays, BatchedSession
+from ..runtimes.batches import BatchedSession
 from ..runtimes.runtime import ModelRejected, Runtime
-from ..runtimes.session import ReadPort, Session
+from ..runtimes.session import Arrays, ReadPort, Session
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,12 @@
 """ONNX's reference evaluator as a runtime of Parefront: slow, in one thread, and needs nothing but ONNX and NumPy."""
 
-from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import reference_model
-from numpy.typing import NDArray
 
 from parefront.evaluators.runtimes.runtime import AUTO, ModelRejected, Runtime, RuntimeUnavailable
-from parefront.evaluators.runtimes.session import ReadPort, Session
+from parefront.evaluators.runtimes.session import NamedSession, ReadPort, Session
 
 
 class Reference(Runtime):
@@ -29,28 +26,13 @@ class Reference(Runtime):
     def session(self, model: Path | bytes, precision: str = AUTO, threads: int | None = None) -> Session:
         content = model if isinstance(model, bytes) else model.read_bytes()
         try:
-            return Opened(reference_model.Model(content, {}))
+            opened = reference_model.Model(content, {})
         except ImportError as error:
             raise RuntimeUnavailable(f"onnx cannot be imported here ({error}): {self.install}") from error
         except (NotImplementedError, RuntimeError) as error:
             raise ModelRejected(f"onnx's reference evaluator does not load the file: {error}") from error
+        inputs, outputs = ([ReadPort(**port) for port in ports] for ports in (opened.inputs, opened.outputs))
+        return NamedSession(inputs, outputs, opened.run)
 
     def source(self) -> bytes:
         return Path(reference_model.__file__).read_bytes()
-
-
-class Opened:
-    """A model, as whoever scores it sees it."""
-
-    def __init__(self, model: reference_model.Model) -> None:
-        self.model = model
-
-    def get_inputs(self) -> list[ReadPort]:
-        return [ReadPort(**port) for port in self.model.inputs]
-
-    def get_outputs(self) -> list[ReadPort]:
-        return [ReadPort(**port) for port in self.model.outputs]
-
-    def run(self, output_names: Sequence[str], input_feed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
-        found = self.model.run(dict(input_feed))
-        return [found[name] for name in output_names]

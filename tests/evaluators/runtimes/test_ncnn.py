@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import random
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -12,9 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from onnx import parser
-from torch.utils.data import TensorDataset
 
 pytest.importorskip("ncnn", reason="the extra `ncnn` is not installed")
 
@@ -22,8 +19,7 @@ from parefront.compressors.context import Context
 from parefront.compressors.pipeline import Pipeline
 from parefront.compressors.registry import create
 from parefront.evaluators.device.device import Device, DeviceOptions
-from parefront.evaluators.device.errors import DeviceError, RequestRefused
-from parefront.evaluators.device.latency import LatencyProtocol
+from parefront.evaluators.device.errors import RequestRefused
 from parefront.evaluators.explain.shares import layer_shares
 from parefront.evaluators.restore.exact_session import exact_session
 from parefront.evaluators.runtimes.ncnn_runtime import Ncnn
@@ -35,21 +31,9 @@ from parefront.testing.devices import DeviceConformance
 from parefront.testing.networks import NETWORKS, residual
 from parefront.testing.specimen import specimen
 
-QUICK = LatencyProtocol(min_samples=8, min_seconds=0.01, max_seconds=0.03, warmup_seconds=0.005)
-PROTOCOL = {
-    "min_samples": 8,
-    "min_seconds": 0.01,
-    "max_seconds": 0.02,
-    "half_width": 0.5,
-    "seed": 0,
-    "warmup_seconds": 0,
-}
+from .running import PROTOCOL, QUICK, ended_by_damage, split, with_an_operator_that_nobody_knows
+
 RUNTIME = Ncnn()
-
-
-@pytest.fixture(scope="module")
-def net(conv_net: Callable[..., Path]) -> Path:
-    return conv_net(channels=16)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -134,33 +118,15 @@ class TestItsDevice(DeviceConformance):
         assert layer_shares(device, large, large) is not None
 
     def test_what_it_does_not_load_is_refused(self, device: Device, net: Path, tmp_path: Path) -> None:
-        other = tmp_path / "other.onnx"
-        other.write_bytes(net.read_bytes().replace(b"Conv", b"Vonc"))
+        other = with_an_operator_that_nobody_knows(net, tmp_path / "other.onnx")
         with pytest.raises(RequestRefused, match=r"ncnn [\d.]+ rejects the model"):
             device.time(other, net, PROTOCOL)
 
 
 def test_hostile_models_cost_no_more_than_themselves(net: Path, tmp_path: Path) -> None:
     """Each of them is refused, kills its worker twice, or runs; the next one is served in any case."""
-    content, generator = net.read_bytes(), random.Random(0)
-    with Device(DeviceOptions(runtime="ncnn", deadline_seconds=60)) as device:
-        for number in range(4):
-            changed = bytearray(content)
-            for _ in range(8):
-                changed[generator.randrange(len(changed))] = generator.randrange(256)
-            other = tmp_path / f"{number}.onnx"
-            other.write_bytes(changed)
-            try:
-                device.time(other, net, PROTOCOL)
-            except DeviceError:
-                continue
-        assert device.time(net, net, PROTOCOL).candidate
-
-
-def split(count: int, seed: int) -> TensorDataset:
-    images = torch.randn(count, 3, 16, 16, generator=torch.Generator().manual_seed(seed))
-    with torch.no_grad():
-        return TensorDataset(images, residual()[0](images).argmax(1))
+    ended = list(ended_by_damage("ncnn", net, tmp_path, 4))
+    assert len(ended) <= 4
 
 
 def test_candidates_are_measured_and_scored_in_it(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -11,14 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from torch.utils.data import TensorDataset
 
 pytest.importorskip("openvino", reason="the extra `openvino` is not installed")
 
 from parefront.evaluators.device.device import Device, DeviceOptions
 from parefront.evaluators.device.errors import DeviceError, RequestRefused
-from parefront.evaluators.device.latency import LatencyProtocol
 from parefront.evaluators.device.lock import THIS_MACHINE, shared
 from parefront.evaluators.explain.shares import layer_shares
 from parefront.evaluators.quality.inference import fixed_batch, run_outputs
@@ -35,21 +31,9 @@ from parefront.spaces.task import Task
 from parefront.testing.devices import DeviceConformance
 from parefront.testing.networks import residual
 
-QUICK = LatencyProtocol(min_samples=8, min_seconds=0.01, max_seconds=0.03, warmup_seconds=0.005)
-PROTOCOL = {
-    "min_samples": 8,
-    "min_seconds": 0.01,
-    "max_seconds": 0.02,
-    "half_width": 0.5,
-    "seed": 0,
-    "warmup_seconds": 0,
-}
+from .running import PROTOCOL, QUICK, ended_by_damage, split, with_an_operator_that_nobody_knows
+
 RUNTIME = OpenVino()
-
-
-@pytest.fixture(scope="module")
-def net(conv_net: Callable[..., Path]) -> Path:
-    return conv_net(channels=16)
 
 
 @pytest.mark.parametrize("count", [1, 5, BATCH, BATCH + 7])
@@ -122,28 +106,14 @@ class TestItsDevice(DeviceConformance):
         assert len(shares) >= 3
 
     def test_what_it_does_not_load_is_refused(self, device: Device, net: Path, tmp_path: Path) -> None:
-        other = tmp_path / "other.onnx"
-        other.write_bytes(net.read_bytes().replace(b"Conv", b"Vonc"))
+        other = with_an_operator_that_nobody_knows(net, tmp_path / "other.onnx")
         with pytest.raises(RequestRefused, match=r"openvino 20[\d.]+ rejects the model"):
             device.time(other, net, PROTOCOL)
 
 
 def test_hostile_models_cost_no_more_than_themselves(net: Path, tmp_path: Path) -> None:
     """Each of them is refused, kills its worker twice, or runs; the next one is served in any case."""
-    content, generator = net.read_bytes(), random.Random(0)
-    ended = []
-    with Device(DeviceOptions(runtime="openvino", deadline_seconds=60)) as device:
-        for number in range(12):
-            changed = bytearray(content)
-            for _ in range(8):
-                changed[generator.randrange(len(changed))] = generator.randrange(256)
-            other = tmp_path / f"{number}.onnx"
-            other.write_bytes(changed)
-            try:
-                device.time(other, net, PROTOCOL)
-            except DeviceError as error:
-                ended.append(type(error).__name__)
-        assert device.time(net, net, PROTOCOL).candidate
+    ended = list(ended_by_damage("openvino", net, tmp_path, 12))
     assert "RequestRefused" in ended
 
 
@@ -180,8 +150,7 @@ def test_what_is_computed_otherwise_here_is_scored_on_the_device(
         ]
         with shared(THIS_MACHINE):  # as whoever scores holds it
             found = run_outputs(session, images)
-        broken = net.with_name("broken.onnx")
-        broken.write_bytes(net.read_bytes().replace(b"Conv", b"Vonc"))
+        broken = with_an_operator_that_nobody_knows(net, net.with_name("broken.onnx"))
         with pytest.raises(ModelRejected, match=r"on this machine: openvino 20[^ ]+ rejects the model"):
             run_outputs(scored.opens(broken), images)
     expected = run_outputs(RUNTIME.session(net, "f32", threads=1), images)
@@ -197,12 +166,6 @@ def test_other_instructions_or_no_wheel_here_are_told(monkeypatch: pytest.Monkey
         assert scored_in(device, lambda: device.profile).why == ()
         monkeypatch.setattr(OpenVino, "version", lambda self: None)
         assert scored_in(device, lambda: device.profile).why == ("openvino is not installed on this machine",)
-
-
-def split(count: int, seed: int) -> TensorDataset:
-    images = torch.randn(count, 3, 16, 16, generator=torch.Generator().manual_seed(seed))
-    with torch.no_grad():
-        return TensorDataset(images, residual()[0](images).argmax(1))
 
 
 @pytest.fixture(scope="module")
