@@ -52,7 +52,7 @@ def check_parity(session: Session, net: fx.GraphModule, inputs: Tensors) -> floa
         if not integers or any(expected[name].shape != actual[name].shape for name in expected):
             raise
         moved = _outputs(net, mapped(_jittered, inputs))
-        allowed = {name: 2 * _deviation(expected[name], moved[name]) for name in expected}
+        allowed = {name: 2 * deviation(expected[name], moved[name]) for name in expected}
         return max(compare(expected[name], actual[name], integers, allowed[name], name) for name in expected)
 
 
@@ -64,7 +64,7 @@ def check_likeness(session: Session, net: fx.GraphModule, inputs: Tensors) -> fl
     """
     expected = _outputs(net, inputs)
     actual = named(run_outputs(session, to_arrays(inputs), len(inputs)), OUTPUT)
-    found = {name: _deviation(expected[name], actual[name]) for name in expected}
+    found = {name: deviation(expected[name], actual[name]) for name in expected}
     for name, difference in found.items():
         if not difference <= LIKENESS:
             raise ParityError(
@@ -95,12 +95,7 @@ def compare(expected: Array, actual: Array, integers: bool, tolerance: float = 0
     which = "" if name == OUTPUT else f" {name}"
     if expected.shape != actual.shape:
         raise ParityError(f"the artefact gives{which} shape {actual.shape}, the network {expected.shape}")
-    if expected.dtype.kind != "f":
-        difference = float((expected != actual).mean())
-    elif integers:
-        difference = _deviation(expected, actual)
-    else:
-        difference = float(np.abs(actual - expected).max()) / (float(np.abs(expected).max()) or 1.0)
+    difference = (deviation if integers else largest)(expected, actual)
     tolerance = max(tolerance, INTEGER_TOLERANCE if integers else FLOAT_TOLERANCE)
     if not difference <= tolerance:
         raise ParityError(
@@ -109,7 +104,14 @@ def compare(expected: Array, actual: Array, integers: bool, tolerance: float = 0
     return difference
 
 
-def _deviation(expected: Array, actual: Array) -> float:
+def largest(expected: Array, actual: Array) -> float:
+    """Largest difference, relative to the largest of what is expected; of whole numbers the share that differ."""
+    if expected.dtype.kind != "f":
+        return float((expected != actual).mean())
+    return float(np.abs(actual - expected).max()) / (float(np.abs(expected).max()) or 1.0)
+
+
+def deviation(expected: Array, actual: Array) -> float:
     """Root mean square difference, relative to the deviation of what is expected; of whole numbers the share."""
     if expected.dtype.kind != "f":
         return float((expected != actual).mean())

@@ -7,14 +7,17 @@ to a model's bytes, which stay as they are: the digest of what was measured can 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ...spaces.wire import field_head, varint
 from .protobuf import nested
 
 PREFIX = "parefront."
 """Of the keys in ``metadata_props``."""
 ARTIFACT, ARTIFACT_BYTES = "artifact", "artifact_bytes"
+METRIC = "metric."
+"""Of the keys of measurements."""
 RUNS_IN = "runs_in"
 """Key of the runtime that a file was made for, where its search has several: part of what was measured."""
 _VERSION, _DOC, _PROPS, _KEY, _VALUE = 5, 6, 14, 1, 2
@@ -44,7 +47,7 @@ class Provenance:
         """
         held = {ARTIFACT: hashlib.sha256(content).hexdigest(), ARTIFACT_BYTES: str(len(content)), **self.facts}
         entries = (_text(_KEY, f"{PREFIX}{key}") + _text(_VALUE, value) for key, value in held.items())
-        version = bytes([_VERSION << 3]) + _number(self.version)
+        version = bytes([_VERSION << 3]) + varint(self.version)
         return content + version + _text(_DOC, self.text) + b"".join(_framed(_PROPS, entry) for entry in entries)
 
 
@@ -101,15 +104,4 @@ def _text(number: int, text: str) -> bytes:
 
 def _framed(number: int, content: bytes) -> bytes:
     """A field that has a length."""
-    return _number(number << 3 | 2) + _number(len(content)) + content
-
-
-def _number(value: int) -> bytes:
-    return bytes(_groups(value))
-
-
-def _groups(value: int) -> Iterator[int]:
-    while value > 127:
-        yield value & 127 | 128
-        value >>= 7
-    yield value
+    return field_head(number, len(content)) + content

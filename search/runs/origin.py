@@ -12,7 +12,7 @@ from typing import Any
 from ...evaluators.results.candidate import Candidate
 from ...evaluators.results.metric import Metric
 from ...evaluators.results.views.policy_words import candidate_in_words
-from ...evaluators.storage.provenance import Provenance
+from ...evaluators.storage.provenance import METRIC, Provenance
 from ...spaces.files import read_json
 from .config_file import CONFIG, read_config
 from .run_config import RunConfig
@@ -21,8 +21,6 @@ from .run_folder import ENVIRONMENT, TASK
 
 COSTS = ("latency_ms", "latency_ratio", "size_bytes", "macs", "params", "memory_bytes", "energy_mj")
 """Keys that are told of the first device, and with ``@`` behind them of every other."""
-METRIC = "metric."
-"""Before the key of a measurement."""
 
 
 @dataclass(frozen=True)

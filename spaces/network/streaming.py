@@ -10,6 +10,8 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
+from ..wire import field_head
+
 Chunk = bytes | memoryview
 
 INLINE_BYTES = 1 << 20
@@ -33,10 +35,10 @@ def chunks(model: ir.Model) -> Iterator[Chunk]:
     tensors = [_tensor(held, large.get(held.name)) for held in graph.initializer]
     inside = len(graph_before) + sum(_size_of_field(_INITIALIZER, _length(parts)) for parts in tensors)
     yield before
-    yield _key(_GRAPH, inside + len(graph_behind))
+    yield field_head(_GRAPH, inside + len(graph_behind))
     yield graph_before
     for parts in tensors:
-        yield _key(_INITIALIZER, _length(parts))
+        yield field_head(_INITIALIZER, _length(parts))
         yield from parts
     yield graph_behind
     yield behind
@@ -96,7 +98,7 @@ def _tensor(proto: onnx.TensorProto, value: ir.Value | None) -> list[Chunk]:
     proto.ClearField("raw_data")
     before, _, behind = _around(proto, "raw_data", _RAW_DATA)
     data = _bytes_of(np.ascontiguousarray(value.const_value.numpy()))
-    return [before, _key(_RAW_DATA, len(data)), data, behind]
+    return [before, field_head(_RAW_DATA, len(data)), data, behind]
 
 
 def _bytes_of(array: np.ndarray) -> Chunk:
@@ -109,18 +111,4 @@ def _length(parts: list[Chunk]) -> int:
 
 
 def _size_of_field(number: int, length: int) -> int:
-    return len(_key(number, length)) + length
-
-
-def _key(number: int, length: int) -> bytes:
-    """What stands before a field's bytes: its number with wire type 2, and the length."""
-    return _varint(number << 3 | 2) + _varint(length)
-
-
-def _varint(number: int) -> bytes:
-    written = bytearray()
-    while number > 127:
-        written.append(number & 127 | 128)
-        number >>= 7
-    written.append(number)
-    return bytes(written)
+    return len(field_head(number, length)) + length

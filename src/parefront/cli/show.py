@@ -14,11 +14,10 @@ from rich.text import Text
 
 from ..evaluators.results.measurement import Measurement
 from ..evaluators.results.views.rows import worded
+from ..evaluators.storage.provenance import METRIC
 from ..inspection.file_facts import FileFacts, facts_of_file
 from ..spaces.messages import printable
 from ..units import count, size
-
-METRIC = "metric."
 
 
 def show_file(path: Path, as_json: bool) -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ..evaluators.device.worker import RequestError, made_up
-from ..evaluators.quality.parity import FLOAT_TOLERANCE, LIKENESS
+from ..evaluators.quality.parity import FLOAT_TOLERANCE, LIKENESS, deviation, largest
 from ..evaluators.restore.exact_session import exact_session
 from ..evaluators.restore.opset import at_opset, portable
 from ..evaluators.restore.standard import standard
@@ -84,7 +83,13 @@ def export_openvino(candidate: Candidate, output: Path) -> Path:
         write_ir(made, written, _facts(candidate))
         integers = any(operator in made for operator in OF_INTEGERS)
         tolerance = LIKENESS if integers else FLOAT_TOLERANCE
-        _compare(_outputs(made, feeds), run_ir(written, feeds), tolerance, "OpenVINO's file", by_deviation=integers)
+        _compare(
+            _outputs(made, feeds),
+            run_ir(written, feeds),
+            tolerance,
+            "OpenVINO's file",
+            deviation if integers else largest,
+        )
         return candidate.export_files(target, {s: written.with_suffix(s).read_bytes() for s in (".bin", target.suffix)})
 
 
@@ -152,24 +157,15 @@ def _compare(
     after: Mapping[str, NDArray[Any]],
     tolerance: float,
     what: str,
-    by_deviation: bool = False,
+    differs: Callable[[NDArray[Any], NDArray[Any]], float] = largest,
 ) -> None:
     """Raise ``ParefrontError`` where an output differs by more than it may."""
     for name, wanted in before.items():
         found = after.get(name)
         if found is None or found.shape != wanted.shape:
             raise ParefrontError(f"export: {what} has no output {name} of shape {wanted.shape}")
-        difference = _difference(wanted, found, by_deviation)
+        difference = differs(wanted, found)
         if not difference <= tolerance:
             raise ParefrontError(
                 f"export: {what} was not written, as its {name} differs by {difference:.1e} (allowed {tolerance:g})"
             )
-
-
-def _difference(wanted: NDArray[Any], found: NDArray[Any], by_deviation: bool) -> float:
-    """Of floats the largest difference, relative to the largest; or its root mean square, relative to the deviation."""
-    if wanted.dtype.kind != "f":
-        return float((wanted != found).mean())
-    if by_deviation:
-        return float(np.sqrt(((found - wanted) ** 2).mean())) / (float(wanted.std()) or 1.0)
-    return float(np.abs(found - wanted).max()) / (float(np.abs(wanted).max()) or 1.0)

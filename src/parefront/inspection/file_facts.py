@@ -78,6 +78,7 @@ def facts_of_file(path: Path) -> FileFacts:
     model = onnx.ModelProto.FromString(content)
     origin = facts_of(content)
     stored = list(_initializers(model))
+    held = {tensor.name for tensor in stored}
     return FileFacts(
         str(path),
         path.stat().st_size,
@@ -90,7 +91,7 @@ def facts_of_file(path: Path) -> FileFacts:
         f"{model.producer_name} {model.producer_version}".strip(),
         model.ir_version,
         {imported.domain or "ai.onnx": imported.version for imported in model.opset_import},
-        tuple(_ports(value for value in model.graph.input if value.name not in {tensor.name for tensor in stored})),
+        tuple(_ports(value for value in model.graph.input if value.name not in held)),
         tuple(_ports(model.graph.output)),
         dict(Counter(_operators(model)).most_common()),
         tuple(f"{function.domain}.{function.name}" for function in model.functions),
