@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -105,7 +105,9 @@ class Builder:
         self.form = form = input_form(task)
         inputs, labels = split_batch(task.calibration, form, CALIBRATION_LIMIT, seed)  # type: ignore[arg-type]
         calibration = to_tensors(inputs)
-        self.traced = _without(trace(task.model, form.restore(_pair(calibration)), prove, on_phase), compressors)
+        traced = trace(task.model, form.restore(_pair(calibration)), prove, on_phase)
+        left_out = _left_out(traced, compressors)
+        self.traced = _without(traced, left_out)
         self.pipeline = Pipeline.of(compressors, self.traced.graph)
         self.space: SearchSpace = self.pipeline.space
         if self.space.fixed and not len(self.space):
@@ -120,9 +122,7 @@ class Builder:
             self.space = self.space.beginning_with(opens.knob)
         on_phase("collecting calibration statistics")
         self.calibration = Calibration(self.traced.net, calibration, classes_of(labels))
-        self.context = Context(
-            self.traced.graph, self.calibration, target, task.train, seed, left_out=_left_out(self.traced, compressors)
-        )
+        self.context = Context(self.traced.graph, self.calibration, target, task.train, seed, left_out=left_out)
         if least_squares and any(repair_of(plan.repair).by_least_squares for plan in self.pipeline.plans):
             _ = self.calibration.targets
 
@@ -215,6 +215,8 @@ class Builder:
     def _emit(self, net: fx.GraphModule, path: Path, policy: Policy) -> Artifact:
         """Write a network as the policy's runtime takes it."""
         artifact = emit(net, path, self._example)
+        if self._opens.takes_as_emitted(policy):
+            return artifact
         packed = read_bytes(path)
         content = self._loadable(packed, policy)
         if content is packed:
@@ -296,9 +298,8 @@ class Builder:
         return self.pipeline.repaired_by(lambda _: "none")
 
 
-def _without(traced: Traced, compressors: Sequence[Compressor]) -> Traced:
+def _without(traced: Traced, left_out: Collection[str]) -> Traced:
     """The network, in which the layers are listed as excluded that no method is to change."""
-    left_out = _left_out(traced, compressors)
     by_config = tuple(Exclusion(name, "excluded by the config") for name in traced.graph.by_name if name in left_out)
     return replace(traced, graph=replace(traced.graph, excluded=(*traced.graph.excluded, *by_config)))
 

@@ -45,6 +45,10 @@ class Openers:
         """The runtime that a policy's artefact is for."""
         return self._named(runtime_in(policy)).runtime
 
+    def takes_as_emitted(self, policy: Policy) -> bool:
+        """Whether a policy's artefact is the file that is emitted: nothing is decoded in it, and it is not marked."""
+        return self.runtime_of(policy).takes_functions and not runtime_in(policy)
+
     def marked(self, content: bytes, policy: Policy) -> bytes:
         """The bytes of a policy's artefact, which say what they are for where that is not the first one."""
         if not self._are_several or (not runtime_in(policy) and not runtime_of_file(content)):

@@ -55,6 +55,18 @@ def _device(name: str, profile: Any, place: Place, batch: int) -> dict[str, Any]
     }
 
 
+def place_in_words(device: Mapping[str, Any]) -> str:
+    """Where one of :func:`devices_of` is: ``pi (Cortex-A76)``, and of this machine its processor alone."""
+    name, cpu = str(device["name"]), str(device["cpu"])
+    return f"{name} ({cpu})" if cpu and name != THIS_MACHINE else cpu or name
+
+
+def precision_in_words(runtime: Mapping[str, Any]) -> str:
+    """`` in bf16``, of a device or a further runtime of one; nothing of ONNX Runtime, which has no choice of it."""
+    precision = runtime["precision"]
+    return f" in {precision}" if precision and precision != PRECISION else ""
+
+
 def _first(value: Any) -> str:
     """Of a setting that may be a list."""
     return str((value or [""])[0] if isinstance(value, list) else value or "")

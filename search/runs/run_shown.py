@@ -12,8 +12,8 @@ from ...evaluators.results.front import Front
 from ...evaluators.results.picks import picks
 from ...evaluators.results.views.policy_words import candidate_in_words, counted
 from ...evaluators.results.views.rows import front_rows, html_table, worded
-from ...evaluators.runtimes.runtime import DEFAULT
 from .identity.fingerprint import Fingerprint
+from .run_facts import place_in_words, precision_in_words
 
 
 def run_line(counts: Mapping[str, int], front: Front | None, finished: bool) -> str:
@@ -69,16 +69,13 @@ def device_line(device: Mapping[str, Any]) -> str:
     The precision is told of a runtime that has a choice of it: ``openvino 2026.4.1 in bf16``. Where the runtime is
     searched all are told.
     """
-    name, cpu = device["name"], device["cpu"]
-    where = f"{name} ({cpu})" if cpu and name != "this machine" else cpu or name
     versions = " and ".join(map(_version, (device, *device.get("other_runtimes", ()))))
-    return f"{where}, {versions}, {counted(int(device['threads']), 'thread')}, batch {device['batch']}"
+    return f"{place_in_words(device)}, {versions}, {counted(int(device['threads']), 'thread')}, batch {device['batch']}"
 
 
 def _version(told: Mapping[str, Any]) -> str:
-    runtime, precision = told["runtime"], told["precision"]
-    where = f" in {precision}" if runtime["name"] != DEFAULT and precision else ""
-    return f"{runtime['name']} {runtime['version']}".strip() + where
+    runtime = told["runtime"]
+    return f"{runtime['name']} {runtime['version']}".strip() + precision_in_words(told)
 
 
 def _best(front: Front) -> list[str]:

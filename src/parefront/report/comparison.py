@@ -160,7 +160,7 @@ class Comparison:
                     notes,
                 )
             )
-        return cls(tuple(compared), cost, limits, first.quality, key, Grid.of(runs))
+        return cls(tuple(compared), cost, limits, first.quality, key, Grid.of(runs, fronts))
 
     def to_json(self) -> dict[str, Any]:
         return {

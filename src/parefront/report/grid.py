@@ -15,7 +15,7 @@ from ..evaluators.results.metric import is_timed, on_device
 from ..evaluators.results.picks import picks
 from ..evaluators.results.views.rows import worded
 from ..search.runs.run import Run
-from ..search.runs.run_facts import PRECISION, THIS_MACHINE, devices_of
+from ..search.runs.run_facts import devices_of, place_in_words, precision_in_words
 from ..units import plural
 
 NONE = "none within the budget"
@@ -73,10 +73,10 @@ class Grid:
     cells: tuple[Cell, ...]
 
     @classmethod
-    def of(cls, runs: Sequence[Run]) -> Grid:
-        """The grid of some runs, each with the budgets of the first."""
-        budgets = tuple(runs[0].settings.budgets)
-        return cls(budgets, tuple(cell for run in runs for cell in _cells(run, budgets)))
+    def of(cls, runs: Sequence[Run], fronts: Sequence[Front]) -> Grid:
+        """The grid of some runs and their fronts, each with the budgets of the first."""
+        budgets, pairs = tuple(runs[0].settings.budgets), zip(runs, fronts, strict=True)
+        return cls(budgets, tuple(cell for run, front in pairs for cell in _cells(run, front, budgets)))
 
     @property
     def devices(self) -> list[str]:
@@ -114,9 +114,8 @@ class Grid:
         return [cell.text for cell in self.cells if (cell.device, cell.runtime) == (device, runtime)]
 
 
-def _cells(run: Run, budgets: Sequence[Budget]) -> Iterator[Cell]:
+def _cells(run: Run, front: Front, budgets: Sequence[Budget]) -> Iterator[Cell]:
     """Of each device of a run, and of each runtime that it has searched."""
-    front = run.front
     for index, (name, told) in enumerate(devices_of(run.made_with, run.environment).items()):
         there = "" if index == 0 else name
         asked = [_there(budget, there) for budget in budgets]
@@ -156,14 +155,11 @@ def _there(budget: Budget, device: str) -> Budget:
 
 
 def _device(told: dict[str, Any]) -> str:
-    name, cpu = told["name"], told["cpu"]
-    where = f"{name} ({cpu})" if cpu and name != THIS_MACHINE else cpu or name
-    return f"{where}, {plural(int(told['threads']), 'thread')}"
+    return f"{place_in_words(told)}, {plural(int(told['threads']), 'thread')}"
 
 
 def _runtime(told: dict[str, Any]) -> str:
-    name, precision = str(told["runtime"]["name"]), told["precision"]
-    return f"{name} in {precision}" if precision and precision != PRECISION else name
+    return f"{told['runtime']['name']}{precision_in_words(told)}"
 
 
 def _worded(candidate: Candidate, key: str) -> str:

@@ -64,9 +64,10 @@ def landmarks(baseline: Candidate, candidates: Sequence[Candidate], graph: Field
 
 def landmarks_of(run: Run) -> tuple[Landmark, ...]:
     """Those of a run, members of its front as they were measured in the end."""
-    members = {candidate.trial: candidate for candidate in run.front}
+    front = run.front
+    members = {candidate.trial: candidate for candidate in front}
     known = [record.candidate for record in run.trials if record.candidate is not None]
-    return landmarks(run.front.baseline, [members.get(each.trial, each) for each in known], graph_of(run))
+    return landmarks(front.baseline, [members.get(each.trial, each) for each in known], graph_of(run))
 
 
 def graph_of(run: Run) -> Fields | None:

@@ -30,7 +30,7 @@ def three(write_run: WriteRun) -> list[Run]:
 
 
 def test_each_cell_holds_what_its_run_selects_within_the_first_ones_budget(three: list[Run]) -> None:
-    grid = Grid.of(three)
+    grid = Grid.of(three, [run.front for run in three])
 
     assert grid.devices == ["Some CPU, 1 thread", "Cortex-A76, 1 thread"]
     assert grid.runtimes == ["onnxruntime", "openvino in bf16"]
@@ -45,7 +45,7 @@ def test_each_cell_holds_what_its_run_selects_within_the_first_ones_budget(three
 
 def test_without_a_budget_it_is_the_safe_one(write_run: WriteRun) -> None:
     run = write_run()
-    (cell,) = Grid.of([run]).cells
+    (cell,) = Grid.of([run], [run.front]).cells
 
     assert cell.best is not None
     assert cell.best.trial == run.to_json()["picks"][0]["trial"]
@@ -54,7 +54,7 @@ def test_without_a_budget_it_is_the_safe_one(write_run: WriteRun) -> None:
 def test_one_device_in_one_runtime_is_no_grid(write_run: WriteRun) -> None:
     runs = [write_run("one"), write_run("other")]
 
-    assert Grid.of(runs).is_one_place
+    assert Grid.of(runs, [run.front for run in runs]).is_one_place
     assert data_in(comparison_page(Comparison.of(runs)))["places"] is None
     assert "device" not in markdown(Comparison.of(runs))
 
