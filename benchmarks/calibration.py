@@ -20,7 +20,7 @@ import numpy as np
 from compare import RUNS
 from controllers import NAME, TASKS, TRIALS, job_of
 
-from parefront.evaluators.device.device import DeviceOptions
+from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.results.metrics import costs_of, metric_key, quality_of
 from parefront.evaluators.trial.evaluate import TaskEvaluator
 from parefront.search.probes.probing import Prober

@@ -14,7 +14,7 @@ from machine import describe
 from plain_int8 import plain_int8
 from shares import shares
 
-from parefront.evaluators.device.device import DeviceOptions
+from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.quality.accuracy import open_session, split_inputs
 from parefront.evaluators.quality.scoring.registry import quality_of
 from parefront.evaluators.results.candidate import Candidate

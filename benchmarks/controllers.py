@@ -20,7 +20,7 @@ from controllers_picture import draw
 from example import CONFIG, quickstart
 from machine import describe
 
-from parefront.evaluators.device.device import DeviceOptions
+from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.hypervolume import hypervolume
 from parefront.evaluators.results.metric import TEN_POINTS

@@ -22,7 +22,7 @@ from example import quickstart
 from torch import nn
 from torch.utils.data import DataLoader
 
-from parefront.evaluators.device.device import DeviceOptions
+from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.latency import LatencyProtocol
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.front import Front

@@ -27,7 +27,8 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from parefront.compressors.recovery.batches.augment import Augmentation
-from parefront.evaluators.device.device import Device, DeviceOptions
+from parefront.evaluators.device.device import Device
+from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.latency import LatencyProtocol, measure
 from parefront.evaluators.quality.accuracy import open_session
 from parefront.evaluators.results.candidate import Candidate

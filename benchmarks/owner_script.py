@@ -23,7 +23,7 @@ from plain_int8 import plain_int8
 from shares import shares
 from torch import nn
 
-from parefront.evaluators.device.device import DeviceOptions
+from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.quality.accuracy import open_session, split_inputs
 from parefront.evaluators.quality.scoring.registry import quality_of
 from parefront.evaluators.trial.evaluate import TaskEvaluator

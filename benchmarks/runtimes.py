@@ -30,7 +30,8 @@ from cifar10 import REPOSITORY, task
 from example import quickstart
 from runtimes_searched import searched, told
 
-from parefront.evaluators.device.device import Device, DeviceOptions
+from parefront.evaluators.device.device import Device
+from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.latency import LatencyProtocol, measure
 from parefront.evaluators.quality.accuracy import split_inputs
 from parefront.evaluators.runtimes.ncnn_model import convert, loaded

@@ -1,4 +1,5 @@
-from .device.device import Device, DeviceOptions
+from .device.device import Device
+from .device.device_options import DeviceOptions
 from .device.device_profile import DeviceProfile
 from .device.errors import DeviceError
 from .device.latency import Latency, LatencyProtocol, measure

@@ -18,7 +18,8 @@ from ...spaces.messages import first_line
 from ..results.measurement import Measurement
 from ..results.span import Span
 from .agreement import AGAIN, agree, covering, latency_of, shown
-from .device import Device, DeviceOptions, Shapes, run_of
+from .device import Device, Shapes, run_of
+from .device_options import DeviceOptions
 from .device_profile import DeviceProfile
 from .digests import Digests
 from .errors import DeviceError, DeviceUnreachable

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from ...spaces.policy import Policy
 from ...spaces.space import SearchSpace
-from ..device.device import DeviceOptions
+from ..device.device_options import DeviceOptions
 from ..device.device_profile import DeviceProfile
 from ..device.errors import DeviceError, DeviceUnreachable
 from ..device.latency import LatencyProtocol

@@ -24,7 +24,7 @@ from ...spaces.runtime_knob import runtime_in, without_runtime
 from ...spaces.space import SearchSpace
 from ...spaces.task import Task
 from ..device import worker
-from ..device.device import DeviceOptions
+from ..device.device_options import DeviceOptions
 from ..device.device_profile import DeviceProfile
 from ..device.errors import DeviceError, DeviceUnreachable, RequestRefused
 from ..device.latency import LatencyProtocol

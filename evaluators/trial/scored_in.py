@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...spaces.errors import ConfigError
-from ..device.device import DeviceOptions
+from ..device.device_options import DeviceOptions
 from ..device.device_profile import DeviceProfile
 from ..device.link import DeviceLink
 from ..runtimes.registry import runtime_of

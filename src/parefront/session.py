@@ -21,7 +21,8 @@ from .callbacks.registry import make_callbacks
 from .config.load import load_task, load_teacher
 from .config.models import Config
 from .evaluator_spec import AnyEvaluator, EvaluatorSpec, GivenTaskSpec, make_evaluator, search_settings
-from .evaluators.device.device import Device, DeviceOptions
+from .evaluators.device.device import Device
+from .evaluators.device.device_options import DeviceOptions
 from .evaluators.device.errors import DeviceError
 from .evaluators.device.link import OpenDevice
 from .evaluators.device.units import own_device

@@ -12,7 +12,8 @@ from typing import Any
 
 from parefront.evaluators.device import worker
 from parefront.evaluators.device.channel import Channel
-from parefront.evaluators.device.device import Device, DeviceOptions
+from parefront.evaluators.device.device import Device
+from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.errors import WorkerDied
 from parefront.evaluators.device.frames import Frames
 from parefront.evaluators.device.liveness import Patience, Process

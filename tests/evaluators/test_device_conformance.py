@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from parefront.evaluators.device.device import Device, DeviceOptions
+from parefront.evaluators.device.device import Device
+from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.testing.devices import DeviceConformance
 
 

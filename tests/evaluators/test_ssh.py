@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from parefront.evaluators.device import channel
-from parefront.evaluators.device.device import Device, DeviceOptions
+from parefront.evaluators.device.device import Device
+from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.errors import DeviceError
 from parefront.evaluators.device.latency import LatencyProtocol, measure
 from parefront.testing.devices import DeviceConformance

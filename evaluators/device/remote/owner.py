@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from ....spaces.errors import ConfigError
-from ..device import DeviceOptions
+from ..device_options import DeviceOptions
 from ..device_profile import DeviceProfile
 from ..link import DeviceLink, OpenDevice
 from ..units import apart, at_once, own_device

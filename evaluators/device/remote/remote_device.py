@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from ...results.measurement import Measurement
 from ...results.span import Span
-from ..device import DeviceOptions, Shapes
+from ..device import Shapes
+from ..device_options import DeviceOptions
 from ..device_profile import DeviceProfile
 from ..operator import Operator
 from ..outputs import Arrays

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any
 
-from ....evaluators.device.device import DeviceOptions
+from ....evaluators.device.device_options import DeviceOptions
 from ....evaluators.device.link import DeviceLink
 from ....evaluators.device.lock import THIS_MACHINE, shared
 from ....evaluators.device.remote.remote_device import RemoteDevice

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from ....evaluators.device.device import DeviceOptions
+from ....evaluators.device.device_options import DeviceOptions
 from ....evaluators.device.errors import AnswerMalformed, DeviceUnreachable
 from ....evaluators.device.link import DeviceLink
 from ....evaluators.device.lock import BUSY_SECONDS

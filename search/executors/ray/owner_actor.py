@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from ....evaluators.device.device import DeviceOptions
+from ....evaluators.device.device_options import DeviceOptions
 from ....evaluators.device.link import DeviceLink
 from ....evaluators.device.remote.owner import DeviceOwner
 from ....evaluators.device.remote.request import Content, Reply, Request

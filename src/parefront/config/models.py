@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from ..evaluators.device.device import DeviceOptions
+from ..evaluators.device.device_options import DeviceOptions
 from ..evaluators.device.latency import LatencyProtocol
 from ..evaluators.runtimes.choice import choices_of
 from ..evaluators.runtimes.runtime import AUTO, DEFAULT
@@ -102,7 +102,7 @@ class Section(BaseModel):
 
 
 class DeviceConfig(Section):
-    """Where latency is measured; see :class:`parefront.evaluators.device.device.DeviceOptions`.
+    """Where latency is measured; see :class:`parefront.evaluators.device.device_options.DeviceOptions`.
 
     Attributes:
         command: prefix that starts a program on the device, e.g. ``[ssh, pi@raspberry]``; empty for this machine. In

@@ -12,7 +12,8 @@ from rich.text import Text
 
 from ..config.plain import plain
 from ..config.schema import parse_device
-from ..evaluators.device.device import Device, DeviceOptions, Shapes
+from ..evaluators.device.device import Device, Shapes
+from ..evaluators.device.device_options import DeviceOptions
 from ..evaluators.device.device_profile import DeviceProfile
 from ..evaluators.device.errors import RequestRefused
 from ..evaluators.explain.explain import Explanation

@@ -13,7 +13,8 @@ from rich.console import RenderableType
 from ..config.models import DeviceConfig
 from ..config.plain import plain
 from ..config.schema import parse_device
-from ..evaluators.device.device import Device, DeviceOptions, Shapes
+from ..evaluators.device.device import Device, Shapes
+from ..evaluators.device.device_options import DeviceOptions
 from ..evaluators.device.device_profile import DeviceProfile
 from ..evaluators.device.errors import RequestRefused
 from ..evaluators.device.latency import Latency, LatencyProtocol

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ..evaluators.device.device import DeviceOptions
+from ..evaluators.device.device_options import DeviceOptions
 from ..evaluators.device.device_profile import DeviceProfile
 from ..evaluators.results.metric import Metric, device_of, on_any_device
 from ..evaluators.runtimes.runtime import DEFAULT

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parefront.evaluators.device.device import DeviceOptions, Shapes
+from parefront.evaluators.device.device import Shapes
+from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.device_profile import DeviceProfile
 from parefront.evaluators.device.errors import DeviceUnreachable
 from parefront.evaluators.device.operator import Operator

@@ -22,7 +22,8 @@ import numpy as np
 import pytest
 
 from parefront.evaluators.device import liveness, lock, worker
-from parefront.evaluators.device.device import Device, DeviceOptions
+from parefront.evaluators.device.device import Device
+from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.device_profile import DeviceProfile
 from parefront.evaluators.device.errors import DeviceError, DeviceUnreachable, RequestRefused
 from parefront.evaluators.device.latency import LatencyProtocol, summarise

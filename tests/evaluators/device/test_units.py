@@ -14,7 +14,8 @@ import pytest
 
 from parefront.evaluators.device import roster
 from parefront.evaluators.device.agreement import RECENT
-from parefront.evaluators.device.device import Device, DeviceOptions
+from parefront.evaluators.device.device import Device
+from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.errors import AnswerMalformed, DeviceError, DeviceUnreachable, RequestRefused
 from parefront.evaluators.device.link import DeviceLink
 from parefront.evaluators.device.remote.owner import DeviceOwner

@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from torch.utils.data import TensorDataset
 
-from parefront.evaluators.device.device import Device, DeviceOptions
+from parefront.evaluators.device.device import Device
+from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.errors import DeviceError
 from parefront.evaluators.device.latency import LatencyProtocol
 from parefront.testing.networks import residual

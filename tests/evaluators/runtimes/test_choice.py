@@ -8,7 +8,7 @@ import re
 import onnx
 import pytest
 
-from parefront.evaluators.device.device import DeviceOptions
+from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.device_profile import DeviceProfile
 from parefront.evaluators.runtimes.choice import RuntimeChoice, choices_of
 from parefront.evaluators.storage.provenance import Provenance, made_for, runtime_of_file, without_provenance

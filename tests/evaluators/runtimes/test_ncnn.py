@@ -18,7 +18,8 @@ pytest.importorskip("ncnn", reason="the extra `ncnn` is not installed")
 from parefront.compressors.context import Context
 from parefront.compressors.pipeline import Pipeline
 from parefront.compressors.registry import create
-from parefront.evaluators.device.device import Device, DeviceOptions
+from parefront.evaluators.device.device import Device
+from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.errors import RequestRefused
 from parefront.evaluators.explain.shares import layer_shares
 from parefront.evaluators.restore.exact_session import exact_session

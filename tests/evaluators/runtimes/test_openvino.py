@@ -13,7 +13,8 @@ import pytest
 
 pytest.importorskip("openvino", reason="the extra `openvino` is not installed")
 
-from parefront.evaluators.device.device import Device, DeviceOptions
+from parefront.evaluators.device.device import Device
+from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.errors import DeviceError, RequestRefused
 from parefront.evaluators.device.lock import THIS_MACHINE, shared
 from parefront.evaluators.explain.shares import layer_shares

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from parefront.evaluators.device.device import Device, DeviceOptions
+from parefront.evaluators.device.device import Device
+from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.device_profile import DeviceProfile
 from parefront.evaluators.runtimes import registry
 from parefront.evaluators.runtimes.registry import runtime_names, runtime_of

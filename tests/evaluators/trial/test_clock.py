@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from parefront.evaluators.device.device import Device, DeviceOptions
+from parefront.evaluators.device.device import Device
+from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.errors import DeviceError, DeviceUnreachable, RequestRefused
 from parefront.evaluators.device.latency import LatencyProtocol
 from parefront.evaluators.results.measurement import Measurement

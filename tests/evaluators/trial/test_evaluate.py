@@ -16,7 +16,7 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from parefront.compressors.recovery.weights import weights_of, write_weights
-from parefront.evaluators.device.device import DeviceOptions
+from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.device_profile import DeviceProfile
 from parefront.evaluators.device.latency import LatencyProtocol
 from parefront.evaluators.results.budget import Budget

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch.utils.data import TensorDataset
 
-from parefront.evaluators.device.device import DeviceOptions
+from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.latency import LatencyProtocol
 from parefront.evaluators.results.metric import ACCURACY
 from parefront.evaluators.trial.evaluate import TaskEvaluator

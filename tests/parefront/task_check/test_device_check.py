@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from parefront.evaluators.device import worker
-from parefront.evaluators.device.device import DeviceOptions
+from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.device_profile import DeviceProfile
 from parefront.evaluators.results.metrics import metric_of
 from parefront.spaces.errors import ConfigError

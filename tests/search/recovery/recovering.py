@@ -14,7 +14,7 @@ import onnxruntime as ort
 import torch
 from torch.utils.data import TensorDataset
 
-from parefront.evaluators.device.device import DeviceOptions
+from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.latency import LatencyProtocol
 from parefront.evaluators.trial.evaluate import TaskEvaluator
 from parefront.evaluators.trial.trainer import Trainer

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from parefront.evaluators.device.device import Device, DeviceOptions
+from parefront.evaluators.device.device import Device
+from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.errors import DeviceError, RequestRefused
 from parefront.evaluators.device.latency import measure
 from parefront.evaluators.device.link import DeviceLink

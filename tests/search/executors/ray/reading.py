@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from parefront.evaluators.device.device import DeviceOptions
+from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.latency import LatencyProtocol, measure, measure_anchor
 from parefront.evaluators.device.link import OpenDevice
 from parefront.evaluators.results.candidate import Candidate

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from parefront.evaluators.device.device import DeviceOptions
+from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.errors import DeviceUnreachable
 from parefront.evaluators.device.latency import measure
 from parefront.evaluators.results.span import READING

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from parefront.evaluators.device.device import DeviceOptions
+from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.latency import measure
 from parefront.evaluators.results.errors import HostFailed
 from parefront.evaluators.results.front import Front

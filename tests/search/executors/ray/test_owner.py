@@ -7,7 +7,7 @@ import sys
 from contextlib import closing
 from dataclasses import replace
 
-from parefront.evaluators.device.device import DeviceOptions
+from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.remote.request import Content, Method, Request
 from parefront.evaluators.device.units import Units
 from parefront.search.executors.ray.owner_actor import OwnerActor
