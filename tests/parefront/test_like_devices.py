@@ -47,7 +47,8 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "demo" / "task.py").write_text(TASK)
     (folder / "slow.py").write_text(SLOW)
     slow = {"command": [sys.executable, str(folder / "slow.py")], "python": sys.executable}
-    config = {**CONFIG, "devices": {"pi": [FIRST, slow]}}
+    long = {"min_samples": 32, "min_seconds": 0.1, "max_seconds": 0.5, "warmup_seconds": 0.05}  # by ten times on one
+    config = {**CONFIG, "latency": long, "devices": {"pi": [FIRST, slow]}}
     (folder / "demo" / "search.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     with pytest.MonkeyPatch.context() as patched:
         patched.chdir(folder)
