@@ -19,31 +19,39 @@ def nested(data: bytes, path: Sequence[int]) -> Iterator[tuple[int, int]]:
     return _nested(data, 0, len(data), tuple(path))
 
 
+def numbers(data: bytes, start: int) -> Iterator[int]:
+    """The numbers of the outermost message's fields from a byte on, which has to be the first of a field.
+
+    Raises:
+        ValueError: where no message goes on there.
+    """
+    return (number for number, *_ in _fields(data, start, len(data)))
+
+
 def _nested(data: bytes, start: int, stop: int, path: tuple[int, ...]) -> Iterator[tuple[int, int]]:
-    for number, first, last in _fields(data, start, stop):
-        if number == path[0]:
+    for number, kind, first, last in _fields(data, start, stop):
+        if kind == _LENGTH and number == path[0]:
             yield from _nested(data, first, last, path[1:]) if len(path) > 1 else [(first, last)]
 
 
-def _fields(data: bytes, at: int, stop: int) -> Iterator[tuple[int, int, int]]:
-    """Number, start and stop of each field that has a length; the others are passed over."""
+def _fields(data: bytes, at: int, stop: int) -> Iterator[tuple[int, int, int, int]]:
+    """Number, wire type, and start and stop of the value of each field."""
     while at < stop:
         key, at = _varint(data, at, stop)
-        kind = key & 7
+        kind, first = key & 7, at
         if kind == _VARINT:
-            _, at = _varint(data, at, stop)
-            continue
-        if kind == _LENGTH:
-            length, at = _varint(data, at, stop)
+            _, last = _varint(data, at, stop)
+        elif kind == _LENGTH:
+            length, first = _varint(data, at, stop)
+            last = first + length
         elif kind in (_EIGHT_BYTES, _FOUR_BYTES):
-            length = 8 if kind == _EIGHT_BYTES else 4
+            last = first + (8 if kind == _EIGHT_BYTES else 4)
         else:
             raise ValueError(f"no protobuf field can begin at byte {at}")
-        if at + length > stop:
-            raise ValueError(f"a protobuf field at byte {at} reaches beyond the end")
-        if kind == _LENGTH:
-            yield key >> 3, at, at + length
-        at += length
+        if last > stop:
+            raise ValueError(f"a protobuf field at byte {first} reaches beyond the end")
+        yield key >> 3, kind, first, last
+        at = last
 
 
 def _varint(data: bytes, at: int, stop: int) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...spaces.wire import field_head, varint
-from .protobuf import nested
+from .protobuf import nested, numbers
 
 PREFIX = "parefront."
 """Of the keys in ``metadata_props``."""
@@ -23,6 +23,8 @@ RUNS_IN = "runs_in"
 _VERSION, _DOC, _PROPS, _KEY, _VALUE = 5, 6, 14, 1, 2
 """Numbers of the fields ``model_version``, ``doc_string`` and ``metadata_props`` of onnx.proto's ``ModelProto``, and of
 ``StringStringEntryProto``."""
+_TOLD = frozenset((_VERSION, _DOC, _PROPS))
+"""Fields of a ``ModelProto`` that say something of it, and change nothing that it computes."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +84,20 @@ def runtime_of_file(content: bytes) -> str:
 
 
 def without_provenance(content: bytes) -> bytes:
-    """The bytes that were measured, where ``content`` is an exported file of them; else ``content`` itself."""
+    """The bytes that were measured, where ``content`` is an exported file of them; else ``content`` itself.
+
+    Behind them may stand what says something of a model, and nothing that is part of it: readers add a graph, functions
+    or operator sets that come later to those before.
+    """
     try:
         facts = facts_of(content)
     except ValueError:
         return content
     length = facts.get(ARTIFACT_BYTES, "")
     before = content[: int(length)] if length.isdecimal() and len(length) < 12 else content
-    return before if hashlib.sha256(before).hexdigest() == facts.get(ARTIFACT) else content
+    if hashlib.sha256(before).hexdigest() != facts.get(ARTIFACT):
+        return content
+    return before if _TOLD.issuperset(numbers(content, len(before))) else content
 
 
 def _last(entry: bytes, number: int) -> str:

@@ -67,6 +67,29 @@ def test_a_file_that_was_changed_since_keeps_all_its_bytes(content: bytes) -> No
     assert without_provenance(changed) == changed
 
 
+def addition(name: str) -> onnx.ModelProto:
+    """A message that readers add to the model before it."""
+    node = onnx.helper.make_node("Neg", ["output"], ["negated"])
+    return {
+        "graph": onnx.ModelProto(graph=onnx.GraphProto(node=[node])),
+        "function": onnx.ModelProto(functions=[onnx.FunctionProto(name="f", domain="d", node=[node])]),
+        "opset": onnx.ModelProto(opset_import=[onnx.helper.make_opsetid("", 7)]),
+        "IR version": onnx.ModelProto(ir_version=4),
+    }[name]
+
+
+@pytest.mark.parametrize("name", ["graph", "function", "opset", "IR version"])
+def test_what_was_added_behind_a_file_belongs_to_it(content: bytes, name: str) -> None:
+    changed = TOLD.added_to(content) + addition(name).SerializeToString()
+    assert facts_of(changed)["run"] == "demo"
+    assert without_provenance(changed) == changed
+
+
+def test_more_may_be_said_of_an_exported_file(content: bytes) -> None:
+    note = onnx.ModelProto(metadata_props=[onnx.StringStringEntryProto(key="note", value="mine")], doc_string="mine")
+    assert without_provenance(TOLD.added_to(content) + note.SerializeToString()) == content
+
+
 def test_packed_files_keep_it(content: bytes) -> None:
     exported = TOLD.added_to(content)
     assert decode(encode(exported)) == exported
