@@ -12,6 +12,9 @@ Units = tuple[tuple[str, float], ...]
 _BYTES: Units = (("b", 1), ("kb", 1e3), ("mb", 1e6), ("gb", 1e9), ("kib", 2**10), ("mib", 2**20), ("gib", 2**30))
 _COUNTS: Units = (("", 1), ("k", 1e3), ("m", 1e6), ("g", 1e9))
 
+TEST = "test_"
+"""Before the key of a quality: what it is on the test split."""
+
 FRACTION, SCORE = "fraction", "score"
 """Units of qualities: a share of something, from 0 to 1; and a number that has no unit."""
 POINT = 0.01
@@ -97,6 +100,11 @@ class Metric:
     def named(self) -> str:
         """Its name, with the unit of a quality that has one of its own: ``"psnr, dB"``."""
         return self.name if self.unit in (FRACTION, SCORE) else f"{self.name}, {self.unit}"
+
+    @property
+    def tested(self) -> Metric:
+        """The same quality on the test split, which the final step scores."""
+        return replace(self, name=f"{TEST}{self.name}", key=f"{TEST}{self.key}")
 
     def on(self, device: str) -> Metric:
         """The same on a named device; ``""`` is the only or the first one."""

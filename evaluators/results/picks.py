@@ -40,7 +40,8 @@ def picks(front: Front) -> tuple[Pick, ...]:
 
     They are taken from the members within the run's budgets, or where none is from those above the floor of the quality
     (:attr:`Front.useful`). *Safe* is the cheapest whose quality is not worse than the uncompressed model's by more than
-    the noise, or where there is none the best. A *tie* has an overlapping 95 % interval: of the cost, and for the safe
+    the noise, neither on the search split nor, where the final step has scored it, on the test split; or where there is
+    none the best. A *tie* has an overlapping 95 % interval: of the cost, and for the safe
     one and the knee of the quality, too (of its paired change, where both have one).
     """
     members = front.useful
@@ -87,8 +88,14 @@ def _best(members: Sequence[Candidate], front: Front) -> Candidate:
 
 
 def _as_good_as(member: Candidate, front: Front) -> bool:
-    """Whether the quality is not worse than the uncompressed model's, within the noise."""
-    quality = front.quality
+    """Whether the quality is as good as the uncompressed model's, within the noise, on each split that was scored."""
+    tested = front.quality.tested
+    known = {tested.key, f"{tested.key}_change"} & member.metrics.keys()
+    return _holds(member, front, front.quality) and (not known or _holds(member, front, tested))
+
+
+def _holds(member: Candidate, front: Front, quality: Metric) -> bool:
+    """The same on the split of that metric."""
     change = member.metrics.get(f"{quality.key}_change")
     if change is not None:
         return change.high >= 0 if quality.higher_is_better else change.low <= 0

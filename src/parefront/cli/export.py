@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ..evaluators.results.candidate import Candidate
+from ..evaluators.results.refuted import contradiction
 from ..search.runs.of_trial import candidate_of_trial
 from ..search.runs.run import Run
 from ..search.runs.run_folder import RUNS
@@ -53,6 +54,8 @@ def export_model(
     path = _written(candidate, output, form)
     console = Console(highlight=False)
     console.print(Text(f"{candidate.label}: {describe(candidate, run.settings.quality)}"))
+    if trial is None and (against := contradiction(run.front, *where, by=by)):
+        console.print(Text(against, style="yellow"), soft_wrap=True)
     if not form.is_as_measured:
         console.print(Text("checked: its outputs are those of the file that was measured, whose figures these are"))
     console.print(Text(f"written: {path}, {path.with_suffix('.yaml')}"), soft_wrap=True)

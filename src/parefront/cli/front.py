@@ -12,6 +12,7 @@ from rich.text import Text
 from ..evaluators.results.errors import NoCandidate
 from ..evaluators.results.front import Front
 from ..evaluators.results.picks import Pick, picks
+from ..evaluators.results.refuted import contradiction
 from ..evaluators.results.views.policy_words import candidate_in_words
 from ..report.landmarks import landmarks_of
 from ..report.page import PAGE
@@ -62,6 +63,8 @@ def show_run(console: Console, run: Run, front: Front, where: tuple[str, ...]) -
         console.print(
             Text.assemble((f"best within {budgets}: ", "bold"), f"{best.label}: {describe(best, front.quality)}")
         )
+    if against := contradiction(run.front, *where):
+        console.print(Text(against, style="yellow"))
     for pick in picks(front):
         console.print(Text.assemble((f"{' and '.join(pick.names)}: ", "bold"), _worded(pick, front)))
     for mark in landmarks_of(run)[1:] if front.runtimes else ():

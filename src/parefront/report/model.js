@@ -49,10 +49,17 @@ function better(one, other, order) {
   return false;
 }
 
-// What a limit on an axis is about: the upper end of a cost's interval, the value of a quality.
+// What a limit on an axis is about: the upper end of a cost's interval; the value of a quality, the worse one of both splits.
 function judged(entry, axis) {
-  const measured = entry.metrics[axis.key];
-  return measured && (axis.quality ? measured.value : measured.high);
+  const measured = entry.metrics[axis.key], tested = entry.metrics[`test_${axis.key}`];
+  if (!measured || !axis.quality) return measured && measured.high;
+  return tested && worse(axis, tested.value, measured.value) ? tested.value : measured.value;
+}
+
+// Whether the quality is not worse than the uncompressed model's beyond the noise, on each split that was scored.
+function holds(entry) {
+  const changes = ["", "test_"].map((split) => quality && entry.metrics[`${split}${quality.key}_change`]).filter(Boolean);
+  return changes.every((change) => (quality.higher_is_better ? change.high >= 0 : change.low <= 0));
 }
 
 function worse(axis, one, other) {

@@ -154,16 +154,19 @@ function limitText() {
 
 function limitReason() {
   const axis = state.limitAxis, free = objectives.find((one) => (axis.quality ? !one.quality : one !== axis)) || objectives[0];
-  const how = axis.quality ? "by its value on the search split" : "by the upper end of its interval";
+  const how = axis.quality ? `by its value on ${splitsOf(axis)}` : "by the upper end of its interval";
   return `The best ${shortName(free)} with ${shortName(axis)} of ${limitText()}, ${how}.`;
 }
 
 function safeReason(entry) {
-  const change = quality && entry.metrics[`${quality.key}_change`];
-  const held = change ? (quality.higher_is_better ? change.high >= 0 : change.low <= 0) : true;
-  return held
-    ? `The cheapest whose ${quality.label.split(",")[0]} is not worse than the uncompressed model's beyond the noise.`
+  return holds(entry)
+    ? `The cheapest whose ${shortName(quality)} is not worse than the uncompressed model's beyond the noise, on ${splitsOf(quality)}.`
     : "The best of the front; all of it is worse than the uncompressed model beyond the noise.";
+}
+
+// The splits that a quality is judged on.
+function splitsOf(axis) {
+  return axes.has(`test_${axis.key}`) ? "the search split and the test split" : "the search split";
 }
 
 function tieText(entry) {

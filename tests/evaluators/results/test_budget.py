@@ -274,3 +274,44 @@ def test_a_budget_that_a_quality_has_not_is_refused(text: str, metric: Metric, s
     with pytest.raises(ConfigError) as error:
         Budget.parse(text, metric)
     assert says in str(error.value)
+
+
+def on_both_splits(search: float, test: float, trial: int | None = 1) -> Candidate:
+    """A candidate of an uncompressed model that has 93 % on the search split and 92 % on the test split."""
+    values = {"accuracy": 0.93 + search, "test_accuracy": 0.92 + test}
+    if trial is not None:
+        values |= {"accuracy_change": search, "test_accuracy_change": test}
+    metrics = {key: Measurement(value, value - 0.003, value + 0.003, 2000, "fraction") for key, value in values.items()}
+    return Candidate(Policy(), metrics, trial=trial)
+
+
+@pytest.mark.parametrize(
+    ("text", "test", "met"),
+    [
+        ("accuracy >= -0.5pt", -0.004, True),
+        ("accuracy >= -0.5pt", -0.011, False),
+        ("accuracy >= 92.5%", -0.001, False),
+        ("accuracy >= 91.5%", -0.001, True),
+        ("accuracy >= 0.99x", -0.009, True),
+        ("accuracy >= 0.99x", -0.011, False),
+    ],
+)
+def test_a_quality_must_hold_on_the_test_split_too(text: str, test: float, met: bool) -> None:
+    assert Budget.parse(text).met(on_both_splits(-0.002, test), on_both_splits(0, 0, None)) is met
+
+
+def test_a_better_test_split_does_not_make_up_for_the_search_split() -> None:
+    assert not Budget.parse("accuracy >= -0.5pt").met(on_both_splits(-0.006, 0.01), on_both_splits(0, 0, None))
+
+
+def test_a_message_tells_both_splits() -> None:
+    told = Budget.parse("accuracy >= -0.5pt").describe(on_both_splits(-0.004, -0.011), on_both_splits(0, 0, None))
+    assert told == "accuracy -0.40 pt, -1.10 pt on the test split (needs -0.50 pt)"
+
+
+def test_an_error_must_be_low_on_the_test_split_too() -> None:
+    mse = score("mse", higher_is_better=False)
+    exact = {"mse": Measurement.exact(1.0, "score"), "test_mse": Measurement.exact(1.5, "score")}
+    made, base = Candidate(Policy(), exact, trial=1), Candidate(Policy(), dict.fromkeys(exact, exact["mse"]))
+    assert not Budget.parse("mse <= 1.2x", mse).met(made, base)
+    assert Budget.parse("mse <= 1.6x", mse).met(made, base)

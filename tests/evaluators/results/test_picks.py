@@ -70,3 +70,9 @@ def test_by_another_cost_the_cheapest_is_called_otherwise(front: Front) -> None:
 
 def test_an_empty_front_has_none(front: Front) -> None:
     assert picks(replace(front, candidates=())) == ()
+
+
+def test_the_safe_one_is_as_good_on_the_test_split_too(front: Front) -> None:
+    change = Measurement(-0.011, -0.014, -0.008, 9000, "fraction")
+    refuted = replace(front[1], metrics={**front[1].metrics, "test_accuracy_change": change})
+    assert named(replace(front, candidates=(front[0], refuted, *front.candidates[2:])))["safe"] == (0, [])

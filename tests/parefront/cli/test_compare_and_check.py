@@ -80,3 +80,16 @@ def test_a_run_without_budgets_needs_one(searched: Path, run: Command) -> None:
     assert outcome.code == 2
     assert 'give one, e.g. --budget "latency <= 0.5x"' in outcome.err
     assert run("check", "free", "--budget", "speed").code == 2
+
+
+def test_what_the_test_split_contradicts_does_not_pass(searched: Path, run: Command) -> None:
+    for file in (searched / "runs" / "demo" / "final").glob("0*.json"):
+        document = json.loads(file.read_text())
+        tested = document["metrics"]["test_accuracy_change"]
+        document["metrics"]["test_accuracy_change"] = {**tested, "value": -0.2, "low": -0.21, "high": -0.19}
+        file.write_text(json.dumps(document))
+
+    outcome = run("check", "demo", "--budget", "accuracy >= -3pt")
+
+    assert outcome.code == 4
+    assert "-20.00 pt on the test split (needs -3.00 pt)" in outcome.err

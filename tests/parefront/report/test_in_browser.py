@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from parefront.evaluators.results.class_counts import ClassCount
+from parefront.evaluators.results.measurement import Measurement
 from parefront.report.comparison import Comparison
 from parefront.report.comparison_page import write_comparison
 from parefront.report.document import Report
@@ -98,6 +100,22 @@ def test_a_limit_on_the_loss_chooses_the_fastest_as_select_does(browser: Browser
 
     assert chosen(browser) == opened.front.select(f"accuracy >= {limit - 1e-9:.12f}pt").trial
     assert text(browser, "limit-text").startswith("at least −")
+
+
+def test_a_limit_on_the_loss_must_hold_on_the_test_split_too(browser: Browser, write_run: WriteRun) -> None:
+    run = write_run()
+    lossy = run.front.select("accuracy >= -0.5pt")
+    change = Measurement(-0.03, -0.034, -0.026, 2000, "fraction")
+    run.write_finalised(replace(lossy, metrics={**lossy.metrics, "test_accuracy_change": change}), 0.5)
+    run = Run.open(run.name, run.path.parent)
+    browser.open(write_report(run))
+
+    set_to(browser, "limit-axis", "accuracy_change")
+    set_to(browser, "limit", 60)
+
+    assert chosen(browser) != lossy.trial
+    assert text(browser, "why").startswith("The best latency with accuracy change of at least")
+    assert "by its value on the search split and the test split" in text(browser, "why")
 
 
 def test_a_limit_that_nobody_keeps_says_what_the_least_is(browser: Browser, opened: Run) -> None:

@@ -1,0 +1,45 @@
+"""A choice that the search split alone would make, and that the test split contradicts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .budget import Budget
+from .candidate import Candidate
+from .errors import NoCandidate
+from .front import Front
+
+
+def refuted(front: Front, *where: str | Budget, by: str | None = None) -> Candidate | None:
+    """What :meth:`Front.select` would give if it did not ask the test split; None where that gives the same, or none.
+
+    It is within the budgets on the search split, and not on the test split, which the final step has scored.
+
+    Raises:
+        ConfigError: as :meth:`Front.select`.
+    """
+    budgets = tuple(map(front.budget, where)) or front.budgets
+    unseen = replace(front, candidates=tuple(_untested(member, front) for member in front))
+    try:
+        chosen = unseen.select(*budgets, by=by)
+    except NoCandidate:
+        return None
+    member = next(one for one, other in zip(front, unseen, strict=True) if other is chosen)
+    return None if all(budget.met(member, front.baseline) for budget in budgets) else member
+
+
+def contradiction(front: Front, *where: str | Budget, by: str | None = None) -> str:
+    """A line that names the one that is :func:`refuted`, with both splits' numbers; ``""`` where none is."""
+    candidate = refuted(front, *where, by=by)
+    if candidate is None:
+        return ""
+    budgets = tuple(map(front.budget, where)) or front.budgets
+    broken = [budget for budget in budgets if not budget.met(candidate, front.baseline)]
+    told = "; ".join(budget.describe(candidate, front.baseline) for budget in broken)
+    return f"not {candidate.label}, which the test split contradicts: {told}"
+
+
+def _untested(member: Candidate, front: Front) -> Candidate:
+    tested = front.quality.tested.key
+    hidden = (tested, f"{tested}_change")
+    return replace(member, metrics={key: value for key, value in member.metrics.items() if key not in hidden})
