@@ -119,7 +119,9 @@ class DeviceOptions:
         Raises:
             KeyError: for a choice that it has not.
         """
-        choice = {"": self.choices[0], **{each.name: each for each in self.choices}}[name]
+        choice = RuntimeChoice.of(name) if name else self.choices[0]
+        if choice not in self.choices:
+            raise KeyError(name)
         own = {} if choice.runtime == DEFAULT else self._usual
         return replace(self, runtime=choice.runtime, precision=choice.precision, others=(), **own)
 

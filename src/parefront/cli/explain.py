@@ -17,7 +17,7 @@ def show_explanation(model: Path, against: Path, device: Sequence[str], shapes: 
     """Profile, and print what was found, or JSON."""
     for path in (model, against):
         check_model(path)
-    found = explanation_report(model, against, read_device(device).options(), read_shapes(shapes))
+    found = explanation_report(model, against, read_device(device), read_shapes(shapes))
     if as_json:
         print(json.dumps(found.to_json(), indent=2))
         return

@@ -10,15 +10,17 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from ..config.models import DeviceConfig
 from ..config.plain import plain
 from ..config.schema import parse_device
 from ..evaluators.device.device import Device, Shapes
-from ..evaluators.device.device_options import DeviceOptions
 from ..evaluators.device.device_profile import DeviceProfile
 from ..evaluators.device.errors import RequestRefused
 from ..evaluators.explain.explain import Explanation
 from ..evaluators.explain.explain import explain as explained
+from ..evaluators.runtimes.choice import RuntimeChoice
 from ..evaluators.runtimes.runtime import DEFAULT
+from ..evaluators.storage.provenance import runtime_of_file
 from ..spaces.errors import ConfigError
 from . import measuring
 from .artifact import check_model
@@ -72,23 +74,30 @@ def explain(
     Args:
         model: the file.
         against: what it was made from.
-        device: where, as in a config, e.g. ``{"threads": 4}``; by default this machine, one thread.
+        device: where, as in a config, e.g. ``{"threads": 4}``; by default this machine, one thread. Where it names no
+            runtime, files that say they are for another one than ONNX Runtime are refused.
         shapes: of inputs with free axes beside the first, by name.
 
     Raises:
         ConfigError: for a file that is no ONNX model, settings that cannot be, or a model that the runtime refuses.
         DeviceError: where the device cannot be used.
     """
-    options = parse_device(plain(device or {}), "device").options()
-    return explanation_report(Path(model), Path(against), options, shapes)
+    config = parse_device(plain(device or {}), "device")
+    return explanation_report(Path(model), Path(against), config, shapes)
 
 
-def explanation_report(model: Path, against: Path, options: DeviceOptions, shapes: Shapes | None) -> ExplanationReport:
+def explanation_report(model: Path, against: Path, device: DeviceConfig, shapes: Shapes | None) -> ExplanationReport:
     """As :func:`explain`, on a device whose settings are checked."""
+    options = device.options()
     if options.runtime != DEFAULT:
         raise ConfigError(f"device.runtime: what is explained are profiles of {DEFAULT}, got {options.runtime}")
     for path in (model, against):
-        check_model(path)
+        runtime = RuntimeChoice.of(runtime_of_file(check_model(path)) or DEFAULT).runtime
+        if runtime != DEFAULT and "runtime" not in device.model_fields_set:
+            raise ConfigError(
+                f"{path} says that it is for {runtime}, and what is explained are profiles of {DEFAULT}; "
+                f"--device runtime={DEFAULT} explains how it runs there"
+            )
     with Device(options.in_choice("")) as place:
         try:
             found = explained(place, model, against, measuring.PROTOCOL, shapes)

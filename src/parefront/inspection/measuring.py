@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -127,7 +127,7 @@ def latency_report(
     if batch < 1:
         raise ConfigError(f"batch: expected 1 or more, got {batch}")
     contents = {path: check_model(path) for path in (model, against)}
-    options = _options_for(device, contents.values())
+    options = _options_for(device, contents)
     with Device(options) as place, TemporaryDirectory(prefix="parefront-measure-") as folder:
         sent = _loadable(contents, options, Path(folder))
         try:
@@ -139,17 +139,26 @@ def latency_report(
         return LatencyReport(model, against, place.name, place.profile, options.threads, batch, latency, memory)
 
 
-def _options_for(device: DeviceConfig, contents: Iterable[bytes]) -> DeviceOptions:
+def _options_for(device: DeviceConfig, contents: Mapping[Path, bytes]) -> DeviceOptions:
     """The device as its settings say it; where they name no runtime, with those that the files say they are for."""
     options = device.options()
     if device.model_fields_set & {"runtime", "precision"}:
         return options
-    names = dict.fromkeys(runtime_of_file(content) or options.choices[0].name for content in contents)
-    first, *others = map(RuntimeChoice.of, names)
+    first, *others = dict.fromkeys(_said_by(path, content) or options.choices[0] for path, content in contents.items())
     try:
         return replace(options, runtime=first.runtime, precision=first.precision, others=tuple(others))
     except ValueError as error:
         raise ConfigError(f"device: {error}") from None
+
+
+def _said_by(path: Path, content: bytes) -> RuntimeChoice | None:
+    """What a file says it is for; None where it says nothing."""
+    name = runtime_of_file(content)
+    choice = RuntimeChoice.of(name)
+    try:
+        return DeviceOptions(runtime=choice.runtime, precision=choice.precision).choices[0] if name else None
+    except (ConfigError, ValueError) as error:
+        raise ConfigError(f"{path} says that it is for {name!r}: {error}; name the runtime to run it in") from None
 
 
 def _loadable(contents: Mapping[Path, bytes], options: DeviceOptions, folder: Path) -> dict[Path, Path]:
@@ -159,10 +168,27 @@ def _loadable(contents: Mapping[Path, bytes], options: DeviceOptions, folder: Pa
     """
     found = {}
     for index, (path, content) in enumerate(contents.items()):
-        own = options.in_choice(runtime_of_file(content) if options.others else "")
-        loadable = content if runtime_of(own.runtime).takes_functions else plain_weights(content)
+        takes_functions = runtime_of(_runtime_for(path, content, options)).takes_functions
+        loadable = content if takes_functions else plain_weights(content)
         found[path] = path
         if loadable is not content:
             found[path] = folder / f"{index}-{path.name}"
             write_bytes(found[path], loadable)
     return found
+
+
+def _runtime_for(path: Path, content: bytes, options: DeviceOptions) -> str:
+    """What a file is run in: of several runtimes the one that it says it is for.
+
+    Raises:
+        ConfigError: where that is none of the device's.
+    """
+    name = runtime_of_file(content) if options.others else ""
+    try:
+        return options.in_choice(name).runtime
+    except KeyError:
+        known = ", ".join(choice.name for choice in options.choices)
+        raise ConfigError(
+            f"{path} says that it is for {name}, which is not among the device's {known}; "
+            "name it with them, or one runtime to run all files in"
+        ) from None

@@ -55,6 +55,7 @@ def test_a_device_has_the_sessions_of_each() -> None:
     assert SEVERAL.in_choice("") == SEVERAL.in_choice("onnxruntime") == DeviceOptions()
     with pytest.raises(KeyError):
         SEVERAL.in_choice("openvino")
+    assert SEVERAL.in_choice("onnxruntime:auto") == DeviceOptions(), "the same by its longer name"
 
 
 def test_options_of_onnxruntime_may_be_given_where_it_is_one_of_them() -> None:

@@ -15,6 +15,8 @@ from onnx import TensorProto, helper
 from parefront.config.models import DeviceConfig
 from parefront.config.schema import parse_device
 from parefront.evaluators.device.latency import LatencyProtocol
+from parefront.evaluators.restore.plain import plain
+from parefront.evaluators.storage.provenance import made_for
 from parefront.inspection import measuring
 from parefront.search.runs.run import Run
 from parefront.spaces.errors import ConfigError
@@ -140,6 +142,49 @@ class TestOpenVino:
         device = json.loads(outcome.out)["device"]
         assert device["runtime"] == "openvino"
         assert device["precision"] in ("f32", "bf16")
+
+
+def linear(path: Path, runs_in: str = "") -> Path:
+    """The same layer with plain weights, in a file that says what it is for."""
+    content = plain(packed(path).read_bytes())
+    path.write_bytes(made_for(content, runs_in) if runs_in else content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("runs_in", "settings", "says"),
+    [
+        ("tvm", (), "x.onnx says that it is for 'tvm': unknown runtime 'tvm'"),
+        ("openvino:bf99", (), "x.onnx says that it is for 'openvino:bf99': precision: expected one of auto, f32, bf16"),
+        (":", (), "x.onnx says that it is for ':': unknown runtime ''"),
+        (
+            "ncnn",
+            ("--device", "runtime=[onnxruntime, openvino]"),
+            "x.onnx says that it is for ncnn, which is not among the device's onnxruntime, openvino; name it with them",
+        ),
+    ],
+)
+def test_a_file_for_a_runtime_that_is_not_there_is_one_line(
+    run: Command, tmp_path: Path, runs_in: str, settings: tuple[str, ...], says: str
+) -> None:
+    other = str(linear(tmp_path / "other.onnx"))
+    outcome = run("measure", str(linear(tmp_path / "x.onnx", runs_in)), "--against", other, *settings)
+    assert outcome.code == 2
+    assert says in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+
+
+def test_a_file_for_another_runtime_is_explained_only_where_that_is_asked_for(
+    run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "PROTOCOL", LatencyProtocol(min_samples=8, min_seconds=0.01, max_seconds=0.1))
+    there, base = linear(tmp_path / "there.onnx", "openvino:f32"), linear(tmp_path / "base.onnx")
+    command = ("explain", str(there), "--against", str(base), "--json")
+    refused = run(*command)
+    assert refused.code == 2
+    assert "there.onnx says that it is for openvino, and what is explained are profiles of onnxruntime" in refused.err
+    assert len(refused.err.splitlines()) == 1
+    assert run(*command, "--device", "runtime=onnxruntime").code == 0
 
 
 SEVERAL = ("runtime=[onnxruntime, openvino]", "precision=[f32]")
