@@ -208,6 +208,7 @@ def summarise(timing: Timing, protocol: LatencyProtocol) -> Latency:
         )
         for share in (0.5, 0.95, 0.99)
     )
+    p95, p99 = (percentile.not_below(p50_of_runs.value) for percentile in (p95, p99))
     return Latency(
         latency_ms=latency,
         reference_ms=reference_ms,

@@ -18,6 +18,8 @@ _T_95 = (
     *(2.0796, 2.0739, 2.0687, 2.0639, 2.0595, 2.0555, 2.0518, 2.0484, 2.0452, 2.0423),
 )
 _FEW = 30
+SKEWED = 1.25
+"""How many times as long as the other one side of an interval may be for one number to stand for both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +90,24 @@ class Measurement:
         low = self.value - math.hypot(self.value - self.low, allowance)
         return replace(self, low=low, high=self.value + math.hypot(self.high - self.value, allowance))
 
+    def not_below(self, bound: float) -> Measurement:
+        """With the lower end of the interval raised to a bound, where that is known to hold, or to the value."""
+        return replace(self, low=max(self.low, min(bound, self.value)))
+
     @property
     def half_width(self) -> float:
         """Half the length of the interval, in `unit`."""
         return (self.high - self.low) / 2
+
+    @property
+    def reach(self) -> float:
+        """How far the interval reaches from the value at most, in `unit`: what a ``±`` may say."""
+        return max(self.value - self.low, self.high - self.value)
+
+    @property
+    def is_skewed(self) -> bool:
+        """Whether one side of the interval is longer than the other by so much that no ``±`` tells both."""
+        return self.reach > SKEWED * min(self.value - self.low, self.high - self.value)
 
 
 def proportion(successes: int, n: int) -> Measurement:

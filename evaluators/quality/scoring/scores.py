@@ -76,7 +76,7 @@ class SampleScores(Scores):
         mean, moved = float(differences.mean()), float(reference.values.std())
         spread = float(((differences - mean) ** 2).sum()) + 2 * moved**2
         half = student_quantile(self.n + 1) * math.sqrt(spread / (self.n + 1) / (self.n + 2))
-        return Measurement(mean, mean - half, mean + half, self.n, metric.unit)
+        return _difference(mean, half, half, self.n, metric)
 
     def _check(self, metric: Metric) -> None:
         bad = np.flatnonzero(~np.isfinite(self.values))
@@ -129,7 +129,7 @@ class Replicates(Scores):
         below, above, noisy = self._spread(value, self.values - reference.values)
         if below == above == 0 and metric.is_fraction:
             below = above = proportion(0, self.n).high
-        return Measurement(value, value - below, value + above, self.n, metric.unit, noisy)
+        return _difference(value, below, above, self.n, metric, noisy)
 
     def _spread(self, value: float, values: Numbers) -> tuple[float, float, bool]:
         """How far the interval reaches below and above the value, and whether that is to be doubted."""
@@ -156,6 +156,14 @@ def interval(value: float, below: float, above: float, noisy: bool, n: int, metr
             otherwise = proportion(0, n).high
             low, high = value * (1 - otherwise), value + otherwise * (1 - value)
         low, high = max(0.0, low), min(1.0, high)
+    return Measurement.around(value, low, high, n, metric.unit, noisy)
+
+
+def _difference(value: float, below: float, above: float, n: int, metric: Metric, noisy: bool = False) -> Measurement:
+    """A difference of two scores with its interval; that of fractions stays within -1 and 1."""
+    low, high = value - below, value + above
+    if metric.is_fraction:
+        low, high = max(-1.0, low), min(1.0, high)
     return Measurement.around(value, low, high, n, metric.unit, noisy)
 
 

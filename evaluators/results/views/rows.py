@@ -9,6 +9,7 @@ from html import escape
 from ..candidate import Candidate
 from ..measurement import Measurement
 from ..metric import Metric
+from .intervals import with_interval
 from .policy_words import candidate_in_words
 
 MISSING = "–"
@@ -50,15 +51,24 @@ def html_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def worded(measured: Measurement) -> str:
-    """A measurement as people write it, with half its interval where it has one: ``93.12 ± 0.5 %``, ``311 KB``."""
+def worded(measured: Measurement, sign: str = "") -> str:
+    """A measurement as people write it: ``93.12 ± 0.5 %``, ``99.70 [99.23, 99.91] %``, ``311 KB``.
+
+    Args:
+        measured: the number with its interval.
+        sign: ``"+"`` for a change, whose numbers all have one.
+    """
     scale, unit = _scale(measured)
-    value, half = measured.value / scale, measured.half_width / scale
+    half = measured.reach / scale
+    digits = max(0, 1 - math.floor(math.log10(half))) if half else 0
     if unit == "%":
-        text = f"{value:.2f}" + (f" ± {half:.1f}" if half else "")
+        text = with_interval(measured, lambda v: f"{v / scale:{sign}.2f}", lambda v: f"{v / scale:.1f}", " ± ")
+    elif half:
+        text = with_interval(
+            measured, lambda v: f"{v / scale:{sign}.{digits}f}", lambda v: f"{v / scale:.{digits}f}", " ± "
+        )
     else:
-        digits = max(0, 1 - math.floor(math.log10(half))) if half else 0
-        text = f"{value:.{digits}f} ± {half:.{digits}f}" if half else f"{value:.3g}"
+        text = f"{measured.value / scale:{sign}.3g}"
     noisy = " (noisy)" if measured.noisy else ""
     return (f"{text}{unit}" if unit == "x" else f"{text} {unit}".rstrip()) + noisy
 
@@ -66,10 +76,9 @@ def worded(measured: Measurement) -> str:
 def _cell(metrics: Mapping[str, Measurement], key: str) -> str:
     if key not in metrics:
         return MISSING
-    text = worded(metrics[key])
-    if key.endswith("_change"):  # of a fraction, in points, with its sign
-        return ("+" if metrics[key].value >= 0 else "") + text.replace("%", "pt")
-    return text
+    if key.endswith("_change"):  # of a fraction in points
+        return worded(metrics[key], "+").replace("%", "pt")
+    return worded(metrics[key])
 
 
 def _scale(measured: Measurement) -> tuple[float, str]:

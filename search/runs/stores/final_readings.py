@@ -9,6 +9,7 @@ from dataclasses import replace
 from ....evaluators.results.candidate import FINAL_SECONDS, Candidate
 from ....evaluators.results.measurement import Z_95, Measurement
 from ....evaluators.results.metric import is_timed
+from ....evaluators.results.percentiles import at_least_the_median
 
 Pair = tuple[Measurement, Measurement]
 
@@ -49,8 +50,11 @@ def mean_of(pair: Pair, error: float) -> Measurement:
     if a.noisy != b.noisy:
         return alone(b if a.noisy else a, error)
     value = (a.value + b.value) / 2
-    half = max(_within(pair), math.hypot(_within(pair) / math.sqrt(2), Z_95 * error * value))
-    mean = Measurement.around(value, max(0.0, value - half), value + half, a.n + b.n, a.unit, a.noisy)
+    below, above = (
+        max(side, math.hypot(side / math.sqrt(2), Z_95 * error * value))
+        for side in (_together(a.value - a.low, b.value - b.low), _together(a.high - a.value, b.high - b.value))
+    )
+    mean = Measurement.around(value, max(0.0, value - below), value + above, a.n + b.n, a.unit, a.noisy)
     return replace(mean, why_noisy=tuple(dict.fromkeys(a.why_noisy + b.why_noisy)))
 
 
@@ -61,7 +65,12 @@ def alone(reading: Measurement, error: float) -> Measurement:
 
 def _within(pair: Pair) -> float:
     """Half of the interval that the two readings have on the average."""
-    return math.hypot(pair[0].half_width, pair[1].half_width) / math.sqrt(2)
+    return _together(pair[0].half_width, pair[1].half_width)
+
+
+def _together(one: float, other: float) -> float:
+    """What two readings reach on the average."""
+    return math.hypot(one, other) / math.sqrt(2)
 
 
 def _merged(one: Candidate, other: Candidate | None, errors: Mapping[str, float]) -> Candidate:
@@ -71,6 +80,7 @@ def _merged(one: Candidate, other: Candidate | None, errors: Mapping[str, float]
         for key, error in errors.items()
         if key in one.metrics
     }
+    known = at_least_the_median(known)
     seconds = math.fsum(reading.timings.get(FINAL_SECONDS, 0.0) for reading in (one, other) if reading is not None)
     timings = {**one.timings, FINAL_SECONDS: seconds} if seconds else one.timings
     return replace(one, metrics={**one.metrics, **known}, timings=timings)

@@ -10,6 +10,7 @@ from ..evaluators.results.front import Front
 from ..evaluators.results.measurement import Measurement
 from ..evaluators.results.metric import Metric
 from ..evaluators.results.reciprocals import with_reciprocals
+from ..evaluators.results.views.intervals import with_interval
 from ..search.runs.run import Run
 from ..spaces.files import write_text
 from ..units import count, duration, milliseconds, percent, plural, ratio, score, size
@@ -100,11 +101,14 @@ def _cells(candidate: Candidate, columns: list[Column]) -> list[str]:
 def _cell(measurement: Measurement | None, how: Metric | str) -> str:
     if measurement is None:
         return "–"
-    value, half = measurement.value, measurement.half_width
     if isinstance(how, Metric):
-        return f"{percent(value)} ±{100 * half:.1f}" if how.is_fraction else f"{score(value)} ±{half:.2g}"
+        if how.is_fraction:
+            return with_interval(measurement, percent, lambda v: f"{100 * v:.1f}")
+        return with_interval(measurement, score, lambda v: f"{v:.2g}")
     show = {"x": ratio, "ms": milliseconds, "mJ": milliseconds, "1/s": milliseconds, "bytes": size}.get(how, count)
-    return f"{show(value)} ±{show(half).rstrip('x')}" if half > 0 and how in ("x", "ms", "mJ", "1/s") else show(value)
+    if how in ("x", "ms", "mJ", "1/s"):
+        return with_interval(measurement, show, lambda v: show(v).rstrip("x"))
+    return show(measurement.value)
 
 
 def _spread(front: Front) -> list[Candidate]:

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from ..evaluators.results.measurement import Measurement
 from ..evaluators.results.metric import Metric
+from ..evaluators.results.views.intervals import with_interval
 from ..terminal.tables import ASCII, MISSING, WIDE, scored
 from ..units import count, duration, ratio, size
 from .row import Row
@@ -61,11 +62,11 @@ def _change(measured: Measurement | None, quality: Metric) -> str:
     if measured is None:
         return MISSING
     if quality.is_fraction:
-        return f"{100 * measured.value:+.2f} ±{100 * measured.half_width:.2f}"
-    return f"{measured.value:+.3g} ±{measured.half_width:.2g}"
+        return with_interval(measured, lambda v: f"{100 * v:+.2f}", lambda v: f"{100 * v:.2f}")
+    return with_interval(measured, lambda v: f"{v:+.3g}", lambda v: f"{v:.2g}")
 
 
 def _ratio(measured: Measurement | None, wide: bool) -> str:
     if measured is None:
         return MISSING
-    return f"{ratio(measured.value)} ±{measured.half_width:.3f}" if wide else ratio(measured.value)
+    return with_interval(measured, ratio, lambda v: f"{v:.3f}") if wide else ratio(measured.value)

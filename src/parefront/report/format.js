@@ -1,6 +1,7 @@
 // Numbers as people write them: the same texts as the tables of the command line.
 
 const MINUS = "\u2212";
+const SKEWED = 1.25;  // how many times as long as the other one side of an interval may be for one number to stand for both
 const NOISY = " ~";  // behind a measurement that was taken while the device was busy with other things
 
 function digits(value) {
@@ -43,20 +44,21 @@ function plain(value, axis) {
   return axis.unit === "score" ? number : `${number} ${axis.unit}`;
 }
 
-// A measurement of an axis with half of its interval, where it has one.
+// A measurement of an axis with its interval: ± where both sides are alike, the ends where they are not.
 function worded(measured, axis) {
   if (!measured) return "\u2013";
-  const half = (measured.high - measured.low) / 2;
-  if (!half) return plain(measured.value, axis);
-  const noisy = measured.noisy ? NOISY : "";
-  if (axis.unit === "fraction") {
-    const places = half < 0.001 ? 2 : 1;
-    const value = axis.change ? signed(100 * measured.value, places) : (100 * measured.value).toFixed(places);
-    return `${value} \u00b1 ${(100 * half).toFixed(places)} ${axis.change ? "pt" : "%"}${noisy}`;
-  }
-  if (axis.unit === "x") return `${measured.value.toFixed(3)} \u00b1 ${half.toFixed(3)}x${noisy}`;
-  const unit = axis.unit === "score" ? "" : ` ${axis.unit}`;
-  return `${plain(measured.value, axis).replace(unit, "")} \u00b1 ${digits(half)}${unit}${noisy}`;
+  const { value, low, high } = measured, reach = Math.max(value - low, high - value);
+  if (!reach) return plain(value, axis);
+  const places = reach < 0.001 ? 2 : 1, noisy = measured.noisy ? NOISY : "";
+  const whole = (v) => plain(v, axis), counts = [whole, whole, ""];
+  const [shown, half, unit] = {
+    fraction: [(v) => (axis.change ? signed(100 * v, places) : (100 * v).toFixed(places)), (v) => (100 * v).toFixed(places), axis.change ? " pt" : " %"],
+    x: [(v) => v.toFixed(3), (v) => v.toFixed(3), "x"],
+    bytes: counts, MACs: counts, parameters: counts, count: counts,
+  }[axis.unit] || [(v) => plain(v, { ...axis, unit: "score" }), digits, axis.unit === "score" ? "" : ` ${axis.unit}`];
+  const skewed = reach > SKEWED * Math.min(value - low, high - value) && half(value - low) !== half(high - value);
+  const span = skewed ? ` [${shown(low)}, ${shown(high)}]` : ` \u00b1 ${half(reach)}`;
+  return shown(value) + span + unit + noisy;
 }
 
 // The same without the mark of noise, for sentences.

@@ -13,6 +13,7 @@ from ..evaluators.results.errors import NoCandidate
 from ..evaluators.results.front import Front
 from ..evaluators.results.metric import is_timed, on_device
 from ..evaluators.results.picks import picks
+from ..evaluators.results.views.intervals import with_interval
 from ..evaluators.results.views.rows import worded
 from ..search.runs.run import Run
 from ..search.runs.run_facts import devices_of, place_in_words, precision_in_words
@@ -165,5 +166,6 @@ def _runtime(told: dict[str, Any]) -> str:
 def _worded(candidate: Candidate, key: str) -> str:
     measured = candidate.metrics[key]
     if key.endswith("_change") and measured.unit == "fraction":
-        return f"{100 * measured.value:+.2f} ± {100 * measured.half_width:.2f} pt"
+        shown = with_interval(measured, lambda v: f"{100 * v:+.2f}", lambda v: f"{100 * v:.2f}", " ± ")
+        return f"{shown} pt"
     return worded(measured)

@@ -15,6 +15,7 @@ from ..evaluators.results.front import Front
 from ..evaluators.results.measurement import Measurement
 from ..evaluators.results.metric import SCORE, Metric, device_of, on_any_device, on_device
 from ..evaluators.results.reciprocals import with_reciprocals
+from ..evaluators.results.views.intervals import with_interval
 from ..evaluators.results.views.policy_words import candidate_in_words
 from ..spaces.runtime_knob import runtime_in
 from ..units import count, milliseconds, percent, ratio, score, size
@@ -168,8 +169,10 @@ def _cell(measurement: Measurement | None, metric: Metric, wide: bool) -> str:
     if measurement is None:
         return MISSING
     show = {"bytes": size, "ms": milliseconds, "x": lambda v: f"{v:.2f}x", "1/s": milliseconds, "mJ": milliseconds}
-    text = show.get(metric.unit, count)(measurement.value)
-    return f"{text} ±{milliseconds(measurement.half_width)}" if wide and metric.unit in ("ms", "1/s", "mJ") else text
+    shown = show.get(metric.unit, count)
+    if wide and metric.unit in ("ms", "1/s", "mJ"):
+        return with_interval(measurement, shown, milliseconds)
+    return shown(measurement.value)
 
 
 def _devices(candidate: Candidate) -> list[str]:
@@ -228,24 +231,25 @@ def _quality_cells(candidate: Candidate, front: Front, split: str, wide: bool, c
 def _plus_minus(measurement: Measurement | None, scale: float, digits: int) -> str:
     if measurement is None:
         return MISSING
-    return f"{scale * measurement.value:.{digits}f} ±{scale * measurement.half_width:.1f}"
+    return with_interval(measurement, lambda v: f"{scale * v:.{digits}f}", lambda v: f"{scale * v:.1f}")
 
 
 def _plus_minus_score(measurement: Measurement | None) -> str:
-    return MISSING if measurement is None else f"{score(measurement.value)} ±{measurement.half_width:.2g}"
+    return MISSING if measurement is None else with_interval(measurement, score, lambda v: f"{v:.2g}")
 
 
 def _signed(change: Measurement | None, wide: bool) -> str:
     if change is None:
         return MISSING
-    text = f"{100 * change.value:+.2f}"
-    return f"{text} ±{100 * change.half_width:.1f}" if wide else text
+    if not wide:
+        return f"{100 * change.value:+.2f}"
+    return with_interval(change, lambda v: f"{100 * v:+.2f}", lambda v: f"{100 * v:.1f}")
 
 
 def _signed_score(change: Measurement | None, wide: bool) -> str:
     if change is None:
         return MISSING
-    return f"{change.value:+.3g} ±{change.half_width:.2g}" if wide else f"{change.value:+.3g}"
+    return with_interval(change, lambda v: f"{v:+.3g}", lambda v: f"{v:.2g}") if wide else f"{change.value:+.3g}"
 
 
 def _latency(measurement: Measurement | None, wide: bool) -> str:
@@ -253,7 +257,7 @@ def _latency(measurement: Measurement | None, wide: bool) -> str:
         return MISSING
     if wide:
         return f"{measurement.value:.3f} [{measurement.low:.3f}, {measurement.high:.3f}]"
-    return f"{measurement.value:.3f} ±{measurement.half_width:.3f}"
+    return with_interval(measurement, lambda v: f"{v:.3f}", lambda v: f"{v:.3f}")
 
 
 def _fits(candidate: Candidate, front: Front) -> bool:

@@ -176,3 +176,18 @@ def test_what_was_written_without_a_reason_has_none() -> None:
     steady = Measurement(2.0, 1.0, 3.0, 4, "ms")
     assert "why_noisy" not in steady.to_json()
     assert Measurement.from_json({**steady.to_json(), "noisy": True}).why_noisy == ()
+
+
+def test_what_a_plus_minus_says_covers_both_sides() -> None:
+    nearly_even = Measurement(0.943, 0.932, 0.9525, 2000, "fraction")
+    assert not nearly_even.is_skewed
+    assert nearly_even.reach == pytest.approx(0.011)
+    assert Measurement(0.997, 0.992, 0.999, 2000, "fraction").is_skewed
+    assert not Measurement.exact(5, "bytes").is_skewed
+
+
+def test_a_lower_end_is_raised_to_what_is_known_to_hold_but_not_above_the_value() -> None:
+    measured = Measurement(5.0, 3.0, 8.0, 64, "ms")
+    assert measured.not_below(4.0) == Measurement(5.0, 4.0, 8.0, 64, "ms")
+    assert measured.not_below(2.0) == measured
+    assert measured.not_below(6.0).low == 5.0

@@ -102,6 +102,28 @@ def test_a_limit_on_the_loss_chooses_the_fastest_as_select_does(browser: Browser
     assert text(browser, "limit-text").startswith("at least −")
 
 
+def test_numbers_tell_both_ends_of_intervals_whose_sides_differ(browser: Browser, write_run: WriteRun) -> None:
+    run = write_run()
+    skewed = {
+        "accuracy": Measurement(0.997, 0.992, 0.999, 2000, "fraction"),
+        "accuracy_change": Measurement(-0.004, -0.014, -0.001, 2000, "fraction"),
+        "p99_ms": Measurement(1.2, 1.0, 1.6, 64, "ms"),
+        "memory_bytes": Measurement(2e6, 1.5e6, 3e6, 3, "bytes"),
+        "latency_ratio": Measurement(0.01, 0.0095, 0.0105, 64, "x"),
+    }
+    member = run.front[0]
+    run.write_finalised(replace(member, metrics={**member.metrics, **skewed}), 0.5)
+    browser.open(write_report(Run.open(run.name, run.path.parent)))
+    browser.run(f"document.querySelector('#members [aria-label=\"choose trial {member.trial}\"]').click()")
+
+    rows = browser.run("[...document.querySelectorAll('#facts tr')].map((row) => row.children[1].textContent)")
+
+    for words in ("99.7 [99.2, 99.9] %", "−0.4 [−1.4, −0.1] pt", "1.20 [1.00, 1.60] ms"):
+        assert words in rows
+    assert "2.00 MB [1.50 MB, 3.00 MB]" in rows
+    assert "0.010 ± 0.001x" in rows
+
+
 def test_a_limit_on_the_loss_must_hold_on_the_test_split_too(browser: Browser, write_run: WriteRun) -> None:
     run = write_run()
     lossy = run.front.select("accuracy >= -0.5pt")

@@ -317,8 +317,8 @@ def test_what_objectives_and_budgets_name_has_a_column(width: int) -> None:
     assert "p99" in heading
     assert max(map(len, lines)) <= width
     base = next(line for line in lines if " base " in line)
-    assert ("1250 ±15.6" if width == 140 else "1250") in base
-    assert ("1.20 ±0.250" if width == 140 else "1.20") in base
+    assert ("1250 ±15.8" if width == 140 else "1250") in base
+    assert ("1.20 [1.10, 1.60]" if width == 140 else "1.20") in base
     assert "…" not in base
 
 

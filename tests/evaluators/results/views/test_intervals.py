@@ -1,0 +1,31 @@
+"""Intervals in words: one number for both sides where they are alike, the ends where they are not."""
+
+from __future__ import annotations
+
+import pytest
+
+from parefront.evaluators.results.measurement import Measurement
+from parefront.evaluators.results.views.intervals import with_interval
+from parefront.evaluators.results.views.rows import worded
+
+
+@pytest.mark.parametrize(
+    ("low", "value", "high", "words"),
+    [
+        (0.926, 0.931, 0.936, "93.1 ±0.5"),
+        (0.932, 0.943, 0.9525, "94.3 ±1.1"),
+        (0.992, 0.997, 0.999, "99.7 [99.2, 99.9]"),
+        (0.985, 1.0, 1.0, "100.0 [98.5, 100.0]"),
+        (0.9308, 0.931, 0.93105, "93.1 ±0.0"),
+        (0.931, 0.931, 0.931, "93.1"),
+    ],
+)
+def test_the_ends_are_told_where_sides_differ(low: float, value: float, high: float, words: str) -> None:
+    measured = Measurement(value, low, high, 2000, "fraction")
+    assert with_interval(measured, lambda v: f"{100 * v:.1f}", lambda v: f"{100 * v:.1f}") == words
+
+
+def test_no_words_reach_beyond_a_hundred_per_cent_or_below_an_end() -> None:
+    assert worded(Measurement(0.997, 0.992, 0.999, 2000, "fraction")) == "99.70 [99.20, 99.90] %"
+    assert worded(Measurement(1.2, 1.0, 1.6, 64, "ms")) == "1.20 [1.00, 1.60] ms"
+    assert worded(Measurement(-0.004, -0.014, -0.001, 64, "fraction"), "+") == "-0.40 [-1.40, -0.10] %"
