@@ -18,7 +18,7 @@ _T_95 = (
     *(2.0796, 2.0739, 2.0687, 2.0639, 2.0595, 2.0555, 2.0518, 2.0484, 2.0452, 2.0423),
 )
 _FEW = 30
-SKEWED = 1.25
+SKEWED = 1.5
 """How many times as long as the other one side of an interval may be for one number to stand for both."""
 
 
@@ -106,8 +106,11 @@ class Measurement:
 
     @property
     def is_skewed(self) -> bool:
-        """Whether one side of the interval is longer than the other by so much that no ``±`` tells both."""
-        return self.reach > SKEWED * min(self.value - self.low, self.high - self.value)
+        """Whether no ``±`` tells both sides: one is far longer, or would lead below 0 or above 1."""
+        if self.reach > SKEWED * min(self.value - self.low, self.high - self.value):
+            return True
+        below_zero = self.value - self.reach < 0 <= self.low
+        return below_zero or (self.unit == "fraction" and self.value + self.reach > 1 >= self.high)
 
 
 def proportion(successes: int, n: int) -> Measurement:

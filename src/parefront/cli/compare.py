@@ -17,8 +17,9 @@ from ..report.comparison_table import comparison_rows, markdown, notes_of
 from ..report.grid import Grid
 from ..search.runs.run import Run
 from ..search.runs.run_folder import RUNS, shown_path
+from ..terminal.columns import WIDE
 from ..terminal.progress import ascii_only
-from ..terminal.tables import ASCII, WIDE
+from ..terminal.tables import ASCII
 
 WHERE_WIDE = ("sampler", "trials", "time")
 """Columns that a narrow terminal has no room for."""

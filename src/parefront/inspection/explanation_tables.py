@@ -7,7 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..evaluators.explain.explain import Explanation, LayerTimes
-from ..terminal.tables import MISSING, NOISY_MEANS
+from ..terminal.columns import MISSING
+from ..terminal.tables import NOISY_MEANS
 from ..units import plural, ratio
 
 ROWS = 12

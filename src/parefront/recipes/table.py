@@ -10,7 +10,8 @@ from rich.table import Table
 from ..evaluators.results.measurement import Measurement
 from ..evaluators.results.metric import Metric
 from ..evaluators.results.views.intervals import with_interval
-from ..terminal.tables import ASCII, MISSING, WIDE, scored
+from ..terminal.columns import MISSING, WIDE
+from ..terminal.tables import ASCII, scored
 from ..units import count, duration, ratio, size
 from .row import Row
 

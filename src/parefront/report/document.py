@@ -183,6 +183,7 @@ class Report:
             "times": {"" if trial is None else str(trial): times.to_json() for trial, times in self.times.items()},
             "probed": [one.to_json() for one in self.probed],
             "objectives": [metric.key for metric in self.objectives],
+            "runtimes": list(self.runtimes),
         }
 
     def _trial(self, record: TrialRecord, member: bool) -> dict[str, Any]:

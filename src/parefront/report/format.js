@@ -1,7 +1,7 @@
 // Numbers as people write them: the same texts as the tables of the command line.
 
 const MINUS = "\u2212";
-const SKEWED = 1.25;  // how many times as long as the other one side of an interval may be for one number to stand for both
+const SKEWED = 1.5;  // how many times as long as the other one side of an interval may be for one number to stand for both
 const NOISY = " ~";  // behind a measurement that was taken while the device was busy with other things
 
 function digits(value) {
@@ -56,9 +56,15 @@ function worded(measured, axis) {
     x: [(v) => v.toFixed(3), (v) => v.toFixed(3), "x"],
     bytes: counts, MACs: counts, parameters: counts, count: counts,
   }[axis.unit] || [(v) => plain(v, { ...axis, unit: "score" }), digits, axis.unit === "score" ? "" : ` ${axis.unit}`];
-  const skewed = reach > SKEWED * Math.min(value - low, high - value) && half(value - low) !== half(high - value);
-  const span = skewed ? ` [${shown(low)}, ${shown(high)}]` : ` \u00b1 ${half(reach)}`;
+  const span = isSkewed(value, low, high, axis) && half(value - low) !== half(high - value) ? ` [${shown(low)}, ${shown(high)}]` : ` \u00b1 ${half(reach)}`;
   return shown(value) + span + unit + noisy;
+}
+
+// Whether no ± tells both sides: one is far longer, or as long on the other it would be below 0 or above 1.
+function isSkewed(value, low, high, axis) {
+  const reach = Math.max(value - low, high - value);
+  if (reach > SKEWED * Math.min(value - low, high - value)) return true;
+  return (value - reach < 0 && low >= 0) || (axis.unit === "fraction" && value + reach > 1 && high <= 1);
 }
 
 // The same without the mark of noise, for sentences.

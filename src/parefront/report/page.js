@@ -324,6 +324,11 @@ function tipText(entry, name) {
   return [name || label(entry), ...shown.map((axis) => `${axis.label}: ${worded(entry.metrics[axis.key], axis)}`), entry.done].join("\n");
 }
 
+// What a member runs in, where the runtime is searched; the uncompressed model in the first one.
+function runtimeOf(entry) {
+  return entry.runtime || report.runtimes[0];
+}
+
 function showMembers() {
   const keys = [quality && quality.key, quality && `${quality.key}_change`, ...objectives.filter((axis) => !axis.quality).map((axis) => axis.key), "size_bytes", quality && `test_${quality.key}`, quality && `test_${quality.key}_change`];
   const shown = [...new Set(keys)].map((key) => axes.get(key)).filter((axis) => axis && members.some((entry) => axis.key in entry.metrics));
@@ -332,13 +337,14 @@ function showMembers() {
     cells: [
       entry.trial === null ? "base" : element("button", { type: "button", "aria-pressed": String(entry === state.chosen), "aria-label": `choose trial ${entry.trial}`, onclick: () => choose(entry, "click") }, String(entry.trial)),
       ...shown.map((axis) => worded(entry.metrics[axis.key], axis)),
+      ...(report.runtimes.length ? [[runtimeOf(entry), "text"]] : []),
       [entry.done + (entry.trial !== null && !entry.useful ? " (of no use)" : ""), "text long"],
     ],
   }));
   at("noisy").textContent = [base, ...members].some((entry) => shown.some((axis) => (entry.metrics[axis.key] || {}).noisy))
     ? "~ noisy: the device was busy with other things; believe the interval, not the value." : "";
   const focused = document.activeElement && document.activeElement.closest("#members") && document.activeElement.textContent;
-  table(at("members"), [["trial"], ...shown.map((axis) => [axis.label]), ["what was done", "text"]], rows);
+  table(at("members"), [["trial"], ...shown.map((axis) => [axis.label]), ...(report.runtimes.length ? [["runs in", "text"]] : []), ["what was done", "text"]], rows);
   const again = focused && [...at("members").querySelectorAll("button")].find((button) => button.textContent === focused);
   if (again) again.focus();
 }

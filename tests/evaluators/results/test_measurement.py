@@ -186,6 +186,12 @@ def test_what_a_plus_minus_says_covers_both_sides() -> None:
     assert not Measurement.exact(5, "bytes").is_skewed
 
 
+def test_no_plus_minus_goes_beyond_what_a_share_or_a_cost_can_be() -> None:
+    assert Measurement(0.9, 0.78, 1.0, 40, "fraction").is_skewed
+    assert Measurement(1.0, 0.0, 2.2, 3, "ms").is_skewed
+    assert not Measurement(-0.02, -0.05, 0.005, 40, "fraction").is_skewed
+
+
 def test_a_lower_end_is_raised_to_what_is_known_to_hold_but_not_above_the_value() -> None:
     measured = Measurement(5.0, 3.0, 8.0, 64, "ms")
     assert measured.not_below(4.0) == Measurement(5.0, 4.0, 8.0, 64, "ms")

@@ -17,7 +17,7 @@ from parefront.report.comparison import Comparison
 from parefront.report.comparison_page import write_comparison
 from parefront.report.document import Report
 from parefront.report.live import LivePage
-from parefront.report.page import write_report
+from parefront.report.page import page_of, write_report
 from parefront.search.runs.record import Outcome, TrialRecord
 from parefront.search.runs.run import Run
 from parefront.search.runs.stores.probe_store import ProbeStore
@@ -100,6 +100,23 @@ def test_a_limit_on_the_loss_chooses_the_fastest_as_select_does(browser: Browser
 
     assert chosen(browser) == opened.front.select(f"accuracy >= {limit - 1e-9:.12f}pt").trial
     assert text(browser, "limit-text").startswith("at least −")
+
+
+def test_a_column_says_what_members_run_in_where_the_runtime_is_searched(browser: Browser, write_run: WriteRun) -> None:
+    told = replace(Report.of(write_run()), runtimes=("onnxruntime", "openvino:bf16"))
+    last = told.front["candidates"][-1]
+    told.front["candidates"][-1] = {**last, "runtime": "openvino:bf16"}
+    page = Path(write_run("other").path / "page.html")
+    page.write_text(page_of(told))
+    browser.open(page)
+
+    heading, *rows = browser.run(
+        "[...document.querySelectorAll('#members tr')].map((row) => [...row.children].map((cell) => cell.textContent))"
+    )
+    column = heading.index("runs in")
+
+    assert [row[column] for row in rows] == ["onnxruntime"] * (len(rows) - 1) + ["openvino:bf16"]
+    assert browser.complaints == []
 
 
 def test_numbers_tell_both_ends_of_intervals_whose_sides_differ(browser: Browser, write_run: WriteRun) -> None:

@@ -219,6 +219,33 @@ def test_the_table_fits_and_shows_all_of_a_candidate(width: int) -> None:
     assert ("36.8M" in row) is (width > 80)
 
 
+@pytest.mark.parametrize("width", [30, 40, 60, 80, 100, 120, 160, 200])
+def test_no_number_is_cut_however_much_there_is_to_tell(width: int) -> None:
+    def of_several(found: Candidate, runtime: str) -> Candidate:
+        more = {f"latency_{of}@{name}": m for name in ("pi", "server") for of in ("ratio", "ms") if (m := alike(of))}
+        more |= {"p99_ms": Measurement(1.2, 1.1, 1.6, 400, "ms")}
+        more |= {f"test_{key}": found.metrics[key] for key in ("accuracy", "accuracy_change") if key in found.metrics}
+        policy = Policy({**dict(found.policy), "device/runtime": runtime}) if runtime else found.policy
+        return replace(found, policy=policy, metrics={**found.metrics, **more})
+
+    def alike(of: str) -> Measurement:
+        return Measurement(0.5, 0.25, 0.75, 64, "x" if of == "ratio" else "ms")
+
+    members = [of_several(member, "openvino:bf16") for member in front()]
+    budgets = (Budget.parse("p99 <= 5ms"), Budget.parse("latency@pi <= 0.9x"))
+    shown = Front.of(members, ("accuracy", "latency@server"), of_several(BASELINE, ""), budgets)
+    shown = replace(shown, runtimes=("onnxruntime", "openvino:bf16"))
+    console = terminal(width)
+    console.print(front_table(shown, width))
+    lines = text_of(console).splitlines()
+
+    assert "…" not in text_of(console)
+    assert max(len(line.rstrip()) for line in lines) <= width
+    assert all("base" in lines[index] for index in [next(i for i, line in enumerate(lines) if "──" in line) + 1])
+    assert ("runs in" in next(line for line in lines if "trial" in line)) is (width >= 60)
+    assert ("no room for" in " ".join(text_of(console).split())) is (width < 160)
+
+
 def test_an_error_is_shown_under_its_own_name_and_not_in_per_cent() -> None:
     psnr = score("peak_signal_noise_ratio", higher_is_better=True)
     base, member = (scored(psnr, value, ratio, trial) for value, ratio, trial in ((31.5, 1.0, None), (30.25, 0.4, 7)))
