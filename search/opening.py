@@ -11,6 +11,7 @@ from ..spaces.policy import Policy
 from ..spaces.runtime_knob import RUNTIME
 from .runs.record import TrialRecord
 from .runs.run import Run
+from .runs.runtimes import runtimes_called
 from .runs.studies.membership import Membership
 from .runs.studies.shared_study import SharedStudy
 from .runs.studies.study import RunStudy
@@ -40,6 +41,7 @@ def sampler_context(
         probe=probe,
         options=settings.sampler_options,
         root=run.root,
+        runtimes=runtimes_called(evaluator.environment),
         first=() if walks else landmarks_of(evaluator),
     )
 

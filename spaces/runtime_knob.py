@@ -25,6 +25,19 @@ def runtime_in(policy: Mapping[str, Choice]) -> str:
     return str(policy.get(RUNTIME, ""))
 
 
+def renamed_runtime(policy: Policy, names: Mapping[str, str]) -> Policy | None:
+    """The policy where runtimes have other names; None where its own has none.
+
+    Args:
+        names: by the present ones; ``""`` is the first one of a device, before and after.
+    """
+    name = names.get(runtime_in(policy))
+    if name is None:
+        return None
+    rest = without_runtime(policy)
+    return Policy({**rest, RUNTIME: name}) if name else rest
+
+
 def without_runtime(policy: Policy) -> Policy:
     """What is done to the network, in whatever runtime."""
     return Policy({name: choice for name, choice in policy.items() if name != RUNTIME})

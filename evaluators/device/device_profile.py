@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from ..runtimes.choice import RuntimeChoice
 from ..runtimes.runtime import DEFAULT
 from .answers import flag, integer, number, objects, text, texts
 
@@ -168,6 +169,14 @@ class DeviceProfile:
     def all_run_on(self) -> tuple[str, ...]:
         """:attr:`runs_on` of each of its runtimes, the first one first."""
         return tuple(self.in_choice(name).runs_on for name in ("", *(other.name for other in self.others)))
+
+    @property
+    def choices(self) -> dict[str, RuntimeChoice]:
+        """Its runtimes and the precisions in effect, by what policies call them; ``""`` is the first one."""
+        return {
+            "": RuntimeChoice(self.runtime, self.precision),
+            **{other.name: RuntimeChoice(other.runtime, other.precision) for other in self.others},
+        }
 
     @property
     def is_arm(self) -> bool:

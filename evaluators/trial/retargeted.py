@@ -13,12 +13,13 @@ from ...compressors.target import Target
 from ...spaces.network.graph import Layer
 from ...spaces.network.trace import Traced
 from ...spaces.policy import Policy
-from ...spaces.runtime_knob import runtime_in
+from ...spaces.runtime_knob import renamed_runtime, runtime_in
 from ...spaces.space import SearchSpace
 from ..device.device_profile import DeviceProfile
 from ..results.candidate import Candidate
 from ..results.front import Front
 from ..results.measurement import Measurement
+from ..runtimes.counterparts import counterparts
 from .builder import Builder, target_of
 from .dominance import Standing, refuse_beyond_budget
 from .evaluate import TaskEvaluator, stopped_or_whole
@@ -39,7 +40,8 @@ class RetargetedEvaluator:
     Artefacts are built for the device that the other run was made on, so that they are the same files. Where this
     device computes int8 otherwise, what is quantised is built for it, and made and scored anew. In another runtime, or
     another version or precision of one that is not exact, everything is: accuracy is the runtime's. Where a run has
-    searched several, that goes for each of them.
+    searched several, that goes for each of them; a policy's runtime is the same one there and here, whatever the order
+    in which each has them.
 
     Args:
         make: makes the evaluator that does the rest.
@@ -53,11 +55,16 @@ class RetargetedEvaluator:
         self._reused = reused
         self._other_arithmetic = False
         self._otherwise: list[str] = []
+        self._names: dict[str, str] = {}
+        self._there = reused.profile
 
         def built_for(here: DeviceProfile) -> Target:
             target, built = target_of(here), target_of(reused.profile)
             self._other_arithmetic = replace(built, vector_width=target.vector_width) != target
-            self._otherwise = [name for name in _names(here) if _scores_differ(reused.profile, here, name)]
+            found = counterparts(reused.profile.choices, here.choices)
+            self._names = {name: there for there, name in reversed(found.items())}
+            self._otherwise = [name for name in here.choices if self._scores_differ(here, name)]
+            self._there = _as_called(reused.profile, here, self._names)
             if self._otherwise:
                 there, anew = (" and ".join(profile.all_run_on) for profile in (reused.profile, here))
                 on_phase(f"the run was scored in {there}: what runs otherwise is made and scored anew in {anew}")
@@ -92,7 +99,7 @@ class RetargetedEvaluator:
 
     @property
     def environment(self) -> Mapping[str, Any]:
-        built = {} if self._other_arithmetic or self._otherwise else {BUILT_FOR: self._reused.profile.to_json()}
+        built = {} if self._other_arithmetic or self._otherwise else {BUILT_FOR: self._there.to_json()}
         return {"scores_of": self._reused.run, **built, **self._inner.environment}
 
     def baseline(self, artifacts: Path) -> Candidate:
@@ -106,13 +113,14 @@ class RetargetedEvaluator:
 
     def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
         """The file of the other run as it was scored, or made anew, timed on this device; else as any other policy."""
-        scores, weights = self._scores(policy), self._reused.weights(policy)
+        scores, there = self._scores(policy), renamed_runtime(policy, self._names)
+        weights = None if there is None else self._reused.weights(there)
         if scores is None:
             return self._anew(policy, weights, artifact, rivals)
         watch = Stopwatch()
         self._inner.prepare()
         self._inner.clock.take_readings()
-        made = self._reused.copy(policy, artifact)
+        made = self._reused.copy(policy, artifact) if policy == there else None
         if made is None and weights is not None:
             return self._anew(policy, weights, artifact, rivals)
         if made is None:
@@ -163,20 +171,27 @@ class RetargetedEvaluator:
             return None
         if self._other_arithmetic and self._inner.builder.runs_quantised(policy):
             return None
-        return self._reused.scores(policy, prefix)
+        there = renamed_runtime(policy, self._names)
+        return None if there is None else self._reused.scores(there, prefix)
+
+    def _scores_differ(self, here: DeviceProfile, name: str) -> bool:
+        """Whether what runs in a runtime of this device is scored otherwise; of one that the other lacks nothing is
+        known."""
+        there = self._names.get(name)
+        return there is None or scores_differ(self._reused.profile.in_choice(there), here.in_choice(name))
 
     def _rebuilt(self, made: Candidate) -> tuple[str, ...]:
-        """A note where this is not byte for byte the file that was scored."""
-        same = self._reused.candidates[made.policy.digest].sha256 == made.sha256
+        """A note where this is not byte for byte the file that was scored, but for what that says it is for."""
+        there = renamed_runtime(made.policy, self._names)
+        if there is None or there != made.policy:
+            return ()
+        same = self._reused.candidates[there.digest].sha256 == made.sha256
         return () if same else ("rebuilt: other bytes than the file that was scored",)
 
 
-def _names(here: DeviceProfile) -> list[str]:
-    """What policies call the runtimes of a device; ``""`` is the first."""
-    return ["", *(other.name for other in here.others)]
-
-
-def _scores_differ(there: DeviceProfile, here: DeviceProfile, name: str) -> bool:
-    """Whether a policy that names a runtime is scored otherwise; one that the other device lacks is not known there."""
-    known = name in _names(there)
-    return not known or scores_differ(there.in_choice(name), here.in_choice(name))
+def _as_called(there: DeviceProfile, here: DeviceProfile, names: Mapping[str, str]) -> DeviceProfile:
+    """A device with its runtimes in the order and by the names of another one; as it is where that has more."""
+    if not here.choices.keys() <= names.keys():
+        return there
+    others = {name: there.in_choice(names[name]) for name in here.choices if name}
+    return there.in_choice(names[""]).beside(others)

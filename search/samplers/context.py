@@ -10,6 +10,9 @@ from typing import Any
 from ...evaluators.results.budget import Budget
 from ...evaluators.results.candidate import Candidate
 from ...evaluators.results.metrics import Named
+from ...evaluators.runtimes.choice import RuntimeChoice
+from ...evaluators.runtimes.counterparts import Called
+from ...evaluators.runtimes.runtime import DEFAULT
 from ...spaces.network.graph import Layer
 from ...spaces.policy import Policy
 from ...spaces.space import SearchSpace
@@ -36,6 +39,7 @@ class SamplerContext:
             seed and the study's history belongs there.
         options: of the sampler itself, by name; see :mod:`.options`.
         root: where plain names of other runs are looked up.
+        runtimes: what artefacts run in, by what policies call it; ``""`` is the first one.
         first: policies that the first trials have, whatever the sampler: what readers compare a front with.
     """
 
@@ -52,3 +56,4 @@ class SamplerContext:
     options: Mapping[str, Any] = field(default_factory=dict)
     root: Path = Path(RUNS)
     first: tuple[Policy, ...] = ()
+    runtimes: Called = field(default_factory=lambda: {"": RuntimeChoice(DEFAULT)})

@@ -13,11 +13,13 @@ from ...evaluators.results.candidate import Candidate
 from ...evaluators.results.errors import SpaceExhausted
 from ...evaluators.results.measurement import Measurement
 from ...evaluators.results.metric import is_timed
+from ...evaluators.runtimes.counterparts import counterparts
 from ...spaces.errors import ConfigError
 from ...spaces.policy import Policy
-from ...spaces.runtime_knob import RUNTIME, runtime_in
+from ...spaces.runtime_knob import renamed_runtime
 from ..runs.reused_run import scored
 from ..runs.run import Run
+from ..runs.runtimes import runtimes_called
 from ..runs.studies.history import tried_digests
 from .context import SamplerContext
 from .joint_sampler import TogetherSampler
@@ -53,16 +55,8 @@ class ReplaySampler(TogetherSampler):
         self._space = context.space
         options = read_options(ReplayOptions, context.options, "replay")
         if _POLICIES not in context.memory:
-            found = replayed(Run.open(options.run, context.root), options.promising)
-            context.memory[_POLICIES] = [each for each in map(self._here, found) if each is not None]
+            context.memory[_POLICIES] = replayed_in(Run.open(options.run, context.root), context, options.promising)
         self._policies: list[Policy] = context.memory[_POLICIES]
-
-    def _here(self, policy: Policy) -> Policy | None:
-        """The policy; None where it is for a runtime that this search does not have."""
-        runtime = runtime_in(policy)
-        if not runtime or any(k.name == RUNTIME and runtime in k.choices for k in self._space):
-            return policy
-        return None
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -72,6 +66,21 @@ class ReplaySampler(TogetherSampler):
             if policy.digest not in tried:
                 return self._space.encode(policy)
         raise SpaceExhausted(f"all {len(self._policies)} policies have been replayed")
+
+
+def replayed_in(run: Run, context: SamplerContext, promising: bool) -> list[Policy]:
+    """As :func:`replayed`, as another search writes them: without those for runtimes that it does not have.
+
+    Raises:
+        ConfigError: where all of them are.
+    """
+    found, called = replayed(run, promising), runtimes_called(run.environment)
+    names = counterparts(called, context.runtimes)
+    here = [policy for policy in (renamed_runtime(policy, names) for policy in found) if policy is not None]
+    if found and not here:
+        there, its = (", ".join(c.runtime for c in known.values()) for known in (called, context.runtimes))
+        raise ConfigError(f"run {run.name} has no candidate for what runs here ({there} there, {its} here)")
+    return list(dict.fromkeys(here))
 
 
 def replayed(run: Run, promising: bool = False) -> list[Policy]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from parefront.search.runs.events import Event, Finished
 from parefront.search.runs.run import Run
 from parefront.search.runs.run_shown import device_line
 from parefront.spaces.account import account_json
+from parefront.spaces.errors import ConfigError
 from parefront.spaces.network.graph import ModelGraph
 from parefront.spaces.policy import Policy
-from parefront.spaces.runtime_knob import RUNTIME, runtime_in, runtime_knob
+from parefront.spaces.runtime_knob import RUNTIME, runtime_in, runtime_knob, without_runtime
 from parefront.spaces.space import SearchSpace
 from parefront.terminal.tables import front_table
 
@@ -27,26 +29,29 @@ from .conftest import SearchIn
 from .synthetic import SyntheticEvaluator
 
 NAMES = ("onnxruntime", "openvino:f32", "openvino:bf16")
-SPEED = {"": 1.0, "openvino:f32": 0.9, "openvino:bf16": 0.6}
+SPEED = {"": 1.0, "onnxruntime": 1.0, "ncnn": 1.0, "mnn": 1.0, "openvino:f32": 0.9, "openvino:bf16": 0.6}
 """Of each runtime, of the first one's time: of floats; integers take 0.8 of it in both others."""
 
 
+@dataclass
 class InSeveral(SyntheticEvaluator):
-    """The synthetic network in three runtimes."""
+    """The synthetic network in several runtimes."""
+
+    names: tuple[str, ...] = NAMES
 
     @property
     def space(self) -> SearchSpace:
-        return self._space.beginning_with(runtime_knob(NAMES))
+        return self._space.beginning_with(runtime_knob(self.names))
 
     @property
     def bases(self) -> list[Policy]:
         plain = self._space.uniform({"quantize": 8})
-        everywhere = [Policy({**done, RUNTIME: name}) for done in (Policy(), plain) for name in NAMES[1:]]
+        everywhere = [Policy({**done, RUNTIME: name}) for done in (Policy(), plain) for name in self.names[1:]]
         return [plain, *everywhere]
 
     @property
     def environment(self) -> Mapping[str, Any]:
-        return {"device": "formula", "runtimes": list(NAMES)}
+        return {"device": "formula", "runtimes": list(self.names)}
 
     def _time(self, policy: Policy) -> float:
         bits = [choice for name, choice in policy.items() if name.startswith("quantize/")]
@@ -91,6 +96,39 @@ def test_a_search_that_was_ended_goes_on_as_it_would_have(search_in: SearchIn) -
         search_in(InSeveral(blocks=3), name="parts", sampler="auto", trials=12, on_event=ends)
     parts, _ = search_in(InSeveral(blocks=3), name="parts", sampler="auto", trials=12)
     assert [record.policy for record in parts.trials] == [record.policy for record in whole.trials]
+
+
+def in_words(run: Run, first: str) -> set[tuple[str, Policy]]:
+    """The runtime of each candidate, and what was done to the network."""
+    policies = [record.policy for record in run.trials if record.candidate is not None]
+    return {(runtime_in(policy) or first, without_runtime(policy)) for policy in policies}
+
+
+@pytest.mark.parametrize("names", [NAMES[::-1], NAMES[1:], (NAMES[0], NAMES[2])], ids="-".join)
+def test_what_is_replayed_runs_in_the_same_runtime_whatever_their_order(
+    search_in: SearchIn, names: tuple[str, ...]
+) -> None:
+    before, _ = search_in(InSeveral(blocks=2), name="before", trials=15)
+    after, _ = search_in(
+        InSeveral(blocks=2, names=names), name="after", sampler="replay", sampler_options={"run": "before"}, trials=15
+    )
+    assert in_words(after, names[0]) == {each for each in in_words(before, NAMES[0]) if each[0] in names}
+
+
+def test_a_run_in_one_runtime_is_replayed_in_that_where_it_is_one_of_several(search_in: SearchIn) -> None:
+    before, _ = search_in(SyntheticEvaluator(blocks=2), name="before", trials=8)
+    elsewhere = InSeveral(blocks=2, names=("openvino:f32", "onnxruntime"))
+    after, _ = search_in(elsewhere, name="after", sampler="replay", sampler_options={"run": "before"}, trials=8)
+    assert in_words(after, "openvino:f32") == in_words(before, "onnxruntime")
+
+
+def test_nothing_is_replayed_of_runtimes_that_are_not_there(search_in: SearchIn) -> None:
+    search_in(InSeveral(blocks=2), name="before", trials=8)
+    elsewhere = InSeveral(blocks=2, names=("ncnn", "mnn"))
+    with pytest.raises(
+        ConfigError, match=r"run before has no candidate for what runs here \(onnxruntime, .*, mnn here"
+    ):
+        search_in(elsewhere, name="after", sampler="replay", sampler_options={"run": "before"}, trials=8)
 
 
 def test_the_front_says_what_each_member_runs_in(search_in: SearchIn, tmp_path: Path) -> None:

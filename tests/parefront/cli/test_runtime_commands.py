@@ -16,11 +16,12 @@ from parefront.config.models import DeviceConfig
 from parefront.config.schema import parse_device
 from parefront.evaluators.device.latency import LatencyProtocol
 from parefront.evaluators.restore.plain import plain
-from parefront.evaluators.storage.provenance import made_for
+from parefront.evaluators.storage.provenance import made_for, runtime_of_file
 from parefront.inspection import measuring
 from parefront.search.runs.run import Run
 from parefront.spaces.errors import ConfigError
-from parefront.spaces.runtime_knob import runtime_in
+from parefront.spaces.policy import Policy
+from parefront.spaces.runtime_knob import runtime_in, without_runtime
 
 from ..conftest import TASK, Command
 
@@ -234,6 +235,41 @@ class TestSeveralRuntimes:
         for record in target.trials:
             if record.candidate is not None:
                 assert record.candidate.accuracy == before[record.policy.digest].accuracy
+
+    @pytest.mark.parametrize(
+        ("device", "names"),
+        [
+            (("runtime=[openvino, onnxruntime]", "precision=[f32]"), ["openvino:f32", "onnxruntime"]),
+            (("runtime=openvino", "precision=f32"), ["openvino:f32"]),
+            (("optimisation=enable_basic",), ["onnxruntime"]),
+        ],
+        ids=["the other order", "the second alone", "the first alone"],
+    )
+    def test_candidates_keep_their_runtimes_and_scores_on_a_device_that_orders_them_otherwise(
+        self, small: Path, run: Command, device: tuple[str, ...], names: list[str]
+    ) -> None:
+        settings = [word for setting in SEVERAL for word in ("--set", f"device.{setting}")]
+        outcome = run("search", "demo/search.yaml", *settings, "--set", "search.trials=4")
+        assert outcome.code == 0, outcome.err
+
+        moved = run("retarget", "demo", *(w for setting in device for w in ("--device", setting)), "--run", "moved")
+
+        assert moved.code == 0, moved.err
+        before, there = Run.open("demo"), Run.open("moved")
+        known = told_in(before, "onnxruntime")
+        assert told_in(there, names[0]) == {key: score for key, score in known.items() if key[0] in names}
+        for record in there.trials:
+            assert record.candidate is not None
+            assert "accuracy" not in record.candidate.timings
+            path = record.candidate.artifact
+            assert path is None or runtime_of_file(path.read_bytes()) in ("", runtime_in(record.policy))
+        assert [other["name"] for other in there.environment["built_for"].get("others", ())] == names[1:]
+
+
+def told_in(run: Run, first: str) -> dict[tuple[str, Policy], Any]:
+    """The score of each candidate, by the runtime that it is for, and what was done to the network."""
+    candidates = [record.candidate for record in run.trials if record.candidate is not None]
+    return {(runtime_in(c.policy) or first, without_runtime(c.policy)): c.metrics["accuracy"] for c in candidates}
 
 
 def test_a_config_error_of_two_runtimes_names_both(small: Path, run: Command) -> None:
