@@ -11,7 +11,8 @@ from ...evaluators.results.errors import NoCandidate
 from ...evaluators.results.front import Front
 from ...evaluators.results.picks import picks
 from ...evaluators.results.views.policy_words import candidate_in_words, counted
-from ...evaluators.results.views.rows import front_rows, html_table, worded
+from ...evaluators.results.views.rows import front_rows, html_table
+from ...evaluators.results.views.written import worded
 from .identity.fingerprint import Fingerprint
 from .run_facts import place_in_words, precision_in_words
 

@@ -26,6 +26,7 @@ from .evaluators.device.device_options import DeviceOptions
 from .evaluators.device.errors import DeviceError
 from .evaluators.device.link import OpenDevice
 from .evaluators.device.units import own_device
+from .evaluators.results.views.units import plural
 from .execution import execution_of
 from .search.controller import search
 from .search.executors.pool.messages import MakeEvaluator
@@ -45,7 +46,6 @@ from .spaces.network.graph import ModelGraph
 from .spaces.task import Dataset, Task
 from .task_check.memory_check import MemoryNeed
 from .task_check.validate import check_task
-from .units import plural
 
 if TYPE_CHECKING:
     from .evaluators.trial.trainer import Trainer

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+from .evaluators.results.views.units import plural
 from .search.interruption import Interruption
-from .units import plural
 
 Handler = Callable[[int, FrameType | None], None]
 

@@ -9,7 +9,7 @@ from ..candidate import Candidate
 from ..metric import Metric
 from .optional import imported
 from .policy_words import candidate_in_words
-from .rows import worded
+from .written import worded
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -10,10 +10,10 @@ from ..evaluators.results.front import Front
 from ..evaluators.results.measurement import Measurement
 from ..evaluators.results.metric import Metric
 from ..evaluators.results.reciprocals import with_reciprocals
-from ..evaluators.results.views.intervals import with_interval
+from ..evaluators.results.views.units import duration, plural
+from ..evaluators.results.views.written import COSTS, written
 from ..search.runs.run import Run
 from ..spaces.files import write_text
-from ..units import count, duration, milliseconds, percent, plural, ratio, score, size
 from .callback import Callback
 
 FILE = "summary.md"
@@ -101,14 +101,9 @@ def _cells(candidate: Candidate, columns: list[Column]) -> list[str]:
 def _cell(measurement: Measurement | None, how: Metric | str) -> str:
     if measurement is None:
         return "–"
-    if isinstance(how, Metric):
-        if how.is_fraction:
-            return with_interval(measurement, percent, lambda v: f"{100 * v:.1f}")
-        return with_interval(measurement, score, lambda v: f"{v:.2g}")
-    show = {"x": ratio, "ms": milliseconds, "mJ": milliseconds, "1/s": milliseconds, "bytes": size}.get(how, count)
-    if how in ("x", "ms", "mJ", "1/s"):
-        return with_interval(measurement, show, lambda v: show(v).rstrip("x"))
-    return show(measurement.value)
+    told = written(measurement)
+    in_heading = how in COSTS or (isinstance(how, Metric) and not how.is_fraction)
+    return told.spanned() if in_heading else told.joined(told.spanned())
 
 
 def _spread(front: Front) -> list[Candidate]:

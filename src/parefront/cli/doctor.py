@@ -19,10 +19,10 @@ from ..compressors.repair.registry import RepairNames
 from ..evaluators.device import worker
 from ..evaluators.device.device_profile import DeviceProfile
 from ..evaluators.quality.scoring.registry import metric_names
+from ..evaluators.results.views.units import size
 from ..evaluators.runtimes.registry import runtime_names, runtime_of
 from ..evaluators.runtimes.runtime import AUTO, Runtime, RuntimeUnavailable
 from ..search.registry import sampler_names
-from ..units import size
 
 PACKAGES = ("torch", "torchvision", "onnx", "onnx-ir", "onnxruntime", "onnxscript", "optuna", "torch-pruning", "numpy")
 EXTRAS = {

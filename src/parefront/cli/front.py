@@ -14,6 +14,7 @@ from ..evaluators.results.front import Front
 from ..evaluators.results.picks import Pick, picks
 from ..evaluators.results.refuted import contradiction
 from ..evaluators.results.views.policy_words import candidate_in_words
+from ..evaluators.results.views.units import duration
 from ..report.landmarks import landmarks_of
 from ..report.page import PAGE
 from ..search.runs.run import Run
@@ -22,7 +23,6 @@ from ..search.runs.run_folder import RUNS, argument_of, shown_path
 from ..search.runs.run_shown import device_line
 from ..terminal.progress import ascii_only
 from ..terminal.tables import describe, front_plot, front_table
-from ..units import duration
 
 MOST_TIES = 4
 """That are named of a pick."""

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..evaluators.results.views.units import plural, size
 from ..search.runs.listing import RunSummary, State, list_runs
 from ..spaces.masking import masked_text
 from ..terminal.progress import ascii_only
 from ..terminal.tables import describe
-from ..units import plural, size
 
 STYLES = {State.RUNNING: "cyan", State.FINISHED: "green", State.INTERRUPTED: "yellow", State.DAMAGED: "red"}
 

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.text import Text
 
 from ..evaluators.results.destination import destination
+from ..evaluators.results.views.units import ratio, size
 from ..evaluators.storage.packed_file import encode, load_packed
 from ..inspection.artifact import check_model
 from ..spaces.errors import ConfigError
 from ..spaces.files import write_bytes
-from ..units import ratio, size
 
 
 def pack_model(model: Path, output: Path) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from ..evaluators.results.views.units import size
 from ..report.figure import write_figure
 from ..report.page import write_report
 from ..search.runs.run import Run
 from ..search.runs.run_folder import RUNS, shown_path
-from ..units import size
 
 
 def write_page(name: str, output: Path | None, figure: Path | None, root: Path = Path(RUNS)) -> None:

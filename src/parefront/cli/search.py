@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ..config.schema import load_config
+from ..evaluators.results.views.units import plural
 from ..report.page import write_report
 from ..search.runs.events import Event, OnEvent
 from ..search.runs.run import Run
@@ -19,7 +20,6 @@ from ..session import Job, interrupted
 from ..spaces.errors import ParefrontError
 from ..spaces.messages import first_line
 from ..terminal.progress import view_for
-from ..units import plural
 from .exit_codes import INTERRUPTED
 from .front import show_run
 from .quiet import quiet

@@ -13,11 +13,23 @@ from rich.table import Table
 from rich.text import Text
 
 from ..evaluators.results.measurement import Measurement
-from ..evaluators.results.views.rows import worded
+from ..evaluators.results.views.units import count, plural, size
+from ..evaluators.results.views.written import is_change, worded
 from ..evaluators.storage.provenance import METRIC
 from ..inspection.file_facts import FileFacts, facts_of_file
 from ..spaces.messages import printable
-from ..units import count, size
+
+NAMES = {
+    "params": "parameters",
+    "macs": "MACs",
+    "size_bytes": "size",
+    "memory_bytes": "peak memory",
+    "latency_ms": "latency",
+    "latency_ratio": "of uncompressed",
+    "p99_ms": "99th percentile",
+    "energy_mj": "energy",
+}
+"""What is measured of a candidate in words, by key, where they are not those of the key itself."""
 
 
 def show_file(path: Path, as_json: bool) -> None:
@@ -43,7 +55,8 @@ def _origin(facts: FileFacts) -> Iterator[tuple[str, str]]:
             yield {"version": "parefront"}.get(key, key), str(facts.origin[key])
     for key, value in facts.origin.items():
         if key.startswith(METRIC):
-            yield key.removeprefix(METRIC), _measured(value)
+            name = key.removeprefix(METRIC)
+            yield NAMES.get(name, name.replace("_", " ")), _measured(value, is_change(name))
     yield from _devices(facts.origin.get("devices"))
     if facts.intact is not None:
         artifact = facts.origin.get("measured", facts.origin["artifact"])
@@ -52,10 +65,10 @@ def _origin(facts: FileFacts) -> Iterator[tuple[str, str]]:
     yield from facts.metadata.items()
 
 
-def _measured(value: Any) -> str:
+def _measured(value: Any, change: bool) -> str:
     """A measurement with its interval and unit; as it stands where it is none."""
     try:
-        return worded(Measurement.from_json(value))
+        return worded(Measurement.from_json(value), change=change)
     except (LookupError, TypeError, ValueError):
         return str(value)
 
@@ -65,7 +78,8 @@ def _devices(devices: Any) -> Iterator[tuple[str, str]]:
         if isinstance(told, Mapping):
             runtime = told.get("runtime")
             versions = f"{runtime.get('name')} {runtime.get('version')}" if isinstance(runtime, Mapping) else ""
-            parts = (told.get("cpu"), versions, told.get("precision"), f"threads {told.get('threads')}")
+            threads = plural(told["threads"], "thread") if isinstance(told.get("threads"), int) else None
+            parts = (told.get("cpu"), versions, told.get("precision"), threads)
             yield (
                 f"device {name}".strip(),
                 ", ".join(str(part) for part in (*parts, f"batch {told.get('batch')}") if part),

@@ -7,9 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ..evaluators.explain.explain import Explanation, LayerTimes
+from ..evaluators.results.views.units import plural, ratio
 from ..terminal.columns import MISSING
 from ..terminal.tables import NOISY_MEANS
-from ..units import plural, ratio
 
 ROWS = 12
 FINDINGS = 8

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from ..evaluators.device.latency import Latency
 from ..evaluators.results.measurement import Measurement
+from ..evaluators.results.views.units import count, milliseconds, plural, size
 from ..terminal.tables import NOISY_MEANS
-from ..units import count, milliseconds, plural, size
 
 
 def latency_table(model: Path, against: Path, latency: Latency) -> Table:

@@ -21,12 +21,12 @@ from ..evaluators.device.latency import Latency, LatencyProtocol
 from ..evaluators.device.latency import measure as read_latency
 from ..evaluators.restore.plain import plain as plain_weights
 from ..evaluators.results.measurement import Measurement
+from ..evaluators.results.views.units import plural
 from ..evaluators.runtimes.choice import RuntimeChoice
 from ..evaluators.runtimes.registry import runtime_of
 from ..evaluators.storage.provenance import runtime_of_file
 from ..spaces.errors import ConfigError
 from ..spaces.files import write_bytes
-from ..units import plural
 from .artifact import check_model
 from .latency_tables import beside, latency_table, remarks
 from .rendered import rendered

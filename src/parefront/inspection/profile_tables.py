@@ -10,11 +10,11 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ..evaluators.results.views.units import count, plural
 from ..spaces.account import ends_of, listed, offered_params
 from ..spaces.knob import Choice, Knob
 from ..spaces.network.graph import Exclusion, Layer, ModelGraph, Port
 from ..spaces.space import SearchSpace
-from ..units import count, plural
 
 
 def profile_tables(graph: ModelGraph, space: SearchSpace, memory: str = "") -> Iterator[RenderableType]:

@@ -9,10 +9,10 @@ from rich.table import Table
 
 from ..evaluators.results.measurement import Measurement
 from ..evaluators.results.metric import Metric
-from ..evaluators.results.views.intervals import with_interval
+from ..evaluators.results.views.units import count, duration, size
+from ..evaluators.results.views.written import written
 from ..terminal.columns import MISSING, WIDE
 from ..terminal.tables import ASCII, scored
-from ..units import count, duration, ratio, size
 from .row import Row
 
 
@@ -44,7 +44,7 @@ def _cells(row: Row, quality: Metric, tested: bool, wide: bool) -> list[str]:
     return [
         row.stage,
         _score(m.get(quality.key), quality),
-        _change(m.get(f"{quality.key}_change"), quality),
+        _change(m.get(f"{quality.key}_change")),
         _ratio(m.get("latency_ratio"), wide),
         size(m["size_bytes"].value) if "size_bytes" in m else MISSING,
         count(m["macs"].value) if "macs" in m else MISSING,
@@ -58,16 +58,15 @@ def _score(measured: Measurement | None, quality: Metric) -> str:
     return MISSING if measured is None else scored(measured.value, quality)
 
 
-def _change(measured: Measurement | None, quality: Metric) -> str:
-    """Against the original, with half of its interval: ``-0.40 ±0.25`` points."""
+def _change(measured: Measurement | None) -> str:
+    """Against the original, with half of its interval: ``-0.4 ±0.2`` points."""
     if measured is None:
         return MISSING
-    if quality.is_fraction:
-        return with_interval(measured, lambda v: f"{100 * v:+.2f}", lambda v: f"{100 * v:.2f}")
-    return with_interval(measured, lambda v: f"{v:+.3g}", lambda v: f"{v:.2g}")
+    return written(measured, change=True).spanned()
 
 
 def _ratio(measured: Measurement | None, wide: bool) -> str:
     if measured is None:
         return MISSING
-    return with_interval(measured, ratio, lambda v: f"{v:.3f}") if wide else ratio(measured.value)
+    told = written(measured)
+    return told.joined(told.spanned() if wide else told.value)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..evaluators.results.measurement import Measurement
+from ..evaluators.results.views.units import duration
 from ..spaces.messages import printable
-from ..units import duration
 from .comparison import Attained, Comparison
 from .scale import tick_text
 

@@ -1,19 +1,31 @@
-// Numbers as people write them: the same texts as the tables of the command line.
+// Numbers as people write them: the same texts as evaluators/results/views/written.py gives the command line.
 
 const MINUS = "\u2212";
 const SKEWED = 1.5;  // how many times as long as the other one side of an interval may be for one number to stand for both
 const NOISY = " ~";  // behind a measurement that was taken while the device was busy with other things
 
-function digits(value) {
+const PREFIXES = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
+const COUNTS = ["MACs", "parameters", "count"];
+const COSTS = ["ms", "mJ", "1/s", "s"];
+
+// Three digits, of a value from 0.01 to 1 three decimals.
+function decimals(value) {
   const size = Math.abs(value);
-  return value.toFixed(size >= 99.95 ? 0 : size >= 9.995 ? 1 : size >= 0.9995 ? 2 : 3);
+  if (size > 0 && size < 0.00995) return Math.min(9, 2 - Math.floor(Math.log10(size)));
+  return size >= 99.95 ? 0 : size >= 9.995 ? 1 : size >= 0.9995 ? 2 : 3;
+}
+
+function digits(value) {
+  return value.toFixed(decimals(value));
+}
+
+function prefixOf(value) {
+  return PREFIXES.find(([limit]) => Math.abs(value) >= 0.9995 * limit) || [1, ""];
 }
 
 function counted(value) {
-  for (const [limit, prefix] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
-    if (Math.abs(value) >= 0.9995 * limit) return digits(value / limit) + prefix;
-  }
-  return value.toFixed(0);
+  const [limit, prefix] = prefixOf(value);
+  return prefix ? digits(value / limit) + prefix : value.toFixed(0);
 }
 
 function bytes(value) {
@@ -39,25 +51,39 @@ function plain(value, axis) {
   if (axis.unit === "fraction") return axis.change ? `${signed(100 * value, 2)} pt` : `${(100 * value).toFixed(2)} %`;
   if (axis.unit === "x") return `${value.toFixed(3)}x`;
   if (axis.unit === "bytes") return bytes(value);
-  if (["MACs", "parameters", "count"].includes(axis.unit)) return counted(value);
+  if (COUNTS.includes(axis.unit)) return counted(value);
   const number = axis.change ? signed(value, 3) : axis.quality ? String(Number(value.toPrecision(4))) : digits(value);
   return axis.unit === "score" ? number : `${number} ${axis.unit}`;
+}
+
+// As many decimals as a kind of number has at least, and more where half of its interval would else be written as zero.
+function places(least, half) {
+  return Math.max(least, Math.min(6, Math.ceil(-Math.log10(2 * half))));
+}
+
+// How the numbers of a measurement are scaled, how many decimals they have, and what stands behind them.
+function formOf(value, reach, axis) {
+  if (axis.unit === "fraction") return [(v) => 100 * v, places(1, 100 * reach), axis.change ? " pt" : " %"];
+  if (axis.unit === "x") return [Number, places(3, reach), "x"];
+  if (axis.unit === "bytes" || COUNTS.includes(axis.unit)) {
+    const [limit, prefix] = prefixOf(value), unit = axis.unit === "bytes" ? ` ${prefix.toUpperCase()}B` : prefix;
+    return [(v) => v / limit, places(decimals(value / limit), reach / limit), unit];
+  }
+  const unit = axis.unit === "score" ? "" : ` ${axis.unit}`;
+  if (COSTS.includes(axis.unit)) return [Number, places(decimals(value), reach), unit];
+  return [Number, Math.max(0, Math.min(6, 1 - Math.floor(Math.log10(reach)))), unit];
 }
 
 // A measurement of an axis with its interval: ± where both sides are alike, the ends where they are not.
 function worded(measured, axis) {
   if (!measured) return "\u2013";
   const { value, low, high } = measured, reach = Math.max(value - low, high - value);
-  if (!reach) return plain(value, axis);
-  const places = reach < 0.001 ? 2 : 1, noisy = measured.noisy ? NOISY : "";
-  const whole = (v) => plain(v, axis), counts = [whole, whole, ""];
-  const [shown, half, unit] = {
-    fraction: [(v) => (axis.change ? signed(100 * v, places) : (100 * v).toFixed(places)), (v) => (100 * v).toFixed(places), axis.change ? " pt" : " %"],
-    x: [(v) => v.toFixed(3), (v) => v.toFixed(3), "x"],
-    bytes: counts, MACs: counts, parameters: counts, count: counts,
-  }[axis.unit] || [(v) => plain(v, { ...axis, unit: "score" }), digits, axis.unit === "score" ? "" : ` ${axis.unit}`];
-  const span = isSkewed(value, low, high, axis) && half(value - low) !== half(high - value) ? ` [${shown(low)}, ${shown(high)}]` : ` \u00b1 ${half(reach)}`;
-  return shown(value) + span + unit + noisy;
+  const noisy = measured.noisy ? NOISY : "";
+  if (!reach) return plain(value, axis) + noisy;
+  const [scale, count, unit] = formOf(value, reach, axis);
+  const half = (v) => scale(v).toFixed(count), shown = (v) => (axis.change ? signed(scale(v), count) : half(v));
+  const skewed = isSkewed(value, low, high, axis) && half(value - low) !== half(high - value);
+  return shown(value) + (skewed ? ` [${shown(low)}, ${shown(high)}]` : ` \u00b1 ${half(reach)}`) + unit + noisy;
 }
 
 // Whether no ± tells both sides: one is far longer, or as long on the other it would be below 0 or above 1.

@@ -13,11 +13,10 @@ from ..evaluators.results.errors import NoCandidate
 from ..evaluators.results.front import Front
 from ..evaluators.results.metric import is_timed, on_device
 from ..evaluators.results.picks import picks
-from ..evaluators.results.views.intervals import with_interval
-from ..evaluators.results.views.rows import worded
+from ..evaluators.results.views.units import plural
+from ..evaluators.results.views.written import is_change, worded
 from ..search.runs.run import Run
 from ..search.runs.run_facts import devices_of, place_in_words, precision_in_words
-from ..units import plural
 
 NONE = "none within the budget"
 
@@ -164,8 +163,4 @@ def _runtime(told: dict[str, Any]) -> str:
 
 
 def _worded(candidate: Candidate, key: str) -> str:
-    measured = candidate.metrics[key]
-    if key.endswith("_change") and measured.unit == "fraction":
-        shown = with_interval(measured, lambda v: f"{100 * v:+.2f}", lambda v: f"{100 * v:.2f}", " ± ")
-        return f"{shown} pt"
-    return worded(measured)
+    return worded(candidate.metrics[key], change=is_change(key))

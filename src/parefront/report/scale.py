@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..units import count, size
+from ..evaluators.results.views.units import count, size
 
 MARGIN = 0.06
 """Of the range, on either side."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from ..evaluators.results.measurement import proportion
-from ..units import plural
+from ..evaluators.results.views.units import plural
 from .split_check import SeenSplit
 
 FEW_SCORED = 100

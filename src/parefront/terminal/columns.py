@@ -11,11 +11,11 @@ from rich.cells import cell_len
 from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.front import Front
 from ..evaluators.results.measurement import Measurement
-from ..evaluators.results.metric import Metric, device_of, on_any_device, on_device
+from ..evaluators.results.metric import device_of, on_any_device, on_device
 from ..evaluators.results.reciprocals import with_reciprocals
-from ..evaluators.results.views.intervals import with_interval
 from ..evaluators.results.views.policy_words import candidate_in_words
-from ..units import count, milliseconds, score, size
+from ..evaluators.results.views.units import fixed
+from ..evaluators.results.views.written import COSTS, written
 
 WORDED = 150
 """From this many columns on, the table says of every member what was done."""
@@ -107,9 +107,9 @@ def _columns(front: Front, form: Form, width: int) -> Iterator[Column]:
     yield from _qualities(front, "", form, ranks=(0, 5))
     yield from _latencies(front, form)
     named = {metric.key for metric in front.objectives}
-    yield Column("size", lambda c: _shown(c, "size_bytes", size), 0 if "size_bytes" in named else 4)
+    yield Column("size", lambda c: _alone(c, "size_bytes"), 0 if "size_bytes" in named else 4)
     if form is Form.WIDE:
-        yield Column("MACs", lambda c: _shown(c, "macs", count), 0 if "macs" in named else 8)
+        yield Column("MACs", lambda c: _alone(c, "macs"), 0 if "macs" in named else 8)
     yield from _further(front, form)
     if any(quality.tested.key in c.metrics for c in front):
         yield from _qualities(front, "test_", form, ranks=(2, 6))
@@ -135,16 +135,15 @@ def _qualities(front: Front, split: str, form: Form, ranks: tuple[int, int]) -> 
 
     def change(candidate: Candidate) -> str:
         paired = None if candidate is front.baseline else candidate.metrics.get(f"{key}_change")
-        return _change(paired, quality, form)
+        return _cell(paired, form if form is Form.WIDE else Form.BRIEF, change=True)
 
     if quality.is_fraction:
-        digits = 2 if form is Form.WIDE else 1
-        yield Column(f"{name} %", lambda c: _percent(c.metrics.get(key), digits, form), ranks[0])
+        yield Column(f"{name} %", lambda c: _cell(c.metrics.get(key), form), ranks[0])
         if changes:
             yield Column("change pt", change, ranks[1])
         return
     heading = f"{name} {quality.unit}" if quality.point else "\n".join(_lines(key))
-    yield Column(heading, lambda c: _score(c.metrics.get(key), form), ranks[0])
+    yield Column(heading, lambda c: _cell(c.metrics.get(key), form), ranks[0])
     if changes and quality.point:
         yield Column(f"change {quality.unit}", change, ranks[1])
 
@@ -156,21 +155,17 @@ def _latencies(front: Front, form: Form) -> Iterator[Column]:
     for device in devices:
         key, ms = (on_device(of, "" if device == "latency" else device) for of in ("latency_ratio", "latency_ms"))
         yield Column(f"{device} x", _ratio_cell(key, form, len(devices) < 2), 0 if key in named else 1)
-        yield Column("ms", _ms_cell(ms), 0 if ms in named else 7)
+        yield Column("ms", _cost_cell(ms, Form.BRIEF), 0 if ms in named else 7)
 
 
 def _ratio_cell(key: str, form: Form, alone: bool) -> Callable[[Candidate], str]:
     def cell(candidate: Candidate) -> str:
         measured = candidate.metrics.get(key)
         if measured is not None and form is Form.WIDE and alone:
-            return f"{measured.value:.3f} [{measured.low:.3f}, {measured.high:.3f}]"
-        return _with_interval(measured, lambda v: f"{v:.3f}", lambda v: f"{v:.3f}", form)
+            return f"{fixed(measured.value, 3)} [{fixed(measured.low, 3)}, {fixed(measured.high, 3)}]"
+        return _cell(measured, form)
 
     return cell
-
-
-def _ms_cell(key: str) -> Callable[[Candidate], str]:
-    return lambda candidate: _shown(candidate, key, milliseconds)
 
 
 def _further(front: Front, form: Form) -> Iterator[Column]:
@@ -180,48 +175,38 @@ def _further(front: Front, form: Form) -> Iterator[Column]:
     named = [*objectives, *(budget.written or budget.metric for budget in front.budgets)]
     extra = [m for m in named if not m.is_quality and on_any_device(m.key) not in always]
     for metric in dict.fromkeys(extra):
-        yield Column(metric.name, _cost_cell(metric, form), 0 if metric in objectives else 3)
+        yield Column(metric.name, _cost_cell(metric.key, form), 0 if metric in objectives else 3)
 
 
-def _cost_cell(metric: Metric, form: Form) -> Callable[[Candidate], str]:
-    """A cost in its own unit, with its interval where it has one, and where there is room."""
-    known = {"bytes": size, "ms": milliseconds, "x": lambda v: f"{v:.2f}x", "1/s": milliseconds, "mJ": milliseconds}
-    shown = known.get(metric.unit, count)
+def _cost_cell(key: str, form: Form) -> Callable[[Candidate], str]:
+    """What a device takes without its unit, with its interval where there is room; what is counted with its unit."""
 
     def cell(candidate: Candidate) -> str:
-        measured = with_reciprocals(candidate.metrics).get(metric.key)
-        wide = form is Form.WIDE and metric.unit in ("ms", "1/s", "mJ")
-        return _with_interval(measured, shown, milliseconds, form if wide else Form.BRIEF)
+        measured = with_reciprocals(candidate.metrics).get(key)
+        if measured is None or measured.unit not in COSTS:
+            return _with_unit(measured)
+        return _cell(measured, form if form is Form.WIDE else Form.BRIEF)
 
     return cell
 
 
-def _shown(candidate: Candidate, key: str, shown: Callable[[float], str]) -> str:
-    return _with_interval(candidate.metrics.get(key), shown, shown, Form.BRIEF)
+def _alone(candidate: Candidate, key: str) -> str:
+    return _with_unit(candidate.metrics.get(key))
 
 
-def _percent(measured: Measurement | None, digits: int, form: Form) -> str:
-    return _with_interval(measured, lambda v: f"{100 * v:.{digits}f}", lambda v: f"{100 * v:.1f}", form)
-
-
-def _score(measured: Measurement | None, form: Form) -> str:
-    return _with_interval(measured, score, lambda v: f"{v:.2g}", form)
-
-
-def _change(change: Measurement | None, quality: Metric, form: Form) -> str:
-    """With its interval in wide tables alone."""
-    shorter = form if form is Form.WIDE else Form.BRIEF
-    if quality.is_fraction:
-        return _with_interval(change, lambda v: f"{100 * v:+.2f}", lambda v: f"{100 * v:.1f}", shorter)
-    return _with_interval(change, lambda v: f"{v:+.3g}", lambda v: f"{v:.2g}", shorter)
-
-
-def _with_interval(
-    measured: Measurement | None, shown: Callable[[float], str], half: Callable[[float], str], form: Form
-) -> str:
+def _with_unit(measured: Measurement | None) -> str:
     if measured is None:
         return MISSING
-    return shown(measured.value) if form is Form.BRIEF else with_interval(measured, shown, half)
+    told = written(measured)
+    return told.joined(told.value)
+
+
+def _cell(measured: Measurement | None, form: Form, *, change: bool = False) -> str:
+    """Without its unit, which stands in the heading."""
+    if measured is None:
+        return MISSING
+    told = written(measured, change=change)
+    return told.value if form is Form.BRIEF else told.spanned()
 
 
 def _lines(name: str) -> Iterator[str]:

@@ -20,9 +20,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ..evaluators.results.front import Front
+from ..evaluators.results.views.units import duration, plural
 from ..search.runs.events import Done, Event, Finalising, Finished, Noted, Probed, Probing, Recovered, Started, Warned
 from ..search.runs.record import TrialRecord
-from ..units import duration, plural
 from .tables import describe, front_table, thinned
 from .watching import Progress, View, never_pays, outcome, recovered
 

@@ -13,8 +13,9 @@ from rich.text import Text
 from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.front import Front
 from ..evaluators.results.metric import SCORE, Metric, device_of, on_any_device
+from ..evaluators.results.views.units import count, milliseconds, percent, ratio, score, size
+from ..evaluators.results.views.written import written
 from ..spaces.runtime_knob import runtime_in
-from ..units import count, milliseconds, percent, ratio, score, size
 from .columns import MISSING, NOISY, TRAINED, Form, columns_within, is_noisy
 from .scatter import Axis, Series, scatter
 
@@ -100,7 +101,8 @@ def describe(candidate: Candidate, quality: Metric) -> str:
     metrics = candidate.metrics
     words = []
     if quality.key in metrics:
-        words.append(scored(metrics[quality.key].value, quality))
+        value = written(metrics[quality.key]).value
+        words.append(f"{value}%" if quality.is_fraction else _named(value, quality))
     if "latency_ratio" in metrics:
         words.append(f"at {ratio(metrics['latency_ratio'].value)}")
     if runtime := runtime_in(candidate.policy):
@@ -110,9 +112,12 @@ def describe(candidate: Candidate, quality: Metric) -> str:
 
 
 def scored(value: float, quality: Metric) -> str:
-    """A score of the task's metric: ``93.1%``, or ``psnr 28.31``."""
-    own = "" if quality.unit == SCORE else f" {quality.unit}"
-    return percent(value) if quality.is_fraction else f"{quality.name} {score(value)}{own}"
+    """A score of the task's metric without its interval: ``93.1%``, or ``psnr 28.31``."""
+    return percent(value) if quality.is_fraction else _named(score(value), quality)
+
+
+def _named(value: str, quality: Metric) -> str:
+    return f"{quality.name} {value}" + ("" if quality.unit == SCORE else f" {quality.unit}")
 
 
 def _fits(candidate: Candidate, front: Front) -> bool:

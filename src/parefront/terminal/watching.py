@@ -10,9 +10,9 @@ from typing import Protocol, Self
 from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.front import Front
 from ..evaluators.results.metric import Metric
+from ..evaluators.results.views.units import duration
 from ..search.runs.events import Done, Event, Finalising, Finished, Probing, Recovered, Recovering, Started, Warned
 from ..search.runs.record import TrialRecord
-from ..units import duration
 from .tables import describe, scored
 
 

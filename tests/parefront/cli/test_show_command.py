@@ -67,8 +67,29 @@ def test_an_exported_file_tells_where_it_comes_from(model: Path, run: Command) -
     assert facts["origin"]["metric.accuracy"] == ACCURACY.to_json()
     assert (facts["intact"], facts["version"], facts["text"]) == (True, 3, "run demo, trial 3: 2 blocks")
     shown = run("show", str(model)).out
-    assert "93.10 ± 0.5 %" in shown
+    assert "93.1 ± 0.5 %" in shown
     assert "its bytes are here unchanged" in shown
+
+
+def test_what_was_measured_is_written_as_in_tables(model: Path, run: Command) -> None:
+    measured = {
+        "params": Measurement.exact(741_060, "count"),
+        "size_bytes": Measurement.exact(791_600, "bytes"),
+        "accuracy_change": Measurement.around(-0.0035, -0.0095, 0.0025, 2000, "fraction"),
+        "latency_ratio": Measurement.around(0.2184, 0.2123, 0.2245, 64, "x"),
+    }
+    facts = {f"metric.{key}": json.dumps(found.to_json()) for key, found in measured.items()}
+    facts["devices"] = json.dumps({"": {"cpu": "AMD EPYC", "precision": "f32", "threads": 1, "batch": 1}})
+    model.write_bytes(Provenance(facts, 3, "run demo").added_to(model.read_bytes()))
+    shown = " ".join(run("show", str(model)).out.split())
+    for text in (
+        "parameters 741k",
+        "size 792 KB",
+        "accuracy change -0.4 ± 0.6 pt",
+        "0.218 ± 0.006x",
+        "1 thread, batch",
+    ):
+        assert text in shown
 
 
 def test_a_file_that_was_changed_says_so(model: Path, run: Command) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from parefront.evaluators.results.class_counts import ClassCount
 from parefront.evaluators.results.measurement import Measurement
+from parefront.evaluators.results.views.units import ratio
 from parefront.report.comparison import Comparison
 from parefront.report.comparison_page import write_comparison
 from parefront.report.document import Report
@@ -22,7 +23,6 @@ from parefront.search.runs.record import Outcome, TrialRecord
 from parefront.search.runs.run import Run
 from parefront.search.runs.stores.probe_store import ProbeStore
 from parefront.spaces.policy import Policy
-from parefront.units import ratio
 
 from .browser import CHROMIUM, Browser, chromium
 from .conftest import ENVIRONMENT, POLICIES, PROFILE, WriteRun, measured, network_of
@@ -137,7 +137,7 @@ def test_numbers_tell_both_ends_of_intervals_whose_sides_differ(browser: Browser
 
     for words in ("99.7 [99.2, 99.9] %", "−0.4 [−1.4, −0.1] pt", "1.20 [1.00, 1.60] ms"):
         assert words in rows
-    assert "2.00 MB [1.50 MB, 3.00 MB]" in rows
+    assert "2.00 [1.50, 3.00] MB" in rows
     assert "0.010 ± 0.001x" in rows
 
 

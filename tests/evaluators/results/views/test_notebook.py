@@ -13,7 +13,7 @@ from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.front import Front
 from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.results.metric import score
-from parefront.evaluators.results.views.rows import worded
+from parefront.evaluators.results.views.written import worded
 from parefront.spaces.policy import Policy
 
 
@@ -38,12 +38,12 @@ def front() -> Front:
 @pytest.mark.parametrize(
     ("measured", "words"),
     [
-        (Measurement(0.9312, 0.9262, 0.9362, 2000, "fraction"), "93.12 ± 0.5 %"),
-        (Measurement(0.41234, 0.41, 0.4147, 64, "x"), "0.4123 ± 0.0024x"),
-        (Measurement(0.00498, 0.00489, 0.00507, 64, "ms"), "0.004980 ± 0.000090 ms"),
+        (Measurement(0.9312, 0.9262, 0.9362, 2000, "fraction"), "93.1 ± 0.5 %"),
+        (Measurement(0.41234, 0.41, 0.4147, 64, "x"), "0.412 ± 0.002x"),
+        (Measurement(0.00498, 0.00489, 0.00507, 64, "ms"), "0.00498 ± 0.00009 ms"),
         (Measurement.exact(311_400, "bytes"), "311 KB"),
-        (Measurement.exact(40e6, "MACs"), "40 M MACs"),
-        (Measurement(28.31, 28.31, 28.31, 5, "score", noisy=True), "28.3 (noisy)"),
+        (Measurement.exact(40e6, "MACs"), "40.0M"),
+        (Measurement(28.31, 28.31, 28.31, 5, "score", noisy=True), "28.31 (noisy)"),
     ],
 )
 def test_numbers_are_written_with_half_their_interval(measured: Measurement, words: str) -> None:
@@ -54,7 +54,7 @@ def test_the_line_and_the_page_name_every_member_and_escape_what_users_wrote(fro
     assert repr(front) == "<Front of 2 candidates in accuracy, latency: trials 1, 4>"
     page = front._repr_html_()
     assert page.count("<tr") == 4
-    assert "93.00 ± 0.5 %" in page
+    assert "93.0 ± 0.5 %" in page
     assert "1 block dropped" in page
     assert "<b>" not in page
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from parefront.evaluators.results.measurement import Measurement
-from parefront.evaluators.results.views.intervals import with_interval
-from parefront.evaluators.results.views.rows import worded
+from parefront.evaluators.results.views.written import worded, written
 
 
 @pytest.mark.parametrize(
@@ -16,16 +15,16 @@ from parefront.evaluators.results.views.rows import worded
         (0.932, 0.943, 0.9525, "94.3 ±1.1"),
         (0.992, 0.997, 0.999, "99.7 [99.2, 99.9]"),
         (0.985, 1.0, 1.0, "100.0 [98.5, 100.0]"),
-        (0.9308, 0.931, 0.93105, "93.1 ±0.0"),
-        (0.931, 0.931, 0.931, "93.1"),
+        (0.9308, 0.931, 0.93106, "93.10 [93.08, 93.11]"),
+        (0.931, 0.931, 0.931, "93.10"),
     ],
 )
 def test_the_ends_are_told_where_sides_differ(low: float, value: float, high: float, words: str) -> None:
     measured = Measurement(value, low, high, 2000, "fraction")
-    assert with_interval(measured, lambda v: f"{100 * v:.1f}", lambda v: f"{100 * v:.1f}") == words
+    assert written(measured).spanned() == words
 
 
 def test_no_words_reach_beyond_a_hundred_per_cent_or_below_an_end() -> None:
-    assert worded(Measurement(0.997, 0.992, 0.999, 2000, "fraction")) == "99.70 [99.20, 99.90] %"
+    assert worded(Measurement(0.997, 0.992, 0.999, 2000, "fraction")) == "99.7 [99.2, 99.9] %"
     assert worded(Measurement(1.2, 1.0, 1.6, 64, "ms")) == "1.20 [1.00, 1.60] ms"
-    assert worded(Measurement(-0.004, -0.014, -0.001, 64, "fraction"), "+") == "-0.40 [-1.40, -0.10] %"
+    assert worded(Measurement(-0.004, -0.014, -0.001, 64, "fraction"), change=True) == "-0.4 [-1.4, -0.1] pt"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from parefront.units import count, duration, milliseconds, size
+from parefront.evaluators.results.views.units import count, duration, milliseconds, size
 
 
 @pytest.mark.parametrize(
