@@ -8,9 +8,9 @@ from typing import Any
 
 from .candidate import Candidate
 from .front import Front
-from .measurement import Measurement
-from .metric import Kind, Metric, on_any_device
+from .metric import Metric, on_any_device
 from .metrics import minimised
+from .ties import alike
 
 CHEAPEST = {"latency": "fastest", "latency_ms": "fastest", "size": "smallest"}
 """What the cheapest member is called, by the metric of the cost; ``least energy`` for one that is not here."""
@@ -42,7 +42,7 @@ def picks(front: Front) -> tuple[Pick, ...]:
     (:attr:`Front.useful`). *Safe* is the cheapest whose quality is not worse than the uncompressed model's by more than
     the noise, neither on the search split nor, where the final step has scored it, on the test split; or where there is
     none the best. A *tie* has an overlapping 95 % interval: of the cost, and for the safe
-    one and the knee of the quality, too (of its paired change, where both have one).
+    one and the knee of the quality, too (:func:`alike`).
     """
     members = front.useful
     if not members:
@@ -51,7 +51,7 @@ def picks(front: Front) -> tuple[Pick, ...]:
     found: list[tuple[str, Candidate, tuple[Candidate, ...]]] = []
 
     def add(name: str, picked: Candidate, metrics: Sequence[Metric]) -> None:
-        ties = tuple(m for m in members if m is not picked and all(_alike(m, picked, metric) for metric in metrics))
+        ties = tuple(m for m in members if m is not picked and all(alike(m, picked, metric) for metric in metrics))
         found.append((name, picked, ties))
 
     both = [metric for metric in (front.quality, cost) if metric is not None]
@@ -103,16 +103,3 @@ def _holds(member: Candidate, front: Front, quality: Metric) -> bool:
     if ours is None or base is None:
         return False
     return ours.overlaps(base) or quality.sign * (ours.value - base.value) <= 0
-
-
-def _alike(one: Candidate, other: Candidate, metric: Metric) -> bool:
-    a, b = _measured(one, other, metric)
-    return a is None or b is None or a.overlaps(b)
-
-
-def _measured(one: Candidate, other: Candidate, metric: Metric) -> tuple[Measurement | None, Measurement | None]:
-    """The measurements to compare: the paired changes of a quality, where both have them."""
-    paired = f"{metric.key}_change"
-    if metric.kind is Kind.QUALITY and paired in one.metrics and paired in other.metrics:
-        return one.metrics[paired], other.metrics[paired]
-    return one.metrics.get(metric.key), other.metrics.get(metric.key)

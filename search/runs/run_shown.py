@@ -10,6 +10,7 @@ from ...evaluators.results.candidate import Candidate
 from ...evaluators.results.errors import NoCandidate
 from ...evaluators.results.front import Front
 from ...evaluators.results.picks import picks
+from ...evaluators.results.ties import best_to_json
 from ...evaluators.results.views.policy_words import candidate_in_words, counted
 from ...evaluators.results.views.rows import front_rows, html_table
 from ...evaluators.results.views.written import worded
@@ -61,6 +62,7 @@ def run_json(
         "task": None if task is None else task.to_json(),
         **front.to_json(),
         "picks": [pick.to_json() for pick in picks(front)],
+        "best": best_to_json(front),
     }
 
 

@@ -13,6 +13,7 @@ from ..evaluators.results.errors import NoCandidate
 from ..evaluators.results.front import Front
 from ..evaluators.results.picks import Pick, picks
 from ..evaluators.results.refuted import contradiction
+from ..evaluators.results.ties import best_to_json, cheaper_tie
 from ..evaluators.results.views.policy_words import candidate_in_words
 from ..evaluators.results.views.units import duration
 from ..report.landmarks import landmarks_of
@@ -37,6 +38,7 @@ def show_front(name: str, where: tuple[str, ...], as_json: bool, root: Path = Pa
         document = run.to_json()
         document["candidates"] = [entry for entry in document["candidates"] if entry["trial"] in members]
         document["picks"] = [pick.to_json() for pick in picks(front)]
+        document["best"] = best_to_json(front)
         if front.runtimes:
             document["landmarks"] = [mark.to_json() for mark in landmarks_of(run)]
         print(json.dumps(document, indent=2, allow_nan=False))
@@ -63,6 +65,10 @@ def show_run(console: Console, run: Run, front: Front, where: tuple[str, ...]) -
         console.print(
             Text.assemble((f"best within {budgets}: ", "bold"), f"{best.label}: {describe(best, front.quality)}")
         )
+    cheaper = None if best is None else cheaper_tie(front, best)
+    if cheaper is not None:
+        told = f"{cheaper.label}: {describe(cheaper, front.quality)}"
+        console.print(Text.assemble(("as good within the noise, and cheaper: ", "bold"), told))
     if against := contradiction(run.front, *where):
         console.print(Text(against, style="yellow"))
     for pick in picks(front):

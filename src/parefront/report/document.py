@@ -67,6 +67,7 @@ class Report:
         selected: the trial that the page begins with: the best within the run's budgets, or without budgets the first
             pick; None of an empty front.
         useful: trials of the front that are above the floor, or meet the budgets on the quality.
+        fitting: trials of the front that meet all budgets of the run.
         axes: what can be put on an axis.
         bounds: the run's budgets.
         records: all trials.
@@ -93,6 +94,7 @@ class Report:
     objectives: tuple[Metric, ...]
     selected: int | None
     useful: tuple[int, ...]
+    fitting: tuple[int, ...]
     axes: tuple[Axis, ...]
     bounds: tuple[Bound, ...]
     records: tuple[TrialRecord, ...]
@@ -138,6 +140,11 @@ class Report:
             useful=tuple(
                 candidate.trial for candidate in front if candidate.trial is not None and front.is_useful(candidate)
             ),
+            fitting=tuple(
+                candidate.trial
+                for candidate in front
+                if candidate.trial is not None and all(b.met(candidate, front.baseline) for b in front.budgets)
+            ),
             axes=axes_of(front, candidates),
             bounds=_bounds(front.budgets, front.baseline),
             records=tuple(replace(r, candidate=members.get(r.number, r.candidate)) for r in records),
@@ -167,6 +174,7 @@ class Report:
             "front": self.front,
             "selected": self.selected,
             "useful": list(self.useful),
+            "fitting": list(self.fitting),
             "axes": [axis.to_json() for axis in self.axes],
             "bounds": [asdict(bound) for bound in self.bounds],
             "trials": [self._trial(record, record.number in members) for record in self.records],

@@ -80,12 +80,26 @@ function overlap(one, other, key) {
   return !a || !b || (a.low <= b.high && b.low <= a.high);
 }
 
-// Members that differ from an entry by less than the noise, in quality (of its paired change) and in cost.
+// Whether two differ in quality by less than the noise, on each split that both were scored on.
+function asGood(one, other) {
+  return !quality || ["", "test_"].every((split) => {
+    const key = [`${split}${quality.key}_change`, `${split}${quality.key}`].find((each) => each in one.metrics && each in other.metrics);
+    return !key || overlap(one, other, key);
+  });
+}
+
+// Members that differ from an entry by less than the noise, in quality and in cost.
 function tiesOf(entry) {
   const cost = objectives.find((axis) => !axis.quality);
-  const paired = quality && axes.has(`${quality.key}_change`) ? `${quality.key}_change` : quality && quality.key;
-  const keys = [paired, cost && cost.key].filter(Boolean);
-  return members.filter((m) => m !== entry && m.useful && keys.every((key) => overlap(m, entry, key)));
+  return members.filter((m) => m !== entry && m.useful && asGood(m, entry) && (!cost || overlap(m, entry, cost.key)));
+}
+
+// The cheapest member that costs less than an entry beyond the noise, is as good within it, and fits.
+function cheaperTie(entry, fits) {
+  const cost = objectives.find((axis) => !axis.quality);
+  if (!cost || !quality || !(cost.key in entry.metrics) || !(quality.key in entry.metrics)) return null;
+  const found = members.filter((m) => m.useful && minimised(m, cost) < minimised(entry, cost) && !overlap(m, entry, cost.key) && asGood(m, entry) && fits(m));
+  return found.reduce((a, b) => (a && !better(b, a, [cost]) ? a : b), null);
 }
 
 // The change of the quality that counts: on the test split where the front was scored there.

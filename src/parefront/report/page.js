@@ -128,7 +128,7 @@ function showVerdict() {
     const shown = [...new Set([...objectives.filter((axis) => !axis.quality), axes.get("size_bytes")])].filter((axis) => axis && axis.key in entry.metrics);
     parts.push(...shown.map((axis) => said(entry.metrics[axis.key], axis) + (axis.key.startsWith("latency_ratio") ? ` of the ${axis.label.replace(", x of uncompressed", "")}` : "")));
     at("sentence").textContent = `Ship trial ${entry.trial}: ${parts.join(", ")}.`;
-    at("why").textContent = [reason(entry), tieText(entry), splitText(change), noiseText(shown)].filter(Boolean).join(" ");
+    at("why").textContent = [reason(entry), tieText(entry), cheaperText(entry), splitText(change), noiseText(shown)].filter(Boolean).join(" ");
   }
   const trial = entry && entry.trial !== null ? entry.trial : null;
   at("command").textContent = trial === null ? "" : `parefront export ${quoted(report.argument)} --trial ${trial} -o model.onnx`;
@@ -174,6 +174,20 @@ function tieText(entry) {
   if (!ties.length) return "";
   const more = ties.length > 4 ? ` and ${ties.length - 4} more` : "";
   return `A tie within the noise with trial${ties.length > 1 ? "s" : ""} ${ties.slice(0, 4).map((tie) => tie.trial).join(", ")}${more}.`;
+}
+
+// Within a budget or a limit the best one may be so by chance.
+function cheaperText(entry) {
+  const cheaper = entry.member ? cheaperTie(entry, fits) : null;
+  if (!cheaper) return "";
+  const change = changeOf(cheaper), cost = objectives.find((axis) => !axis.quality);
+  return `Trial ${cheaper.trial} is as good within the noise, and costs less: ${said(change.measured, change.axis)}, ${said(cheaper.metrics[cost.key], cost)}.`;
+}
+
+// Whether a member is within what the chosen one is the best of: the run's budgets, or the limit.
+function fits(entry) {
+  if (state.why === "start") return report.fitting.includes(entry.trial);
+  return state.why !== "limit" || !worse(state.limitAxis, judged(entry, state.limitAxis), state.limit);
 }
 
 function splitText(change) {

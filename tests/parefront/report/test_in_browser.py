@@ -119,6 +119,19 @@ def test_a_column_says_what_members_run_in_where_the_runtime_is_searched(browser
     assert browser.complaints == []
 
 
+def test_the_verdict_names_what_is_as_good_and_cheaper(browser: Browser, write_run: WriteRun) -> None:
+    run = write_run(budget=["latency <= 0.95x"])
+    best, cheaper = run.front.select(), run.front.select("accuracy >= -1pt")
+    wide = Measurement(-0.001, -0.003, 0.001, 2000, "fraction")
+    for member in (best, cheaper):
+        changes = dict.fromkeys(("accuracy_change", "test_accuracy_change"), wide)
+        run.write_finalised(replace(member, metrics={**member.metrics, **changes}), 0.5)
+    browser.open(write_report(Run.open(run.name, run.path.parent)))
+
+    assert chosen(browser) == best.trial
+    assert f"Trial {cheaper.trial} is as good within the noise, and costs less: " in text(browser, "why")
+
+
 def test_numbers_tell_both_ends_of_intervals_whose_sides_differ(browser: Browser, write_run: WriteRun) -> None:
     run = write_run()
     skewed = {

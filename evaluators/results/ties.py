@@ -1,0 +1,67 @@
+"""Members that differ by less than the noise, and the cheaper one of two that are as good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from .budget import Budget
+from .candidate import Candidate
+from .errors import NoCandidate
+from .front import Front
+from .measurement import Measurement
+from .metric import Metric
+from .metrics import minimised
+
+
+def alike(one: Candidate, other: Candidate, metric: Metric) -> bool:
+    """Whether two candidates differ in a metric by less than the noise: their 95 % intervals overlap.
+
+    Of a quality those of the paired changes count, where both have them, and each split on which both were scored.
+    """
+    return all(a.overlaps(b) for a, b in _pairs(one, other, metric))
+
+
+def cheaper_tie(front: Front, chosen: Candidate, budgets: Sequence[Budget] | None = None) -> Candidate | None:
+    """The cheapest member that costs less than a chosen one beyond the noise, and is as good within it.
+
+    Args:
+        front: whose first cost among the objectives counts.
+        chosen: a member.
+        budgets: that it must meet; by default those of the front.
+
+    Returns:
+        None where there is none, or no objective is a cost.
+    """
+    cost = next((metric for metric in front.objectives if not metric.is_quality), None)
+    if cost is None or front.quality.key not in chosen.metrics or cost.key not in chosen.metrics:
+        return None
+    wanted = front.budgets if budgets is None else budgets
+    found = [
+        member
+        for member in front
+        if minimised(member, cost) < minimised(chosen, cost)
+        and not alike(member, chosen, cost)
+        and alike(member, chosen, front.quality)
+        and front.is_useful(member)
+        and all(budget.met(member, front.baseline) for budget in wanted)
+    ]
+    return min(found, key=lambda member: minimised(member, cost), default=None)
+
+
+def best_to_json(front: Front) -> dict[str, int | None] | None:
+    """``{"trial": 0, "cheaper_tie": 28}``: what :meth:`Front.select` gives; None where no member meets the budgets."""
+    try:
+        best = front.select()
+    except NoCandidate:
+        return None
+    cheaper = cheaper_tie(front, best)
+    return {"trial": best.trial, "cheaper_tie": None if cheaper is None else cheaper.trial}
+
+
+def _pairs(one: Candidate, other: Candidate, metric: Metric) -> Iterator[tuple[Measurement, Measurement]]:
+    """The measurements to compare."""
+    for split in (metric, metric.tested) if metric.is_quality else (metric,):
+        keys = [f"{split.key}_change", split.key] if metric.is_quality else [split.key]
+        shared = (key for key in keys if key in one.metrics and key in other.metrics)
+        if (key := next(shared, None)) is not None:
+            yield one.metrics[key], other.metrics[key]

@@ -1,0 +1,60 @@
+"""What differs by less than the noise on every split is a tie, and the cheapest of ties is named."""
+
+from __future__ import annotations
+
+import pytest
+
+from parefront.evaluators.results.budget import Budget
+from parefront.evaluators.results.candidate import Candidate
+from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.measurement import Measurement
+from parefront.evaluators.results.metric import ACCURACY
+from parefront.evaluators.results.ties import alike, cheaper_tie
+from parefront.spaces.policy import Policy
+
+
+def member(trial: int | None, change: float, test: float, latency: float) -> Candidate:
+    """Known to 0.3 points on the search split and to 0.1 on the test split."""
+    metrics = {
+        "accuracy": Measurement(0.93 + change, 0.92 + change, 0.94 + change, 2000, "fraction"),
+        "accuracy_change": Measurement(change, change - 0.003, change + 0.003, 2000, "fraction"),
+        "test_accuracy_change": Measurement(test, test - 0.001, test + 0.001, 9000, "fraction"),
+        "latency_ratio": Measurement(latency, 0.97 * latency, 1.03 * latency, 64, "x"),
+    }
+    return Candidate(Policy({"quantize/a": trial} if trial is not None else {}), metrics, trial=trial)
+
+
+@pytest.fixture
+def front() -> Front:
+    members = [
+        member(0, 0.0, 0.0, 0.45),
+        member(1, -0.001, 0.0, 0.44),
+        member(2, -0.002, -0.001, 0.30),
+        member(3, -0.004, -0.0015, 0.20),
+        member(4, -0.005, -0.009, 0.10),
+    ]
+    return Front.of(members, ("accuracy", "latency"), member(None, 0, 0, 1.0))
+
+
+def test_the_cheapest_that_is_as_good_on_both_splits_is_named(front: Front) -> None:
+    chosen = front.select("latency <= 0.5x")
+    assert chosen.trial == 0
+    assert alike(front[4], chosen, ACCURACY) is False
+    cheaper = cheaper_tie(front, chosen)
+    assert cheaper is not None
+    assert cheaper.trial == 3
+
+
+def test_what_is_cheaper_by_less_than_the_noise_is_not(front: Front) -> None:
+    two = Front.of(front.candidates[:2], ("accuracy", "latency"), front.baseline)
+    assert cheaper_tie(two, two[0]) is None
+
+
+def test_it_is_within_the_budgets(front: Front) -> None:
+    cheaper = cheaper_tie(front, front[0], [Budget.parse("accuracy >= -0.3pt")])
+    assert cheaper is not None
+    assert cheaper.trial == 2
+
+
+def test_without_a_cost_there_is_none(front: Front) -> None:
+    assert cheaper_tie(Front.of(front, ("accuracy",), front.baseline), front[0]) is None
