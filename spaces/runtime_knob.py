@@ -20,6 +20,11 @@ def runtime_knob(names: Sequence[str]) -> Knob:
     return Knob(METHOD, TARGET, tuple(names), names[0])
 
 
+def in_order(knob: Knob) -> bool:
+    """Whether a knob's choices go from mild to strong: those of all knobs but the runtime's do."""
+    return knob.name != RUNTIME
+
+
 def runtime_in(policy: Mapping[str, Choice]) -> str:
     """The runtime that a policy names; ``""`` for the first one."""
     return str(policy.get(RUNTIME, ""))

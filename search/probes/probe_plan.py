@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ...spaces.knob import Choice, Knob
 from ...spaces.network.graph import Layer
-from ...spaces.runtime_knob import RUNTIME
+from ...spaces.runtime_knob import in_order
 from ...spaces.space import SearchSpace
 from ...spaces.stretches import stretches
 
@@ -59,11 +59,12 @@ def loss_changes(space: SearchSpace, base: Mapping[str, Choice], at_most: int) -
     """Changes of the uncompressed model that tell what every knob loses: each alone, to the base's or a middle choice.
 
     The strongest choice too, for as many knobs as ``at_most`` leaves room for, spread over the network; knobs that
-    follow each other are changed together where even one measurement for each is too many.
+    follow each other are changed together where even one measurement for each is too many. Outputs are those of the
+    network, which are the same in every runtime.
     """
     by_compressor: dict[str, list[Knob]] = {}
     for knob in space:
-        if len(knob.choices) > 1:
+        if len(knob.choices) > 1 and in_order(knob):
             by_compressor.setdefault(knob.compressor, []).append(knob)
     total = sum(map(len, by_compressor.values()))
     share = min(1.0, at_most / max(1, total))
@@ -86,7 +87,7 @@ def points(knob: Knob, start: Choice) -> list[Choice]:
     These are the last one, the middle one of those beyond ``start``, and the first one where ``start`` is not. Of
     runtimes, between which there is no middle, all.
     """
-    if knob.name == RUNTIME:
+    if not in_order(knob):
         return [choice for choice in reversed(knob.choices) if choice != start]
     place = knob.choices.index(start)
     milder, stronger = knob.choices[:place], knob.choices[place + 1 :]

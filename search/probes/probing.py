@@ -18,6 +18,7 @@ from ...spaces.errors import Infeasible, ParefrontError, is_of_the_host
 from ...spaces.knob import Choice, Knob
 from ...spaces.network.graph import Layer
 from ...spaces.policy import Policy
+from ...spaces.runtime_knob import in_order
 from ...spaces.space import SearchSpace
 from ..runs.stores.probe_store import ProbeStore
 from ..surrogate.sensitivity import Sensitivity
@@ -46,9 +47,10 @@ class Prober:
 
     Losses: the divergence of the outputs when one knob alone leaves its neutral choice, on a few images (ModelOpt's
     ``auto_quantize`` estimates it from gradients; here every knob is truly changed, which costs a forward pass and
-    holds for every method). Costs: structurally equal knobs are changed together on top of the base, and the saving
-    is divided among them by their layers' multiply-accumulates. Choices between those measured are interpolated, and
-    losses never fall along a knob. Savings are left as they were measured: more channels can be faster than fewer.
+    holds for every method); outputs are torch's, so that a runtime has none. Costs: structurally equal knobs are
+    changed together on top of the base, and the saving is divided among them by their layers' multiply-accumulates.
+    Choices between those measured are interpolated, but for runtimes, which have no order; losses never fall along a
+    knob. Savings are left as they were measured: more channels can be faster than fewer.
 
     Args:
         evaluator: measures.
@@ -247,8 +249,8 @@ def _losses(space: SearchSpace, measured: Sequence[tuple[Change, float]]) -> dic
             strongest.setdefault(knob.compressor, []).append(max(held.values()))
         if len(held) > 1 and knob.choices[-1] in held:
             ratios.setdefault(knob.compressor, []).append(held[knob.choices[-1]] / max(FLOOR, min(held.values())))
-    losses = {}
-    for knob in space:
+    losses = {knob.name: (0.0,) * len(knob.choices) for knob in space if not in_order(knob)}
+    for knob in filter(in_order, space):
         held, end = known[knob.name], knob.choices[-1]
         if not held:
             held[end] = UNKNOWN * float(np.median(strongest.get(knob.compressor, [1.0])))
@@ -262,7 +264,10 @@ def _losses(space: SearchSpace, measured: Sequence[tuple[Change, float]]) -> dic
 
 
 def _interpolated(knob: Knob, known: Mapping[Choice, float], root: bool = False) -> tuple[float, ...]:
-    """Values for all choices from those that are known, in a straight line (of the square roots) between places."""
+    """Values for all choices from those that are known, in a straight line (of the square roots) between places; zero
+    for what is not known where there are no places in between."""
+    if not in_order(knob):
+        return tuple(known.get(choice, 0.0) for choice in knob.choices)
     places = sorted(knob.choices.index(choice) for choice in known)
     values = np.array([known[knob.choices[place]] for place in places])
     line = np.interp(range(len(knob.choices)), places, np.sqrt(values) if root else values)

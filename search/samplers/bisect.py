@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,9 @@ from ...evaluators.results.metrics import costs_of, quality_of, useful_losses
 from ...spaces.errors import ConfigError
 from ...spaces.knob import Choice
 from ...spaces.policy import Policy
+from ...spaces.runtime_knob import in_order
 from ..runs.studies.history import History, Tried
+from ..surrogate.sensitivity import Sensitivity
 from .context import SamplerContext
 from .joint_sampler import TogetherSampler
 
@@ -67,17 +68,23 @@ class BisectSampler(TogetherSampler):
     def _ladder(self) -> list[Policy]:
         """The uncompressed model, then the different policies of all thresholds, mildest first."""
         if _LADDER not in self._context.memory:
-            divergence = self._probe().divergence
+            sensitivity = self._probe()
+            divergence = sensitivity.divergence
             thresholds = sorted({value for values in divergence.values() for value in values if np.isfinite(value)})
             decode = self._context.space.decode
-            policies = [decode(self._within(threshold, divergence)) for threshold in thresholds]
+            policies = [decode(self._within(threshold, sensitivity)) for threshold in thresholds]
             self._context.memory[_LADDER] = list(dict.fromkeys([Policy(), *policies]))
         ladder: list[Policy] = self._context.memory[_LADDER]
         return ladder
 
-    def _within(self, threshold: float, divergence: Mapping[str, tuple[float, ...]]) -> dict[str, Choice]:
-        strongest = {name: sum(value <= threshold for value in values) - 1 for name, values in divergence.items()}
-        return {knob.name: knob.choices[max(0, strongest[knob.name])] for knob in self._context.space}
+    def _within(self, threshold: float, sensitivity: Sensitivity) -> dict[str, Choice]:
+        """A choice for every knob; of runtimes, none of which is stronger than another, the base's."""
+        losses = sensitivity.divergence
+        strongest = {name: sum(value <= threshold for value in values) - 1 for name, values in losses.items()}
+        return {
+            knob.name: knob.choices[max(0, strongest[knob.name])] if in_order(knob) else sensitivity.base[knob.name]
+            for knob in self._context.space
+        }
 
     def _costs(self, tried: Tried | None, rung: int) -> tuple[float, ...] | None:
         """The objectives as shares of the uncompressed model's, a quality's as shares of what may be lost of it (ten

@@ -29,7 +29,7 @@ class Sensitivity:
             arithmetic where that pays (int8).
         divergence: for every knob and each of its choices, how far that choice alone moves the outputs from the
             uncompressed model's (nats, or relative squared error); zero where the choice is neutral, and never falling
-            along the choices.
+            along the choices; zero for all runtimes, since probes are of the network.
         base_costs: by cost objective, what the base costs as a share of the uncompressed model.
         savings: by cost objective, for every knob and each of its choices, the share of the uncompressed model's cost
             that going there from the base's choice saves; negative where it costs.

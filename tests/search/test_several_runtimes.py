@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from parefront.search.runs.events import Event, Finished
 from parefront.search.runs.run import Run
 from parefront.search.runs.run_shown import device_line
 from parefront.spaces.account import account_json
-from parefront.spaces.errors import ConfigError
+from parefront.spaces.errors import ConfigError, Infeasible
 from parefront.spaces.network.graph import ModelGraph
 from parefront.spaces.policy import Policy
 from parefront.spaces.runtime_knob import RUNTIME, runtime_in, runtime_knob, without_runtime
@@ -26,6 +26,7 @@ from parefront.spaces.space import SearchSpace
 from parefront.terminal.tables import front_table
 
 from .conftest import SearchIn
+from .probing import probe
 from .synthetic import SyntheticEvaluator
 
 NAMES = ("onnxruntime", "openvino:f32", "openvino:bf16")
@@ -81,6 +82,43 @@ def test_the_default_sampler_finds_the_runtime_that_is_fastest(search_in: Search
     _, front = search_in(InSeveral(blocks=4), sampler="auto", trials=30)
     fast = min(front, key=lambda candidate: candidate.metrics["latency_ratio"].value)
     assert runtime_in(fast.policy) == "openvino:bf16"
+
+
+class WithoutIntegers(InSeveral):
+    """The third runtime takes no int8."""
+
+    def probe_costs(self, policy: Policy, artifact: Path, keys: Collection[str]) -> dict[str, float]:
+        if runtime_in(policy) == self.names[2] and policy.of("quantize"):
+            raise Infeasible("no QuantizeLinear")
+        return super().probe_costs(policy, artifact, keys)
+
+
+@pytest.mark.parametrize("evaluator", [InSeveral(blocks=3), WithoutIntegers(blocks=3, names=(*NAMES, "ncnn"))])
+def test_what_runtimes_save_is_measured_of_each_and_nothing_is_made_up_between_them(evaluator: InSeveral) -> None:
+    found = probe(evaluator)
+    assert found.divergence[RUNTIME] == (0.0,) * len(evaluator.names)
+    base = evaluator.space.decode(found.base)
+    whole = found.base_costs["latency_ratio"]
+    for name, saving in zip(evaluator.names, found.savings["latency_ratio"][RUNTIME], strict=True):
+        there = evaluator.space.decode({**found.base, RUNTIME: name})
+        known = there == base or not isinstance(evaluator, WithoutIntegers) or name != evaluator.names[2]
+        assert saving == pytest.approx(whole - evaluator.exact(there)[1] if known else 0.0)
+
+
+def test_runtimes_that_are_probed_lose_nothing_in_whatever_order_they_are_listed() -> None:
+    class Felt(InSeveral):
+        """As if outputs of probes were those of the runtimes, the last one's the nearest."""
+
+        def probe_divergence(self, policy: Policy) -> float:
+            return super().probe_divergence(policy) + {"": 0.0, NAMES[1]: 0.5}.get(runtime_in(policy), 0.1)
+
+    found = {names: probe(Felt(blocks=3, names=names)).divergence for names in (NAMES, (NAMES[0], *NAMES[:0:-1]))}
+    assert len({tuple(sorted(losses.items())) for losses in found.values()}) == 1
+
+
+def test_bisecting_takes_the_runtime_that_all_of_the_network_is_best_in(search_in: SearchIn) -> None:
+    run, _ = search_in(InSeveral(blocks=3, names=(NAMES[0], *NAMES[:0:-1])), sampler="bisect", trials=4)
+    assert {runtime_in(record.policy) for record in run.trials} == {"openvino:bf16"}
 
 
 def test_a_search_that_was_ended_goes_on_as_it_would_have(search_in: SearchIn) -> None:
