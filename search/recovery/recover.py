@@ -85,11 +85,22 @@ class _Session:
     def recover(self) -> None:
         asked = self.run.recover
         self.run.log(f"recovery: {len(self.members)} members, recipe {self.recipe}")
+        if self.members and self._next() is not None:
+            self.emit(Noted(f"training {self._asked()}; then the front is measured again"))
         while (turn := self._next()) is not None:
             with self.interruption.finishing("step of training"):
                 self._train(self.members[turn.trial], turn)
         limit = asked.steps if asked.minutes is None else asked.minutes
         self.run.log(f"recovery ended after {self.store.seconds:.0f} s; {limit}")
+
+    def _asked(self) -> str:
+        """``20 members of the front for 10 minutes in all, 4 of which are over``."""
+        minutes, count = self.run.recover.minutes, len(self.members)
+        members = "1 member of the front" if count == 1 else f"{count} members of the front"
+        if minutes is None:
+            return f"{members} for {self.run.recover.steps} steps each"
+        over = f", {self.before / 60:.2g} of which are over" if self.before else ""
+        return f"{members} for {minutes:g} minutes in all{over}"
 
     def _next(self) -> Turn | None:
         """A round that was begun before, else what the schedule says."""

@@ -33,6 +33,7 @@ def run_recover(
         )
     if minutes is None and steps is None and not source.recover.wanted:
         minutes = MINUTES
+        print(f"nothing says how long to train: {MINUTES:g} minutes; --minutes N says otherwise", flush=True)
     given = {"minutes": minutes, "steps": steps} if minutes is not None or steps is not None else {}
     settings = [f"recover.{key}={json.dumps(value)}" for key, value in given.items()]
     settings += ["recover.when=front", *([f"recover.where={json.dumps(list(where))}"] if where else [])]

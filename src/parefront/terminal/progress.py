@@ -21,7 +21,19 @@ from rich.text import Text
 
 from ..evaluators.results.front import Front
 from ..evaluators.results.views.units import duration, plural
-from ..search.runs.events import Done, Event, Finalising, Finished, Noted, Probed, Probing, Recovered, Started, Warned
+from ..search.runs.events import (
+    Done,
+    Event,
+    Finalising,
+    Finished,
+    Noted,
+    Probed,
+    Probing,
+    Recovered,
+    Recovering,
+    Started,
+    Warned,
+)
 from ..search.runs.record import TrialRecord
 from .tables import describe, front_table, thinned
 from .watching import Progress, View, never_pays, outcome, recovered
@@ -29,6 +41,8 @@ from .watching import Progress, View, never_pays, outcome, recovered
 TICK_SECONDS = 0.15
 QUIET_TICK_SECONDS = 2.0
 """While latency may be measured. A table takes 2.5 ms of CPU to draw, a spinner 0.1: a thousandth of the time."""
+TRAINING_SECONDS = 30.0
+"""Between two lines of a view without a terminal on the same training."""
 FRONT_ROWS = 8
 CONTROL_C = 3
 """Columns left free: a terminal's echo of ^C at the end of a full line would wrap and displace the view."""
@@ -54,11 +68,12 @@ def terminal_may_be_gone() -> Iterator[None]:
 
 
 class PlainView:
-    """One line for every phase and every trial, for logs and pipes."""
+    """One line for every phase and every trial, for logs and pipes; while a member is trained, one in half a minute."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._progress = Progress()
+        self._training_told: tuple[str, float] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -90,10 +105,14 @@ class PlainView:
             case Finished(record=record, done=done, total=total, front=front, best=best):
                 best_so_far = f"; best {describe(best, front.quality)}" if best else ""
                 self._say(f"[{done}/{total}] {outcome(record, front.quality)}{best_so_far}; {self._progress.timing()}")
+            case Recovering():
+                self._training(event)
             case Recovered():
+                self._training_told = None
                 self._say(recovered(event))
             case Finalising(index=index, total=total, candidate=candidate):
-                self._say(f"measuring the front again [{index}/{total}] {candidate.label}")
+                timing = self._progress.timing()
+                self._say(f"measuring the front again [{index}/{total}] {candidate.label}; {timing}")
             case Noted(message=message):
                 self._say(message)
             case Done(message=message):
@@ -101,6 +120,14 @@ class PlainView:
                     self._say(message)
                 for warning in self._progress.warnings:  # the first ones are far above by then
                     self._say(f"warning: {warning}")
+
+    def _training(self, event: Recovering) -> None:
+        """At the first step of a round, and every half minute."""
+        label, now = event.candidate.label, time.monotonic()
+        told = self._training_told
+        if told is None or told[0] != label or now - told[1] >= TRAINING_SECONDS:
+            self._training_told = label, now
+            self._say(f"training {label} [{event.done}/{event.total}]; {self._progress.timing()}")
 
     @terminal_may_be_gone()
     def _say(self, line: str) -> None:

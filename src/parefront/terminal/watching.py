@@ -48,6 +48,7 @@ class Progress:
         self.probing: Probing | None = None
         self.recovering: Recovering | None = None
         self.finalising: Finalising | None = None
+        self.finalising_since: tuple[float, int] | None = None
         self.message = ""
         self.warnings: list[str] = []
 
@@ -69,6 +70,7 @@ class Progress:
                 self.recovering = event
             case Finalising():
                 self.finalising = event
+                self.finalising_since = self.finalising_since or (time.monotonic(), event.index)
             case Done():
                 self.front, self.message = event.front, event.message
 
@@ -86,16 +88,31 @@ class Progress:
         left = passed / fresh * (self.total - self.done)
         return left if self.seconds_left is None else min(left, max(0.0, self.seconds_left - passed))
 
+    @property
+    def readings_left(self) -> float | None:
+        """Seconds until the front is measured again, by the readings of this session; ``None`` before the first."""
+        if self.finalising is None or self.finalising_since is None:
+            return None
+        since, first = self.finalising_since
+        read = self.finalising.index - first
+        return (time.monotonic() - since) / read * (self.finalising.total + 1 - self.finalising.index) if read else None
+
     def timing(self) -> str:
-        left, training = self.left, self.recovering
+        left, training = self.left if self.finalising is None else self.readings_left, self.recovering
         text = f"{duration(self.elapsed)} elapsed"
-        if training is not None and not self.finalising:
-            left = training.seconds_left if training.budget_left is None else training.budget_left
+        if training is not None and self.finalising is None:
             seen = ""
             if training.score is not None and self.front is not None:
                 seen = f", about {scored(training.score, self.front.quality)}"
-            return f"loss {training.loss:.3g}{seen}; {text}, {duration(left)} left"
-        return text if left is None or self.finalising else f"{text}, {duration(left)} left"
+            return f"loss {training.loss:.3g}{seen}; {text}, {_training_left(training)}"
+        return text if left is None else f"{text}, {duration(left)} left"
+
+
+def _training_left(training: Recovering) -> str:
+    """Of the training alone: when that is over, the front is measured again."""
+    if training.budget_left is None:
+        return f"{duration(training.seconds_left)} of this round left"
+    return f"{duration(training.budget_left)} of training left"
 
 
 def outcome(record: TrialRecord, quality: Metric) -> str:

@@ -84,6 +84,8 @@ def trained(said: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_the_front_is_trained_and_says_so(said: tuple[Path, str], trained: Run, run: Command) -> None:
     _, out = said
     assert "trained for 25 steps" in out
+    assert "of the front for 25 steps each; then the front is measured again" in out
+    assert "of this round left" in out
     assert "* trained after it was compressed" in out
     document = json.loads(run("front", "demo", "--json").out)
     assert any("trained for 25 steps" in entry["done"] for entry in document["candidates"])

@@ -85,7 +85,8 @@ def test_a_pipe_gets_one_line_for_every_phase_and_trial() -> None:
         lines[2],
     )
     assert lines[3].startswith("[6/40] trial 5: infeasible: no block is left; 0:00 elapsed")
-    assert lines[4:] == ["measuring the front again [1/3] trial 10", "every uniform policy has been tried"]
+    assert lines[4] == "measuring the front again [1/3] trial 10; 0:00 elapsed"
+    assert lines[5:] == ["every uniform policy has been tried"]
 
 
 def test_a_pipe_gets_a_warning_at_once_and_again_at_the_end() -> None:
@@ -397,6 +398,38 @@ def test_while_a_member_is_trained_its_loss_and_what_it_scores_are_shown_with_th
     progress.update(Started(RUN, 5, 5, BASELINE, front(), None))
     progress.update(Recovering(member, 10, 40, 0.02, 30.0, 90.0))
     assert progress.timing().startswith("loss 0.02; ")
-    assert progress.timing().endswith(" elapsed, 1:30 left")
+    assert progress.timing().endswith(" elapsed, 1:30 of training left")
     progress.update(Recovering(member, 20, 40, 0.01, 30.0, 60.0, score=0.875))
     assert progress.timing().startswith("loss 0.01, about 87.5%; ")
+
+
+def test_a_pipe_is_told_of_every_training_at_its_first_step_and_every_half_minute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("parefront.terminal.progress.time.monotonic", lambda: now)
+    console = Console(file=io.StringIO(), width=200)
+    view, (first, second, *_) = PlainView(console), front()
+    for seconds, member, done in ((0, first, 1), (10, first, 20), (31, first, 60), (32, second, 1)):
+        now = 100.0 + seconds
+        view.event(Recovering(member, done, 80, 0.02, 20.0, 90.0))
+    view.event(Recovering(second, 2, 80, 0.02, 20.0, None))
+    lines = text_of(console).splitlines()
+
+    assert [line.split(";")[0] for line in lines] == [
+        f"training {first.label} [1/80]",
+        f"training {first.label} [60/80]",
+        f"training {second.label} [1/80]",
+    ]
+    assert all(line.endswith("1:30 of training left") for line in lines)
+
+
+def test_measuring_again_says_how_long_it_will_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("parefront.terminal.watching.time.monotonic", lambda: now)
+    progress = Progress()
+    progress.update(Recovering(front()[0], 80, 80, 0.02, 0.0, 0.0))
+    for index, at in ((1, 0.0), (2, 3.0), (3, 6.0)):
+        now = at
+        progress.update(Finalising(index, 8, front()[0]))
+    assert progress.timing() == "0:06 elapsed, 0:18 left"
