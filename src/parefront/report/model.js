@@ -49,10 +49,10 @@ function better(one, other, order) {
   return false;
 }
 
-// What a limit on an axis is about: the upper end of a cost's interval; the value of a quality, the worse one of both splits.
+// What a limit on an axis is about: the worse end of a cost's interval; the value of a quality, the worse one of both splits.
 function judged(entry, axis) {
   const measured = entry.metrics[axis.key], tested = entry.metrics[`test_${axis.key}`];
-  if (!measured || !axis.quality) return measured && measured.high;
+  if (!measured || !axis.quality) return measured && (axis.higher_is_better ? measured.low : measured.high);
   return tested && worse(axis, tested.value, measured.value) ? tested.value : measured.value;
 }
 
@@ -66,12 +66,23 @@ function worse(axis, one, other) {
   return axis.higher_is_better ? one < other : one > other;
 }
 
-// The best member within a limit on one axis, as `parefront export --where` finds it.
-function within(axis, limit) {
-  const fitting = members.filter((entry) => axis.key in entry.metrics && !worse(axis, judged(entry, axis), limit));
-  const ofUse = axis.quality ? fitting : fitting.filter((entry) => entry.useful);
-  const free = objectives.find((one) => (axis.quality ? !one.quality : one.key !== axis.key)) || objectives[0];
-  const order = [free, ...objectives].filter(Boolean);
+// Whether an entry is within limits, each a value of an axis.
+function keeps(entry, active) {
+  return active.every(({ axis, value }) => axis.key in entry.metrics && !worse(axis, judged(entry, axis), value));
+}
+
+// What the best one within limits is best in: the first objective that none is about.
+function freeObjective(active) {
+  const about = (axis) => (axis.quality ? "quality" : axis.key.replace(/^(latency_ms|fps|speedup)/, "latency_ratio"));
+  const bounded = new Set(active.map(({ axis }) => about(axis)));
+  return objectives.find((axis) => !bounded.has(about(axis))) || objectives[0];
+}
+
+// The best member within limits, as `parefront export --where` finds it.
+function within(active) {
+  const fitting = members.filter((entry) => keeps(entry, active));
+  const ofUse = active.some(({ axis }) => axis.quality) ? fitting : fitting.filter((entry) => entry.useful);
+  const order = [freeObjective(active), ...objectives].filter(Boolean);
   return (ofUse.length ? ofUse : fitting).reduce((a, b) => (a && !better(b, a, order) ? a : b), null);
 }
 

@@ -1,4 +1,4 @@
-// The page: one selected model that everything follows, axes, a limit on a cost.
+// The page: one selected model that everything follows, axes, limits.
 
 const at = (id) => document.getElementById(id);
 let defaultCost = costOf();
@@ -7,9 +7,6 @@ const state = {
   why: "start",
   x: defaultCost,
   y: objectives.find((axis) => axis !== defaultCost) || quality,
-  limited: false,
-  limitAxis: defaultCost,
-  limit: Infinity,
   beside: base,
 };
 const REASONS = {
@@ -36,8 +33,7 @@ function begin() {
   for (const id of ["x-axis", "y-axis"]) {
     at(id).addEventListener("change", () => { state[id[0]] = axes.get(at(id).value); drawFront(); });
   }
-  at("limit-axis").addEventListener("change", () => { state.limitAxis = axes.get(at("limit-axis").value); at("limit").value = at("limit").max; unlimited(); });
-  at("limit").addEventListener("input", applyLimit);
+  beginLimits();
   at("beside").addEventListener("change", () => { state.beside = entryOf(at("beside").value === "" ? null : Number(at("beside").value)); showChosen(); });
   at("zoom").addEventListener("change", drawFront);
   at("copy").addEventListener("click", copyCommand);
@@ -53,12 +49,11 @@ function begin() {
 // What depends on the run, but not on what is chosen.
 function fill() {
   at("about").textContent = aboutLine();
-  const change = quality && (axes.get(`${quality.key}_change`) || quality), named = (axis) => [axis.label, axis.key];
-  const bounded = [...costs, ...(change ? [change] : [])].filter((axis) => members.some((entry) => axis.key in entry.metrics));
+  const named = (axis) => [axis.label, axis.key];
   const marked = landmarks.filter((mark) => mark.trial !== null).map((mark) => [mark.name, mark.trial]);
   offer("x-axis", report.axes.map(named), state.x && state.x.key);
   offer("y-axis", report.axes.map(named), state.y && state.y.key);
-  offer("limit-axis", bounded.map(named), state.limitAxis && state.limitAxis.key);
+  fillLimits();
   offer("beside", [["the uncompressed model", ""], ...marked, ...members.map((entry) => [label(entry), entry.trial])], state.beside.trial ?? "");
   showPicks();
   showSpent();
@@ -83,11 +78,10 @@ function retake(told) {
   const same = (axis, other) => (axis && axes.get(axis.key)) || other;
   state.x = same(state.x, defaultCost);
   state.y = same(state.y, quality);
-  state.limitAxis = same(state.limitAxis, defaultCost);
   state.beside = entryOf(state.beside.trial) || base;
   const chosen = state.why === "start" ? firstChoice() : state.chosen && entryOf(state.chosen.trial);
-  state.chosen = state.why === "limit" ? within(state.limitAxis, state.limit) : chosen || firstChoice();
   fill();
+  state.chosen = state.why === "limit" ? within(activeLimits()) : chosen || firstChoice();
   showAll();
   drawCourse();
 }
@@ -116,10 +110,10 @@ function showAll() {
 function showVerdict() {
   const entry = state.chosen, change = entry && changeOf(entry);
   if (entry === null) {
-    const known = members.filter((one) => state.limitAxis.key in one.metrics);
-    const best = known.reduce((a, b) => (!a || worse(state.limitAxis, judged(a, state.limitAxis), judged(b, state.limitAxis)) ? b : a), null);
-    at("sentence").textContent = `No model of this front has ${shortName(state.limitAxis)} of ${limitText()}.`;
-    at("why").textContent = best ? `The nearest has ${plain(judged(best, state.limitAxis), state.limitAxis)}: ${label(best)}.` : "";
+    const active = activeLimits(), known = members.filter((one) => active.every(({ axis }) => axis.key in one.metrics));
+    const best = known.reduce((a, b) => (!a || missed(b, active) < missed(a, active) ? b : a), null);
+    at("sentence").textContent = `No model of this front has ${limitWords(active)}.`;
+    at("why").textContent = best ? `The nearest has ${active.map(({ axis }) => plain(judged(best, axis), axis)).join(" and ")}: ${label(best)}.` : "";
   } else if (entry.trial === null) {
     at("sentence").textContent = "Ship the uncompressed model: the front is empty.";
     at("why").textContent = "";
@@ -134,7 +128,6 @@ function showVerdict() {
   at("command").textContent = trial === null ? "" : `parefront export ${quoted(report.argument)} --trial ${trial} -o model.onnx`;
   at("copy").hidden = trial === null;
   at("copy").textContent = "copy";
-  at("limit-text").textContent = state.limited ? limitText() : "none";
   for (const button of at("picks").children) button.setAttribute("aria-pressed", String(Number(button.dataset.trial) === trial));
 }
 
@@ -146,16 +139,6 @@ function reason(entry) {
   if (!entry.useful) return "It is of no use: its quality is below the floor.";
   if (!pick) return "It is on the front: no other one measured better in every objective.";
   return pick.names.map((name) => (name === "safe" ? safeReason(entry) : (REASONS[name] || (() => `The one with the ${name}.`))(shortName(defaultCost)))).join(" ");
-}
-
-function limitText() {
-  return `${state.limitAxis.higher_is_better ? "at least" : "at most"} ${plain(state.limit, state.limitAxis)}`;
-}
-
-function limitReason() {
-  const axis = state.limitAxis, free = objectives.find((one) => (axis.quality ? !one.quality : one !== axis)) || objectives[0];
-  const how = axis.quality ? `by its value on ${splitsOf(axis)}` : "by the upper end of its interval";
-  return `The best ${shortName(free)} with ${shortName(axis)} of ${limitText()}, ${how}.`;
 }
 
 function safeReason(entry) {
@@ -184,10 +167,9 @@ function cheaperText(entry) {
   return `Trial ${cheaper.trial} is as good within the noise, and costs less: ${said(change.measured, change.axis)}, ${said(cheaper.metrics[cost.key], cost)}.`;
 }
 
-// Whether a member is within what the chosen one is the best of: the run's budgets, or the limit.
+// Whether a member is within what the chosen one is the best of: the run's budgets, or the limits.
 function fits(entry) {
-  if (state.why === "start") return report.fitting.includes(entry.trial);
-  return state.why !== "limit" || !worse(state.limitAxis, judged(entry, state.limitAxis), state.limit);
+  return state.why === "start" ? report.fitting.includes(entry.trial) : keeps(entry, activeLimits());
 }
 
 function splitText(change) {
@@ -227,24 +209,6 @@ function showPicks() {
   if (focused) ([...at("picks").children].find((one) => one.dataset.trial === focused) || at("limit")).focus();
 }
 
-// From the slider's left end, where a limit is as strict as the front allows or a little stricter, to its right end.
-function applyLimit() {
-  const axis = state.limitAxis, position = Number(at("limit").value), most = Number(at("limit").max);
-  if (position === most) return unlimited();
-  const known = members.filter((entry) => axis.key in entry.metrics && (!axis.quality || entry.useful)).map((entry) => judged(entry, axis));
-  const sorted = known.sort((a, b) => (worse(axis, a, b) ? 1 : -1)), best = sorted[0], last = sorted[sorted.length - 1];
-  const from = axis.quality ? best : best - 0.05 * (last - best);
-  Object.assign(state, { limited: true, limit: from + ((last - from) * position) / (most - 1) });
-  at("limit").setAttribute("aria-valuetext", limitText());
-  choose(within(axis, state.limit), "limit");
-}
-
-function unlimited() {
-  Object.assign(state, { limited: false, limit: Infinity });
-  at("limit").setAttribute("aria-valuetext", "none");
-  choose(firstChoice(), "start");
-}
-
 function drawFront() {
   const { x, y, chosen } = state, has = (entry) => x.key in entry.metrics && y.key in entry.metrics;
   const shown = members.filter(has), marks = landmarks.filter((mark) => has(mark.entry));
@@ -258,9 +222,7 @@ function drawFront() {
   for (const bound of report.bounds) {
     for (const along of ["x", "y"]) if (bound.key === state[along].key) plot.bound(along, bound.value, bound.at_most, bound.text);
   }
-  if (state.limited) {
-    for (const along of ["x", "y"]) if (state.limitAxis === state[along]) plot.bound(along, state.limit, !state.limitAxis.higher_is_better, limitText());
-  }
+  drawLimits(plot, state);
   const cloud = others.filter(has), inside = cloud.filter((entry) => plot.holds(entry.metrics[x.key], entry.metrics[y.key]));
   for (const entry of inside) if (entry !== chosen) dot(plot, entry, "cloud", 3);
   if (objectives.length === 2 && objectives.includes(x) && objectives.includes(y)) stairs(plot, shown);

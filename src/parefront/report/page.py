@@ -23,6 +23,7 @@ SCRIPTS = (
     "sensitivity.js",
     "theme.js",
     "live.js",
+    "limits.js",
     "page.js",
 )
 

@@ -92,14 +92,13 @@ def test_the_limit_chooses_what_select_chooses(browser: Browser, opened: Run, po
 
 @pytest.mark.parametrize("position", [0, 60, 130])
 def test_a_limit_on_the_loss_chooses_the_fastest_as_select_does(browser: Browser, opened: Run, position: int) -> None:
-    set_to(browser, "limit-axis", "accuracy_change")
-    set_to(browser, "limit", position)
+    set_to(browser, "loss", position)
     useful = [candidate for candidate in opened.front if opened.front.is_useful(candidate)]
     changes = [100 * candidate.metrics["accuracy_change"].value for candidate in useful]
     limit = max(changes) + (min(changes) - max(changes)) * position / 199
 
     assert chosen(browser) == opened.front.select(f"accuracy >= {limit - 1e-9:.12f}pt").trial
-    assert text(browser, "limit-text").startswith("at least −")
+    assert text(browser, "loss-text").startswith("at least −")
 
 
 def test_a_column_says_what_members_run_in_where_the_runtime_is_searched(browser: Browser, write_run: WriteRun) -> None:
@@ -162,12 +161,57 @@ def test_a_limit_on_the_loss_must_hold_on_the_test_split_too(browser: Browser, w
     run = Run.open(run.name, run.path.parent)
     browser.open(write_report(run))
 
-    set_to(browser, "limit-axis", "accuracy_change")
-    set_to(browser, "limit", 60)
+    set_to(browser, "loss", 60)
 
     assert chosen(browser) != lossy.trial
     assert text(browser, "why").startswith("The best latency with accuracy change of at least")
     assert "by its value on the search split and the test split" in text(browser, "why")
+
+
+def test_typed_limits_choose_what_select_chooses(browser: Browser, opened: Run) -> None:
+    set_to(browser, "limit-value", 0.6)
+    assert chosen(browser) == opened.front.select("latency <= 0.6x").trial
+    assert text(browser, "limit-text") == "at most 0.600x"
+
+    set_to(browser, "loss-value", 1.5)
+    assert chosen(browser) == opened.front.select("latency <= 0.6x", "accuracy >= -1.5pt").trial
+    assert "with latency of at most 0.600x and accuracy change of at least −1.50 pt" in text(browser, "why")
+
+    set_to(browser, "limit-value", "")
+    assert chosen(browser) == opened.front.select("accuracy >= -1.5pt").trial
+    assert text(browser, "limit-text") == "none"
+
+    set_to(browser, "loss-value", "")
+    assert chosen(browser) == opened.to_json()["best"]["trial"] or "limit" not in text(browser, "why")
+
+
+def test_slider_and_number_say_the_same(browser: Browser, opened: Run) -> None:
+    set_to(browser, "limit", 100)
+    number = float(browser.run("document.getElementById('limit-value').value"))
+    assert text(browser, "limit-text") == f"at most {number:.3f}x"
+
+    set_to(browser, "limit-value", 99)
+    assert browser.run("document.getElementById('limit').value") == "199"
+    assert browser.run("document.getElementById('limit').getAttribute('aria-valuetext')") == "at most 99.000x"
+
+
+def test_a_size_is_typed_in_kilobytes(browser: Browser, opened: Run) -> None:
+    set_to(browser, "limit-axis", "size_bytes")
+    set_to(browser, "limit-value", 3000)
+
+    assert text(browser, "limit-unit") == "KB"
+    assert text(browser, "limit-text") == "at most 3.00 MB"
+    assert chosen(browser) == opened.front.select("size <= 3000KB").trial
+
+
+def test_limits_that_no_model_keeps_together_name_the_nearest(browser: Browser, opened: Run) -> None:
+    set_to(browser, "limit-value", 0.05)
+    set_to(browser, "loss-value", 0)
+
+    assert text(browser, "sentence") == (
+        "No model of this front has latency of at most 0.050x and accuracy change of at least +0.00 pt."
+    )
+    assert ": trial " in text(browser, "why")
 
 
 def test_a_limit_that_nobody_keeps_says_what_the_least_is(browser: Browser, opened: Run) -> None:
