@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import multiprocessing.util
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -55,6 +56,7 @@ def locks_of_its_own() -> Iterator[None]:
 
     Programs share the locks of a temporary folder. In their workers measurements exclude each other still.
     """
+    multiprocessing.util.get_temp_dir()  # outside of the folder, as it is removed later
     folder = tempfile.TemporaryDirectory(prefix="pf-", ignore_cleanup_errors=True)
     with folder as path, pytest.MonkeyPatch.context() as patch:
         os.chmod(path, 0o755)  # of databases, too, which run as other users

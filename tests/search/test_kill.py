@@ -17,6 +17,7 @@ from parefront.search.controller import search
 from parefront.search.runs.run import Run
 from parefront.search.runs.studies.study import RunStudy
 
+from ..forked import forked
 from .end_state import end_state
 from .synthetic import LoggingEvaluator, SyntheticEvaluator
 
@@ -126,15 +127,9 @@ def test_killed_at_its_weakest_moments(
 
 
 @pytest.mark.parametrize("sampler", ["amc", "cmaes", "nsga3"])
-def test_samplers_that_learn_go_on_as_if_they_had_not_been_killed(
-    sampler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In a fresh process, since torch cannot differentiate in the fork of one that has."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
-    fresh = multiprocessing.get_context("spawn").Process(target=kill_and_go_on, args=(sampler, tmp_path))
-    fresh.start()
-    fresh.join()
-    assert fresh.exitcode == 0
+def test_samplers_that_learn_go_on_as_if_they_had_not_been_killed(sampler: str, tmp_path: Path) -> None:
+    """Started from a process that has not differentiated, since torch cannot in the fork of one that has."""
+    assert forked(kill_and_go_on, sampler, tmp_path) == 0
 
 
 def kill_and_go_on(sampler: str, tmp_path: Path) -> None:

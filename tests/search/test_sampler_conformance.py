@@ -23,7 +23,7 @@ class TestSamplers(SamplerConformance):
 
 
 class TestSlowSamplers(SamplerConformance):
-    trials = 13
+    trials = 12
 
     @pytest.fixture(params=SLOW)
     def sampler(self, request: pytest.FixtureRequest) -> SamplerFactory:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-import subprocess
-import sys
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,12 @@ import pytest
 import yaml
 
 from parefront.cli import main as cli
+from parefront.compressors.recovery.training import Training
+from parefront.search.recovery import recover
 from parefront.search.runs.run import Run
 from parefront.testing.networks import plain, random_images
 
+from ...forked import forked
 from ..conftest import Command
 
 TASK = """
@@ -133,24 +136,19 @@ def test_what_is_missing_is_done_again_to_the_same_bytes(here: Path, run: Comman
     assert all(name in done.out for name in ("original", "prune", "recover", "int8", "again"))
 
 
-KILLED = """
-import os, signal, sys
-from parefront.cli import main as cli
-from parefront.compressors.recovery.training import Training
-from parefront.search.recovery import recover
+def killed_at(done: int, steps: int) -> None:
+    """The command, of which the process is killed before the step of training that follows ``done`` of ``steps``."""
+    step = Training.step
 
-recover.CHECKPOINT_SECONDS = 0.0
-step = Training.step
+    def killing(training: Training) -> float:
+        if (training.done, training.steps) == (done, steps):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return step(training)
 
-def killing(training):
-    if (training.done, training.steps) == AT:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return step(training)
-
-Training.step = killing
-cli.main(ARGUMENTS)
-"""
-"""The command, of which the process is killed before one of its steps of training."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(recover, "CHECKPOINT_SECONDS", 0.0)
+    patch.setattr(Training, "step", killing)
+    cli.main(COMMAND)
 
 
 def test_killed_twice_in_a_stage_it_ends_with_the_same_bytes(here: Path, run: Command) -> None:
@@ -158,9 +156,8 @@ def test_killed_twice_in_a_stage_it_ends_with_the_same_bytes(here: Path, run: Co
     for stage in ("2-recover", "3-int8", "4-again"):
         shutil.rmtree(here / "runs" / "demo" / stage)
     (here / "runs" / "demo" / "recipe.json").unlink()
-    for at in ((5, 12), (9, 12)):  # of so many steps
-        code = KILLED.replace("AT", repr(at)).replace("ARGUMENTS", repr(COMMAND))
-        assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == -9
+    for done_before in (5, 9):
+        assert forked(killed_at, done_before, 12, output=here / "printed") == -signal.SIGKILL
         assert list((here / "runs" / "demo" / "2-recover" / "recovered").glob("*.json"))
         assert not (here / "runs" / "demo" / "2-recover" / "stage.json").exists()
     done = run(*COMMAND)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,8 @@ from parefront.search.runs.run import Run
 from parefront.spaces.task import Task
 from parefront.testing.networks import random_images, residual
 
+from ...forked import forked
+
 QUICK = LatencyProtocol(min_samples=8, min_seconds=0.01, max_seconds=0.03, warmup_seconds=0.005)
 METHODS: dict[str, dict[str, Any]] = {
     "prune_channels": {"round_to": 4, "ratios": [0, 0.25, 0.5], "compensate": "none"},
@@ -33,6 +33,7 @@ METHODS: dict[str, dict[str, Any]] = {
 STEPS = 25
 
 
+@functools.cache
 def task() -> Task:
     """What the network itself says of images is right, so that it is always right and its pruned forms are not."""
     net, _ = residual()
@@ -93,6 +94,4 @@ def killed(path: Path, after: int, **asked: Any) -> None:
 
 def run_and_kill(path: Path, after: int, **asked: Any) -> int:
     """:func:`killed`, in a process of its own; returns its exit code."""
-    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import recovering as r; "
-    call = f"r.killed(r.Path({str(path)!r}), {after}, **{asked!r})"
-    return subprocess.run([sys.executable, "-c", code + call], check=False).returncode
+    return forked(functools.partial(killed, path, after, **asked))

@@ -162,10 +162,10 @@ def test_only_members_within_the_constraints_are_trained(path: Path) -> None:
 def test_minutes_are_kept_to(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for least in ("LEAST_STEPS", "LEAST_OVERHEADS"):  # so that there are rounds on a machine as slow as may be
         monkeypatch.setattr(module, least, 0)
-    session(path, {key: ASKED[key] for key in ("when", "threads", "precision", "batch")} | {"minutes": 0.2})
+    session(path, {key: ASKED[key] for key in ("when", "threads", "precision", "batch")} | {"minutes": 0.1})
     store = RecoveredStore(path)
     rounds = [one.seconds for trained in store.all() for one in trained.ended]
-    assert 6 < store.seconds < 12 + 2 * max(rounds)
+    assert 3 < store.seconds < 6 + 2 * max(rounds)
     assert has_ended(Run.resume_or_create(path, {**Run.open(path).config, "recover": {}}))
 
 
