@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,14 @@ from ..config.schema import parse_device
 from ..evaluators.device.device import Device, Shapes
 from ..evaluators.device.device_profile import DeviceProfile
 from ..evaluators.device.errors import RequestRefused
+from ..evaluators.explain.excluding import within_exclude
 from ..evaluators.explain.explain import Explanation
 from ..evaluators.explain.explain import explain as explained
+from ..evaluators.explain.profiled import in_names_of_modules
 from ..evaluators.runtimes.choice import RuntimeChoice
 from ..evaluators.runtimes.runtime import DEFAULT
 from ..evaluators.storage.provenance import runtime_of_file
+from ..search.runs.run_layers import layers_of, left_out_of, run_folder_of
 from ..spaces.errors import ConfigError
 from . import measuring
 from .artifact import check_model
@@ -100,7 +104,19 @@ def explanation_report(model: Path, against: Path, device: DeviceConfig, shapes:
             )
     with Device(options.in_choice("")) as place:
         try:
-            found = explained(place, model, against, measuring.PROTOCOL, shapes)
+            found = _in_names_of_run(explained(place, model, against, measuring.PROTOCOL, shapes), model, against)
         except RequestRefused as refusal:
             raise ConfigError(f"{model} against {against}: {refusal}") from refusal
         return ExplanationReport(model, against, place.name, place.profile, found)
+
+
+def _in_names_of_run(found: Explanation, model: Path, against: Path) -> Explanation:
+    """With layers called as in the user's network, and no advice against ``exclude``, where a file lies in its run."""
+    folder = run_folder_of(model) or run_folder_of(against)
+    if folder is None:
+        return found
+    modules = {re.sub(r"\W", "_", layer): layer for layer in layers_of(folder)}
+    left_out = left_out_of(folder)
+    layers = tuple(replace(layer, name=modules.get(layer.name, layer.name)) for layer in found.layers)
+    named = (in_names_of_modules(one, modules) for one in found.findings)
+    return replace(found, layers=layers, findings=tuple(within_exclude(one, left_out) for one in named))

@@ -19,6 +19,7 @@ from ..evaluators.results.views.rows import front_rows
 from ..search.runs.record import TrialRecord
 from ..search.runs.run import Run
 from ..search.runs.run_folder import argument_of
+from ..search.runs.run_layers import left_out_of
 from ..search.runs.tested_fields import confidence_to_json, flips_to_json
 from ..spaces.masking import masked_text
 from ..spaces.runtime_knob import runtime_in
@@ -126,7 +127,7 @@ class Report:
         candidates = [members.get(candidate.trial, candidate) for candidate in measured]
         document = run.to_json()
         empty = run.front_of((), run.search_baseline)
-        network = Network.of(run.path, [record.policy for record in records])
+        network, left_out = Network.of(run.path, [record.policy for record in records]), left_out_of(run.path)
         flips = {c.trial: c.flips for c in front if c.trial is not None and c.flips is not None}
         profiles = {candidate.trial: candidate.profile for candidate in (front.baseline, *front)}
         return cls(
@@ -156,7 +157,11 @@ class Report:
             confidences={c.trial: c.confidence for c in front if c.trial is not None and c.confidence is not None},
             flips=flips,
             pictures=pictures_of(run.path, flips),
-            times={trial: LayerTimes(known, network.layers) for trial, known in profiles.items() if known is not None},
+            times={
+                trial: LayerTimes(known, network.layers, left_out)
+                for trial, known in profiles.items()
+                if known is not None
+            },
             probed=probed_choices(run.path),
             runtimes=front.runtimes,
             classes={c.trial: class_rows(c.classes) for c in front if c.trial is not None and c.classes},

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from ..evaluators.explain.excluding import within_exclude
 from ..evaluators.results.profile import Profile
 from ..spaces.masking import masked_text
 from .network import LayerRow
@@ -18,10 +19,12 @@ class LayerTimes:
     Attributes:
         profile: as the run keeps it.
         rows: layers of the network.
+        left_out: layers by the method that the user keeps from changing them.
     """
 
     profile: Profile
     rows: Sequence[LayerRow]
+    left_out: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Milliseconds: of each row after and before, None for one that the profile does not tell of; of all operators
@@ -29,7 +32,7 @@ class LayerTimes:
         known = {layer.name: [layer.us / 1000, layer.before_us / 1000] for layer in self.profile.layers}
         found = [
             {"ms": one.us / 1000, "text": masked_text(one.text), "mend": masked_text(one.mend)}
-            for one in self.profile.findings
+            for one in (within_exclude(found, self.left_out) for found in self.profile.findings)
         ]
         return {
             "layers": [_rounded(known.get(row.name)) for row in self.rows],

@@ -122,6 +122,21 @@ def plain_loop_ms(model: Path, runs: int = 100) -> float:
     return float(np.median(times[10:]))
 
 
+def test_explain_calls_layers_of_a_run_as_its_network_does(tmp_path: Path, run: Command) -> None:
+    (tmp_path / "demo" / "artifacts").mkdir(parents=True)
+    path = conv_net(tmp_path / "demo" / "artifacts" / "baseline.onnx", 17)
+    model = onnx.load(path)
+    model.graph.node[0].name = "layer1_0_conv"
+    onnx.save(model, path)
+    (tmp_path / "demo" / "graph.json").write_text(json.dumps({"layers": [{"name": "layer1.0.conv"}]}))
+    (tmp_path / "demo" / "config.yaml").write_text("task: task.py:task\n")
+    other = str(conv_net(tmp_path / "even.onnx", 64))
+
+    layers = json.loads(run("explain", other, "--against", str(path), "--json").out)["layers"]
+
+    assert "layer1.0.conv" in [layer["name"] for layer in layers]
+
+
 def test_explain_names_layers_and_findings(tmp_path: Path, run: Command) -> None:
     odd, even = str(conv_net(tmp_path / "odd.onnx", 17)), str(conv_net(tmp_path / "even.onnx", 64))
 
