@@ -16,6 +16,7 @@ from .evaluators.device.link import OpenDevice
 from .evaluators.device.units import own_device
 from .evaluators.quality.scoring.registry import quality_metric
 from .evaluators.results.metric import Metric
+from .search.runs.identity.recorded_space import refuse_other_space
 from .search.runs.reused_run import ReusedRun
 from .search.runs.run import Run
 from .search.runs.run_folder import RUNS
@@ -151,11 +152,13 @@ def make_evaluator(
     )
     if not scores:
         return make()
-    earlier = ReusedRun.of(Run.open(scores, root))
+    source = Run.open(scores, root)
+    earlier = ReusedRun.of(source)
     with ExitStack() as on_error:
         evaluator = RetargetedEvaluator(lambda target: make(built_for=target), earlier.scores, on_phase)
         on_error.callback(evaluator.close)
         earlier.check(str(evaluator.environment["model_sha256"]), config.typed(), settings.quality)
+        refuse_other_space(source.path, evaluator.space)
         on_error.pop_all()
     return evaluator
 

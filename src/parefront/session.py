@@ -33,6 +33,7 @@ from .search.executors.pool.messages import MakeEvaluator
 from .search.runs.events import Noted, OnEvent, Warned
 from .search.runs.identity.devices import profiles
 from .search.runs.identity.fingerprint import Fingerprint
+from .search.runs.identity.recorded_space import GRAPH, refuse_other_space
 from .search.runs.identity.task_fingerprint import fingerprint_of
 from .search.runs.reused_run import ReusedRun
 from .search.runs.run import Run
@@ -52,8 +53,6 @@ if TYPE_CHECKING:
 
 OnPhase = Callable[[str], None]
 
-GRAPH = "graph.json"
-"""What a run keeps of its traced model: layers, coupled groups, knobs, and what is excluded and why."""
 IN_PYTHON = "given in Python"
 """What stands in the config of a run for a task that came from no file."""
 
@@ -146,6 +145,8 @@ class Job:
                 warnings_of_task.append(short_of_memory)
             if run is not None:
                 self._check_evaluator(run, evaluator.environment)
+                with self._naming_another():
+                    refuse_other_space(run.path, evaluator.space)
             run = Run.resume_or_create(self.run, self.settings, self.root)
             with run.lock():
                 if run.fingerprint is None and not run.has_baseline:

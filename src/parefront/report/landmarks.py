@@ -10,10 +10,10 @@ from typing import Any
 from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.fields import Fields
 from ..evaluators.results.views.policy_words import policy_in_words
+from ..search.runs.identity.recorded_space import GRAPH
 from ..search.runs.run import Run
 from ..spaces.policy import Policy
 from ..spaces.runtime_knob import runtime_in, without_runtime
-from .network import GRAPH
 
 UNCOMPRESSED = "uncompressed"
 UNIFORM = "uniform: "

@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..evaluators.results.fields import Fields
+from ..search.runs.identity.recorded_space import GRAPH
 from ..spaces.knob import EVERY_LAYER, Choice
 from ..spaces.policy import Policy
-
-GRAPH = "graph.json"
-"""In a run's folder; runs of early versions have none."""
 
 
 @dataclass(frozen=True)

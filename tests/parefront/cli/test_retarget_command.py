@@ -195,6 +195,16 @@ def test_other_weights_or_images_do_not_inherit_the_scores(source: Run, run: Com
     assert [path.name for path in source.path.parent.iterdir()] == ["demo"]
 
 
+def test_scores_of_another_space_are_not_taken_over(source: Run, run: Command) -> None:
+    path = source.path / "graph.json"
+    graph = json.loads(path.read_text())
+    (knob,) = [knob for knob in graph["knobs"] if knob["compressor"] == "quantize"][:1]
+    path.write_text(json.dumps({**graph, "knobs": [{**knob, "choices": [32, 8, 4]}]}))
+    outcome = run("retarget", "demo", "--device", "threads=2")
+    assert (outcome.code, len(outcome.err.splitlines())) == (2, 1)
+    assert "run demo was searched in another space" in outcome.err
+
+
 def test_scores_are_for_replayed_policies_only(source: Run, run: Command) -> None:
     outcome = run(*SEARCH, "--run", "other", "--set", "search.reuse_scores=demo")
     assert outcome.code == 2

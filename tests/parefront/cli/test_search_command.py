@@ -274,6 +274,23 @@ def test_another_config_is_refused_with_a_free_name(project: Path, formula: Form
     assert "--run demo-2" in outcome.err
 
 
+def test_a_run_that_was_searched_in_another_space_is_refused(
+    project: Path, formula: FormulaEvaluator, run: Command
+) -> None:
+    """As of another version, in which the same config meant other choices."""
+    assert run(*SEARCH).code == 0
+    path = project / "runs" / "demo" / "graph.json"
+    graph = json.loads(path.read_text())
+    knob = graph["knobs"][0]
+    knob["choices"] = [*knob["choices"], 16]
+    path.write_text(json.dumps(graph))
+    refused = run(*SEARCH, "--trials", "30")
+    assert refused.code == 2
+    assert f"run demo was searched in another space, as by another version: knob {knob['name']}" in refused.err
+    assert "choose another name for the run, e.g. --run demo-2" in refused.err
+    assert len(refused.err.splitlines()) == 1
+
+
 def test_other_weights_are_refused(project: Path, formula: FormulaEvaluator, run: Command) -> None:
     run(*SEARCH)
     formula.weights = "b" * 64
