@@ -45,7 +45,7 @@ function draw() {
   const framed = fronts.flatMap((front, index) => front.filter((member) => comparison.runs[index].useful.includes(member.trial)));
   const all = [...framed.map((member) => member.metrics), ...bases];
   if (!all.length) return at("plot").replaceChildren(element("p", null, "Nothing was measured in both."));
-  const plot = new Plot(at("plot"), `${y.label} over ${x.label}`, x, y, range(all.map((m) => m[x.key].value)), range(all.map((m) => m[y.key].value)));
+  const plot = new Plot(at("plot"), `${y.label} over ${x.label}`, x, y, span(all.map((m) => m[x.key])), span(all.map((m) => m[y.key])));
   plot.svg.setAttribute("role", "img");
   fronts.forEach((front, index) => {
     const kind = `run-${index % COLOURS}`, name = comparison.runs[index].run;
@@ -57,14 +57,15 @@ function draw() {
       if (!plot.holds(member.metrics[x.key], member.metrics[y.key])) return;
       plot.intervals(member.metrics[x.key], member.metrics[y.key], kind);
       const mark = plot.add("path", { class: kind, d: MARKS[index % MARKS.length](...points[place]) });
+      plot.mark(...points[place], 5);
       explained(mark, () => [`${name}, trial ${member.trial}`, ...[y, x].map((axis) => `${axis.label}: ${worded(member.metrics[axis.key], axis)}`), member.done].join("\n"));
     });
   });
   bases.slice(0, 1).forEach((metrics) => {
     plot.intervals(metrics[x.key], metrics[y.key], "landmark");
-    const right = plot.x(metrics[x.key].value) > plot.box.right - 130;
-    plot.add("text", { x: plot.x(metrics[x.key].value) + (right ? -8 : 8), y: plot.y(metrics[y.key].value) + 16, "text-anchor": right ? "end" : "start" }, "uncompressed");
+    plot.name(plot.x(metrics[x.key].value), plot.y(metrics[y.key].value), 5, "uncompressed");
   });
+  plot.writeTexts();
 }
 
 begin();

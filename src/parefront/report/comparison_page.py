@@ -12,7 +12,7 @@ from .axes import axes_of
 from .comparison import Comparison
 from .comparison_table import comparison_rows, notes_of
 
-SCRIPTS = ("format.js", "draw.js", "theme.js", "comparison.js")
+SCRIPTS = ("format.js", "place.js", "draw.js", "theme.js", "comparison.js")
 
 
 def write_comparison(comparison: Comparison, path: Path) -> Path:

@@ -43,12 +43,25 @@ function range(values) {
   return [low - margin, high + margin];
 }
 
+// The range of measurements with a margin. Intervals are within it, but for what is longer than half of the values' own range:
+// a single noisy one must not squeeze all others.
+function span(measured) {
+  const values = measured.map((m) => m.value), low = Math.min(...values), high = Math.max(...values);
+  const beyond = high > low ? 0.5 * (high - low) : Infinity;
+  const ends = measured.flatMap((m) => [Math.max(m.low, low - beyond), Math.min(m.high, high + beyond)]);
+  return range([...values, ...ends]);
+}
+
+const ARROW = 4;  // half as wide as the head of an interval that goes on
+
 class Plot {
   constructor(holder, name, x, y, xRange, yRange) {
     this.width = Math.max(260, holder.clientWidth);
     this.height = Math.max(160, holder.clientHeight);
     this.box = { left: 64, right: this.width - 14, top: 24, bottom: this.height - 44 };
     this.ranges = { x: xRange, y: yRange };
+    this.places = new Places(this.box);
+    this.texts = [];
     this.svg = shape("svg", { viewBox: `0 0 ${this.width} ${this.height}`, role: "group", "aria-label": name });
     this._axes(x, y);
     holder.replaceChildren(this.svg);
@@ -97,18 +110,46 @@ class Plot {
     if (inside !== value) return;
     const line = along === "x" ? { x1: at, x2: at, y1: top, y2: bottom } : { x1: left, x2: right, y1: at, y2: at };
     this.add("line", { class: "bound", ...line });
-    const end = along === "x" && at > (left + right) / 2;
-    const place = along === "x" ? { x: at + (end ? -5 : 5), y: top + 12 } : { x: left + 5, y: at - 5 };
-    this.add("text", { class: "tick", ...place, "text-anchor": end ? "end" : "start" }, text);
+    const rows = [0, 1, 2, 3, 4];
+    const candidates = along === "x"
+      ? rows.flatMap((row) => [[at + 5, top + 12 + LINE * row, false], [at - 5, top + 12 + LINE * row, true]])
+      : [[left + 5, at - 5, false], [right - 5, at - 5, true], [left + 5, at + 13, false], [right - 5, at + 13, true]];
+    this.texts.push({ text, candidates, kind: "tick" });
   }
 
-  // The 95 % intervals of a point as a cross, clipped to the plot.
+  // A name beside a mark, of which half is so large.
+  name(x, y, half, text) {
+    this.texts.push({ text, candidates: around(x, y, half + 3), kind: "name" });
+  }
+
+  // The texts, once all marks are drawn: each where it hides least of these and of the texts before it.
+  writeTexts() {
+    for (const { text, candidates, kind } of this.texts) {
+      const [x, y, ends] = this.places.best(text, candidates);
+      this.add("text", { class: kind, x, y, "text-anchor": ends ? "end" : "start" }, text);
+    }
+  }
+
+  // What no text is to hide.
+  mark(x, y, half) {
+    this.places.take(x - half, y - half, x + half, y + half);
+  }
+
+  // The 95 % intervals of a point as a cross; where one goes on beyond the plot it ends in an arrow.
   intervals(x, y, kind) {
-    const { left, right, top, bottom } = this.box;
+    const { left, right, top, bottom } = this.box, [a, b] = [this.x(x.value), this.y(y.value)];
     const clip = (at, least, most) => Math.min(most, Math.max(least, at));
     const [x1, x2] = [x.low, x.high].map((v) => clip(this.x(v), left, right));
     const [y1, y2] = [y.low, y.high].map((v) => clip(this.y(v), top, bottom));
-    this.add("path", { class: `bar ${kind}`, d: `M${x1} ${this.y(y.value)}H${x2}M${this.x(x.value)} ${y1}V${y2}` });
+    const heads = [
+      this.x(x.low) < left && `M${left + ARROW} ${b - ARROW}L${left} ${b}L${left + ARROW} ${b + ARROW}`,
+      this.x(x.high) > right && `M${right - ARROW} ${b - ARROW}L${right} ${b}L${right - ARROW} ${b + ARROW}`,
+      this.y(y.high) < top && `M${a - ARROW} ${top + ARROW}L${a} ${top}L${a + ARROW} ${top + ARROW}`,
+      this.y(y.low) > bottom && `M${a - ARROW} ${bottom - ARROW}L${a} ${bottom}L${a + ARROW} ${bottom - ARROW}`,
+    ];
+    this.add("path", { class: `bar ${kind}`, fill: "none", d: `M${x1} ${b}H${x2}M${a} ${y1}V${y2}${heads.filter(Boolean).join("")}` });
+    this.places.take(x1, b - 1, x2, b + 1);
+    this.places.take(a - 1, y2, a + 1, y1);
   }
 
   holds(x, y) {

@@ -15,6 +15,7 @@ from ..spaces.errors import ConfigError
 from ..spaces.files import write_bytes, write_text
 from .axes import Axis, axes_of
 from .document import Bound, Report
+from .labels import Labels
 from .png import png_of
 from .scale import Scale, tick_text
 from .shapes import Anchor, Area, Dot, Drawing, Label, Lines, Point, Shade, Shape
@@ -23,6 +24,8 @@ from .svg import svg_of
 WIDTH, HEIGHT = 640, 400
 """Of the figure, in pixels of 1/96 inch."""
 LEFT, RIGHT, TOP, BOTTOM = 62, 12, 14, 46
+ARROW = 3
+"""Half as wide as the head of an interval that goes on."""
 FRONT, CLOUD, KNOWN, CHOSEN, INK, GRID = "#0b6e4f", "#8c959f", "#6639ba", "#b3400f", "#1b1f24", "#e1e4e8"
 
 
@@ -56,8 +59,8 @@ def figure_of(front: Front, report: Report) -> Drawing:
         candidate for candidate in (*useful, *(mark for _, mark in known)) if _has(candidate, horizontal, vertical)
     ]
     plot = _Plot(
-        Scale.of([one.metrics[horizontal.key].value for one in framed], LEFT, WIDTH - RIGHT),
-        Scale.of([one.metrics[vertical.key].value for one in framed], HEIGHT - BOTTOM, TOP),
+        Scale.around([one.metrics[horizontal.key] for one in framed], LEFT, WIDTH - RIGHT),
+        Scale.around([one.metrics[vertical.key] for one in framed], HEIGHT - BOTTOM, TOP),
         horizontal,
         vertical,
     )
@@ -65,10 +68,16 @@ def figure_of(front: Front, report: Report) -> Drawing:
     plot.budgets(report.bounds)
     plot.axes()
     plot.cloud(candidate for candidate in trials if candidate.trial not in members)
+    plot.landmarks(known, report.selected)
     plot.front(list(front), report.selected, joined=len(front.objectives) == 2)
-    plot.landmarks(known)
+    plot.names(known, report.selected)
     title = f"{vertical.label} over {horizontal.label} of the run {report.name}"
     return Drawing(WIDTH, HEIGHT, INK, title, plot.drawn)
+
+
+def _half(candidate: Candidate, chosen: int | None) -> float:
+    """Of the diamond of a landmark."""
+    return 7.5 if candidate.trial is not None and candidate.trial == chosen else 6.0
 
 
 def _has(candidate: Candidate, *axes: Axis) -> bool:
@@ -84,6 +93,7 @@ class _Plot:
     horizontal: Axis
     vertical: Axis
     drawn: list[Shape] = field(default_factory=list)
+    labels: Labels = field(default_factory=lambda: Labels((LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM)))
 
     def axes(self) -> None:
         x, y = self.x, self.y
@@ -129,16 +139,23 @@ class _Plot:
                 self._intervals(x, y, colour)
                 self._dot(x, y, 4.5 if member.trial == chosen else 3.5, colour)
 
-    def landmarks(self, known: Sequence[tuple[str, Candidate]]) -> None:
-        for name, candidate in known:
+    def landmarks(self, known: Sequence[tuple[str, Candidate]], chosen: int | None) -> None:
+        """A diamond for each, below the members; that of a chosen one is larger than the dot upon it."""
+        for _, candidate in known:
             x, y = self._measured(candidate)
             if x is None or y is None or not self._holds(x, y):
                 continue
             self._intervals(x, y, KNOWN)
-            a, b = self.x.at(x.value), self.y.at(y.value)
-            self.drawn.append(Area([(a, b - 6), (a + 6, b), (a, b + 6), (a - 6, b)], KNOWN))
-            right = a > WIDTH - 140
-            self._text(a + (-9 if right else 9), b + 16, name, "end" if right else "start")
+            (a, b), half = self._place(x, y), _half(candidate, chosen)
+            self.drawn.append(Area([(a, b - half), (a + half, b), (a, b + half), (a - half, b)], KNOWN))
+            self.labels.mark(a, b, half)
+
+    def names(self, known: Sequence[tuple[str, Candidate]], chosen: int | None) -> None:
+        """Of the landmarks, where they hide least of what is drawn by then."""
+        for name, candidate in known:
+            x, y = self._measured(candidate)
+            if x is not None and y is not None and self._holds(x, y):
+                self.drawn.append(self.labels.beside(*self._place(x, y), _half(candidate, chosen), name))
 
     def _measured(self, candidate: Candidate) -> tuple[Measurement | None, Measurement | None]:
         return candidate.metrics.get(self.horizontal.key), candidate.metrics.get(self.vertical.key)
@@ -161,11 +178,28 @@ class _Plot:
         a, b = self.x.at(x.value), self.y.at(y.value)
         left, right = (self.x.at(self.x.inside(end)) for end in (x.low, x.high))
         low, high = (self.y.at(self.y.inside(end)) for end in (y.low, y.high))
-        self.drawn.append(Lines([[(left, b), (right, b)], [(a, low), (a, high)]], colour))
+        self.drawn.append(Lines([[(left, b), (right, b)], [(a, low), (a, high)], *self._arrows(x, y)], colour))
+        self.labels.line(left, b, right, b)
+        self.labels.line(a, low, a, high)
+
+    def _arrows(self, x: Measurement, y: Measurement) -> list[list[Point]]:
+        """The heads of intervals that go on beyond the figure."""
+        (a, b), size = self._place(x, y), ARROW
+        left, right = self.x.at(self.x.low), self.x.at(self.x.high)
+        low, high = self.y.at(self.y.low), self.y.at(self.y.high)
+        heads = [
+            (x.low < self.x.low, [(left + size, b - size), (left, b), (left + size, b + size)]),
+            (x.high > self.x.high, [(right - size, b - size), (right, b), (right - size, b + size)]),
+            (y.low < self.y.low, [(a - size, low - size), (a, low), (a + size, low - size)]),
+            (y.high > self.y.high, [(a - size, high + size), (a, high), (a + size, high + size)]),
+        ]
+        return [head for goes_on, head in heads if goes_on]
 
     def _dot(self, x: Measurement, y: Measurement, radius: float, colour: str) -> None:
         a, b = self.x.at(x.value), self.y.at(y.value)
         self.drawn.append(Dot((a, b), radius, colour))
+        if colour != CLOUD:
+            self.labels.mark(a, b, radius)
 
     def _line(self, x1: float, y1: float, x2: float, y2: float, colour: str) -> None:
         self.drawn.append(Lines([[(x1, y1), (x2, y2)]], colour))

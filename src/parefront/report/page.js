@@ -216,7 +216,7 @@ function drawFront() {
   const framed = [...shown.filter((entry) => (near ? losesLittle(entry) : entry.useful) || entry === chosen), ...marks.map((mark) => mark.entry), ...(chosen && has(chosen) ? [chosen] : [])];
   const frame = framed.length ? framed : shown;
   if (!frame.length) return at("plot").replaceChildren(element("p", null, "Nothing was measured in both."));
-  const spread = (axis) => range(frame.flatMap((entry) => [entry.metrics[axis.key].value, entry.metrics[axis.key].value]));
+  const spread = (axis) => span(frame.map((entry) => entry.metrics[axis.key]));
   const hadFocus = at("plot").contains(document.activeElement);
   const plot = new Plot(at("plot"), `${y.label} over ${x.label}`, x, y, spread(x), spread(y));
   for (const bound of report.bounds) {
@@ -236,9 +236,10 @@ function drawFront() {
     plot.intervals(chosen.metrics[x.key], chosen.metrics[y.key], "chosen");
     dot(plot, chosen, "chosen", 6);
   }
+  plot.writeTexts();
   if (hadFocus) (group.querySelector("[tabindex='0']") || at("plot")).focus();
   const hidden = [[cloud.length - inside.length, "trials behind the front"], [shown.length - sorted.length, "members of no use"]].filter(([n]) => n);
-  at("plot-note").textContent = "Filled: the front; small: other trials; diamonds: models that you know. Bars are 95 % intervals; what a budget forbids is shaded."
+  at("plot-note").textContent = "Filled: the front; small: other trials; diamonds: models that you know. Bars are 95 % intervals, with an arrow where they go on; what a budget forbids is shaded."
     + (hidden.length ? ` Outside of the picture: ${hidden.map(([n, what]) => `${n} ${what}`).join(", ")}.` : "");
 }
 
@@ -274,17 +275,19 @@ function radio(plot, group, entry, sorted) {
     if (next) choose(next, "click");
   });
   explained(circle, () => tipText(entry));
+  plot.mark(plot.x(entry.metrics[state.x.key].value), plot.y(entry.metrics[state.y.key].value), chosen ? 7 : 5);
   group.append(circle);
 }
 
+// The diamond of one that is chosen is larger than the dot upon it.
 function landmark(plot, mark) {
   const x = plot.x(mark.entry.metrics[state.x.key].value), y = plot.y(mark.entry.metrics[state.y.key].value);
+  const half = mark.entry === state.chosen ? 11 : 7;
   plot.intervals(mark.entry.metrics[state.x.key], mark.entry.metrics[state.y.key], "landmark");
-  const diamond = plot.add("path", { class: "landmark", d: `M${x} ${y - 7}L${x + 7} ${y}L${x} ${y + 7}L${x - 7} ${y}Z` });
+  const diamond = plot.add("path", { class: "landmark", d: `M${x} ${y - half}L${x + half} ${y}L${x} ${y + half}L${x - half} ${y}Z` });
   explained(diamond, () => tipText(mark.entry, mark.name));
-  const right = x > plot.box.right - 130;
-  const short = mark.name.startsWith("uniform") ? "uniform" : mark.name;
-  plot.add("text", { x: x + (right ? -10 : 10), y: y + (right ? -12 : 18), "text-anchor": right ? "end" : "start" }, short);
+  plot.mark(x, y, half);
+  plot.name(x, y, half, mark.name.startsWith("uniform") ? "uniform" : mark.name);
 }
 
 // From left to right, what the better one of a cost gives holds up to the next.

@@ -17,6 +17,7 @@ PAGE = "report.html"
 SCRIPTS = (
     "format.js",
     "model.js",
+    "place.js",
     "draw.js",
     "layers.js",
     "classes.js",

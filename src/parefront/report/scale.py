@@ -6,10 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..evaluators.results.measurement import Measurement
 from ..evaluators.results.views.units import count, size
 
 MARGIN = 0.06
 """Of the range, on either side."""
+BEYOND = 0.5
+"""How far an interval may stretch the range on either side, as a share of that of the values."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,19 @@ class Scale:
         low, high = min(values, default=0.0), max(values, default=1.0)
         margin = MARGIN * (high - low) or 0.05 * abs(high) or 1.0
         return cls(low - margin, high + margin, start, end)
+
+    @classmethod
+    def around(cls, measured: Sequence[Measurement], start: float, end: float) -> Scale:
+        """The range of measurements with their intervals and a margin.
+
+        What of an interval is farther from all values than half of their own range is left out: a single noisy
+        measurement must not squeeze all others.
+        """
+        values = [one.value for one in measured]
+        low, high = min(values, default=0.0), max(values, default=1.0)
+        beyond = BEYOND * (high - low) or math.inf
+        ends = [bound for one in measured for bound in (max(one.low, low - beyond), min(one.high, high + beyond))]
+        return cls.of([*values, *ends], start, end)
 
     def at(self, value: float) -> float:
         """The pixel of a value."""

@@ -9,8 +9,10 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image, ImageOps
 
+from parefront.evaluators.results.measurement import Measurement
 from parefront.report.document import Report
 from parefront.report.figure import CHOSEN, CLOUD, FRONT, HEIGHT, KNOWN, WIDTH, figure_of, write_figure
+from parefront.report.labels import Labels
 from parefront.report.png import png_of
 from parefront.report.scale import Scale, tick_text
 from parefront.report.shapes import Area, Dot, Drawing, Label
@@ -77,11 +79,43 @@ def test_the_png_shows_what_the_svg_does(write_run: WriteRun, tmp_path: Path) ->
     figure = figure_of(run.front, Report.of(run))
     members = [shape for shape in figure.shapes if isinstance(shape, Dot) and shape.colour in (FRONT, CHOSEN)]
     assert len(members) == len(run.front)
-    landmarks = {shape.corners[3][1] for shape in figure.shapes if isinstance(shape, Area)}
     for dot in members:
-        colour = KNOWN if dot.centre[1] in landmarks else dot.colour
         seen = pixels.getpixel((round(3 * dot.centre[0]), round(3 * dot.centre[1])))
-        assert seen == tuple(int(colour[at : at + 2], 16) for at in (1, 3, 5)), "a landmark covers its member"
+        assert seen == tuple(int(dot.colour[at : at + 2], 16) for at in (1, 3, 5))
+
+
+def test_the_chosen_one_lies_upon_its_landmark_which_is_larger(write_run: WriteRun) -> None:
+    run = write_run(budget=["accuracy >= -0.5pt", "latency <= 0.6x"])
+    report = Report.of(run)
+    figure = figure_of(run.front, report)
+    known = {mark.candidate.trial: mark.name for mark in report.known}
+    chosen = next(shape for shape in figure.shapes if isinstance(shape, Dot) and shape.colour == CHOSEN)
+    diamond = next(s for s in figure.shapes if isinstance(s, Area) and s.corners[0][0] == chosen.centre[0])
+
+    assert known[report.selected] == "plain int8"
+    assert figure.shapes.index(diamond) < figure.shapes.index(chosen)
+    assert diamond.corners[1][0] - chosen.centre[0] > 1.5 * chosen.radius
+
+
+def test_intervals_are_whole_but_for_what_would_squeeze_all_others() -> None:
+    usual = [Measurement(value, value - 0.01, value + 0.01, 9, "fraction") for value in (0.8, 0.9)]
+    noisy = Measurement(0.85, 0.1, 0.9, 9, "fraction")
+    around = Scale.around(usual, 0, 100)
+    assert around.holds(0.79)
+    assert around.holds(0.91)
+    squeezed = Scale.around([*usual, noisy], 0, 100)
+    assert not squeezed.holds(0.1)
+    assert squeezed.low == pytest.approx(0.75 - 0.06 * 0.16)
+
+
+def test_names_of_neighbours_do_not_hide_each_other() -> None:
+    labels = Labels((0, 0, 300, 200))
+    for x in (100.0, 104.0):
+        labels.mark(x, 100, 6)
+    one, other = (labels.beside(x, 100, 6, "plain int8") for x in (100.0, 104.0))
+    assert one.anchor != other.anchor or abs(one.at[1] - other.at[1]) >= 12
+    edge = labels.beside(290, 50, 6, "uncompressed")
+    assert edge.anchor == "end"
 
 
 @pytest.mark.parametrize(

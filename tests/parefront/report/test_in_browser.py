@@ -131,6 +131,25 @@ def test_the_verdict_names_what_is_as_good_and_cheaper(browser: Browser, write_r
     assert f"Trial {cheaper.trial} is as good within the noise, and costs less: " in text(browser, "why")
 
 
+def test_intervals_are_within_the_plot_and_its_texts_apart(browser: Browser, write_run: WriteRun) -> None:
+    browser.show_as(390)
+    browser.open(write_report(write_run(budget=["latency <= 0.6x"])))
+    named = "one => /int8|uncompressed$|<=/.test(one.textContent)"
+    corners = "box => [box.x, box.y, box.x + box.width, box.y + box.height]"
+    boxes = browser.run(
+        f"[...document.querySelectorAll('#plot text')].filter({named}).map(one => one.getBBox()).map({corners})"
+    )
+    pieces = "bar => bar.getAttribute('d').split('M').length"
+    ends = browser.run(f"[...document.querySelectorAll('#plot .bar')].map({pieces})")
+    browser.show_as(1280)
+
+    assert len(boxes) >= 4
+    for one, box in enumerate(boxes):
+        for other in boxes[:one]:
+            assert min(box[2], other[2]) <= max(box[0], other[0]) or min(box[3], other[3]) <= max(box[1], other[1])
+    assert set(ends) == {3}, "the two bars of each, and no arrow"
+
+
 def test_numbers_tell_both_ends_of_intervals_whose_sides_differ(browser: Browser, write_run: WriteRun) -> None:
     run = write_run()
     skewed = {
