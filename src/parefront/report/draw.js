@@ -119,13 +119,14 @@ class Plot {
 
   // A name beside a mark, of which half is so large.
   name(x, y, half, text) {
-    this.texts.push({ text, candidates: around(x, y, half + 3), kind: "name" });
+    this.texts.push({ text, candidates: around(x, y, half + 3), kind: "name", of: [x, y], near: half + 30 });
   }
 
   // The texts, once all marks are drawn: each where it hides least of these and of the texts before it.
   writeTexts() {
-    for (const { text, candidates, kind } of this.texts) {
+    for (const { text, candidates, kind, of, near } of this.texts) {
       const [x, y, ends] = this.places.best(text, candidates);
+      if (of && y - of[1] > near) this.add("path", { class: "leader", d: `M${of[0]} ${of[1]}L${x} ${y - 4}` });
       this.add("text", { class: kind, x, y, "text-anchor": ends ? "end" : "start" }, text);
     }
   }

@@ -240,7 +240,7 @@ function drawFront() {
   if (hadFocus) (group.querySelector("[tabindex='0']") || at("plot")).focus();
   const hidden = [[cloud.length - inside.length, "trials behind the front"], [shown.length - sorted.length, "members of no use"]].filter(([n]) => n);
   at("plot-note").textContent = "Filled: the front; small: other trials; diamonds: models that you know. Bars are 95 % intervals, with an arrow where they go on; what a budget forbids is shaded."
-    + (hidden.length ? ` Outside of the picture: ${hidden.map(([n, what]) => `${n} ${what}`).join(", ")}.` : "");
+    + (hidden.length ? ` Outside of the picture: ${hidden.map(([n, what]) => `${n} ${n === 1 ? what.replace(/s\b/, "") : what}`).join(", ")}.` : "");
 }
 
 // At most five points of a fraction, or a twentieth of another quality.

@@ -1,6 +1,7 @@
 // Where texts of a plot stand, so that they hide neither marks nor each other.
 
 const LETTER = 7, LINE = 14;  // about as wide and as high as a letter of the plots is
+const FARTHER = 2;  // pixels that a text rather hides than to stand in the next place
 
 class Places {
   // A place is a box of left, top, right and bottom.
@@ -19,7 +20,7 @@ class Places {
       const length = LETTER * text.length;
       return ends ? [x - length, y - LINE + 3, x, y + 3] : [x, y - LINE + 3, x + length, y + 3];
     });
-    const hidden = boxes.map((box) => this._hidden(box));
+    const hidden = boxes.map((box, place) => this._hidden(box) + FARTHER * place);
     const chosen = hidden.indexOf(Math.min(...hidden));
     this.take(...boxes[chosen]);
     return candidates[chosen];
@@ -34,9 +35,11 @@ class Places {
   }
 }
 
-// Around a mark, the nearest places first.
+// Around a mark, the nearest places first; the last ones are lines away, and are to be joined to it.
 function around(x, y, gap) {
   const found = [];
-  for (const down of [gap + 8, -gap, gap + 22, -gap - 14, 4]) for (const ends of [false, true]) found.push([x + (ends ? -gap : gap), y + down, ends]);
+  for (const down of [gap + 8, -gap, gap + 22, -gap - 14, 4, gap + 36, gap + 50, gap + 64, gap + 78]) {
+    for (const ends of [false, true]) found.push([x + (ends ? -gap : gap), y + down, ends]);
+  }
   return found;
 }
