@@ -6,6 +6,7 @@ import re
 import traceback
 from collections.abc import Iterable
 
+from ..evaluators.results.views.units import plural
 from ..spaces.masking import masked_text
 from .runs.record import TrialRecord
 from .runs.run import Run
@@ -41,4 +42,4 @@ def why_all_failed(records: Iterable[TrialRecord], run: Run) -> str:
     """Of a run without a candidate: what its trials say most often."""
     reasons = [f"{record.outcome}: {record.reason}" for record in records if record.candidate is None]
     often = max(set(reasons), key=reasons.count) if reasons else "there was none"
-    return f"no candidate from {len(reasons)} trials; most often {often} (see {run.path / 'log.txt'})"
+    return f"no candidate from {plural(len(reasons), 'trial')}; most often {often} (see {run.path / 'log.txt'})"

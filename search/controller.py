@@ -15,6 +15,7 @@ from optuna.trial import Trial
 from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.errors import EveryTrialFailed, HostFailed, NoCandidate, SpaceExhausted
 from ..evaluators.results.front import Front
+from ..evaluators.results.views.units import plural
 from ..evaluators.trial.evaluator import Evaluator
 from ..evaluators.trial.trainer import Trainer
 from ..spaces.errors import is_of_the_host
@@ -124,7 +125,7 @@ def _search_alone(
     try:
         return session.search()
     except KeyboardInterrupt:
-        run.log(f"interrupted after {session.done} trials; the same command goes on from there")
+        run.log(f"interrupted after {plural(session.done, 'trial')}; the same command goes on from there")
         raise
 
 

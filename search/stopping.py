@@ -12,6 +12,7 @@ from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.errors import TrialsKeepFailing
 from ..evaluators.results.fields import Fields
 from ..evaluators.results.metrics import costs_of, useful_losses
+from ..evaluators.results.views.units import plural
 from ..spaces.files import write_json
 from .causes import cause_of
 from .recovery.owed import owed
@@ -123,11 +124,14 @@ class Stopping:
         """The limit that is reached; of several the first in the order trials, minutes, patience."""
         settings = self._settings
         if self._done >= settings.trials:
-            return Ending(EndedBy.TRIALS, f"all {settings.trials} trials are done")
+            return Ending(
+                EndedBy.TRIALS,
+                f"all {settings.trials} trials are done" if settings.trials > 1 else "its only trial is done",
+            )
         if settings.minutes is not None and self.seconds_left == 0:
             return Ending(EndedBy.MINUTES, f"{settings.minutes:g} minutes of searching are over")
         if settings.patience is not None and self._done - self._gained >= settings.patience:
-            return Ending(EndedBy.PATIENCE, f"the front has not grown for {settings.patience} trials")
+            return Ending(EndedBy.PATIENCE, f"the front has not grown for {plural(settings.patience, 'trial')}")
         return None
 
     def message(self, ending: Ending) -> str:

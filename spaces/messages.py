@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from .masking import masked_text
 
@@ -32,6 +32,11 @@ def nearest(name: str, known: Iterable[str], at_most: int = 3) -> str:
         return f"; near it: {', '.join(near)}"
     more = ", …" if len(names) > at_most else ""
     return f"; there are: {', '.join(names[:at_most])}{more}" if names else ""
+
+
+def enumerated(words: Sequence[str]) -> str:
+    """``safe``, ``safe and knee``, ``safe, knee and fastest``."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def first_line(error: BaseException) -> str:

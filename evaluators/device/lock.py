@@ -31,6 +31,9 @@ BUSY_SECONDS = 600.0
 """For which others may keep a device before whoever waits for it gives up."""
 SAY_SECONDS = 2.0
 """After which a wait says whom it waits for."""
+SAY_AGAIN_SECONDS = 600.0
+_SAID: dict[str, float] = {}
+"""When a process has said last whom it waits for, by the message."""
 _GATE = " gate"
 _THREAD = threading.local()
 _LOG = logging.getLogger("parefront")
@@ -95,13 +98,21 @@ def _held(name: str, kind: int, seconds: float, part: str = "") -> Iterator[None
                     raise DeviceUnreachable(f"{others}: {holder_of(descriptor)} holds {path}") from None
                 if waited > SAY_SECONDS and not said:
                     said = True
-                    _LOG.warning("waiting for %s, which measures on %s", holder_of(descriptor), name)
+                    _say_once(f"waiting for {holder_of(descriptor)}, which measures on {name}")
                 time.sleep(0.005)
         yield
     finally:
         # Not by closing alone: a process that was forked meanwhile holds the descriptor, too.
         fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
+
+
+def _say_once(message: str) -> None:
+    """Once in ten minutes: a search waits before every reading while another one measures."""
+    now = time.monotonic()
+    if now - _SAID.get(message, -SAY_AGAIN_SECONDS) >= SAY_AGAIN_SECONDS:
+        _SAID[message] = now
+        _LOG.warning("%s", message)
 
 
 def holder_of(descriptor: int) -> str:

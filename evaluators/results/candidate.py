@@ -213,7 +213,7 @@ class Candidate:
         how = self.recovered
         if how is None:
             return ""
-        trained = "trained by its user" if how.given else f"trained for {how.steps} steps"
+        trained = "trained by its user" if how.given else f"trained for {how.steps} step{'s' if how.steps != 1 else ''}"
         return f"# {trained} after what stands here was done\n"
 
     def module(self) -> ArtifactModule:

@@ -22,6 +22,7 @@ from ..search.runs.run import Run
 from ..search.runs.run_facts import date_of, devices_of
 from ..search.runs.run_folder import RUNS, argument_of, shown_path
 from ..search.runs.run_shown import device_line
+from ..spaces.messages import enumerated
 from ..terminal.progress import ascii_only
 from ..terminal.tables import describe, front_plot, front_table
 
@@ -43,11 +44,19 @@ def show_front(name: str, where: tuple[str, ...], as_json: bool, root: Path = Pa
             document["landmarks"] = [mark.to_json() for mark in landmarks_of(run)]
         print(json.dumps(document, indent=2, allow_nan=False))
         return
-    show_run(Console(highlight=False), run, front, where)
+    show_run(Console(highlight=False), run, front, where, "files")
 
 
-def show_run(console: Console, run: Run, front: Front, where: tuple[str, ...]) -> None:
-    """Print a front, the best within ``where``, where it is written, and the command that comes next."""
+def show_run(console: Console, run: Run, front: Front, where: tuple[str, ...], files: str = "written") -> None:
+    """Print a front, the best within ``where``, where it lies, and the command that comes next.
+
+    Args:
+        console: where to.
+        run: of the front.
+        front: its members within ``where``.
+        where: budgets.
+        files: what is said of the run's files: that they are ``written``, or just that these are they.
+    """
     plain = ascii_only(console)
     members = {candidate.trial for candidate in front}
     others = [r.candidate for r in run.trials if r.candidate is not None and r.number not in members]
@@ -72,14 +81,14 @@ def show_run(console: Console, run: Run, front: Front, where: tuple[str, ...]) -
     if against := contradiction(run.front, *where):
         console.print(Text(against, style="yellow"))
     for pick in picks(front):
-        console.print(Text.assemble((f"{' and '.join(pick.names)}: ", "bold"), _worded(pick, front)))
+        console.print(Text.assemble((f"{enumerated(pick.names)}: ", "bold"), _worded(pick, front)))
     for mark in landmarks_of(run)[1:] if front.runtimes else ():
         if not mark.is_searched:
             text = f"{mark.candidate.label}: {describe(mark.candidate, front.quality)}"
             console.print(Text.assemble((f"{mark.name}: ", "dim"), text))
     if run.finished:
         folder = shown_path(run.path)
-        console.print(Text(f"written: {folder}/front.json, front.csv, artifacts/"), soft_wrap=True)
+        console.print(Text(f"{files}: {folder}/front.json, front.csv, artifacts/"), soft_wrap=True)
         if (run.path / PAGE).is_file():
             console.print(Text(f"to look at: {folder}/{PAGE}"), soft_wrap=True)
         if best is not None:

@@ -204,7 +204,7 @@ function showPicks() {
     const numbers = [change && said(change.measured, change.axis), cost && said(cost, defaultCost)].filter(Boolean).join(", ");
     const ties = pick.ties.length ? ` (ties: ${pick.ties.join(", ")})` : "";
     return element("button", { type: "button", "data-trial": pick.trial, onclick: () => choose(entry, "pick") },
-      element("b", null, pick.names.join(" and ")), `: trial ${pick.trial}, ${numbers}${ties}`);
+      element("b", null, pick.names.join(", ").replace(/, ([^,]*)$/, " and $1")), `: trial ${pick.trial}, ${numbers}${ties}`);
   }));
   if (focused) ([...at("picks").children].find((one) => one.dataset.trial === focused) || at("limit")).focus();
 }

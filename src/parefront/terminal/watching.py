@@ -10,7 +10,7 @@ from typing import Protocol, Self
 from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.front import Front
 from ..evaluators.results.metric import Metric
-from ..evaluators.results.views.units import duration
+from ..evaluators.results.views.units import duration, plural
 from ..search.runs.events import Done, Event, Finalising, Finished, Probing, Recovered, Recovering, Started, Warned
 from ..search.runs.record import TrialRecord
 from .tables import describe, scored
@@ -129,7 +129,7 @@ def recovered(event: Recovered) -> str:
         return f"{before.label}: training made it no better beyond noise, so it stays as it was"
     assert after.recovered is not None
     how, told = after.recovered, [describe(candidate, event.quality) for candidate in (before, after)]
-    trained = "by its user" if how.given else f"for {how.steps} steps in {duration(how.seconds)}"
+    trained = "by its user" if how.given else f"for {plural(how.steps, 'step')} in {duration(how.seconds)}"
     return f"{before.label}: {told[0]} → {told[1]}, trained {trained}"
 
 

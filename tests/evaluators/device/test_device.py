@@ -429,6 +429,9 @@ def test_a_wait_says_whom_it_waits_for(
         pass
     assert caplog.records[0].message.startswith(f"waiting for process {os.getpid()} (")
     assert len(caplog.records) == 1
+    with lock.exclusive("pi"), pytest.raises(DeviceUnreachable), lock.shared("pi", seconds=0.1):
+        pass
+    assert len(caplog.records) == 1, "a search waits before every reading, and has said so"
 
 
 on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="abstract sockets are Linux's")

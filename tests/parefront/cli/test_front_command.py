@@ -50,6 +50,12 @@ def front_of(run: Command, *arguments: str) -> dict[str, Any]:
     return document
 
 
+def test_what_writes_nothing_says_where_the_files_are(finished: Path, run: Command) -> None:
+    shown = run("front", "demo").out
+    assert "files: runs/demo/front.json, front.csv, artifacts/" in shown
+    assert "written" not in shown
+
+
 def test_the_json_is_what_scripts_rely_on(finished: Path, run: Command) -> None:
     document = front_of(run)
 
