@@ -41,7 +41,7 @@ def picks(front: Front) -> tuple[Pick, ...]:
     They are taken from the members within the run's budgets, or where none is from those above the floor of the quality
     (:attr:`Front.useful`). *Safe* is the cheapest whose quality is not worse than the uncompressed model's by more than
     the noise, neither on the search split nor, where the final step has scored it, on the test split; or where there is
-    none the best. A *tie* has an overlapping 95 % interval: of the cost, and for the safe
+    none the best. A *tie* differs by less than the noise in the cost, and for the safe
     one and the knee of the quality, too (:func:`alike`).
     """
     members = front.useful

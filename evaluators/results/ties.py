@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from .budget import Budget
@@ -14,10 +15,14 @@ from .metrics import minimised
 
 
 def alike(one: Candidate, other: Candidate, metric: Metric) -> bool:
-    """Whether two candidates differ in a metric by less than the noise: their 95 % intervals overlap.
+    """Whether two candidates differ in a metric by less than the noise.
 
-    Of a quality those of the paired changes count, where both have them, and each split on which both were scored.
+    Two costs do where their 95 % intervals overlap. Two qualities do where 0 is within the interval of their
+    difference, whose half-width is that of both, added in quadrature: on each split on which both were scored, and of
+    the paired changes where both have them. As these are of the same images, it is rather too wide than too narrow.
     """
+    if metric.is_quality:
+        return all(_differ_by_noise(a, b) for a, b in _pairs(one, other, metric))
     return all(a.overlaps(b) for a, b in _pairs(one, other, metric))
 
 
@@ -56,6 +61,11 @@ def best_to_json(front: Front) -> dict[str, int | None] | None:
         return None
     cheaper = cheaper_tie(front, best)
     return {"trial": best.trial, "cheaper_tie": None if cheaper is None else cheaper.trial}
+
+
+def _differ_by_noise(one: Measurement, other: Measurement) -> bool:
+    less, more = sorted((one, other), key=lambda measured: measured.value)
+    return more.value - less.value <= math.hypot(less.high - less.value, more.value - more.low)
 
 
 def _pairs(one: Candidate, other: Candidate, metric: Metric) -> Iterator[tuple[Measurement, Measurement]]:

@@ -91,11 +91,17 @@ function overlap(one, other, key) {
   return !a || !b || (a.low <= b.high && b.low <= a.high);
 }
 
+// Whether 0 is within the interval of a difference, whose half is that of both, added in quadrature.
+function differByNoise(one, other) {
+  const [less, more] = one.value < other.value ? [one, other] : [other, one];
+  return more.value - less.value <= Math.hypot(less.high - less.value, more.value - more.low);
+}
+
 // Whether two differ in quality by less than the noise, on each split that both were scored on.
 function asGood(one, other) {
   return !quality || ["", "test_"].every((split) => {
     const key = [`${split}${quality.key}_change`, `${split}${quality.key}`].find((each) => each in one.metrics && each in other.metrics);
-    return !key || overlap(one, other, key);
+    return !key || differByNoise(one.metrics[key], other.metrics[key]);
   });
 }
 

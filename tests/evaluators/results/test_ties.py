@@ -30,7 +30,7 @@ def front() -> Front:
         member(0, 0.0, 0.0, 0.45),
         member(1, -0.001, 0.0, 0.44),
         member(2, -0.002, -0.001, 0.30),
-        member(3, -0.004, -0.0015, 0.20),
+        member(3, -0.004, -0.0013, 0.20),
         member(4, -0.005, -0.009, 0.10),
     ]
     return Front.of(members, ("accuracy", "latency"), member(None, 0, 0, 1.0))
@@ -43,6 +43,12 @@ def test_the_cheapest_that_is_as_good_on_both_splits_is_named(front: Front) -> N
     cheaper = cheaper_tie(front, chosen)
     assert cheaper is not None
     assert cheaper.trial == 3
+
+
+def test_a_difference_may_be_told_though_both_intervals_overlap() -> None:
+    exact, vague = member(0, 0.0, 0.0, 0.4), member(1, 0.0, -0.0019, 0.3)
+    assert exact.metrics["test_accuracy_change"].overlaps(vague.metrics["test_accuracy_change"])
+    assert not alike(exact, vague, ACCURACY)
 
 
 def test_what_is_cheaper_by_less_than_the_noise_is_not(front: Front) -> None:
