@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from .network.graph import ChannelGroup, Exclusion, ModelGraph, Port
@@ -62,7 +61,11 @@ def listed(graph: ModelGraph, space: SearchSpace) -> list[Exclusion]:
     left = {layer.name: layer.owned for layer in graph if layer.name not in offered}
     reason = f"none of the methods chosen has more than one choice for it ({methods})"
     others = [Exclusion(name, reason) for name in left if name not in {e.name for e in graph.excluded}]
-    return [replace(e, params=left.pop(e.name, e.params)) for e in (*graph.excluded, *others)]
+    reasons: dict[str, dict[str, None]] = {}
+    for exclusion in (*graph.excluded, *others):
+        reasons.setdefault(exclusion.name, {})[exclusion.reason] = None
+    params = {exclusion.name: exclusion.params for exclusion in graph.excluded}
+    return [Exclusion(n, "; ".join(why), left.get(n, params.get(n, 0))) for n, why in reasons.items()]
 
 
 def offered_params(graph: ModelGraph, space: SearchSpace) -> int:

@@ -24,6 +24,7 @@ from .config_file import CONFIG, config_text, no_run, plain, read_config
 from .identity.devices import flat
 from .identity.fingerprint import Fingerprint
 from .identity.refusals import refuse_other_config, refuse_other_devices, refuse_other_task
+from .landmarks import Landmark, graph_of, landmarks
 from .origin import Origin
 from .record import Outcome, TrialRecord
 from .recover_settings import RecoverSettings
@@ -225,6 +226,12 @@ class Run:
             candidates = self.with_recovered(candidates)
         return self.front_of(map(self.with_origin, candidates), self.with_origin(baseline))
 
+    def landmarks_beside(self, front: Front) -> tuple[Landmark, ...]:
+        """The models that readers know, those on the front as that has them."""
+        members = {candidate.trial: candidate for candidate in front}
+        known = [record.candidate for record in self.trials if record.candidate is not None]
+        return landmarks(front.baseline, [members.get(each.trial, each) for each in known], graph_of(self.path))
+
     def with_origin(self, candidate: Candidate) -> Candidate:
         """The candidate, whose exported file will tell where it comes from."""
         return replace(candidate, origin=Origin(self.path))
@@ -341,7 +348,8 @@ class Run:
 
     def _shown(self, front: Front, date: str) -> dict[str, Any]:
         devices = devices_of(self.made_with, self.environment)
-        return run_json(self.name, date, self.counts, self.seconds, devices, self.fingerprint, front)
+        told = run_json(self.name, date, self.counts, self.seconds, devices, self.fingerprint, front)
+        return {**told, "landmarks": [mark.to_json() for mark in self.landmarks_beside(front)]}
 
     def __repr__(self) -> str:
         try:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ...evaluators.results.fields import Fields
 from .config_file import CONFIG, read_config
+from .identity.recorded_space import GRAPH
 
-GRAPH = "graph.json"
 ARTIFACTS = "artifacts"
 
 

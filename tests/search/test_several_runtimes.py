@@ -13,8 +13,8 @@ import pytest
 from parefront.evaluators.results.fields import Fields
 from parefront.evaluators.results.views.policy_words import policy_in_words
 from parefront.report.document import Report
-from parefront.report.landmarks import landmarks
 from parefront.search.runs.events import Event, Finished
+from parefront.search.runs.landmarks import landmarks
 from parefront.search.runs.run import Run
 from parefront.search.runs.run_shown import device_line
 from parefront.spaces.account import account_json

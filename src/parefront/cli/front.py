@@ -16,7 +16,6 @@ from ..evaluators.results.refuted import contradiction
 from ..evaluators.results.ties import best_to_json, cheaper_tie
 from ..evaluators.results.views.policy_words import candidate_in_words
 from ..evaluators.results.views.units import duration
-from ..report.landmarks import landmarks_of
 from ..report.page import PAGE
 from ..search.runs.run import Run
 from ..search.runs.run_facts import date_of, devices_of
@@ -40,8 +39,6 @@ def show_front(name: str, where: tuple[str, ...], as_json: bool, root: Path = Pa
         document["candidates"] = [entry for entry in document["candidates"] if entry["trial"] in members]
         document["picks"] = [pick.to_json() for pick in picks(front)]
         document["best"] = best_to_json(front)
-        if front.runtimes:
-            document["landmarks"] = [mark.to_json() for mark in landmarks_of(run)]
         print(json.dumps(document, indent=2, allow_nan=False))
         return
     show_run(Console(highlight=False), run, front, where, "files")
@@ -82,7 +79,7 @@ def show_run(console: Console, run: Run, front: Front, where: tuple[str, ...], f
         console.print(Text(against, style="yellow"))
     for pick in picks(front):
         console.print(Text.assemble((f"{enumerated(pick.names)}: ", "bold"), _worded(pick, front)))
-    for mark in landmarks_of(run)[1:] if front.runtimes else ():
+    for mark in run.landmarks_beside(run.front)[1:] if front.runtimes else ():
         if not mark.is_searched:
             text = f"{mark.candidate.label}: {describe(mark.candidate, front.quality)}"
             console.print(Text.assemble((f"{mark.name}: ", "dim"), text))

@@ -16,6 +16,7 @@ from ..evaluators.results.measurement import Measurement
 from ..evaluators.results.metric import Metric
 from ..evaluators.results.views.policy_words import candidate_in_words, policy_in_words
 from ..evaluators.results.views.rows import front_rows
+from ..search.runs.landmarks import Landmark
 from ..search.runs.record import TrialRecord
 from ..search.runs.run import Run
 from ..search.runs.run_folder import argument_of
@@ -27,7 +28,6 @@ from .axes import Axis, axes_of
 from .course import Step, steps_of, time_spent
 from .fairness import ClassRow, class_rows
 from .flips import pictures_of
-from .landmarks import Landmark, graph_of, landmarks
 from .layer_times import LayerTimes
 from .network import Network
 from .sensitivity import ProbedChoice, probed_choices
@@ -150,7 +150,7 @@ class Report:
             bounds=_bounds(front.budgets, front.baseline),
             records=tuple(replace(r, candidate=members.get(r.number, r.candidate)) for r in records),
             network=network,
-            known=landmarks(front.baseline, candidates, graph_of(run)),
+            known=run.landmarks_beside(front),
             steps=steps_of(records, empty),
             spent=time_spent(run),
             trust=Trust.of(run, [front.baseline, *candidates]),

@@ -61,7 +61,7 @@ def test_the_json_is_what_scripts_rely_on(finished: Path, run: Command) -> None:
 
     assert list(document) == [
         *("run", "date", "trials", "seconds", "device", "task"),
-        *("objectives", "budget", "metric", "baseline", "candidates", "picks", "best"),
+        *("objectives", "budget", "metric", "baseline", "candidates", "picks", "best", "landmarks"),
     ]
     assert document["device"].keys() == {"name", "cpu", "runtime", "precision", "threads", "batch"}
     assert (document["objectives"], document["budget"]) == (["accuracy", "latency"], ["latency <= 0.6x"])

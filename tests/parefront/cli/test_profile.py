@@ -61,6 +61,15 @@ def test_the_parameters_of_what_is_offered_and_of_what_is_listed_add_up_to_the_m
     ]
 
 
+def test_what_is_excluded_for_two_reasons_is_listed_once_with_both() -> None:
+    layer = Layer("head", "conv", (3, 8, 8), (32, 8, 8), 896, 0, 1, (3, 3), (1, 1), 0, 900)
+    reasons = ("its channels are the model's outputs", "excluded by the config")
+    graph = ModelGraph((layer,), (), excluded=tuple(Exclusion("head", reason) for reason in reasons))
+    assert account_json(graph, SearchSpace.of([]))["excluded"] == [
+        {"name": "head", "reason": "; ".join(reasons), "model_params": 900}
+    ]
+
+
 NOISE = """
 import os
 print("reading the images")

@@ -162,7 +162,7 @@ def test_json_is_the_contract(search_in: SearchIn) -> None:
     shown = run.to_json()
     assert list(shown) == [
         *("run", "date", "trials", "seconds", "device", "task"),
-        *("objectives", "budget", "metric", "baseline", "candidates", "picks", "best"),
+        *("objectives", "budget", "metric", "baseline", "candidates", "picks", "best", "landmarks"),
     ]
     members = {candidate.trial for candidate in front}
     assert [name for pick in shown["picks"] for name in pick["names"]] == ["safe", "knee", "fastest"]

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from ..evaluators.results.candidate import Candidate
-from ..evaluators.results.fields import Fields
-from ..evaluators.results.views.policy_words import policy_in_words
-from ..search.runs.identity.recorded_space import GRAPH
-from ..search.runs.run import Run
-from ..spaces.policy import Policy
-from ..spaces.runtime_knob import runtime_in, without_runtime
+from ...evaluators.results.candidate import Candidate
+from ...evaluators.results.fields import Fields
+from ...evaluators.results.views.policy_words import policy_in_words
+from ...spaces.policy import Policy
+from ...spaces.runtime_knob import runtime_in, without_runtime
+from .identity.recorded_space import GRAPH
 
 UNCOMPRESSED = "uncompressed"
 UNIFORM = "uniform: "
@@ -62,17 +62,9 @@ def landmarks(baseline: Candidate, candidates: Sequence[Candidate], graph: Field
     return tuple(found)
 
 
-def landmarks_of(run: Run) -> tuple[Landmark, ...]:
-    """Those of a run, members of its front as they were measured in the end."""
-    front = run.front
-    members = {candidate.trial: candidate for candidate in front}
-    known = [record.candidate for record in run.trials if record.candidate is not None]
-    return landmarks(front.baseline, [members.get(each.trial, each) for each in known], graph_of(run))
-
-
-def graph_of(run: Run) -> Fields | None:
-    """What the run keeps of its network; None where it keeps nothing."""
-    file = run.path / GRAPH
+def graph_of(folder: Path) -> Fields | None:
+    """What a run's folder keeps of its network; None where it keeps nothing."""
+    file = folder / GRAPH
     return Fields.read(file) if os.path.lexists(file) else None
 
 
