@@ -18,6 +18,7 @@ from parefront.spaces.policy import Policy
 
 from .exporting import equal_models_exported_once, garbage_collected_seldom, one_table_of_operators
 from .installed import Environment, build_wheel, install
+from .sharing import made_once
 
 MakeCandidate = Callable[..., Candidate]
 
@@ -94,10 +95,14 @@ def make_candidate() -> MakeCandidate:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if importlib.util.find_spec("pip") is None:
         pytest.skip("needs pip")
-    return build_wheel(tmp_path_factory.mktemp("wheel"))
+    return next((made_once(tmp_path_factory, "wheel", build_wheel) / "wheel").glob("*.whl"))
 
 
 @pytest.fixture(scope="session")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """A fresh environment with Parefront and the plug-ins of ``examples/``, put there by pip."""
-    return install(tmp_path_factory.mktemp("installed"), wheel)
+
+    def make(folder: Path) -> None:
+        install(folder, wheel)
+
+    return Environment(made_once(tmp_path_factory, "installed", make) / "environment")

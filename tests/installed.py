@@ -44,8 +44,8 @@ class Environment:
         return done.stdout
 
 
-def build_wheel(folder: Path) -> Path:
-    """The wheel, built from a copy of the sources, so that nothing is left behind in the repository."""
+def build_wheel(folder: Path) -> None:
+    """The wheel, in ``wheel`` there; built from a copy of the sources, so that nothing is left in the repository."""
     sources, built = folder / "sources", folder / "wheel"
     for name in SOURCES:
         _copy(ROOT / name, sources / name)
@@ -54,11 +54,10 @@ def build_wheel(folder: Path) -> Path:
         check=True,
         capture_output=True,
     )
-    return next(built.glob("*.whl"))
 
 
-def install(folder: Path, wheel: Path) -> Environment:
-    """An environment that has the wheel and the examples, and sees this one's packages but not our sources.
+def install(folder: Path, wheel: Path) -> None:
+    """In ``environment`` there, one that has the wheel and the examples, sees this one's packages, but not our sources.
 
     The dependencies come in by a path, not by their ``.pth`` files: an editable install of this repository stays out.
     """
@@ -77,7 +76,6 @@ def install(folder: Path, wheel: Path) -> Environment:
         check=True,
         capture_output=True,
     )
-    return Environment(made)
 
 
 def _copy(origin: Path, copy: Path) -> Path:

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from ..installed import ROOT, Environment
+from .conftest import Doctor
 
 PLUGIN = ROOT / "examples" / "metric"
 
@@ -59,10 +60,9 @@ def test_it_is_short() -> None:
     assert len((PLUGIN / "parefront_psnr.py").read_text().splitlines()) <= 50
 
 
-def test_the_doctor_lists_it(installed: Environment, tmp_path: Path) -> None:
-    report = json.loads(installed.parefront("doctor", "--json", cwd=tmp_path))
-    assert "psnr" in report["metrics"]
-    assert "psnr" in installed.parefront("doctor", cwd=tmp_path)
+def test_the_doctor_lists_it(doctor: Doctor) -> None:
+    assert "psnr" in json.loads(doctor.report)["metrics"]
+    assert "psnr" in doctor.table
 
 
 def test_a_search_is_judged_by_it_in_its_direction_and_unit(installed: Environment, searched: Path) -> None:

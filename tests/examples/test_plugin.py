@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ..installed import ROOT, Environment
+from .conftest import Doctor
 
 PLUGIN = ROOT / "examples" / "plugin"
 
@@ -37,8 +38,8 @@ def test_it_is_short() -> None:
     assert len((PLUGIN / "parefront_half.py").read_text().splitlines()) < 60
 
 
-def test_the_doctor_lists_it(installed: Environment, tmp_path: Path) -> None:
-    assert "half" in installed.parefront("doctor", cwd=tmp_path)
+def test_the_doctor_lists_it(doctor: Doctor) -> None:
+    assert "half" in doctor.table
 
 
 def test_a_search_uses_it(installed: Environment, tmp_path: Path) -> None:

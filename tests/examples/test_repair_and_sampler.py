@@ -19,6 +19,7 @@ from parefront.search import SamplerFactory
 from parefront.testing import RepairConformance, SamplerConformance
 
 from ..installed import ROOT, Environment
+from .conftest import Doctor
 
 FILES = {"mean_shift": ROOT / "examples" / "repair" / "parefront_mean_shift.py",
          "hill": ROOT / "examples" / "sampler" / "parefront_hill.py"}  # fmt: skip
@@ -77,13 +78,12 @@ def test_they_are_short(name: str) -> None:
     assert len(FILES[name].read_text().splitlines()) <= 50
 
 
-def test_the_doctor_lists_them(installed: Environment, tmp_path: Path) -> None:
-    report = json.loads(installed.parefront("doctor", "--json", cwd=tmp_path))
+def test_the_doctor_lists_them(doctor: Doctor) -> None:
+    report = json.loads(doctor.report)
     assert "mean_shift" in report["repairs"]
     assert "hill" in report["samplers"]
-    table = installed.parefront("doctor", cwd=tmp_path)
-    assert "mean_shift" in table
-    assert "hill" in table
+    assert "mean_shift" in doctor.table
+    assert "hill" in doctor.table
 
 
 def test_what_is_not_installed_is_refused_with_those_that_are(installed: Environment, tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from parefront.evaluators.runtimes import registry
 from parefront.spaces.network.emit import emit
 from parefront.testing import DeviceConformance, specimen
 
-from ..installed import ROOT, Environment
+from ..installed import ROOT
+from .conftest import Doctor
 
 FOLDER = ROOT / "examples" / "runtime"
 
@@ -59,5 +60,5 @@ def test_its_outputs_are_those_of_onnx_runtime(tmp_path: Path) -> None:
     np.testing.assert_allclose(found[0], wanted[0], atol=1e-4)
 
 
-def test_the_doctor_lists_it(installed: Environment, tmp_path: Path) -> None:
-    assert "runtime reference" in installed.parefront("doctor", cwd=tmp_path)
+def test_the_doctor_lists_it(doctor: Doctor) -> None:
+    assert "runtime reference" in doctor.table
