@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...evaluators.results.budget import Budget
 from ...evaluators.results.candidate import Candidate
 from ...evaluators.results.metric import Metric
 from ...evaluators.results.metrics import costs_of
+from ...spaces.policy import Policy
+from ...spaces.runtime_knob import without_runtime
 from ..runs.run import Run
 
 
@@ -25,6 +29,14 @@ def members_of(run: Run) -> list[Candidate]:
     front = run.front_of(within, baseline)
     worse = [c for c in front if run.recover.takes_all or _is_worse(c, quality)]
     return sorted(worse, key=lambda c: costs_of(c, front.objectives)[::-1], reverse=True)
+
+
+def but_for_runtimes(members: Sequence[Candidate]) -> list[list[Candidate]]:
+    """The members in groups that differ by their runtime alone, each in the order of ``members``, as are the groups."""
+    alike: dict[Policy, list[Candidate]] = {}
+    for member in members:
+        alike.setdefault(without_runtime(member.policy), []).append(member)
+    return list(alike.values())
 
 
 def _is_worse(candidate: Candidate, quality: Metric) -> bool:

@@ -21,7 +21,7 @@ from ..runs import events
 from ..runs.events import Noted, OnEvent, Recovering
 from ..runs.run import Run
 from ..runs.stores.recovered_store import Round, Trained
-from .members import members_of
+from .members import but_for_runtimes, members_of
 from .owed import request_of
 from .pace import Pace
 from .ranking import ranking
@@ -45,6 +45,9 @@ TOLD_SECONDS = 0.5
 
 def recover(run: Run, evaluator: Evaluator, trainer: Trainer, emit: OnEvent, interruption: Interruption) -> None:
     """Train members of the run's front, as its config says, and record what is better beyond noise.
+
+    Of members that differ by their runtime alone the costliest is trained, and what comes of it is measured in the
+    others' runtimes, too.
 
     A round of training is recorded when it begins, and its state is kept every half minute, so that a killed session
     is gone on with by the same command; on one thread with the same result, to the last bit.
@@ -76,7 +79,9 @@ class _Session:
     def __post_init__(self) -> None:
         self.store = self.run.recovered
         self.recipe = self.trainer.recipe.digest
-        self.members = {c.trial: c for c in members_of(self.run) if c.trial is not None}
+        groups = but_for_runtimes([c for c in members_of(self.run) if c.trial is not None])
+        self.members = {first.trial: first for first, *_ in groups if first.trial is not None}
+        self.others = {first.trial: others for first, *others in groups if first.trial is not None}
         self.pace = Pace(self.run.recover, self.trainer)
         self.started = time.perf_counter()
         self.before = sum(self._trained(member).seconds for member in self.members.values())
@@ -90,6 +95,10 @@ class _Session:
         while (turn := self._next()) is not None:
             with self.interruption.finishing("step of training"):
                 self._train(self.members[turn.trial], turn)
+        for trial, others in self.others.items():
+            for other in others:
+                with self.interruption.finishing("measurement of what was trained"):
+                    self._take_over(other, self._trained(self.members[trial]))
         limit = asked.steps if asked.minutes is None else asked.minutes
         self.run.log(f"recovery ended after {self.store.seconds:.0f} s; {limit}")
 
@@ -159,6 +168,35 @@ class _Session:
         except Infeasible as error:
             self.run.log(f"{member.label}: {error}")
             candidate, gain = None, 0.0
+        self._record(member, trained, planned, candidate, gain, started)
+
+    def _take_over(self, member: Candidate, source: Trained) -> None:
+        """Measure what another member was trained to, which differs by its runtime alone, where that was not yet."""
+        started, trained, file = time.perf_counter(), self._trained(member), self.store.weights_of(source)
+        if file is None or any(one.start == file.name for one in trained.ended):
+            return
+        steps, known = (sum(of.ended[n].steps for n in of.taken) for of in (source, trained))
+        last = source.ended[source.taken[-1]]
+        planned = Round(max(0, steps - known), last.rate, last.precision, last.threads, start=file.name)
+        number = len(trained.ended)
+        write_weights(self.store.weights(trained.key, number), read_weights(file))
+        try:
+            candidate, gain = self._measured(member, trained, number, planned, started)
+        except Infeasible as error:
+            self.run.log(f"{member.label}: {error}")
+            candidate, gain = None, 0.0
+        self._record(member, trained, planned, candidate, gain, started)
+
+    def _record(
+        self,
+        member: Candidate,
+        trained: Trained,
+        planned: Round,
+        candidate: Candidate | None,
+        gain: float,
+        started: float,
+    ) -> None:
+        """Write that a round has ended, and whether what came of it was taken."""
         seconds = planned.seconds + time.perf_counter() - started
         done = replace(planned, seconds=seconds, gain=gain, taken=candidate is not None)
         self.store.write(trained.ending(done, candidate or trained.candidate))
