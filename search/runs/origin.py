@@ -14,9 +14,10 @@ from ...evaluators.results.metric import Metric
 from ...evaluators.results.views.policy_words import candidate_in_words
 from ...evaluators.storage.provenance import METRIC, Provenance
 from ...spaces.files import read_json
+from ...spaces.runtime_knob import runtime_in
 from .config_file import CONFIG, read_config
 from .run_config import RunConfig
-from .run_facts import date_of, devices_of, quality_in
+from .run_facts import date_of, devices_of, in_runtime, quality_in
 from .run_folder import ENVIRONMENT, TASK
 
 COSTS = ("latency_ms", "latency_ratio", "size_bytes", "macs", "params", "memory_bytes", "energy_mj")
@@ -51,7 +52,9 @@ class Origin:
             facts["task"] = _digest(task)
         devices = devices_of(config, environment)
         if devices:
-            facts["devices"] = json.dumps({name: _without_address(name, told) for name, told in devices.items()})
+            runtime = runtime_in(candidate.policy)
+            own = {name: _without_address(name, in_runtime(told, runtime)) for name, told in devices.items()}
+            facts["devices"] = json.dumps(own)
         if candidate.recovered is not None:
             facts["trained"] = candidate.recovered.recipe
         text = f"parefront {version}, run {self.run.name}, {candidate.label}: {candidate_in_words(candidate)}"

@@ -55,6 +55,25 @@ def _device(name: str, profile: Any, place: Place, batch: int) -> dict[str, Any]
     }
 
 
+def in_runtime(device: Mapping[str, Any], choice: str) -> dict[str, Any]:
+    """What is told of one of :func:`devices_of`, of several runtimes of that one alone which a policy names.
+
+    Args:
+        choice: by its name in policies; ``""`` is the first one.
+    """
+    others = {str(other["choice"]): other for other in device.get("other_runtimes", ())}
+    if not others:
+        return dict(device)
+    own = {key: others.get(choice, device)[key] for key in ("runtime", "precision")}
+    told = {key: value for key, value in device.items() if key not in ("other_runtimes", "scored_in")} | own
+    scored = next((each for each in device.get("scored_in", ()) if _is_of(each, own)), None)
+    return told if scored is None else {**told, "scored": scored}
+
+
+def _is_of(scored: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
+    return (scored.get("runtime"), scored.get("precision")) == (own["runtime"]["name"], own["precision"])
+
+
 def place_in_words(device: Mapping[str, Any]) -> str:
     """Where one of :func:`devices_of` is: ``pi (Cortex-A76)``, and of this machine its processor alone."""
     name, cpu = str(device["name"]), str(device["cpu"])

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from parefront.search.runs.run_config import RunConfig
-from parefront.search.runs.run_facts import date_of, devices_of
+from parefront.search.runs.run_facts import date_of, devices_of, in_runtime
 from parefront.spaces.files import write_json
 
 PROFILE = {"cpu": "Cortex-A76", "onnxruntime": "1.25.0"}
@@ -49,3 +49,19 @@ def test_the_date_is_that_of_the_front_and_before_it_of_the_last_trial(tmp_path:
     assert date_of(tmp_path) == "1970-01-01T00:33:20+00:00"
     write_json(tmp_path / "front.json", {"date": "2026-01-02T03:04:05+00:00"})
     assert date_of(tmp_path) == "2026-01-02T03:04:05+00:00"
+
+
+def test_a_candidate_runs_in_one_of_several_runtimes() -> None:
+    other = {"name": "openvino:f32", "runtime": "openvino", "runtime_version": "2026.4", "precision": "f32"}
+    scored = {"runtime": "openvino", "precision": "f32", "on": "this machine", "because": []}
+    environment = {"device": {**PROFILE, "others": [other]}, "scored_in": [scored]}
+    told = devices_of(RunConfig.of({}), environment)[""]
+    first, there = in_runtime(told, ""), in_runtime(told, "openvino:f32")
+    assert (first["runtime"]["name"], first["precision"]) == ("onnxruntime", "as in the file")
+    assert "scored" not in first
+    assert there["runtime"] == {"name": "openvino", "version": "2026.4"}
+    assert (there["precision"], there["scored"]) == ("f32", scored)
+    for each in (first, there):
+        assert not each.keys() & {"other_runtimes", "scored_in"}
+    alone = devices_of(RunConfig.of({}), {"device": PROFILE})[""]
+    assert in_runtime(alone, "") == alone
