@@ -127,6 +127,10 @@ def report(
     figure: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the front as a figure for a paper, too: .svg or .png.")
     ] = None,
+    model_explorer: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write node data of the front's files for Google's Model Explorer, too."),
+    ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Serve it on this machine instead, updated while the run goes on.")
     ] = False,
@@ -136,13 +140,13 @@ def report(
     if watch:
         from .watching import watch_run
 
-        if output or figure:
-            raise typer.BadParameter("--watch writes no file: leave out --output and --figure")
+        if output or figure or model_explorer:
+            raise typer.BadParameter("--watch writes no file: leave out --output, --figure and --model-explorer")
         watch_run(run, root)
         return
     from .report import write_page
 
-    write_page(run, output, figure, root)
+    write_page(run, output, figure, model_explorer, root)
 
 
 @app.command(short_help="Compare the fronts of several runs.")

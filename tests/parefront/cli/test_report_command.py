@@ -65,6 +65,19 @@ def test_a_figure_is_written_beside_the_page(project: Path, formula: FormulaEval
     assert run("report", "demo", "--figure", "front.jpg").code == 2
 
 
+def test_node_data_need_files_that_are_models_and_no_page_that_is_served(
+    project: Path, formula: FormulaEvaluator, run: Command
+) -> None:
+    run("search", "demo/search.yaml")
+
+    outcome = run("report", "demo", "--model-explorer", "nodes")
+
+    assert outcome.code == 2
+    assert "is not an ONNX model" in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+    assert run("report", "demo", "--watch", "--model-explorer", "nodes").code == 2
+
+
 def test_a_run_that_is_not_there_is_named(project: Path, run: Command) -> None:
     outcome = run("report", "nowhere")
 
