@@ -36,7 +36,7 @@ def contradiction(front: Front, *where: str | Budget, by: str | None = None) -> 
     budgets = tuple(map(front.budget, where)) or front.budgets
     broken = [budget for budget in budgets if not budget.met(candidate, front.baseline)]
     told = "; ".join(budget.describe(candidate, front.baseline) for budget in broken)
-    return f"not {candidate.label}, which the test split contradicts: {told}"
+    return f"{candidate.label} holds on the search split alone: {told}"
 
 
 def _untested(member: Candidate, front: Front) -> Candidate:

@@ -14,6 +14,7 @@ from ..evaluators.results.flips import Flips
 from ..evaluators.results.front import Front
 from ..evaluators.results.measurement import Measurement
 from ..evaluators.results.metric import Metric
+from ..evaluators.results.refuted import contradiction
 from ..evaluators.results.views.policy_words import candidate_in_words, policy_in_words
 from ..evaluators.results.views.rows import front_rows
 from ..search.runs.landmarks import Landmark
@@ -69,6 +70,8 @@ class Report:
             pick; None of an empty front.
         useful: trials of the front that are above the floor, or meet the budgets on the quality.
         fitting: trials of the front that meet all budgets of the run.
+        contradicted: a sentence on what the run's budgets would choose by the search split alone, where the test split
+            tells otherwise; else empty.
         axes: what can be put on an axis.
         bounds: the run's budgets.
         records: all trials.
@@ -96,6 +99,7 @@ class Report:
     selected: int | None
     useful: tuple[int, ...]
     fitting: tuple[int, ...]
+    contradicted: str
     axes: tuple[Axis, ...]
     bounds: tuple[Bound, ...]
     records: tuple[TrialRecord, ...]
@@ -141,6 +145,7 @@ class Report:
             useful=tuple(
                 candidate.trial for candidate in front if candidate.trial is not None and front.is_useful(candidate)
             ),
+            contradicted=_sentence(contradiction(front)),
             fitting=tuple(
                 candidate.trial
                 for candidate in front
@@ -180,6 +185,7 @@ class Report:
             "selected": self.selected,
             "useful": list(self.useful),
             "fitting": list(self.fitting),
+            "contradicted": self.contradicted,
             "axes": [axis.to_json() for axis in self.axes],
             "bounds": [asdict(bound) for bound in self.bounds],
             "trials": [self._trial(record, record.number in members) for record in self.records],
@@ -226,6 +232,10 @@ class Report:
         """Value, low and high of the metrics that can be on an axis; a fourth entry says that it is noisy."""
         keys = [axis.key for axis in self.axes if axis.key in candidate.metrics]
         return {key: _three(candidate.metrics[key]) for key in keys}
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
 def _three(measured: Measurement) -> list[Any]:

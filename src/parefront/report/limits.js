@@ -110,6 +110,14 @@ function limitReason() {
   return `The best ${shortName(freeObjective(active))} with ${limitWords(active)}, ${how.join(" and ")}.`;
 }
 
+// Names the one that limits would choose if the test split had not been scored, where it fails them there.
+function contradictionText() {
+  const active = activeLimits(), entry = within(active, true), { axis } = limits[1];
+  if (!entry || keeps(entry, active)) return "";
+  const told = ["", "test_"].map((split) => plain(entry.metrics[`${split}${axis.key}`].value, axis));
+  return `Trial ${entry.trial} holds on the search split alone: ${told[0]} there, ${told[1]} on the test split.`;
+}
+
 // By how much an entry misses limits: of a cost its share over it, of a quality in tens of points or tenths of its value.
 function missed(entry, active) {
   return active.reduce((sum, { axis, value }) => {

@@ -66,9 +66,10 @@ function worse(axis, one, other) {
   return axis.higher_is_better ? one < other : one > other;
 }
 
-// Whether an entry is within limits, each a value of an axis.
-function keeps(entry, active) {
-  return active.every(({ axis, value }) => axis.key in entry.metrics && !worse(axis, judged(entry, axis), value));
+// Whether an entry is within limits, each a value of an axis; `unseen` is as if the test split had not been scored.
+function keeps(entry, active, unseen = false) {
+  const had = (axis) => (unseen && axis.quality ? entry.metrics[axis.key].value : judged(entry, axis));
+  return active.every(({ axis, value }) => axis.key in entry.metrics && !worse(axis, had(axis), value));
 }
 
 // What the best one within limits is best in: the first objective that none is about.
@@ -79,8 +80,8 @@ function freeObjective(active) {
 }
 
 // The best member within limits, as `parefront export --where` finds it.
-function within(active) {
-  const fitting = members.filter((entry) => keeps(entry, active));
+function within(active, unseen = false) {
+  const fitting = members.filter((entry) => keeps(entry, active, unseen));
   const ofUse = active.some(({ axis }) => axis.quality) ? fitting : fitting.filter((entry) => entry.useful);
   const order = [freeObjective(active), ...objectives].filter(Boolean);
   return (ofUse.length ? ofUse : fitting).reduce((a, b) => (a && !better(b, a, order) ? a : b), null);

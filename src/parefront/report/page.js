@@ -113,7 +113,7 @@ function showVerdict() {
     const active = activeLimits(), known = members.filter((one) => active.every(({ axis }) => axis.key in one.metrics));
     const best = known.reduce((a, b) => (!a || missed(b, active) < missed(a, active) ? b : a), null);
     at("sentence").textContent = `No model of this front has ${limitWords(active)}.`;
-    at("why").textContent = best ? `The nearest has ${active.map(({ axis }) => plain(judged(best, axis), axis)).join(" and ")}: ${label(best)}.` : "";
+    at("why").textContent = [contradictionText(), best ? `The nearest has ${active.map(({ axis }) => plain(judged(best, axis), axis)).join(" and ")}: ${label(best)}.` : ""].filter(Boolean).join(" ");
   } else if (entry.trial === null) {
     at("sentence").textContent = "Ship the uncompressed model: the front is empty.";
     at("why").textContent = "";
@@ -122,7 +122,7 @@ function showVerdict() {
     const shown = [...new Set([...objectives.filter((axis) => !axis.quality), axes.get("size_bytes")])].filter((axis) => axis && axis.key in entry.metrics);
     parts.push(...shown.map((axis) => said(entry.metrics[axis.key], axis) + (axis.key.startsWith("latency_ratio") ? ` of the ${axis.label.replace(", x of uncompressed", "")}` : "")));
     at("sentence").textContent = `Ship trial ${entry.trial}: ${parts.join(", ")}.`;
-    at("why").textContent = [reason(entry), tieText(entry), cheaperText(entry), splitText(change), noiseText(shown)].filter(Boolean).join(" ");
+    at("why").textContent = [reason(entry), againstText(), tieText(entry), cheaperText(entry), splitText(change), noiseText(shown)].filter(Boolean).join(" ");
   }
   const trial = entry && entry.trial !== null ? entry.trial : null;
   at("command").textContent = trial === null ? "" : `parefront export ${quoted(report.argument)} --trial ${trial} -o model.onnx`;
@@ -157,6 +157,11 @@ function tieText(entry) {
   if (!ties.length) return "";
   const more = ties.length > 4 ? ` and ${ties.length - 4} more` : "";
   return `A tie within the noise with trial${ties.length > 1 ? "s" : ""} ${ties.slice(0, 4).map((tie) => tie.trial).join(", ")}${more}.`;
+}
+
+// What a budget of the run, or a limit, would choose by the search split alone.
+function againstText() {
+  return state.why === "limit" ? contradictionText() : state.why === "start" ? report.contradicted : "";
 }
 
 // Within a budget or a limit the best one may be so by chance.

@@ -30,7 +30,7 @@ def test_the_choice_holds_on_the_test_split_and_the_other_one_is_named(front: Fr
     assert front.select("accuracy >= -0.5pt").trial == 1
     assert refuted(front, "accuracy >= -0.5pt") is front[1]
     assert contradiction(front, "accuracy >= -0.5pt") == (
-        "not trial 2, which the test split contradicts: accuracy -0.40 pt, -1.10 pt on the test split (needs -0.50 pt)"
+        "trial 2 holds on the search split alone: accuracy -0.40 pt, -1.10 pt on the test split (needs -0.50 pt)"
     )
 
 

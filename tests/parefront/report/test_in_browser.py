@@ -185,6 +185,21 @@ def test_a_limit_on_the_loss_must_hold_on_the_test_split_too(browser: Browser, w
     assert chosen(browser) != lossy.trial
     assert text(browser, "why").startswith("The best latency with accuracy change of at least")
     assert "by its value on the search split and the test split" in text(browser, "why")
+    assert f"Trial {lossy.trial} holds on the search split alone: " in text(browser, "why")
+    assert "−3.00 pt on the test split." in text(browser, "why")
+
+
+def test_the_verdict_names_what_is_within_the_budget_on_the_search_split_alone(
+    browser: Browser, write_run: WriteRun
+) -> None:
+    run = write_run(budget=["accuracy >= -0.5pt"])
+    lossy = run.front.select()
+    change = Measurement(-0.03, -0.034, -0.026, 2000, "fraction")
+    run.write_finalised(replace(lossy, metrics={**lossy.metrics, "test_accuracy_change": change}), 0.5)
+    browser.open(write_report(Run.open(run.name, run.path.parent)))
+
+    assert chosen(browser) != lossy.trial
+    assert f"Trial {lossy.trial} holds on the search split alone: accuracy -" in text(browser, "why")
 
 
 def test_typed_limits_choose_what_select_chooses(browser: Browser, opened: Run) -> None:
