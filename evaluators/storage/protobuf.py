@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
 
@@ -26,6 +26,23 @@ def numbers(data: bytes, start: int) -> Iterator[int]:
         ValueError: where no message goes on there.
     """
     return (number for number, *_ in _fields(data, start, len(data)))
+
+
+def without(data: bytes, number: int, unwanted: Callable[[bytes], bool]) -> bytes:
+    """The message without those fields of its outermost level whose content is unwanted; the rest as it was.
+
+    Args:
+        number: of the fields that may go.
+
+    Raises:
+        ValueError: where ``data`` is not a protobuf message.
+    """
+    kept, at = bytearray(), 0
+    for found, kind, first, last in _fields(data, 0, len(data)):
+        if kind != _LENGTH or found != number or not unwanted(data[first:last]):
+            kept += data[at:last]
+        at = last
+    return bytes(kept)
 
 
 def _nested(data: bytes, start: int, stop: int, path: tuple[int, ...]) -> Iterator[tuple[int, int]]:

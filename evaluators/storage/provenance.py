@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...spaces.wire import field_head, varint
-from .protobuf import nested, numbers
+from .protobuf import nested, numbers, without
 
 PREFIX = "parefront."
 """Of the keys in ``metadata_props``."""
@@ -69,10 +69,15 @@ def facts_of(content: bytes) -> dict[str, str]:
 
 
 def made_for(content: bytes, runtime: str) -> bytes:
-    """An ONNX file that says which runtime it is for; itself where it says so already."""
+    """An ONNX file that says which runtime it is for, and no other one; itself where it says so already.
+
+    Raises:
+        ValueError: where ``content`` is not a protobuf message.
+    """
     if runtime_of_file(content) == runtime:
         return content
-    return content + _framed(_PROPS, _text(_KEY, f"{PREFIX}{RUNS_IN}") + _text(_VALUE, runtime))
+    unsaid = without(content, _PROPS, lambda entry: _last(entry, _KEY) == f"{PREFIX}{RUNS_IN}")
+    return unsaid + _framed(_PROPS, _text(_KEY, f"{PREFIX}{RUNS_IN}") + _text(_VALUE, runtime))
 
 
 def runtime_of_file(content: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from pathlib import Path
 
 import onnx
 import pytest
@@ -76,6 +77,14 @@ def test_a_file_says_what_it_is_for_in_its_own_bytes() -> None:
     exported = Provenance({"run": "demo"}, 3, "where it comes from").added_to(marked)
     assert without_provenance(exported) == marked
     assert hashlib.sha256(exported[: len(marked)]).digest() == hashlib.sha256(marked).digest()
+
+
+def test_a_file_says_that_it_is_for_one_runtime(net: Path) -> None:
+    """No key may come twice in a valid model."""
+    content = net.read_bytes()
+    again = made_for(made_for(content, "openvino:f32"), "ncnn")
+    onnx.checker.check_model(again, full_check=True)
+    assert again == made_for(content, "ncnn")
 
 
 def test_a_file_of_no_format_is_for_nothing() -> None:
