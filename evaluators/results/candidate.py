@@ -15,6 +15,7 @@ from ...spaces.limits import CONFIG_BYTES
 from ...spaces.policy import Policy
 from ..storage.packed_file import encode
 from ..storage.provenance import Provenance
+from .amplification import Amplification
 from .class_counts import ClassCount
 from .confidence import Confidence
 from .destination import destination
@@ -72,6 +73,8 @@ class Candidate:
         classes: after the final step, what it changed in each class of the test split; empty where the task's metric
             is not about classes.
         subgroups: likewise in each subgroup that the task tells of.
+        amplification: after the final step, how far its answers and the uncompressed model's lean towards the subgroups
+            in which each class is frequent; None where the task tells of none.
         confidence: after the final step, how sure of itself it is on the test split, and the uncompressed model; None
             where the task's metric is not about classes.
         flips: likewise which samples it answers otherwise.
@@ -94,6 +97,7 @@ class Candidate:
     classes: tuple[ClassCount, ...] = ()
     subgroups: tuple[ClassCount, ...] = ()
     confidence: Confidence | None = None
+    amplification: Amplification | None = None
     flips: Flips | None = None
     profile: Profile | None = None
     origin: Callable[[Candidate], Provenance] | None = field(default=None, compare=False, repr=False)

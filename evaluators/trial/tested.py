@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..quality.bias_amplification import amplification_of
 from ..quality.calibration_error import confidence_of
 from ..quality.flipped import flipped
 from ..quality.picture import png_of
+from ..results.amplification import Amplification
 from ..results.candidate import Candidate
 from ..results.class_counts import ClassCount
 from ..results.confidence import Confidence
@@ -29,6 +31,8 @@ class Tested:
         subgroups: what it changes in each subgroup that the task tells of.
         confidence: how sure of itself it is, and was.
         flips: samples that it answers otherwise.
+        amplification: how far it leans towards the subgroups in which each class is frequent, and the uncompressed
+            model.
     """
 
     scores: Mapping[str, Measurement]
@@ -36,6 +40,7 @@ class Tested:
     subgroups: tuple[ClassCount, ...] = ()
     confidence: Confidence | None = None
     flips: Flips | None = None
+    amplification: Amplification | None = None
 
     @classmethod
     def of(cls, split: Split, seen: Seen, pictures: int, names: NDArray[np.str_] | None = None) -> Tested:
@@ -56,13 +61,17 @@ class Tested:
         if not isinstance(reference, np.ndarray) or not np.isfinite(outputs).all():
             return cls(scores, classes, groups)
         flips = flipped(outputs, reference, labels, split.samples.indices, pictures, lambda at: _picture(split, at))
-        return cls(scores, classes, groups, confidence_of(outputs, reference, labels), flips)
+        sure = confidence_of(outputs, reference, labels)
+        if names is None:
+            return cls(scores, classes, groups, sure, flips)
+        leaning = amplification_of(outputs.argmax(1), reference.argmax(1), labels, names)
+        return cls(scores, classes, groups, sure, flips, leaning)
 
     def told_of(self, candidate: Candidate) -> Candidate:
         """The candidate with what is known of it."""
         metrics = {**candidate.metrics, **self.scores}
         told = replace(candidate, metrics=metrics, classes=self.classes, subgroups=self.subgroups)
-        return replace(told, confidence=self.confidence, flips=self.flips)
+        return replace(told, confidence=self.confidence, flips=self.flips, amplification=self.amplification)
 
 
 def _picture(split: Split, at: int) -> bytes:

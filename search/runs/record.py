@@ -14,7 +14,14 @@ from ...evaluators.results.recovered import Recovered
 from ...evaluators.results.span import Span
 from ...spaces.policy import Policy
 from .profile_fields import profile_of, profile_to_json
-from .tested_fields import confidence_in, confidence_to_json, flips_in, flips_to_json
+from .tested_fields import (
+    amplification_in,
+    amplification_to_json,
+    confidence_in,
+    confidence_to_json,
+    flips_in,
+    flips_to_json,
+)
 
 
 class Outcome(StrEnum):
@@ -131,6 +138,7 @@ def candidate_of(fields: Fields, folder: Path) -> Candidate:
         recovered=_recovered(fields.fields("recovered")) if "recovered" in fields else None,
         classes=_classes(fields, "classes", int) if "classes" in fields else (),
         subgroups=_classes(fields, "subgroups", str) if "subgroups" in fields else (),
+        amplification=amplification_in(fields.fields("amplification")) if "amplification" in fields else None,
         confidence=confidence_in(fields.fields("confidence")) if "confidence" in fields else None,
         flips=flips_in(fields.fields("flips")) if "flips" in fields else None,
         profile=profile_of(fields.fields("profile")) if "profile" in fields else None,
@@ -218,6 +226,7 @@ def _measured(candidate: Candidate, folder: Path) -> dict[str, Any]:
         **({"recovered": asdict(candidate.recovered)} if candidate.recovered is not None else {}),
         **({"classes": [list(astuple(one)) for one in candidate.classes]} if candidate.classes else {}),
         **({"subgroups": [list(astuple(one)) for one in candidate.subgroups]} if candidate.subgroups else {}),
+        **({"amplification": amplification_to_json(told)} if (told := candidate.amplification) is not None else {}),
         **({"confidence": confidence_to_json(candidate.confidence)} if candidate.confidence is not None else {}),
         **({"flips": flips_to_json(candidate.flips)} if candidate.flips is not None else {}),
         **({"profile": profile_to_json(candidate.profile)} if candidate.profile is not None else {}),

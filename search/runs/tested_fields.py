@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields as fields_of
 from typing import Any
 
+from ...evaluators.results.amplification import Amplification
 from ...evaluators.results.confidence import Confidence
 from ...evaluators.results.fields import Fields
 from ...evaluators.results.flips import Flip, Flips
@@ -17,6 +18,15 @@ def confidence_to_json(confidence: Confidence) -> dict[str, Any]:
 def confidence_in(fields: Fields) -> Confidence:
     """The inverse of :func:`confidence_to_json`; raises ``UnreadableFile`` where it cannot be."""
     return Confidence(**{field.name: fields.measurement(field.name) for field in fields_of(Confidence)})
+
+
+def amplification_to_json(amplification: Amplification) -> dict[str, Any]:
+    return {field.name: getattr(amplification, field.name).to_json() for field in fields_of(amplification)}
+
+
+def amplification_in(fields: Fields) -> Amplification:
+    """The inverse of :func:`amplification_to_json`; raises ``UnreadableFile`` where it cannot be."""
+    return Amplification(**{field.name: fields.measurement(field.name) for field in fields_of(Amplification)})
 
 
 def flips_to_json(flips: Flips) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import pytest
 
 from parefront.cli import export, front, report
 from parefront.cli import main as cli
+from parefront.evaluators.results.amplification import Amplification
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.class_counts import ClassCount
 from parefront.evaluators.results.confidence import Confidence
@@ -51,6 +52,7 @@ class Telling(FormulaEvaluator):
             classes=(ClassCount(0, 100, 90, 5, 3), ClassCount(1, 100, 90, 5, 3)),
             subgroups=(ClassCount("day", 200, 180, 10, 6),),
             confidence=Confidence(share, share, share, share, share),
+            amplification=Amplification(share, share, share),
             flips=Flips(16, 200, (Flip(3, 1, 1, 0),)),
             profile=Profile((LayerTime("stem", 12.5, 40.25),), 20.75, 130.0, (slow,)),
         )

@@ -8,6 +8,7 @@ function showClasses(entry) {
   document.getElementById("fairness").hidden = !known;
   showCounts(entry, rows, "class", "fair-classes", "fair", "classes");
   showCounts(entry, groups, "subgroup", "fair-groups", "fair-of-groups", "subgroups");
+  showLeaning(entry);
   showConfidence(entry);
   showFlips(entry);
 }
@@ -28,6 +29,19 @@ function showCounts(entry, rows, what, part, said, into) {
       kind: row.harder ? "chosen" : "",
       cells: [String(row.label), String(row.n), share(row.before), share(row.after), worded(row.change, axis), row.chance < 0.001 ? "below 0.001" : row.chance.toFixed(3)],
     })));
+}
+
+// Bias amplification: how far answers lean, beyond the labels, towards the subgroups in which each class is frequent.
+function showLeaning(entry) {
+  const found = entry && report.amplifications[entry.trial];
+  document.getElementById("leaning-part").hidden = !found;
+  if (!found) return;
+  const change = { unit: "fraction", change: true }, { low, high } = found.change;
+  const how = low > 0 ? "more" : high < 0 ? "less" : "neither more nor less, beyond the noise,";
+  document.getElementById("leaning").textContent = `It answers ${how} by subgroup than the uncompressed model: bias amplification changes by ${worded(found.change, change)}.`;
+  table(document.getElementById("amplification"), [["on the test split", "text"], ["uncompressed"], [label(entry)]], [
+    { cells: ["bias amplification", worded(found.before, change), worded(found.after, change)] },
+  ]);
 }
 
 // Expected calibration error: how far the share of right answers is from the probability that the model gives them.

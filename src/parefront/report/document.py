@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from ..evaluators.results.amplification import Amplification
 from ..evaluators.results.budget import Budget
 from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.confidence import Confidence
@@ -22,7 +23,7 @@ from ..search.runs.record import TrialRecord
 from ..search.runs.run import Run
 from ..search.runs.run_folder import argument_of
 from ..search.runs.run_layers import left_out_of
-from ..search.runs.tested_fields import confidence_to_json, flips_to_json
+from ..search.runs.tested_fields import amplification_to_json, confidence_to_json, flips_to_json
 from ..spaces.masking import masked_text
 from ..spaces.runtime_knob import runtime_in
 from .axes import Axis, axes_of
@@ -82,6 +83,7 @@ class Report:
         trust: what it rests on.
         classes: of each member of the front, by its trial, what it changed in each class.
         subgroups: likewise in each subgroup.
+        amplifications: of each member likewise, how far it leans towards the subgroups in which each class is frequent.
         confidences: of each member likewise, how sure of itself it is, and the uncompressed model.
         flips: of each member likewise, which images it answers otherwise.
         pictures: of those images, as PNG in base64, by their index.
@@ -110,6 +112,7 @@ class Report:
     trust: Trust
     classes: dict[int, tuple[ClassRow, ...]]
     subgroups: dict[int, tuple[ClassRow, ...]]
+    amplifications: dict[int, Amplification]
     confidences: dict[int, Confidence]
     flips: dict[int, Flips]
     pictures: dict[int, str]
@@ -159,6 +162,9 @@ class Report:
             steps=steps_of(records, empty),
             spent=time_spent(run),
             trust=Trust.of(run, [front.baseline, *candidates]),
+            amplifications={
+                c.trial: c.amplification for c in front if c.trial is not None and c.amplification is not None
+            },
             confidences={c.trial: c.confidence for c in front if c.trial is not None and c.confidence is not None},
             flips=flips,
             pictures=pictures_of(run.path, flips),
@@ -196,6 +202,7 @@ class Report:
             "trust": self.trust.to_json(),
             "subgroups": {str(trial): [row.to_json() for row in rows] for trial, rows in self.subgroups.items()},
             "classes": {str(trial): [row.to_json() for row in rows] for trial, rows in self.classes.items()},
+            "amplifications": {str(trial): amplification_to_json(one) for trial, one in self.amplifications.items()},
             "confidences": {str(trial): confidence_to_json(one) for trial, one in self.confidences.items()},
             "flips": {str(trial): flips_to_json(flips) for trial, flips in self.flips.items()},
             "pictures": {str(index): picture for index, picture in self.pictures.items()},

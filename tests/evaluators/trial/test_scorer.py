@@ -76,6 +76,7 @@ def test_the_test_split_is_told_class_by_class(task: Task, tmp_path: Path) -> No
     change = sum(one.gained - one.lost for one in classes) / len(labels)
     assert change == pytest.approx(metrics["test_accuracy_change"].value)
     assert tested.subgroups == ()
+    assert tested.amplification is None
     assert tested.confidence is not None
     assert 0 < tested.confidence.mean.value < 1
     assert tested.flips is not None
@@ -105,6 +106,8 @@ def test_the_test_split_is_told_by_subgroups_where_the_task_has_some(
     named = {"bright": names["True"], "dark": names["False"]}
     assert {group.label: group.n for group in tested.subgroups} == (names if as_function else named)
     assert sum(group.lost for group in tested.subgroups) == sum(one.lost for one in tested.classes)
+    assert tested.amplification is not None
+    assert tested.amplification.change.n == len(bright)
 
 
 def test_damage_that_is_planted_in_one_class_is_found_there_alone(task: Task, tmp_path: Path) -> None:

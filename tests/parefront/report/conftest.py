@@ -12,6 +12,7 @@ import pytest
 
 from parefront.config.schema import parse_config
 from parefront.evaluators.quality.picture import png_of
+from parefront.evaluators.results.amplification import Amplification
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.class_counts import ClassCount
 from parefront.evaluators.results.confidence import Confidence
@@ -63,6 +64,8 @@ def _share(value: float, half: float) -> Measurement:
 CONFIDENCE = Confidence(
     _share(0.03, 0.005), _share(0.05, 0.006), _share(0.02, 0.004), _share(0.9, 0.01), _share(0.95, 0.01)
 )
+
+LEANING = Amplification(_share(0.01, 0.012), _share(0.05, 0.015), _share(0.04, 0.01))
 
 
 def measured(policy: Policy, trial: int | None) -> Candidate:
@@ -117,7 +120,10 @@ def write_run(tmp_path: Path) -> WriteRun:
             for member in run.front:
                 made = replace(finalised(member), classes=classes, profile=profile)
                 run.write_finalised(
-                    replace(made, confidence=CONFIDENCE, flips=FLIPS, subgroups=GROUPS) if tested else made, 0.5
+                    replace(made, confidence=CONFIDENCE, flips=FLIPS, subgroups=GROUPS, amplification=LEANING)
+                    if tested
+                    else made,
+                    0.5,
                 )
             run.write_front(run.front_of(run.finalised.values(), run.baseline))
         run.log("search ended by its trials: all 9 trials are done")

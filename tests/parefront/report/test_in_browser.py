@@ -387,6 +387,9 @@ def test_confidence_and_flipped_images_follow_what_is_chosen(browser: Browser, w
     assert text(browser, "sure").startswith("It is more wrong about its own certainty than the uncompressed model")
     cells = browser.run("[...document.querySelectorAll('#confidence tbody td')].map(cell => cell.textContent)")
     assert cells[:3] == ["expected calibration error, 15 bins", "3.0 ± 0.5 %", "5.0 ± 0.6 %"]
+    assert text(browser, "leaning").startswith("It answers more by subgroup than the uncompressed model: ")
+    cells = browser.run("[...document.querySelectorAll('#amplification tbody td')].map(cell => cell.textContent)")
+    assert cells == ["bias amplification", "+1.0 ± 1.2 pt", "+5.0 ± 1.5 pt"]
     assert text(browser, "flips-note").startswith(
         "40 of 2000 test images (2.0 %) get another answer. Here are 2 of them"
     )

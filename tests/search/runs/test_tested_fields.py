@@ -8,11 +8,19 @@ from typing import Any
 
 import pytest
 
+from parefront.evaluators.results.amplification import Amplification
 from parefront.evaluators.results.confidence import Confidence
 from parefront.evaluators.results.fields import Fields
 from parefront.evaluators.results.flips import Flip, Flips
 from parefront.evaluators.results.measurement import Measurement
-from parefront.search.runs.tested_fields import confidence_in, confidence_to_json, flips_in, flips_to_json
+from parefront.search.runs.tested_fields import (
+    amplification_in,
+    amplification_to_json,
+    confidence_in,
+    confidence_to_json,
+    flips_in,
+    flips_to_json,
+)
 from parefront.spaces.files import UnreadableFile
 
 FILE = Path("final/000001.json")
@@ -22,6 +30,8 @@ def test_they_are_read_back_as_they_were() -> None:
     shares = [Measurement.around(0.1 * n, 0.1 * n - 0.05, 0.1 * n + 0.05, 200, "fraction") for n in range(1, 6)]
     confidence = Confidence(*shares)
     assert confidence_in(Fields(FILE, json.loads(json.dumps(confidence_to_json(confidence))))) == confidence
+    leaning = Amplification(*shares[:3])
+    assert amplification_in(Fields(FILE, json.loads(json.dumps(amplification_to_json(leaning))))) == leaning
     flips = Flips(7, 200, (Flip(3, 1, 1, 0), Flip(150, 0, 1, 0)))
     assert flips_in(Fields(FILE, json.loads(json.dumps(flips_to_json(flips))))) == flips
 
