@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import entry_points
 from typing import Any
 
 from pydantic import ValidationError
 
 from ..spaces.errors import ConfigError
+from ..spaces.installed import entry_points
 from ..spaces.messages import did_you_mean
 from .base import Compressor
 from .target import Target

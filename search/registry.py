@@ -6,7 +6,6 @@ import importlib
 import inspect
 import warnings
 from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
 from typing import Any
 
 import optuna
@@ -14,6 +13,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
 
 from ..spaces.errors import ConfigError
+from ..spaces.installed import entry_points
 from ..spaces.messages import did_you_mean
 from .agent.agent import AmcOptions
 from .agent.amc import AmcSampler

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from functools import cache
-from importlib.metadata import entry_points
 
 from ...spaces.errors import ConfigError
+from ...spaces.installed import entry_points
 from ...spaces.messages import did_you_mean
 from .block_reconstruction import BlockReconstruction
 from .compensate import BatchNorm, Covariance, LeastSquares, NoRepair

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import entry_points
 
 from ...spaces.errors import ConfigError
+from ...spaces.installed import entry_points
 from ...spaces.messages import did_you_mean
 from .ncnn_runtime import Ncnn
 from .onnx_runtime import OnnxRuntime

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from importlib.metadata import entry_points
 from typing import Any
 
 from ....spaces.errors import TaskError
+from ....spaces.installed import entry_points
 from ....spaces.messages import did_you_mean, kind
 from ....spaces.task import Task
 from ...results.metric import BATCH, BY_KEY, COSTS, FRACTION, QUALITY_NAMES, RECIPROCALS, SCORE, Metric

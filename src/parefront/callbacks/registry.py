@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any
 
 from ..spaces.errors import ConfigError
+from ..spaces.installed import entry_points
 from ..spaces.messages import did_you_mean, kind
 from .callback import Callback
 
