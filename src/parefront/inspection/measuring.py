@@ -140,11 +140,16 @@ def latency_report(
 
 
 def _options_for(device: DeviceConfig, contents: Mapping[Path, bytes]) -> DeviceOptions:
-    """The device as its settings say it; where they name no runtime, with those that the files say they are for."""
+    """The device as its settings say it; where they name no runtime, with those that the files say they are for.
+
+    Files that say nothing run in the first one, which is then the usual one.
+    """
     options = device.options()
     if device.model_fields_set & {"runtime", "precision"}:
         return options
-    first, *others = dict.fromkeys(_said_by(path, content) or options.choices[0] for path, content in contents.items())
+    said = [_said_by(path, content) for path, content in contents.items()]
+    usual = options.choices[0] if None in said else None
+    first, *others = dict.fromkeys(choice for choice in (usual, *said) if choice is not None)
     try:
         return replace(options, runtime=first.runtime, precision=first.precision, others=tuple(others))
     except ValueError as error:

@@ -14,6 +14,7 @@ from onnx import TensorProto, helper
 
 from parefront.config.models import DeviceConfig
 from parefront.config.schema import parse_device
+from parefront.evaluators.device.device import Device
 from parefront.evaluators.device.latency import LatencyProtocol
 from parefront.evaluators.restore.plain import plain
 from parefront.evaluators.storage.provenance import made_for, runtime_of_file
@@ -223,8 +224,8 @@ class TestSeveralRuntimes:
         baseline = searched.baseline.export(tmp_path / "first.onnx")
         pair = ("measure", str(tmp_path / "there.onnx"), "--against", str(baseline), "--json")
         device = json.loads(run(*pair).out)["device"]
-        assert device["runtime"] == "openvino"
-        assert [other["name"] for other in device["others"]] == ["onnxruntime"]
+        assert "runtime" not in device, "a file that says nothing runs in the usual one"
+        assert [other["name"] for other in device["others"]] == ["openvino:f32"]
 
         device_words = [w for setting in (*SEVERAL, "optimisation=enable_basic") for w in ("--device", setting)]
         moved = run("retarget", "demo", *device_words, "--run", "moved")
@@ -270,6 +271,27 @@ def told_in(run: Run, first: str) -> dict[tuple[str, Policy], Any]:
     """The score of each candidate, by the runtime that it is for, and what was done to the network."""
     candidates = [record.candidate for record in run.trials if record.candidate is not None]
     return {(runtime_in(c.policy) or first, without_runtime(c.policy)): c.metrics["accuracy"] for c in candidates}
+
+    @pytest.mark.parametrize("turned", [False, True])
+    def test_a_file_that_says_nothing_runs_in_the_usual_runtime_whatever_the_other_one_says(
+        self, run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, turned: bool
+    ) -> None:
+        monkeypatch.setattr(measuring, "PROTOCOL", LatencyProtocol(min_samples=16, min_seconds=0.05, max_seconds=0.3))
+        monkeypatch.setattr(measuring, "MEMORY_REPEATS", 1)
+        sessions: dict[str, str] = {}
+        session_of = Device._session_of
+
+        def seen(device: Device, artifact: Path) -> dict[str, Any]:
+            session = session_of(device, artifact)
+            sessions[artifact.name] = session.get("runtime", "onnxruntime")
+            return session
+
+        monkeypatch.setattr(Device, "_session_of", seen)
+        files = [linear(tmp_path / "there.onnx", "openvino:f32"), linear(tmp_path / "plain.onnx")]
+        model, against = reversed(files) if turned else files
+        outcome = run("measure", str(model), "--against", str(against))
+        assert outcome.code == 0, outcome.err
+        assert sessions == {"there.onnx": "openvino", "plain.onnx": "onnxruntime"}
 
 
 def test_a_config_error_of_two_runtimes_names_both(small: Path, run: Command) -> None:
