@@ -266,12 +266,6 @@ class TestSeveralRuntimes:
             assert path is None or runtime_of_file(path.read_bytes()) in ("", runtime_in(record.policy))
         assert [other["name"] for other in there.environment["built_for"].get("others", ())] == names[1:]
 
-
-def told_in(run: Run, first: str) -> dict[tuple[str, Policy], Any]:
-    """The score of each candidate, by the runtime that it is for, and what was done to the network."""
-    candidates = [record.candidate for record in run.trials if record.candidate is not None]
-    return {(runtime_in(c.policy) or first, without_runtime(c.policy)): c.metrics["accuracy"] for c in candidates}
-
     @pytest.mark.parametrize("turned", [False, True])
     def test_a_file_that_says_nothing_runs_in_the_usual_runtime_whatever_the_other_one_says(
         self, run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, turned: bool
@@ -292,6 +286,12 @@ def told_in(run: Run, first: str) -> dict[tuple[str, Policy], Any]:
         outcome = run("measure", str(model), "--against", str(against))
         assert outcome.code == 0, outcome.err
         assert sessions == {"there.onnx": "openvino", "plain.onnx": "onnxruntime"}
+
+
+def told_in(run: Run, first: str) -> dict[tuple[str, Policy], Any]:
+    """The score of each candidate, by the runtime that it is for, and what was done to the network."""
+    candidates = [record.candidate for record in run.trials if record.candidate is not None]
+    return {(runtime_in(c.policy) or first, without_runtime(c.policy)): c.metrics["accuracy"] for c in candidates}
 
 
 def test_a_config_error_of_two_runtimes_names_both(small: Path, run: Command) -> None:
