@@ -42,13 +42,14 @@ def compare_runs(
     plain = ascii_only(console)
     headings, rows = comparison_rows(comparison)
     table = Table(box=box.ASCII if plain else box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    shown = [index for index, heading in enumerate(headings) if console.width >= WIDE or heading not in WHERE_WIDE]
+    shown = _shown(headings, console.width)
     for index in shown:
         heading = headings[index]
         text = heading.replace("≤", "<=") if plain else heading
         table.add_column(text, justify="left" if index < 2 else "right", overflow="fold", min_width=min(len(text), 11))
     for row in rows:
-        table.add_row(*(Text(row[index].translate(ASCII) if plain else row[index]) for index in shown))
+        cells = row if console.width >= WIDE else [cell.replace(" (", "\n(") for cell in row]
+        table.add_row(*(Text(cells[index].translate(ASCII) if plain else cells[index]) for index in shown))
     console.print(table)
     for note in notes_of(comparison):
         console.print(Text(note, style="dim"), soft_wrap=True)
@@ -56,6 +57,15 @@ def compare_runs(
         _show_places(console, comparison.grid, plain)
     if output is not None:
         console.print(Text(f"written: {shown_path(output.resolve())}; open it in a browser"), soft_wrap=True)
+
+
+def _shown(headings: Sequence[str], width: int) -> list[int]:
+    """The columns that a terminal has room for: in a narrow one every second limit, and no course of the search."""
+    columns = list(range(len(headings)))
+    if width >= WIDE:
+        return columns
+    limits = [index for index in columns if headings[index].startswith("≤")]
+    return [index for index in columns if headings[index] not in WHERE_WIDE and index not in limits[1::2]]
 
 
 def _show_places(console: Console, grid: Grid, plain: bool) -> None:

@@ -27,6 +27,21 @@ def test_runs_are_compared_in_a_table(searched: Path, run: Command) -> None:
     assert (searched / "pages" / "both.html").is_file()
 
 
+@pytest.mark.parametrize("width", [80, 140])
+def test_no_number_is_cut_off_where_the_terminal_is_narrow(
+    searched: Path, run: Command, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = run("compare", "demo", "longer").out.splitlines()
+    heading = next(line for line in lines if "hypervolume" in line)
+    table = lines[lines.index(heading) : next(i for i, line in enumerate(lines) if line.startswith("demo: "))]
+
+    assert max(map(len, table)) <= width
+    assert (heading.count("≤") > 3) == (width == 140)
+    assert "\n".join(table).count("(") == "\n".join(table).count(")")
+    assert all(" ± " in line for line in table if line.strip().startswith(("demo ", "longer ")))
+
+
 def test_runs_are_compared_in_markdown_and_json(searched: Path, run: Command) -> None:
     lines = run("compare", "demo", "longer", "--markdown").out.splitlines()
     document = json.loads(run("compare", "demo", "longer", "--json").out)
