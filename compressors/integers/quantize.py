@@ -126,7 +126,7 @@ class Quantize(Compressor):
         layers = {name: int(b) for name, b in bits.items() if not isinstance(b, str)}
         placement = place(net, layers)
         with calibration.forward():
-            observed = Observer(net, placement.points).observe(self._images(calibration))
+            observed = Observer(net, placement.points, calibration).observe(self._images(calibration))
             moments = self._moments(net, layers, calibration)
         scales = self._insert(net, placement, observed, target.signed_activations)
         for name, width in layers.items():

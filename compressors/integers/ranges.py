@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
+from ...spaces.network.cuts import cuts, started_at, worth_keeping
+from ...spaces.network.digests import digests
 from ...spaces.tensors.batch import Tensors
+from ..statistics.calibration import Calibration
 from ..statistics.sampling import module_of
 
 KEPT = 32768
@@ -36,34 +40,86 @@ class Observed:
     mean: Tensor
     last_mean: Tensor | None
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it takes."""
+        last = 0 if self.last_mean is None else self.last_mean.nbytes
+        return int(self.sample.nbytes + self.mean.nbytes + last)
+
 
 class Observer(fx.Interpreter):
-    """Runs a network on calibration data and observes chosen nodes."""
+    """Runs a network on calibration data and observes chosen nodes, and no further than to the last of them.
 
-    def __init__(self, net: fx.GraphModule, nodes: Collection[fx.Node]) -> None:
+    Args:
+        net: the network.
+        nodes: what is observed.
+        calibration: where what earlier candidates gave is kept. As far as one of them begins alike, nothing is run:
+            what was observed there is taken over, and the network is run from the last value on that was kept.
+    """
+
+    def __init__(self, net: fx.GraphModule, nodes: Collection[fx.Node], calibration: Calibration | None = None) -> None:
         super().__init__(net)
-        self.nodes = set(nodes)
+        self.net = net
+        self.nodes = tuple(nodes)
         self.observed: dict[fx.Node, Observed] = {}
+        self.missing = set(nodes)
+        self.calibration = calibration
+        self.digests: dict[fx.Node, bytes] = {}
+        self.cuts: list[fx.Node] = []
+        self.count = 0
 
     def observe(self, inputs: Tensors) -> dict[fx.Node, Observed]:
-        with torch.no_grad():
-            self.run(inputs)
+        start = {}
+        if self.calibration is not None:
+            start = self._take_over(self.calibration, len(inputs))
+        if self.missing:
+            with torch.no_grad():
+                self.run(inputs, initial_env=start)
         return self.observed
 
     def run_node(self, n: fx.Node) -> object:
+        if not self.missing:
+            return None
         value = super().run_node(n)
-        if n in self.nodes and isinstance(value, Tensor):
-            flat = (value.permute(0, 2, 3, 1) if value.dim() == 4 else value).flatten()
-            low, high = torch.aminmax(flat)
-            sample = flat[:: _stride(len(flat))][:KEPT].numpy().copy()
-            last = _mean(value, value.dim() - 1) if self._feeds_linear(n) else None
-            self.observed[n] = Observed(float(low), float(high), sample, _mean(value, 1), last)
+        if n in self.missing and isinstance(value, Tensor):
+            seen = self.observed[n] = self._observed(n, value)
+            if self.calibration is not None:
+                self.calibration.recent_results.put(self._key(n), seen, seen.nbytes)
+        self.missing.discard(n)
+        if self.calibration is not None and n in self.cuts and isinstance(value, Tensor):
+            self.calibration.recent_values.put((Observer, self.count, self.digests[n]), value, value.nbytes)
         return value
 
+    def _take_over(self, calibration: Calibration, count: int) -> dict[fx.Node, Any]:
+        """Take what is known of nodes; returns what running starts with."""
+        self.digests, self.count = digests(self.net), count
+        nodes = list(self.net.graph.nodes)
+        self.cuts = [nodes[cut] for cut in worth_keeping(self.net, cuts(self.net))]
+        for node in self.nodes:
+            seen = calibration.recent_results.get(self._key(node))
+            if seen is not None:
+                self.observed[node] = seen
+                self.missing.discard(node)
+        places = {node: place for place, node in enumerate(nodes)}
+        first = min((places[node] for node in self.missing), default=0)
+        for node in reversed([node for node in self.cuts if places[node] < first]):
+            value = calibration.recent_values.get((Observer, count, self.digests[node]))
+            if value is not None:
+                return started_at(self.net, places[node], value)
+        return {}
+
+    def _key(self, node: fx.Node) -> Hashable:
+        return Observer, self.count, self._feeds_linear(node), self.digests[node]
+
+    def _observed(self, node: fx.Node, value: Tensor) -> Observed:
+        flat = (value.permute(0, 2, 3, 1) if value.dim() == 4 else value).flatten()
+        low, high = torch.aminmax(flat)
+        sample = flat[:: _stride(len(flat))][:KEPT].numpy().copy()
+        last = _mean(value, value.dim() - 1) if self._feeds_linear(node) else None
+        return Observed(float(low), float(high), sample, _mean(value, 1), last)
+
     def _feeds_linear(self, node: fx.Node) -> bool:
-        net = self.module
-        assert isinstance(net, fx.GraphModule)
-        return any(isinstance(module_of(net, reader), nn.Linear) for reader in node.users)
+        return any(isinstance(module_of(self.net, reader), nn.Linear) for reader in node.users)
 
 
 def _stride(length: int) -> int:

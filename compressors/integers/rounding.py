@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from ...spaces.tensors.batch import Tensors
+from ..statistics.gram import gram
 from ..statistics.sampling import reads_of
 
 DAMPING = 1e-2
@@ -21,7 +22,7 @@ def second_moments(net: fx.GraphModule, names: Collection[str], inputs: Tensors)
 
     def moments(_: nn.Module, read: Tensor) -> Tensor:
         flat = read.transpose(1, 2).flatten(1)
-        return flat.T @ flat / len(flat)
+        return gram(flat) / len(flat)
 
     small = [name for name in names if net.get_submodule(name).get_parameter("weight")[0].numel() <= LIMIT]
     return reads_of(net, inputs, None, moments, small)

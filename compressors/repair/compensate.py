@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
+from ...spaces.network.channels.flow import op_of
+from ...spaces.network.cuts import cuts, started_at, worth_keeping
+from ...spaces.network.digests import digests
 from ...spaces.network.layers import WEIGHTED, norm_of, origin_of
+from ...spaces.tensors.sharing import copy_on_write
 from ..context import Context
 from ..statistics.calibration import Calibration
+from ..statistics.gram import gram
 from ..statistics.sampling import aim_of, at_rows, closing, module_of, output_width, patches
 from .covariance import from_covariances
 from .repair import Repair
@@ -90,7 +95,11 @@ Mend = Callable[["_Mending", Sequence[fx.Node], nn.Module], None]
 
 
 class _Mending(fx.Interpreter):
-    """Runs a compressed network and mends layers before they are run, and no further than to the last of them."""
+    """Runs a compressed network and mends layers before they are run, and no further than to the last of them.
+
+    What an earlier candidate that begins alike has been mended to is taken over, and the network is run from the last
+    value on that was kept of one: the same weights, to the last bit.
+    """
 
     def __init__(self, net: fx.GraphModule, context: Context, wants: Wants, mend: Mend) -> None:
         super().__init__(net)
@@ -108,20 +117,66 @@ class _Mending(fx.Interpreter):
         self.calls: dict[str, list[fx.Node]] = {}
         for node in net.graph.nodes:
             self.calls.setdefault(str(node.target), []).append(node)
+        self.digests = digests(net, self._about)
+        nodes = list(net.graph.nodes)
+        self.cuts = dict.fromkeys(nodes[cut] for cut in worth_keeping(net, cuts(net)))
 
     def mend_all(self) -> None:
-        with torch.no_grad():
-            self.run(self.inputs)
+        start = self._take_over()
+        if self.waiting:
+            with torch.no_grad():
+                self.run(self.inputs, initial_env=start)
 
     def run_node(self, n: fx.Node) -> object:
         if n.op == "call_module" and n.target in self.waiting:
             name = str(n.target)
-            self.mend(self, self.calls[name], self.waiting[name])
+            layer = self.waiting[name]
+            self.mend(self, self.calls[name], layer)
+            self._keep_weights(n, layer)
             del self.waiting[name]
         if not self.waiting:
             return None
         with self.calibration.forward():
-            return super().run_node(n)
+            value = super().run_node(n)
+        if n in self.cuts and isinstance(value, Tensor):
+            self.calibration.recent_values.put(self._key(n), value, value.nbytes)
+        return value
+
+    def _about(self, node: fx.Node) -> object:
+        """What mending a layer depends on beside the values before it: what it is to give, and who reads that.
+
+        A layer that is called more than once reads what may come later: it is unlike any other one.
+        """
+        if node.op != "call_module" or node.target not in self.waiting:
+            return None
+        readers = [(reader.name, str(reader.args), op_of(self.net, reader)) for reader in node.users]
+        several = object() if len(self.calls[str(node.target)]) > 1 else None
+        return aim_of(node), readers, several
+
+    def _key(self, node: fx.Node) -> Hashable:
+        return self.mend, self.digests[node]
+
+    def _take_over(self) -> dict[fx.Node, Any]:
+        """Give layers the weights that they were mended to, as far as is known; returns what running starts with."""
+        for node in self.order:
+            if node.op == "call_module" and node.target in self.waiting:
+                held = self.calibration.recent_results.get(self._key(node))
+                if held is None:
+                    return self._start(self.order[node])
+                _set_weights(self.waiting.pop(str(node.target)), *held)
+        return {}
+
+    def _start(self, before: int) -> dict[fx.Node, Any]:
+        """The last value that is known before a place, as an environment."""
+        for node in reversed([node for node in self.cuts if self.order[node] < before]):
+            value = self.calibration.recent_values.get(self._key(node))
+            if value is not None:
+                return started_at(self.net, self.order[node], value)
+        return {}
+
+    def _keep_weights(self, node: fx.Node, layer: nn.Module) -> None:
+        held = [copy_on_write(layer.get_parameter(name)) for name in ("weight", "bias")]
+        self.calibration.recent_results.put(self._key(node), held, sum(tensor.nbytes for tensor in held))
 
     def read_by(self, node: fx.Node) -> Any:
         """The input of a layer's call, which may come later than what has been run so far."""
@@ -152,6 +207,11 @@ class _Mending(fx.Interpreter):
             if settled[wanted]:
                 self.env[wanted] = made[wanted]
         return known(node)
+
+
+def _set_weights(layer: nn.Module, weight: Tensor, bias: Tensor) -> None:
+    layer.get_parameter("weight").data = copy_on_write(weight)
+    layer.bias = nn.Parameter(copy_on_write(bias))
 
 
 def _reached(net: fx.GraphModule, calibration: Calibration) -> dict[fx.Node, tuple[nn.Module, int]]:
@@ -227,14 +287,14 @@ def _ridge(inputs: Tensor, wanted: Tensor, weight: Tensor) -> tuple[Tensor, Tens
     """
     mean_in, mean_out = inputs.mean(0), wanted.mean(0)
     centred = inputs.sub_(mean_in)
-    gram = centred.T @ centred
-    right = centred.T @ (wanted - mean_out) - gram @ weight.T
-    gram.diagonal().add_(RIDGE * float(gram.diagonal().mean()) + 1e-8)
-    factor, failed = torch.linalg.cholesky_ex(gram)
+    square = gram(centred)
+    right = centred.T @ (wanted - mean_out) - square @ weight.T
+    square.diagonal().add_(RIDGE * float(square.diagonal().mean()) + 1e-8)
+    factor, failed = torch.linalg.cholesky_ex(square)
     if int(failed) == 0:
         change = torch.cholesky_solve(right, factor)
     else:
-        change = torch.linalg.lstsq(gram.double(), right.double()).solution.float()
+        change = torch.linalg.lstsq(square.double(), right.double()).solution.float()
     solved = weight + change.T
     return solved, mean_out - solved @ mean_in
 
@@ -249,10 +309,10 @@ def _channel_scales(read: Tensor, wanted: Tensor, kernel: Tensor, rows: int = 51
     if channels > SCALE_LIMIT:
         return kernel, mean_out - (kernel * mean_in).sum((1, 2))
     flat, weights = centred.flatten(1), kernel.flatten(1)
-    gram = ((flat.T @ flat) * (weights.T @ weights)).view(taps, channels, taps, channels).sum((0, 2))
+    square = ((flat.T @ flat) * (weights.T @ weights)).view(taps, channels, taps, channels).sum((0, 2))
     right = (flat * (gap @ weights)).sum(0).view(taps, channels).sum(0)
-    gram.diagonal().add_(RIDGE * float(gram.diagonal().mean()) + 1e-8)
-    scale = 1 + torch.linalg.solve(gram, right - gram.sum(1))
+    square.diagonal().add_(RIDGE * float(square.diagonal().mean()) + 1e-8)
+    scale = 1 + torch.linalg.solve(square, right - square.sum(1))
     solved = kernel * scale
     return solved, mean_out - (solved * mean_in).sum((1, 2))
 

@@ -20,12 +20,17 @@ from ...spaces.tensors.batch import Outputs, Tensors, channels_last, mapped
 from ...spaces.tensors.one_thread import one_thread
 from .input_moments import InputMoments, input_moments
 from .neighbours import pools_behind
+from .recent import Recent
 from .sampling import LayerOutputs, module_of, targets_of
 
 Statistic = TypeVar("Statistic")
 
 BATCH = 64
 COMPENSATION_MACS = 20e9
+RECENT_VALUES_BYTES = 256e6
+"""Most that values in the midst of candidates may take, which others are run on from."""
+RECENT_RESULTS_BYTES = 128e6
+"""Most that the weights and ranges of earlier candidates may take."""
 
 
 class Calibration:
@@ -38,6 +43,10 @@ class Calibration:
         inputs: shape ``(n, …)``, or several by name; images are held channels last, so that a pixel's channels lie
             together.
         labels: class indices, shape ``(n,)``; only criteria of the loss read them.
+
+    Attributes:
+        recent_values: values in the midst of candidates on these inputs, for candidates that begin alike.
+        recent_results: what was made of such values.
     """
 
     def __init__(self, net: fx.GraphModule, inputs: Tensors, labels: Tensor | None = None) -> None:
@@ -45,6 +54,7 @@ class Calibration:
         self.inputs = mapped(channels_last, inputs)
         self.labels = labels
         self.forward_seconds = 0.0
+        self.recent_values, self.recent_results = Recent(RECENT_VALUES_BYTES), Recent(RECENT_RESULTS_BYTES)
         self._held: dict[Hashable, Any] = {}
 
     @contextmanager

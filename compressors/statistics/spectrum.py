@@ -7,6 +7,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from .gram import gram
+
 RIDGE = 1e-2
 """Added to a covariance before its root is taken, relative to the mean variance, so that what was never seen counts."""
 
@@ -21,7 +23,7 @@ def moments_of(rows: Tensor) -> tuple[Tensor, Tensor]:
     """Mean ``(n,)`` and covariance ``(n, n)`` of rows ``(samples, n)``."""
     mean = rows.mean(0)
     centred = rows - mean
-    return mean, centred.T @ centred / len(rows)
+    return mean, gram(centred) / len(rows)
 
 
 class Spectrum:

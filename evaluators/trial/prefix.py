@@ -10,15 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from ...spaces.network.channels.flow import is_input
+from ...spaces.network.cuts import Cut, cuts, started_at, worth_keeping
 from ...spaces.tensors.batch import Outputs, Tensors, joined, named, unnamed
 from ...spaces.tensors.signature import OUTPUT
 
 KEPT_BYTES = 512e6
 """Most that the values may take. Of a network that has more of them every second one is kept, every third …"""
-
-Cut = int
-"""The place of a node among the nodes: all that comes later reads of what came before this node's value alone."""
 
 
 class Prefix:
@@ -32,7 +29,7 @@ class Prefix:
 
     def __init__(self, net: fx.GraphModule, batches: Sequence[Tensors], kept_bytes: float = KEPT_BYTES) -> None:
         self._net, self._batches = net, batches
-        seen = _run(net, batches[0], watched=_worth_keeping(net, _cuts(net)))[1]
+        seen = _run(net, batches[0], watched=worth_keeping(net, cuts(net)))[1]
         kept = _within(kept_bytes / len(batches), {cut: value.nbytes for cut, value in seen.items()})
         del seen
         self._held = [_run(net, batch, watched=kept)[1] for batch in batches]
@@ -45,7 +42,7 @@ class Prefix:
     def outputs(self, changed: fx.GraphModule) -> Tensors:
         """What a changed copy makes of all inputs, shape ``(n, …)``: the same floats as running all of it gives."""
         alike = _alike(self._net, changed)
-        place = max((cut for cut in _cuts(changed) if cut < alike and cut in self._held[0]), default=None)
+        place = max((cut for cut in cuts(changed) if cut < alike and cut in self._held[0]), default=None)
         starts = [None if place is None else (place, held[place]) for held in self._held]
         return joined([_run(changed, batch, start)[0] for batch, start in zip(self._batches, starts, strict=True)])
 
@@ -54,11 +51,7 @@ def _run(
     net: fx.GraphModule, batch: Tensors, start: tuple[Cut, Tensor] | None = None, watched: Iterable[Cut] = ()
 ) -> tuple[Tensors, dict[Cut, Tensor]]:
     """The output, and tensors at the places that are watched; from a cut and its value on, where there is one."""
-    known: dict[fx.Node, Any] = {}
-    if start is not None:
-        place, value = start
-        nodes = list(net.graph.nodes)
-        known = {**dict.fromkeys(node for node in nodes[:place] if not _is_at_hand(node)), nodes[place]: value}
+    known = {} if start is None else started_at(net, *start)
     runner = _Watch(net, frozenset(watched))
     with torch.no_grad():
         outputs: Outputs = runner.run(batch, initial_env=known)
@@ -78,32 +71,6 @@ class _Watch(fx.Interpreter):
         return value
 
 
-def _cuts(net: fx.GraphModule) -> list[Cut]:
-    """All cuts, first to last; one of several inputs is at hand wherever it is read."""
-    nodes = list(net.graph.nodes)
-    places = {node: place for place, node in enumerate(nodes)}
-    cuts: list[Cut] = []
-    read_until = 0
-    for place, node in enumerate(nodes[:-1]):
-        if _is_at_hand(node):
-            continue
-        if read_until <= place:
-            cuts.append(place)
-        read_until = max(read_until, *(places[user] for user in node.users), 0)
-    return cuts
-
-
-def _is_at_hand(node: fx.Node) -> bool:
-    """Whether a node is one of several inputs, or all of them."""
-    return is_input(node) if node.op != "placeholder" else not is_input(node)
-
-
-def _worth_keeping(net: fx.GraphModule, cuts: Sequence[Cut]) -> list[Cut]:
-    """Cuts but for the input, and for what an operator without weights makes of the value at the cut before."""
-    nodes, known = list(net.graph.nodes), set(cuts)
-    return [cut for cut in cuts if cut and not (cut - 1 in known and cut > 1 and _is_free(net, nodes[cut]))]
-
-
 def _within(most: float, sizes: Mapping[Cut, int]) -> list[Cut]:
     """All cuts where their sizes come to ``most`` bytes or less; else every second one, every third …, or none."""
     cuts = sorted(sizes)
@@ -111,11 +78,6 @@ def _within(most: float, sizes: Mapping[Cut, int]) -> list[Cut]:
         if sum(sizes[cut] for cut in cuts[::step]) <= most:
             return cuts[::step]
     return []
-
-
-def _is_free(net: fx.GraphModule, node: fx.Node) -> bool:
-    """Whether a node takes next to no time: it has no weights."""
-    return node.op == "call_module" and not any(True for _ in net.get_submodule(str(node.target)).parameters())
 
 
 def _alike(net: fx.GraphModule, changed: fx.GraphModule) -> int:
