@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .openvino_model import imported
 from .openvino_runtime import OpenVino, reason
 from .runtime import ModelRejected, RuntimeUnavailable
 
@@ -33,8 +34,7 @@ def write_ir(content: bytes, path: Path, facts: Mapping[str, str]) -> None:
     """
     if OpenVino().version() is None:
         raise RuntimeUnavailable(f"openvino is not installed here: {OpenVino.install}")
-    import openvino
-
+    openvino = imported()
     try:
         model = openvino.Core().read_model(content)
         for key, value in facts.items():
@@ -50,8 +50,7 @@ def run_ir(path: Path, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[A
     Raises:
         ModelRejected: where OpenVINO does not load or run them.
     """
-    import openvino
-
+    openvino = imported()
     core = openvino.Core()
     try:
         model = core.read_model(path)

@@ -11,6 +11,7 @@ the precision is always said. With one thread it runs in the thread that asks, s
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -27,8 +28,7 @@ WITHOUT_BIAS = "/WithoutBiases"  # how OpenVINO calls the layer of a node whose 
 
 def describe(options: dict[str, Any]) -> dict[str, str]:
     """Version, and the precision in effect: `ValueError` for one that this processor does not have."""
-    import openvino
-
+    openvino = imported()
     return {"version": openvino.__version__.split("-")[0], "precision": precision_in_effect(options)}
 
 
@@ -50,9 +50,22 @@ def capabilities() -> str:
 
 @functools.lru_cache(maxsize=1)
 def core() -> Any:
-    import openvino
+    return imported().Core()
 
-    return openvino.Core()
+
+def imported() -> Any:
+    """OpenVINO, without what tells its maker of each import: a process that is forked for it, and that never ends where
+    another thread reads standard input."""
+    name = "openvino_telemetry"
+    hidden = name not in sys.modules
+    if hidden:
+        sys.modules[name] = None  # type: ignore[assignment]  # an import of it fails, which OpenVINO is prepared for
+    try:
+        import openvino
+    finally:
+        if hidden:
+            del sys.modules[name]
+    return openvino
 
 
 class Model:

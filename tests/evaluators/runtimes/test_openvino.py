@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -203,3 +205,12 @@ def test_artefacts_are_files_that_it_loads(evaluator: TaskEvaluator, tmp_path: P
     assert built.candidate.metrics["size_bytes"].value == len(content)
     evaluator.builder.emit_again(policy, tmp_path / "again.onnx")
     assert (tmp_path / "again.onnx").read_bytes() == content
+
+
+def test_nobody_is_told_that_it_is_used() -> None:
+    """Its wheel forks a process for that when it is imported, which hangs where another thread reads standard input."""
+    program = (
+        "import sys; from parefront.evaluators.runtimes.openvino_model import core; core(); "
+        "sys.exit('openvino_telemetry' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
