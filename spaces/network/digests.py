@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import Any, Protocol
 
 import numpy as np
@@ -55,7 +55,7 @@ def _add(chain: _Hash, value: Any) -> None:
         _add_array(chain, value)
     elif isinstance(value, nn.Module):
         chain.update(f"{type(value).__module__}.{type(value).__qualname__}:".encode())
-        _add(chain, {key: held for key, held in vars(value).items() if held or type(held) in PLAIN})  # hooks: none
+        _add(chain, {key: held for key, held in vars(value).items() if not _is_empty(held)})  # as are hooks
     elif isinstance(value, Mapping):
         _add(chain, [part for item in value.items() for part in item])
     elif isinstance(value, list | tuple):
@@ -64,6 +64,10 @@ def _add(chain: _Hash, value: Any) -> None:
             _add(chain, part)
     else:
         chain.update(f"unlike {next(_unlike)}:".encode())
+
+
+def _is_empty(value: object) -> bool:
+    return isinstance(value, Mapping | Set) and not value
 
 
 def _add_array(chain: _Hash, array: np.ndarray) -> None:

@@ -58,3 +58,18 @@ def test_what_cannot_be_compared_is_unlike_itself() -> None:
 
     net = chain(images(1, 3, 8, 8), a=conv(3, 4), odd=Odd())
     assert alike(net, net) == [True, True, False, False]
+
+
+def test_tensors_that_a_module_holds_as_they_are_count() -> None:
+    class Scaled(nn.Module):
+        def __init__(self, *scales: float) -> None:
+            super().__init__()
+            self.scales, self.names, self.none = torch.tensor(scales), [], None
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x * self.scales.sum()
+
+    nets = [chain(images(1, 3, 8, 8), a=conv(3, 4), act=Scaled(*scales)) for scales in ((1, 2), (1, 3))]
+    nets[1].get_submodule("a").load_state_dict(nets[0].get_submodule("a").state_dict())
+    assert all(alike(nets[0], nets[0]))
+    assert alike(*nets) == [True, True, False, False]
