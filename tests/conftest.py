@@ -33,6 +33,28 @@ SLOW = [
 """Much killing and starting again, which ten minutes have no room for; `PAREFRONT_SLOW=1 pytest` runs them, too."""
 collect_ignore = [] if os.environ.get("PAREFRONT_SLOW") else SLOW
 
+LONG = [
+    "examples/test_notebook.py",
+    "search/recovery/test_recover.py",
+    "parefront/test_remote_search.py",
+    "parefront/cli/test_runtime_commands.py",
+    "evaluators/test_worker_fuzz.py",
+    "search/executors/ray/test_devices.py",
+    "search/executors/ray/test_executor.py",
+    "parefront/recipes/test_follow.py",
+    "examples/test_repair_and_sampler.py",
+    "compressors/test_conformance.py",
+    "search/test_sampler_conformance.py",
+    "search/test_own_tasks.py",
+]
+"""Files that take longest go first, so that no worker has one of them left when the others have ended."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ranks = {Path(__file__).parent / name: rank for rank, name in enumerate(LONG)}
+    items.sort(key=lambda item: ranks.get(item.path, len(LONG)))
+
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 torch.set_num_threads(1)
 

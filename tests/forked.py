@@ -10,8 +10,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from collections.abc import Callable, Sequence
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +20,17 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-def forked(target: Callable[..., Any], *arguments: Any, output: Path | None = None) -> int:
+def forked(target: Callable[..., Any], *arguments: Any, output: Path | None = None, errors: Path | None = None) -> int:
     """Calls a function of a module in a process of its own; returns its exit code, that of a signal negative.
 
-    It runs in this process's working directory; what it prints goes to ``output``, where that is given.
+    It runs in this process's working directory; what it prints goes to ``output``, and what it says of errors to
+    ``errors``, where they are given.
     """
-    process = started(target, *arguments, output=output)
+    process = _server().Process(target=_called, args=(Path.cwd(), (output, errors), target, arguments))
+    process.start()
     process.join()
     assert process.exitcode is not None
     return process.exitcode
-
-
-def started(target: Callable[..., Any], *arguments: Any, output: Path | None = None) -> ForkServerProcess:
-    """As :func:`forked`, while it still runs."""
-    process = _server().Process(target=_called, args=(Path.cwd(), output, target, arguments))
-    process.start()
-    return process
 
 
 def _server() -> ForkServerContext:
@@ -50,11 +45,11 @@ def _server() -> ForkServerContext:
     return context
 
 
-def _called(folder: Path, output: Path | None, target: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+def _called(folder: Path, files: Sequence[Path | None], target: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     os.chdir(folder)
-    if output is not None:
-        with output.open("wb") as stream:
-            for number in (1, 2):
+    for number, file in enumerate(files, start=1):
+        if file is not None:
+            with file.open("wb") as stream:
                 os.dup2(stream.fileno(), number)
     code = target(*arguments)
     sys.stdout.flush()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
+import pytest
+
+from parefront.cli import main as cli
 from parefront.spaces.account import account_json
 from parefront.spaces.knob import Knob
 from parefront.spaces.network.graph import Exclusion, Layer, ModelGraph
 from parefront.spaces.space import SearchSpace
 
+from ...forked import forked
 from ..conftest import Command, FormulaEvaluator
 
 
@@ -85,14 +87,15 @@ class Noisy(torch.utils.data.Dataset):
 """
 
 
-def test_what_the_task_prints_stays_out_of_the_json(project: Path) -> None:
+def test_what_the_task_prints_stays_out_of_the_json(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a process of its own, whose stdout is a file as others have it."""
     task = project / "demo" / "task.py"
     task.write_text(task.read_text().replace("search=data()", "search=Noisy()") + NOISE)
-    command = [sys.executable, "-m", "parefront", "profile", "demo/search.yaml", "--json"]
-    done = subprocess.run(command, cwd=project, capture_output=True, text=True)
+    monkeypatch.chdir(project)
+    printed, told = project / "stdout", project / "stderr"
+    code = forked(cli.main, ["profile", "demo/search.yaml", "--json"], output=printed, errors=told)
 
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["layers"]
-    said = set(done.stderr.splitlines())
+    assert code == 0, told.read_text()
+    assert json.loads(printed.read_text())["layers"]
+    said = set(told.read_text().splitlines())
     assert {"reading the images", "from a library", "from another program", "reading 3"} <= said
