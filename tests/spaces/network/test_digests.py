@@ -64,7 +64,7 @@ def test_tensors_that_a_module_holds_as_they_are_count() -> None:
     class Scaled(nn.Module):
         def __init__(self, *scales: float) -> None:
             super().__init__()
-            self.scales, self.names, self.none = torch.tensor(scales), [], None
+            self.scales, self.none = torch.tensor(scales), None
 
         def forward(self, x: Tensor) -> Tensor:
             return x * self.scales.sum()
