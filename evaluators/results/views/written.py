@@ -58,7 +58,7 @@ def written(measured: Measurement, *, change: bool = False) -> Written:
 
     Args:
         measured: to be written.
-        change: it is a difference: written with its sign, a fraction in points (``pt``).
+        change: it is a difference: written with its sign, unless it is rounded to zero, a fraction in points (``pt``).
     """
     scale, unit = _scale(measured, change)
     value, half = scale(measured.value), scale(measured.reach)
@@ -68,7 +68,7 @@ def written(measured: Measurement, *, change: bool = False) -> Written:
 
     def shown(number: float) -> str:
         text = fixed(scale(number), places)
-        return f"+{text}" if change and not text.startswith("-") else text
+        return f"+{text}" if change and text.strip("0.") and not text.startswith("-") else text
 
     sides = [fixed(scale(side), places) for side in (measured.value - measured.low, measured.high - measured.value)]
     skewed = measured.is_skewed and sides[0] != sides[1]

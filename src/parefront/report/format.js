@@ -35,7 +35,7 @@ function bytes(value) {
 
 function signed(value, places) {
   const text = Math.abs(value).toFixed(places);
-  return (value < 0 && Number(text) !== 0 ? MINUS : "+") + text;
+  return Number(text) === 0 ? text : (value < 0 ? MINUS : "+") + text;
 }
 
 function duration(seconds) {

@@ -243,7 +243,7 @@ def test_limits_that_no_model_keeps_together_name_the_nearest(browser: Browser, 
     set_to(browser, "loss-value", 0)
 
     assert text(browser, "sentence") == (
-        "No model of this front has latency of at most 0.050x and accuracy change of at least +0.00 pt."
+        "No model of this front has latency of at most 0.050x and accuracy change of at least 0.00 pt."
     )
     assert ": trial " in text(browser, "why")
 

@@ -28,3 +28,8 @@ def test_no_words_reach_beyond_a_hundred_per_cent_or_below_an_end() -> None:
     assert worded(Measurement(0.997, 0.992, 0.999, 2000, "fraction")) == "99.7 [99.2, 99.9] %"
     assert worded(Measurement(1.2, 1.0, 1.6, 64, "ms")) == "1.20 [1.00, 1.60] ms"
     assert worded(Measurement(-0.004, -0.014, -0.001, 64, "fraction"), change=True) == "-0.4 [-1.4, -0.1] pt"
+
+
+@pytest.mark.parametrize("value", [-0.0002, 0.0002, 0.0])
+def test_what_is_rounded_to_zero_is_neither_a_gain_nor_a_loss(value: float) -> None:
+    assert worded(Measurement(value, value - 0.003, value + 0.003, 64, "fraction"), change=True) == "0.0 ± 0.3 pt"
