@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...spaces.knob import Choice
+from ...spaces.runtime_knob import in_order
 from .sensitivity import Floats, Indices, Sensitivity
 
 
@@ -34,9 +35,9 @@ def unpaying(sensitivity: Sensitivity) -> list[Unpaying]:
     """In the order of the knobs. Neutral choices and those of the base are never among them.
 
     Nor is what any knob saves by, however little: it adds up over the knobs. Knobs that no probe has told of count as
-    if their choices paid. This goes by the latency of whole networks that probes have measured, not by profiles of
-    operators as ``parefront explain`` does: what a choice costs between operators is in it. Samplers without probes
-    leave nothing out.
+    if their choices paid; so do runtimes, of which the slower one with the base may be the faster one with integers.
+    This goes by the latency of whole networks that probes have measured, not by profiles of operators as ``parefront
+    explain`` does: what a choice costs between operators is in it. Samplers without probes leave nothing out.
     """
     return _unpaying(sensitivity, _best_milder(sensitivity))
 
@@ -72,7 +73,7 @@ def _best_milder(sensitivity: Sensitivity) -> Indices:
     best = np.tile(np.arange(losses.shape[1]), (len(losses), 1))
     base = sensitivity.indices([sensitivity.base])[0]
     for index, knob in enumerate(sensitivity.space):
-        for place in range(len(knob.choices)):
+        for place in range(len(knob.choices) if in_order(knob) else 0):
             untold = not any(table[index, place] for table in savings)
             if untold or place in (base[index], sensitivity.neutral[index]):
                 continue

@@ -9,6 +9,7 @@ import numpy as np
 from parefront.search.surrogate.dominated_choices import replacements, unpaying
 from parefront.search.surrogate.sensitivity import Sensitivity
 from parefront.spaces.knob import Knob
+from parefront.spaces.runtime_knob import runtime_knob
 from parefront.spaces.space import SearchSpace
 
 BITS = (32, 8, 4, 2)
@@ -64,3 +65,16 @@ def test_the_base_s_choice_is_never_among_them() -> None:
 def test_the_best_milder_choice_takes_its_place() -> None:
     assert replacements(given()).tolist() == [[0, 1, 1, 1]] * 2
     assert replacements(given(size=True)).tolist() == [[0, 1, 2, 3]] * 2
+
+
+def test_a_runtime_is_never_among_them() -> None:
+    """In floats the other one is no faster, which tells nothing of integers."""
+    layers, knob = given(), runtime_knob(["onnxruntime", "openvino"])
+    sensitivity = Sensitivity(
+        SearchSpace.of([*layers.space, knob]),
+        {**layers.base, knob.name: "onnxruntime"},
+        {**layers.divergence, knob.name: (0.0, 0.0)},
+        layers.base_costs,
+        {"latency_ratio": {**layers.savings["latency_ratio"], knob.name: (0.0, -0.05)}},
+    )
+    assert [each.choice for each in unpaying(sensitivity)] == [4, 2]
