@@ -27,12 +27,11 @@ def find(name: str) -> type[Compressor]:
     Raises:
         ConfigError: for an unknown name; lists the known ones.
     """
-    for point in entry_points(group=GROUP):
-        if point.name == name:
-            found = point.load()
-            if not (isinstance(found, type) and issubclass(found, Compressor)):
-                raise ConfigError(f"compressor {name!r}: expected a subclass of Compressor, got {found!r}")
-            return found
+    for point in entry_points(GROUP, name):
+        found = point.load()
+        if not (isinstance(found, type) and issubclass(found, Compressor)):
+            raise ConfigError(f"compressor {name!r}: expected a subclass of Compressor, got {found!r}")
+        return found
     raise ConfigError(f"unknown compressor {name!r}{did_you_mean(name, known())}")
 
 

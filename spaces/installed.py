@@ -11,10 +11,16 @@ from importlib.metadata import EntryPoint
 def entry_points(group: str, name: str | None = None) -> tuple[EntryPoint, ...]:
     """As :func:`importlib.metadata.entry_points`, which reads the metadata of all packages at each call (6 ms of 200).
 
-    They are read again where Python looks for packages in other places than before.
+    They are read again where Python looks for packages in other places than before, and for a name that is not among
+    them, as of a package that was installed meanwhile.
     """
     found = _installed(tuple(sys.path), group)
-    return found if name is None else tuple(point for point in found if point.name == name)
+    if name is None:
+        return found
+    if all(point.name != name for point in found):
+        _installed.cache_clear()
+        found = _installed(tuple(sys.path), group)
+    return tuple(point for point in found if point.name == name)
 
 
 @functools.lru_cache(32)

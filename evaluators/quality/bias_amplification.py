@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..results.amplification import Amplification
-from ..results.measurement import Z_95, Measurement
+from ..results.measurement import Z_95, Measurement, proportion
 
 RESAMPLES = 200
 """Of the bootstrap; an interval's width is then known to 5 %."""
@@ -86,4 +86,6 @@ def _amplified(true: Floats, found: Floats, wanted: NDArray[np.bool_], classes: 
 
 
 def _around(value: float, spread: float, n: int) -> Measurement:
-    return Measurement.around(value, value - Z_95 * spread, value + Z_95 * spread, n, "fraction")
+    """A value by its standard deviation; where all draws agree, as far off as a share of which no sample was one."""
+    half = Z_95 * spread or proportion(0, n).high
+    return Measurement.around(value, value - half, value + half, n, "fraction")

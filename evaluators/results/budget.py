@@ -160,6 +160,12 @@ class Budget:
     def met(self, candidate: Candidate, baseline: Candidate) -> bool:
         return self.violation(candidate, baseline) <= 0
 
+    def met_in_search(self, candidate: Candidate, baseline: Candidate) -> bool:
+        """As :meth:`met`, whatever the test split says: what belongs to a front must not hang on that."""
+        if self.is_cost:
+            return self.met(candidate, baseline)
+        return self.metric.sign * (self._valued(candidate, baseline, self.metric) - self.amount) <= 0
+
     def measured(self, candidate: Candidate, baseline: Candidate) -> float:
         """What the candidate is judged to have, in the terms of ``amount``: the upper bound of a cost, else the value.
 

@@ -42,7 +42,7 @@ class Front:
     Domination is judged on the measured values; each keeps its interval, for readers to see what is noise. Where the
     run has budgets, candidates that are non-dominated *among those that meet them* are members too: with a budget on a
     metric that is no objective, a dominated candidate may be the best that fits. Candidates beyond the budgets stay:
-    they show what the budget costs.
+    they show what the budget costs. Membership goes by the search split; :meth:`select` asks the test split, too.
 
     Attributes:
         candidates: the members.
@@ -83,7 +83,9 @@ class Front:
         costs = _costs(given, metrics)
         members = list(np.flatnonzero(non_dominated(costs)))
         if budgets:
-            fitting = np.array([i for i, c in enumerate(given) if all(b.met(c, baseline) for b in budgets)], dtype=int)
+            fitting = np.array(
+                [i for i, c in enumerate(given) if all(b.met_in_search(c, baseline) for b in budgets)], dtype=int
+            )
             members += sorted(set(fitting[non_dominated(costs[fitting])]) - set(members))
         members.sort(key=lambda index: tuple(costs[index]))
         chosen = tuple(given[index] for index in members)
@@ -98,7 +100,7 @@ class Front:
             Itself where the candidate is no member.
         """
         cost = costs_of(candidate, self.objectives)
-        fits = all(budget.met(candidate, self.baseline) for budget in self.budgets)
+        fits = all(budget.met_in_search(candidate, self.baseline) for budget in self.budgets)
         no_worse = (self._costs <= cost).all(axis=1)
         if no_worse.any() and not (fits and not (no_worse & self._fits).any()):
             return self
@@ -118,8 +120,10 @@ class Front:
 
     @cached_property
     def _fits(self) -> NDArray[np.bool_]:
-        """Which members meet all budgets, shape ``(members,)``."""
-        return np.array([all(b.met(c, self.baseline) for b in self.budgets) for c in self.candidates], dtype=bool)
+        """Which members meet all budgets on the search split, shape ``(members,)``."""
+        return np.array(
+            [all(b.met_in_search(c, self.baseline) for b in self.budgets) for c in self.candidates], dtype=bool
+        )
 
     def __len__(self) -> int:
         return len(self.candidates)
@@ -145,10 +149,12 @@ class Front:
         """
         budgets = tuple(map(self.budget, where)) or self.budgets
         best_in = self._free_objective(budgets) if by is None else metric_of(by, self.quality)
-        if budgets == self.budgets:
-            fitting = [candidate for candidate, fits in zip(self.candidates, self._fits, strict=True) if fits]
-        else:
-            fitting = [c for c in self.candidates if all(b.met(c, self.baseline) for b in budgets)]
+        known = self._fits if budgets == self.budgets else [True] * len(self)
+        fitting = [
+            candidate
+            for candidate, in_search in zip(self.candidates, known, strict=True)
+            if in_search and all(budget.met(candidate, self.baseline) for budget in budgets)
+        ]
         if not fitting:
             raise self._none_meets(budgets)
         useful = fitting

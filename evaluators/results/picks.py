@@ -10,7 +10,7 @@ from .candidate import Candidate
 from .front import Front
 from .metric import Metric, on_any_device
 from .metrics import minimised
-from .ties import alike
+from .ties import alike, as_good_as
 
 CHEAPEST = {"latency": "fastest", "latency_ms": "fastest", "size": "smallest"}
 """What the cheapest member is called, by the metric of the cost; ``least energy`` for one that is not here."""
@@ -55,7 +55,7 @@ def picks(front: Front) -> tuple[Pick, ...]:
         found.append((name, picked, ties))
 
     both = [metric for metric in (front.quality, cost) if metric is not None]
-    safe = [member for member in members if _as_good_as(member, front)]
+    safe = [member for member in members if as_good_as(member, front)]
     if cost is None:
         add("best", members[0], both)
     else:
@@ -85,21 +85,3 @@ def _best(members: Sequence[Candidate], front: Front) -> Candidate:
     key = front.quality.key
     known = [member for member in members if key in member.metrics]
     return min(known, key=lambda c: front.quality.sign * c.metrics[key].value) if known else members[0]
-
-
-def _as_good_as(member: Candidate, front: Front) -> bool:
-    """Whether the quality is as good as the uncompressed model's, within the noise, on each split that was scored."""
-    tested = front.quality.tested
-    known = {tested.key, f"{tested.key}_change"} & member.metrics.keys()
-    return _holds(member, front, front.quality) and (not known or _holds(member, front, tested))
-
-
-def _holds(member: Candidate, front: Front, quality: Metric) -> bool:
-    """The same on the split of that metric."""
-    change = member.metrics.get(f"{quality.key}_change")
-    if change is not None:
-        return change.high >= 0 if quality.higher_is_better else change.low <= 0
-    ours, base = member.metrics.get(quality.key), front.baseline.metrics.get(quality.key)
-    if ours is None or base is None:
-        return False
-    return ours.overlaps(base) or quality.sign * (ours.value - base.value) <= 0

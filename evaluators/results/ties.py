@@ -29,6 +29,8 @@ def alike(one: Candidate, other: Candidate, metric: Metric) -> bool:
 def cheaper_tie(front: Front, chosen: Candidate, budgets: Sequence[Budget] | None = None) -> Candidate | None:
     """The cheapest member that costs less than a chosen one beyond the noise, and is as good within it.
 
+    Where the chosen one is as good as the uncompressed model within the noise, so is this.
+
     Args:
         front: whose first cost among the objectives counts.
         chosen: a member.
@@ -41,16 +43,36 @@ def cheaper_tie(front: Front, chosen: Candidate, budgets: Sequence[Budget] | Non
     if cost is None or front.quality.key not in chosen.metrics or cost.key not in chosen.metrics:
         return None
     wanted = front.budgets if budgets is None else budgets
+    safe = as_good_as(chosen, front)
     found = [
         member
         for member in front
         if minimised(member, cost) < minimised(chosen, cost)
         and not alike(member, chosen, cost)
         and alike(member, chosen, front.quality)
+        and (as_good_as(member, front) or not safe)
         and front.is_useful(member)
         and all(budget.met(member, front.baseline) for budget in wanted)
     ]
     return min(found, key=lambda member: minimised(member, cost), default=None)
+
+
+def as_good_as(member: Candidate, front: Front) -> bool:
+    """Whether the quality is as good as the uncompressed model's, within the noise, on each split that was scored."""
+    tested = front.quality.tested
+    known = {tested.key, f"{tested.key}_change"} & member.metrics.keys()
+    return _holds(member, front, front.quality) and (not known or _holds(member, front, tested))
+
+
+def _holds(member: Candidate, front: Front, quality: Metric) -> bool:
+    """The same on the split of that metric."""
+    change = member.metrics.get(f"{quality.key}_change")
+    if change is not None:
+        return change.high >= 0 if quality.higher_is_better else change.low <= 0
+    ours, base = member.metrics.get(quality.key), front.baseline.metrics.get(quality.key)
+    if ours is None or base is None:
+        return False
+    return ours.overlaps(base) or quality.sign * (ours.value - base.value) <= 0
 
 
 def best_to_json(front: Front) -> dict[str, int | None] | None:

@@ -227,8 +227,8 @@ class Run:
         return self.front_of(map(self.with_origin, candidates), self.with_origin(baseline))
 
     def landmarks_beside(self, front: Front) -> tuple[Landmark, ...]:
-        """The models that readers know, those on the front as that has them."""
-        members = {candidate.trial: candidate for candidate in front}
+        """The models that readers know, those on the front as that has them; none is what was trained of one."""
+        members = {member.trial: member for member in front if member.recovered is None}
         known = [record.candidate for record in self.trials if record.candidate is not None]
         return landmarks(front.baseline, [members.get(each.trial, each) for each in known], graph_of(self.path))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 from pathlib import Path
 
@@ -36,3 +37,15 @@ def test_metadata_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     found = entry_points(GROUP)
     monkeypatch.setattr(importlib.metadata, "entry_points", None)
     assert entry_points(GROUP) is found
+
+
+def test_what_was_installed_meanwhile_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(str(tmp_path))
+        assert entry_points(GROUP, "later") == ()
+        info = tmp_path / "later-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Name: later\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[{GROUP}]\nlater = later:Method\n")
+        importlib.invalidate_caches()
+        assert [point.value for point in entry_points(GROUP, "later")] == ["later:Method"]

@@ -35,8 +35,8 @@ def percent(fraction: float, digits: int = 1) -> str:
 
 
 def score(value: float) -> str:
-    """A number in a unit of its own, with four significant digits: ``0.03125``, ``28.31``, ``999600``."""
-    return f"{float(f'{value:.4g}'):.15g}"
+    """A number in a unit of its own, with four significant digits: ``0.03125``, ``28.31``, ``999600``, ``3.3e-8``."""
+    return f"{float(f'{value:.4g}'):.15g}".replace("e-0", "e-")
 
 
 def ratio(value: float) -> str:

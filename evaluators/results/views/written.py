@@ -13,6 +13,8 @@ from ..measurement import Measurement
 from .units import PREFIXES, decimals, fixed, score
 
 MOST_DECIMALS = 6
+MOST_OF_OWN = 15
+"""Of a task's own metric, which may be as small as an error of 1e-8."""
 COSTS = ("ms", "mJ", "1/s", "s")
 """Units of what is measured on a device; any other that is not listed here is one of a task's own metric."""
 COUNTS = ("bytes", "MACs", "parameters", "count")
@@ -106,5 +108,7 @@ def _places(value: float, half: float, unit: str, change: bool, *, prefixed: boo
     if unit in ("fraction", "x", *COSTS, *COUNTS):
         return max(least, min(MOST_DECIMALS, math.ceil(-math.log10(2 * half)))) if half else least
     if half:
-        return max(0, min(MOST_DECIMALS, 1 - math.floor(math.log10(half))))
-    return 3 if change else None
+        return max(0, min(MOST_OF_OWN, 1 - math.floor(math.log10(half))))
+    if not change:
+        return None
+    return max(3, min(MOST_OF_OWN, 3 - math.floor(math.log10(abs(value))))) if value else 3

@@ -66,12 +66,10 @@ def show_run(console: Console, run: Run, front: Front, where: tuple[str, ...], f
         best = front.select(*where)
     except NoCandidate:
         best = None
-    if best is not None and front.budgets:
-        budgets = " and ".join(map(str, front.budgets))
-        console.print(
-            Text.assemble((f"best within {budgets}: ", "bold"), f"{best.label}: {describe(best, front.quality)}")
-        )
     cheaper = None if best is None else cheaper_tie(front, best)
+    if best is not None and (front.budgets or cheaper is not None):
+        within = f" within {' and '.join(map(str, front.budgets))}" if front.budgets else ""
+        console.print(Text.assemble((f"best{within}: ", "bold"), f"{best.label}: {describe(best, front.quality)}"))
     if cheaper is not None:
         told = f"{cheaper.label}: {describe(cheaper, front.quality)}"
         console.print(Text.assemble(("as good within the noise, and cheaper: ", "bold"), told))

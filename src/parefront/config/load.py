@@ -8,8 +8,9 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 from torch import nn
 
@@ -81,7 +82,7 @@ def _importable(folder: Path) -> Iterator[None]:
 
 def _import_file(path: Path, wanted: Wanted) -> ModuleType:
     name = f"parefront_task_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=_AsItStands(name, str(path)))
     if spec is None or spec.loader is None:
         raise ConfigError(f"{wanted.key}: {path} cannot be imported as Python")
     module = importlib.util.module_from_spec(spec)
@@ -92,6 +93,17 @@ def _import_file(path: Path, wanted: Wanted) -> ModuleType:
         del sys.modules[name]
         raise TaskError(f"{wanted.key}: importing {path} failed: {_what(error)}") from error
     return module
+
+
+class _AsItStands(SourceFileLoader):
+    """Compiles the file anew.
+
+    What Python keeps of it compiled (``__pycache__``) it takes for a file of the same size that was written within the
+    same second, as by a script that changes a number in it: a search would go on with the task as it was before.
+    """
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
 
 
 def _import_module(name: str, wanted: Wanted) -> ModuleType:

@@ -16,6 +16,7 @@ from ..evaluators.results.front import Front
 from ..evaluators.results.measurement import Measurement
 from ..evaluators.results.metric import Metric
 from ..evaluators.results.refuted import contradiction
+from ..evaluators.results.ties import as_good_as
 from ..evaluators.results.views.policy_words import candidate_in_words, policy_in_words
 from ..evaluators.results.views.rows import front_rows
 from ..search.runs.landmarks import Landmark
@@ -70,6 +71,7 @@ class Report:
         selected: the trial that the page begins with: the best within the run's budgets, or without budgets the first
             pick; None of an empty front.
         useful: trials of the front that are above the floor, or meet the budgets on the quality.
+        safe: those whose quality is as good as the uncompressed model's within the noise.
         fitting: trials of the front that meet all budgets of the run.
         contradicted: a sentence on what the run's budgets would choose by the search split alone, where the test split
             tells otherwise; else empty.
@@ -100,6 +102,7 @@ class Report:
     objectives: tuple[Metric, ...]
     selected: int | None
     useful: tuple[int, ...]
+    safe: tuple[int, ...]
     fitting: tuple[int, ...]
     contradicted: str
     axes: tuple[Axis, ...]
@@ -145,6 +148,7 @@ class Report:
             rows=front_rows(front.baseline, front.candidates, front.objectives, front.quality),
             objectives=front.objectives,
             selected=_selected(front, document),
+            safe=tuple(c.trial for c in front if c.trial is not None and as_good_as(c, front)),
             useful=tuple(
                 candidate.trial for candidate in front if candidate.trial is not None and front.is_useful(candidate)
             ),
@@ -190,6 +194,7 @@ class Report:
             "front": self.front,
             "selected": self.selected,
             "useful": list(self.useful),
+            "safe": list(self.safe),
             "fitting": list(self.fitting),
             "contradicted": self.contradicted,
             "axes": [axis.to_json() for axis in self.axes],

@@ -52,7 +52,8 @@ function plain(value, axis) {
   if (axis.unit === "x") return `${value.toFixed(3)}x`;
   if (axis.unit === "bytes") return bytes(value);
   if (COUNTS.includes(axis.unit)) return counted(value);
-  const number = axis.change ? signed(value, 3) : axis.quality ? String(Number(value.toPrecision(4))) : digits(value);
+  const small = value ? Math.max(3, Math.min(15, 3 - Math.floor(Math.log10(Math.abs(value))))) : 3;
+  const number = axis.change ? signed(value, small) : axis.quality ? String(Number(value.toPrecision(4))) : digits(value);
   return axis.unit === "score" ? number : `${number} ${axis.unit}`;
 }
 
@@ -71,7 +72,7 @@ function formOf(value, reach, axis) {
   }
   const unit = axis.unit === "score" ? "" : ` ${axis.unit}`;
   if (COSTS.includes(axis.unit)) return [Number, places(decimals(value), reach), unit];
-  return [Number, Math.max(0, Math.min(6, 1 - Math.floor(Math.log10(reach)))), unit];
+  return [Number, Math.max(0, Math.min(15, 1 - Math.floor(Math.log10(reach)))), unit];
 }
 
 // A measurement of an axis with its interval: ± where both sides are alike, the ends where they are not.

@@ -9,12 +9,13 @@ function take(told) {
   quality = report.axes.find((axis) => axis.quality);
   objectives = report.objectives.map((key) => axes.get(key)).filter(Boolean);
   costs = report.axes.filter((axis) => !axis.quality);
-  const useful = new Set(report.useful);
+  const useful = new Set(report.useful), safe = new Set(report.safe);
   entries = new Map(report.trials.map((trial) => [trial.trial, { ...trial, metrics: named(trial.metrics) }]));
   members = report.front.candidates.map((candidate) => {
     const entry = { ...entries.get(candidate.trial), ...candidate, policy: (entries.get(candidate.trial) || {}).policy || [] };
     entry.member = true;
     entry.useful = useful.has(candidate.trial);
+    entry.safe = safe.has(candidate.trial);
     entries.set(candidate.trial, entry);
     return entry;
   });
@@ -116,7 +117,7 @@ function tiesOf(entry) {
 function cheaperTie(entry, fits) {
   const cost = objectives.find((axis) => !axis.quality);
   if (!cost || !quality || !(cost.key in entry.metrics) || !(quality.key in entry.metrics)) return null;
-  const found = members.filter((m) => m.useful && minimised(m, cost) < minimised(entry, cost) && !overlap(m, entry, cost.key) && asGood(m, entry) && fits(m));
+  const found = members.filter((m) => m.useful && minimised(m, cost) < minimised(entry, cost) && !overlap(m, entry, cost.key) && asGood(m, entry) && (m.safe || !entry.safe) && fits(m));
   return found.reduce((a, b) => (a && !better(b, a, [cost]) ? a : b), null);
 }
 

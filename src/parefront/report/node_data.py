@@ -41,9 +41,12 @@ def write_node_data(run: Run, folder: Path) -> list[Path]:
     Milliseconds are there where the final step has profiled the member.
 
     Raises:
-        ConfigError: where the run's front has no member, or the file of one is damaged.
+        ConfigError: where the run's front has no member or tells of no layers, the file of one is damaged, or
+            ``folder`` is a file.
         UnreadableFile: where a file of the run is damaged.
     """
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"--model-explorer: {folder} is a file; expected a folder")
     front = run.front
     if not len(front):
         raise ConfigError(f"--model-explorer: the front of run {run.name} is empty")
@@ -61,6 +64,8 @@ def write_node_data(run: Run, folder: Path) -> list[Path]:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_text(path, json.dumps(_graph_data(found, GRADIENTS[quantity]), indent=1))
                 written.append(path)
+    if not written:
+        raise ConfigError(f"--model-explorer: run {run.name} keeps no layers (graph.json) or no files of its front")
     return written
 
 

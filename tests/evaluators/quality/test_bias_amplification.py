@@ -70,3 +70,11 @@ def test_a_class_that_is_never_answered_is_no_shift() -> None:
 def test_one_subgroup_has_nothing_to_lean_to() -> None:
     labels, _ = two_classes(50, 0)
     assert amplification_of(labels, labels, labels, np.array(["a"] * 50)) is None
+
+
+def test_answers_that_are_all_right_leave_open_what_so_few_samples_can_tell() -> None:
+    labels, groups = np.arange(40) % 2, np.array(["a", "b", "a", "a"] * 10)
+    found = amplification_of(labels, labels, labels, groups)
+    assert found is not None
+    assert found.change.value == 0
+    assert found.change.high == -found.change.low > 0.05

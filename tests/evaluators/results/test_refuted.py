@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from parefront.evaluators.results.budget import Budget
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.errors import NoCandidate
 from parefront.evaluators.results.front import Front
@@ -44,3 +47,20 @@ def test_where_only_the_search_split_keeps_a_promise_none_is_chosen(front: Front
     with pytest.raises(NoCandidate, match=r"-1\.10 pt on the test split"):
         only.select("accuracy >= -0.5pt")
     assert refuted(only, "accuracy >= -0.5pt") is front[1]
+
+
+def test_what_the_test_split_contradicts_stays_a_member_by_which_it_is_named() -> None:
+    """It is dominated, and a member as the best that fits: what the search has chosen by the search split."""
+    large, small = member(1, -0.001, -0.001, 0.3), member(2, -0.004, -0.04, 0.4)
+    sizes = {1: 2000.0, 2: 400.0}
+    members = [
+        replace(c, metrics={**c.metrics, "size_bytes": Measurement.exact(sizes[c.trial or 0], "bytes")})
+        for c in (large, small)
+    ]
+    budgets = [Budget.parse("accuracy >= -1pt"), Budget.parse("size <= 0.5KB")]
+    front = Front.of(members, ("accuracy", "latency"), member(None, 0, 0, 1.0), budgets)
+    grown = Front.of([], ("accuracy", "latency"), front.baseline, budgets).adding(members[0]).adding(members[1])
+    assert [c.trial for c in front] == [c.trial for c in grown] == [1, 2]
+    with pytest.raises(NoCandidate, match=r"-4\.00 pt on the test split"):
+        front.select()
+    assert contradiction(front).startswith("trial 2 holds on the search split alone: accuracy -0.40 pt, -4.00 pt")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -84,3 +85,18 @@ def test_a_teacher_is_loaded_as_a_task_is_and_put_into_eval_mode(project: Path) 
         load_teacher("teacher.py:other", project / "demo")
     with pytest.raises(ConfigError, match=r"recover\.teachers: there is no file"):
         load_teacher("missing.py:make", project / "demo")
+
+
+def test_a_file_that_is_changed_within_a_second_is_loaded_as_it_stands(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python would take the module that it has compiled before: the file is as large, and as old in seconds."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    task = project / "demo" / "task.py"
+    for metric in ("metric_a", "metric_b"):
+        task.write_text(task.read_text() + f"\ntask.named = '{metric}'\n")
+        task.write_text(task.read_text().replace("metric_a", metric))
+        os.utime(task, (1e9, 1e9))
+        load_task("task.py:task", project / "demo")
+        assert sys.modules["parefront_task_task"].task.named == metric
+        task.write_text(task.read_text().replace(f"\ntask.named = '{metric}'\n", ""))

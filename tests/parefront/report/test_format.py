@@ -13,8 +13,23 @@ from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.results.views.written import worded
 
 NODE = shutil.which("node")
-VALUES = (93.95e-2, 0.0025, -0.0035, 0.00498, 0.0412, 0.2184, 1.27, 12.34, 163.4, 999_600.0, 18_030_000.0, 7.41e5)
-WIDTHS = (0.0, 1e-5, 4e-4, 0.0061, 0.0103, 0.35, 4.2)
+VALUES = (
+    93.95e-2,
+    3.3e-8,
+    -2.5e-7,
+    0.0025,
+    -0.0035,
+    0.00498,
+    0.0412,
+    0.2184,
+    1.27,
+    12.34,
+    163.4,
+    999_600.0,
+    18_030_000.0,
+    7.41e5,
+)
+WIDTHS = (0.0, 2e-9, 1e-5, 4e-4, 0.0061, 0.0103, 0.35, 4.2)
 UNITS = ("fraction", "x", "ms", "mJ", "bytes", "MACs", "count", "score", "dB")
 
 

@@ -101,3 +101,15 @@ def test_nodes_tell_what_the_policy_and_the_profile_say_of_their_layers(run: Run
 def test_an_empty_front_is_one_line(write_run: WriteRun, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="the front of run demo is empty"):
         write_node_data(write_run(policies=(), finished=False), tmp_path)
+
+
+def test_a_run_that_tells_of_no_layers_is_one_line(run: Run, tmp_path: Path) -> None:
+    (run.path / "graph.json").unlink()
+    with pytest.raises(ConfigError, match=r"run demo keeps no layers \(graph\.json\)"):
+        write_node_data(run, tmp_path)
+
+
+def test_a_file_in_the_place_of_the_folder_is_one_line(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "nodes").touch()
+    with pytest.raises(ConfigError, match="is a file; expected a folder"):
+        write_node_data(run, tmp_path / "nodes")

@@ -33,3 +33,8 @@ def test_no_words_reach_beyond_a_hundred_per_cent_or_below_an_end() -> None:
 @pytest.mark.parametrize("value", [-0.0002, 0.0002, 0.0])
 def test_what_is_rounded_to_zero_is_neither_a_gain_nor_a_loss(value: float) -> None:
     assert worded(Measurement(value, value - 0.003, value + 0.003, 64, "fraction"), change=True) == "0.0 ± 0.3 pt"
+
+
+def test_small_numbers_of_a_tasks_own_metric_keep_their_digits() -> None:
+    assert worded(Measurement(3e-8, 2.9e-8, 3.1e-8, 64, "score")) == "0.0000000300 ± 0.0000000010"
+    assert worded(Measurement.exact(-2.5e-7, "score"), change=True) == "-0.0000002500"
