@@ -33,6 +33,10 @@ function bytes(value) {
   return /[A-Z]$/.test(text) ? `${text.slice(0, -1)} ${text.slice(-1)}B` : `${text} B`;
 }
 
+function unsignedZero(text) {
+  return Number(text) === 0 ? text.replace("-", "") : text;
+}
+
 function signed(value, places) {
   const text = Math.abs(value).toFixed(places);
   return Number(text) === 0 ? text : (value < 0 ? MINUS : "+") + text;
@@ -82,7 +86,7 @@ function worded(measured, axis) {
   const noisy = measured.noisy ? NOISY : "";
   if (!reach) return plain(value, axis) + noisy;
   const [scale, count, unit] = formOf(value, reach, axis);
-  const half = (v) => scale(v).toFixed(count), shown = (v) => (axis.change ? signed(scale(v), count) : half(v));
+  const half = (v) => unsignedZero(scale(v).toFixed(count)), shown = (v) => (axis.change ? signed(scale(v), count) : half(v));
   const skewed = isSkewed(value, low, high, axis) && half(value - low) !== half(high - value);
   return shown(value) + (skewed ? ` [${shown(low)}, ${shown(high)}]` : ` \u00b1 ${half(reach)}`) + unit + noisy;
 }
