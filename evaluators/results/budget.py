@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ...spaces.errors import ConfigError
 from .candidate import Candidate
+from .measurement import Measurement
 from .metric import (
     ACCURACY,
     COSTS,
@@ -23,6 +24,7 @@ from .metric import (
 )
 from .metrics import measurement_of, metric_of, value_of, whole_of
 from .reciprocals import batch_of
+from .views.written import worded
 
 FORMS = (
     "latency <= 0.5x, latency <= 2.5ms, size <= 300KB, accuracy >= -1.0pt, accuracy >= 0.9, macs <= 40M, params <= 1M, "
@@ -189,19 +191,19 @@ class Budget:
         return self.amount * self._unit(baseline) / value_of(baseline, self._absolute_key)
 
     def describe(self, candidate: Candidate, baseline: Candidate) -> str:
-        """What the candidate is judged to have, for messages: ``latency up to 0.61x (needs 0.5x)``.
+        """What the candidate is judged to have, for messages: ``latency up to 0.612x (needs 0.5x)``.
 
         ``up to`` is left out where the cost was counted and has no interval. Of a quality both splits are told:
         ``accuracy -0.40 pt, -1.10 pt on the test split (needs -0.50 pt)``.
         """
         judged = self.measured(candidate, baseline)
         if not self.is_cost and (tested := self._tested(candidate, baseline)) is not None:
-            found = self._show(self._valued(candidate, baseline, self.metric))
-            has = f"{self.metric.name} {found}, {self._show(tested)} on the test split"
+            found = self._told(self._valued(candidate, baseline, self.metric), candidate)
+            has = f"{self.metric.name} {found}, {self._told(tested, candidate)} on the test split"
             return has if self.met(candidate, baseline) else f"{has} (needs {self._show(self.amount)})"
         sampled = self.is_cost and judged > measurement_of(candidate, self._key).value / self._unit(baseline)
         name, bound = (self.metric.name, "up to ") if self.written is None else (self.written.name, "down to ")
-        has = f"{name} {bound if sampled else ''}{self._show(judged)}"
+        has = f"{name} {bound if sampled else ''}{self._told(judged, candidate)}"
         return has if self.met(candidate, baseline) else f"{has} (needs {self._show(self.amount)})"
 
     def _valued(self, candidate: Candidate, baseline: Candidate, metric: Metric) -> float:
@@ -254,13 +256,27 @@ class Budget:
             )
         return whole
 
+    def _told(self, amount: float, candidate: Candidate) -> str:
+        """What was measured, in the terms of ``amount``, rounded as in tables."""
+        if self.written is not None:
+            share = 1 / amount if self.relative else MILLISECONDS / amount
+            return worded(Measurement.exact(share, "x" if self.relative else "score"))
+        if self.is_change:
+            return worded(Measurement.exact(amount / self.metric.point / 100, "fraction"), change=True)
+        if self.relative:
+            return worded(Measurement.exact(amount, "x"))
+        key = self._absolute_key
+        unit = self.metric.unit if key == self.metric.key else measurement_of(candidate, key).unit
+        return worded(Measurement.exact(amount, unit))
+
     def _show(self, amount: float) -> str:
+        """A limit, as short as it was given."""
         if self.written is not None:
             return f"{1 / amount:.3g}x" if self.relative else f"{MILLISECONDS / amount:.4g}"
         if self.relative:
             return f"{amount / self.metric.point:+.2f} pt" if self.is_change else f"{amount:.3g}x"
         if not self.is_cost:
-            return f"{amount:.4g}"
+            return f"{100 * amount:.4g} %" if self.metric.is_fraction else f"{amount:.4g}"
         unit, size = _readable(amount, self.metric.units)
         return f"{amount / size:.4g} {unit}".rstrip()
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..evaluators.results.measurement import Measurement
 from ..evaluators.results.views.units import duration
+from ..evaluators.results.views.written import written
 from ..spaces.messages import printable
 from .comparison import Attained, Comparison
 from .scale import tick_text
@@ -21,9 +21,9 @@ def comparison_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]
             run.sampler,
             str(run.trials),
             duration(run.seconds),
-            f"{run.hypervolume.value:.3f} ± {run.hypervolume.half_width:.3f}",
-            MISSING if run.gain is None else f"{run.gain.value:+.3f} ± {run.gain.half_width:.3f}",
-            *(_attained(one, comparison) for one in run.attained),
+            written(run.hypervolume).spanned(" ± "),
+            MISSING if run.gain is None else written(run.gain, change=True).spanned(" ± "),
+            *map(_attained, run.attained),
         ]
         for run in comparison.runs
     ]
@@ -65,21 +65,12 @@ def _escaped_lines(text: str) -> str:
     return "<br>".join(map(_escaped, text.split("\n")))
 
 
-def _attained(one: Attained | None, comparison: Comparison) -> str:
+def _attained(one: Attained | None) -> str:
     if one is None:
         return MISSING
-    text = _quality(one.quality, comparison)
-    return text if one.gain is None else f"{text} ({_gain(one.gain, comparison)})"
-
-
-def _quality(measured: Measurement, comparison: Comparison) -> str:
-    return f"{100 * measured.value:.1f} %" if comparison.quality.is_fraction else f"{measured.value:.4g}"
-
-
-def _gain(gain: Measurement, comparison: Comparison) -> str:
-    if comparison.quality.is_fraction:
-        return f"{100 * gain.value:+.1f} ± {100 * gain.half_width:.1f}"
-    return f"{gain.value:+.3g} ± {gain.half_width:.2g}"
+    quality = written(one.quality)
+    text = quality.joined(quality.value)
+    return text if one.gain is None else f"{text} ({written(one.gain, change=True).spanned(' ± ')})"
 
 
 def _escaped(text: str) -> str:

@@ -132,8 +132,8 @@ def test_says_what_is_wrong_of_a_tasks_own_metric(text: str, quality: Metric, sa
     ("text", "value", "violation", "shown"),
     [
         ("mean_squared_error <= 0.05", 0.06, 0.25, "mean_squared_error 0.06 (needs 0.05)"),
-        ("mean_squared_error <= 1.5x", 0.05, -0.25, "mean_squared_error 1.25x"),
-        ("mean_squared_error <= 1.5x", 0.08, 0.5, "mean_squared_error 2x (needs 1.5x)"),
+        ("mean_squared_error <= 1.5x", 0.05, -0.25, "mean_squared_error 1.250x"),
+        ("mean_squared_error <= 1.5x", 0.08, 0.5, "mean_squared_error 2.000x (needs 1.5x)"),
     ],
 )
 def test_a_violation_of_an_error_is_in_units_of_the_uncompressed_models(
@@ -175,7 +175,7 @@ def with_interval(key: str, value: float, low: float, high: float, unit: str) ->
 
 @pytest.mark.parametrize(
     ("high", "met", "shown"),
-    [(0.499, True, "latency up to 0.499x"), (0.51, False, "latency up to 0.51x (needs 0.5x)")],
+    [(0.499, True, "latency up to 0.499x"), (0.51, False, "latency up to 0.510x (needs 0.5x)")],
 )
 def test_a_cost_is_judged_by_its_upper_bound(make_candidate: MakeCandidate, high: float, met: bool, shown: str) -> None:
     budget, baseline = Budget.parse("latency <= 0.5x"), make_candidate(latency_ratio=1.0)
@@ -191,7 +191,7 @@ def test_a_share_of_a_sampled_cost_is_its_upper_bound_over_the_uncompressed_mode
     budget, baseline = Budget.parse("memory <= 0.5x"), make_candidate(memory_bytes=1000)
     candidate = with_interval("memory_bytes", 480, 470, 520, "bytes")
     assert budget.measured(candidate, baseline) == pytest.approx(0.52)
-    assert budget.describe(candidate, baseline) == "memory up to 0.52x (needs 0.5x)"
+    assert budget.describe(candidate, baseline) == "memory up to 0.520x (needs 0.5x)"
 
 
 def test_accuracy_is_judged_by_its_value(make_candidate: MakeCandidate) -> None:
@@ -213,11 +213,11 @@ def test_violations_of_two_metrics_can_be_compared(make_candidate: MakeCandidate
     ("text", "metrics", "shown"),
     [
         ("latency <= 0.5x", {"latency_ratio": 0.612}, "latency 0.612x (needs 0.5x)"),
-        ("latency <= 2ms", {"latency_ms": 2.5}, "latency 2.5 ms (needs 2 ms)"),
+        ("latency <= 2ms", {"latency_ms": 2.5}, "latency 2.50 ms (needs 2 ms)"),
         ("size <= 300KB", {"size_bytes": 250_000}, "size 250 KB"),
         ("accuracy >= -1.0pt", {"accuracy_change": -0.0213}, "accuracy -2.13 pt (needs -1.00 pt)"),
-        ("accuracy >= 0.9", {"accuracy": 0.85}, "accuracy 0.85 (needs 0.9)"),
-        ("macs <= 40M", {"macs": 52_340_000}, "macs 52.34 M (needs 40 M)"),
+        ("accuracy >= 0.9", {"accuracy": 0.85}, "accuracy 85.00 % (needs 90 %)"),
+        ("macs <= 40M", {"macs": 52_340_000}, "macs 52.3M (needs 40 M)"),
     ],
 )
 def test_describes_a_candidate(make_candidate: MakeCandidate, text: str, metrics: dict[str, float], shown: str) -> None:
@@ -240,11 +240,11 @@ def quality_of(metric: Metric, value: float, change: float | None = None) -> Can
     [
         ("psnr >= -5pt", POINTED, 29.6, -0.1, "psnr -4.00 pt"),
         ("psnr >= -5pt", POINTED, 29.4, 0.1, "psnr -6.00 pt (needs -5.00 pt)"),
-        ("psnr >= 29dB", POINTED, 29.4, -0.4, "psnr 29.4"),
-        ("psnr >= 0.9x", POINTED, 30.0, -3.0, "psnr 1x"),
+        ("psnr >= 29dB", POINTED, 29.4, -0.4, "psnr 29.4 dB"),
+        ("psnr >= 0.9x", POINTED, 30.0, -3.0, "psnr 1.000x"),
         ("error_rate <= +2pt", RATE, 0.13, 0.1, "error_rate +3.00 pt (needs +2.00 pt)"),
-        ("error_rate <= 12%", RATE, 0.11, -0.1, "error_rate 0.11"),
-        ("error_rate <= 1.5x", RATE, 0.2, 0.5, "error_rate 2x (needs 1.5x)"),
+        ("error_rate <= 12%", RATE, 0.11, -0.1, "error_rate 11.00 %"),
+        ("error_rate <= 1.5x", RATE, 0.2, 0.5, "error_rate 2.000x (needs 1.5x)"),
         ("accuracy <= +2pt", RATE, 0.11, -0.1, "error_rate +1.00 pt"),
     ],
 )

@@ -138,7 +138,7 @@ def test_select_names_the_nearest_and_what_binds(front: Front) -> None:
     first, *nearest = str(error.value).splitlines()
     assert first.startswith("none of 5 candidates meets latency <= 0.2x and accuracy >= -6pt")
     assert "latency <= 0.2x is met by none" in first
-    assert nearest[0] == "  trial 4: latency 0.4x (needs 0.2x), accuracy -5.00 pt"
+    assert nearest[0] == "  trial 4: latency 0.400x (needs 0.2x), accuracy -5.00 pt"
     assert error.value.nearest[0].trial == 4
     assert error.value.binding == ("latency <= 0.2x",)
     assert error.value.exit_code == 4

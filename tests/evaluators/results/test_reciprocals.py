@@ -86,7 +86,7 @@ def test_a_rate_is_of_inputs_whatever_the_batch() -> None:
 def test_what_is_missed_is_told_as_it_was_written() -> None:
     candidate = timed(1, 0.625)
 
-    assert Budget.parse("speedup >= 2x").describe(candidate, BASE) == "speedup down to 1.57x (needs 2x)"
+    assert Budget.parse("speedup >= 2x").describe(candidate, BASE) == "speedup down to 1.569x (needs 2x)"
     assert Budget.parse("fps >= 200").describe(candidate, BASE) == "fps down to 156.9 (needs 200)"
     assert str(Budget.parse("fps@pi >= 30")) == "fps@pi >= 30"
 

@@ -181,7 +181,7 @@ def test_beyond_a_counted_budget_nothing_is_run_once_something_fits(
     evaluator: TaskEvaluator, baseline: Candidate, tmp_path: Path
 ) -> None:
     policy = Policy({"quantize/2.0": 8})
-    with pytest.raises(Infeasible, match=r"params 1x \(needs 0.9x\)"):
+    with pytest.raises(Infeasible, match=r"params 1.000x \(needs 0.9x\)"):
         evaluator.evaluate(policy, tmp_path / "a.onnx", rivals(baseline, params=Measurement.exact(1, "count")))
     assert evaluator.evaluate(policy, tmp_path / "b.onnx", rivals(baseline)).metrics["params"].value > 0
 
