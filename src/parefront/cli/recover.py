@@ -38,4 +38,4 @@ def run_recover(
     settings = [f"recover.{key}={json.dumps(value)}" for key, value in given.items()]
     settings += ["recover.when=front", *([f"recover.where={json.dumps(list(where))}"] if where else [])]
     path = source.path / CONFIG
-    return drive(Job.from_file(load_config(path, [*settings, *overrides]), path, source.path, root))
+    return drive(Job.from_file(load_config(path, [*settings, *overrides]), path, source.path, root), training=True)

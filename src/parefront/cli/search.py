@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -31,12 +32,13 @@ def run_search(path: Path, name: str | None, overrides: list[str], root: Path, w
     return drive(Job.from_file(load_config(path, overrides), path, name, root), watch)
 
 
-def drive(job: Job, watch: bool = False) -> int:
+def drive(job: Job, watch: bool = False, *, training: bool = False) -> int:
     """Search, show the front and where it was written; return the exit code.
 
     Args:
         job: the search.
         watch: whether its page is served meanwhile.
+        training: whether the user has asked for nothing but recovery, of a search that may have ended before.
 
     Raises:
         NoCandidate: where the front is shown, but nobody on it meets the budget.
@@ -44,6 +46,7 @@ def drive(job: Job, watch: bool = False) -> int:
     quiet()
     console = Console(highlight=False)
     before = len(list(job.run.glob("trials/*.json")))
+    trained = Run.open(job.run).recovered.done if training else None
     try:
         with _watched(job, console, watch) as watching, view_for(console, job.run.name) as view:
             run = job.search(view.phase, _telling(view.event, watching))
@@ -51,17 +54,34 @@ def drive(job: Job, watch: bool = False) -> int:
         with suppress(OSError):  # of a terminal that is gone
             print(interrupted(job.run, "command"), file=sys.stderr)
         return INTERRUPTED
-    done = sum(run.counts.values())
-    ending = Stopping.of(run).reached() if done == before else None
-    if ending is not None:
-        why = "" if ending.by is EndedBy.TRIALS else f" ({ending.text})"
-        more = f"--{ending.by} N goes on to more"
-        console.print(Text(f"run {run.name} is finished: {plural(done, 'trial')}{why}; {more}"))
+    ended = _training_ended(run, trained) if training else _search_ended(run, before)
+    if ended:
+        console.print(Text(f"run {run.name} is finished: {ended}"))
     _write_page(run)
     show_run(console, run, run.front, ())
     if run.settings.budgets:
         run.front.select()
     return 0
+
+
+def _search_ended(run: Run, before: int) -> str:
+    """Of a run that has as many trials as ``before`` the command: what has ended it, and what goes on."""
+    done = sum(run.counts.values())
+    ending = Stopping.of(run).reached() if done == before else None
+    if ending is None:
+        return ""
+    why = "" if ending.by is EndedBy.TRIALS else f" ({ending.text})"
+    return f"{plural(done, 'trial')}{why}; --{ending.by} N goes on to more"
+
+
+def _training_ended(run: Run, before: Mapping[str, Any] | None) -> str:
+    """What has ended the training; ``before`` is what was done of it before the command."""
+    asked = run.recover
+    already = " already" if run.recovered.done == before else ""
+    if asked.minutes is not None:
+        return f"its front was{already} trained for {asked.minutes:g} minutes; --minutes N goes on to more"
+    done = f"trained for {plural(asked.steps, 'step')} each" if asked.steps else "repaired without training"
+    return f"its front was{already} {done}; --steps N goes on to more"
 
 
 @contextmanager

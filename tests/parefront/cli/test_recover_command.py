@@ -87,13 +87,16 @@ def test_the_front_is_trained_and_says_so(said: tuple[Path, str], trained: Run, 
     assert "of the front for 25 steps each; then the front is measured again" in out
     assert "of this round left" in out
     assert "* trained after it was compressed" in out
+    assert "run demo is finished: its front was trained for 25 steps each; --steps N goes on to more" in out
     document = json.loads(run("front", "demo", "--json").out)
     assert any("trained for 25 steps" in entry["done"] for entry in document["candidates"])
     for entry in document["candidates"]:
         assert (trained.path / entry["artifact"]).is_file()
     again = run("recover", "demo", *STEPS)
     assert again.code == 0
-    assert "is finished" in again.out
+    assert "run demo is finished: its front was already trained for 25 steps each; --steps N goes on" in " ".join(
+        again.out.split()
+    )
     assert "→" not in again.out
 
 
