@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from ...spaces.network.cuts import cuts, started_at, worth_keeping
+from ...spaces.network.cuts import Cut, kept_cuts, start_before
 from ...spaces.network.digests import digests
 from ...spaces.tensors.batch import Tensors
 from ..statistics.calibration import Calibration
@@ -65,7 +65,7 @@ class Observer(fx.Interpreter):
         self.missing = set(nodes)
         self.calibration = calibration
         self.digests: dict[fx.Node, bytes] = {}
-        self.cuts: list[fx.Node] = []
+        self.cuts: dict[fx.Node, Cut] = {}
         self.count = 0
 
     def observe(self, inputs: Tensors) -> dict[fx.Node, Observed]:
@@ -87,26 +87,24 @@ class Observer(fx.Interpreter):
                 self.calibration.recent_results.put(self._key(n), seen, seen.nbytes)
         self.missing.discard(n)
         if self.calibration is not None and n in self.cuts and isinstance(value, Tensor):
-            self.calibration.recent_values.put((Observer, self.count, self.digests[n]), value, value.nbytes)
+            self.calibration.recent_values.put(self._value_key(n), value, value.nbytes)
         return value
 
     def _take_over(self, calibration: Calibration, count: int) -> dict[fx.Node, Any]:
         """Take what is known of nodes; returns what running starts with."""
-        self.digests, self.count = digests(self.net), count
-        nodes = list(self.net.graph.nodes)
-        self.cuts = [nodes[cut] for cut in worth_keeping(self.net, cuts(self.net))]
+        self.digests, self.count, self.cuts = digests(self.net), count, kept_cuts(self.net)
         for node in self.nodes:
             seen = calibration.recent_results.get(self._key(node))
             if seen is not None:
                 self.observed[node] = seen
                 self.missing.discard(node)
-        places = {node: place for place, node in enumerate(nodes)}
-        first = min((places[node] for node in self.missing), default=0)
-        for node in reversed([node for node in self.cuts if places[node] < first]):
-            value = calibration.recent_values.get((Observer, count, self.digests[node]))
-            if value is not None:
-                return started_at(self.net, places[node], value)
-        return {}
+        first = next((place for place, node in enumerate(self.net.graph.nodes) if node in self.missing), 0)
+        return start_before(
+            self.net, self.cuts, first, lambda node: calibration.recent_values.get(self._value_key(node))
+        )
+
+    def _value_key(self, node: fx.Node) -> Hashable:
+        return Observer, self.count, self.digests[node]
 
     def _key(self, node: fx.Node) -> Hashable:
         return Observer, self.count, self._feeds_linear(node), self.digests[node]

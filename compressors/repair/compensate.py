@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from ...spaces.network.channels.flow import op_of
-from ...spaces.network.cuts import cuts, started_at, worth_keeping
+from ...spaces.network.cuts import kept_cuts, start_before
 from ...spaces.network.digests import digests
 from ...spaces.network.layers import WEIGHTED, norm_of, origin_of
 from ...spaces.tensors.sharing import copy_on_write
@@ -118,8 +118,7 @@ class _Mending(fx.Interpreter):
         for node in net.graph.nodes:
             self.calls.setdefault(str(node.target), []).append(node)
         self.digests = digests(net, self._about)
-        nodes = list(net.graph.nodes)
-        self.cuts = dict.fromkeys(nodes[cut] for cut in worth_keeping(net, cuts(net)))
+        self.cuts = kept_cuts(net)
 
     def mend_all(self) -> None:
         start = self._take_over()
@@ -162,17 +161,12 @@ class _Mending(fx.Interpreter):
             if node.op == "call_module" and node.target in self.waiting:
                 held = self.calibration.recent_results.get(self._key(node))
                 if held is None:
-                    return self._start(self.order[node])
+                    return start_before(self.net, self.cuts, self.order[node], self._kept_value)
                 _set_weights(self.waiting.pop(str(node.target)), *held)
         return {}
 
-    def _start(self, before: int) -> dict[fx.Node, Any]:
-        """The last value that is known before a place, as an environment."""
-        for node in reversed([node for node in self.cuts if self.order[node] < before]):
-            value = self.calibration.recent_values.get(self._key(node))
-            if value is not None:
-                return started_at(self.net, self.order[node], value)
-        return {}
+    def _kept_value(self, node: fx.Node) -> Any:
+        return self.calibration.recent_values.get(self._key(node))
 
     def _keep_weights(self, node: fx.Node, layer: nn.Module) -> None:
         held = [copy_on_write(layer.get_parameter(name)) for name in ("weight", "bias")]

@@ -12,6 +12,7 @@ from ...compressors.recovery.steps import held_weights
 from ...compressors.recovery.weights import Weights, read_weights, write_weights
 from ...evaluators.results.candidate import Candidate
 from ...evaluators.results.recovered import Recovered
+from ...evaluators.results.views.units import plural
 from ...evaluators.trial.evaluator import Evaluator
 from ...evaluators.trial.split import beside_nobody
 from ...evaluators.trial.trainer import Trainer
@@ -104,8 +105,7 @@ class _Session:
 
     def _asked(self) -> str:
         """``20 members of the front for 10 minutes in all, 4 of which are over``."""
-        minutes, count = self.run.recover.minutes, len(self.members)
-        members = "1 member of the front" if count == 1 else f"{count} members of the front"
+        minutes, members = self.run.recover.minutes, f"{plural(len(self.members), 'member')} of the front"
         if minutes is None:
             return f"{members} for {self.run.recover.steps} steps each"
         over = f", {self.before / 60:.2g} of which are over" if self.before else ""

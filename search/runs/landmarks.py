@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ...evaluators.results.candidate import Candidate
@@ -13,7 +11,6 @@ from ...evaluators.results.fields import Fields
 from ...evaluators.results.views.policy_words import policy_in_words
 from ...spaces.policy import Policy
 from ...spaces.runtime_knob import runtime_in, without_runtime
-from .identity.recorded_space import GRAPH
 
 UNCOMPRESSED = "uncompressed"
 UNIFORM = "uniform: "
@@ -60,12 +57,6 @@ def landmarks(baseline: Candidate, candidates: Sequence[Candidate], graph: Field
         if candidate.policy and _is_uniform(candidate.policy, offered):
             found.append(Landmark(_called(candidate.policy), candidate))
     return tuple(found)
-
-
-def graph_of(folder: Path) -> Fields | None:
-    """What a run's folder keeps of its network; None where it keeps nothing."""
-    file = folder / GRAPH
-    return Fields.read(file) if os.path.lexists(file) else None
 
 
 def _called(policy: Policy) -> str:

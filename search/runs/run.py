@@ -23,8 +23,9 @@ from ...spaces.messages import first_line
 from .config_file import CONFIG, config_text, no_run, plain, read_config
 from .identity.devices import flat
 from .identity.fingerprint import Fingerprint
+from .identity.recorded_space import graph_of
 from .identity.refusals import refuse_other_config, refuse_other_devices, refuse_other_task
-from .landmarks import Landmark, graph_of, landmarks
+from .landmarks import Landmark, landmarks
 from .origin import Origin
 from .record import Outcome, TrialRecord
 from .recover_settings import RecoverSettings

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from ...evaluators.results.fields import Fields
 from .config_file import CONFIG, read_config
-from .identity.recorded_space import GRAPH
+from .identity.recorded_space import GRAPH, graph_of
 
 ARTIFACTS = "artifacts"
 
@@ -27,8 +25,8 @@ def layers_of(folder: Path) -> list[str]:
     Raises:
         UnreadableFile: where ``graph.json`` is damaged.
     """
-    file = folder / GRAPH
-    return [layer.text("name") for layer in Fields.read(file).each("layers")] if os.path.lexists(file) else []
+    recorded = graph_of(folder)
+    return [] if recorded is None else [layer.text("name") for layer in recorded.each("layers")]
 
 
 def left_out_of(folder: Path) -> dict[str, frozenset[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import fx
@@ -41,6 +41,29 @@ def started_at(net: fx.GraphModule, cut: Cut, value: Any) -> dict[fx.Node, Any]:
     """The environment with which an ``fx.Interpreter`` runs a network from a cut on, given the value there."""
     nodes = list(net.graph.nodes)
     return {**dict.fromkeys(node for node in nodes[:cut] if not is_at_hand(node)), nodes[cut]: value}
+
+
+def kept_cuts(net: fx.GraphModule) -> dict[fx.Node, Cut]:
+    """The nodes whose values are :func:`worth_keeping`, first to last, with their places."""
+    nodes = list(net.graph.nodes)
+    return {nodes[cut]: cut for cut in worth_keeping(net, cuts(net))}
+
+
+def start_before(
+    net: fx.GraphModule, kept: dict[fx.Node, Cut], before: Cut, known: Callable[[fx.Node], Any]
+) -> dict[fx.Node, Any]:
+    """What an ``fx.Interpreter`` starts with, from the last cut before a place whose value is known; else nothing.
+
+    Args:
+        net: the network.
+        kept: its :func:`kept_cuts`.
+        before: the first place that has to be run.
+        known: gives a node's value, or None.
+    """
+    for node, place in reversed(kept.items()):
+        if place < before and (value := known(node)) is not None:
+            return started_at(net, place, value)
+    return {}
 
 
 def is_at_hand(node: fx.Node) -> bool:

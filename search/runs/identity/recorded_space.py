@@ -18,6 +18,16 @@ GRAPH = "graph.json"
 versions have none."""
 
 
+def graph_of(folder: Path) -> Fields | None:
+    """What a run's folder keeps of its network; None where it keeps nothing.
+
+    Raises:
+        UnreadableFile: where ``graph.json`` is damaged.
+    """
+    file = folder / GRAPH
+    return Fields.read(file) if os.path.lexists(file) else None
+
+
 def refuse_other_space(folder: Path, space: SearchSpace) -> None:
     """Raise ``ConfigError`` where a run was searched with a knob that has other choices here, or that is not there.
 
@@ -31,11 +41,11 @@ def refuse_other_space(folder: Path, space: SearchSpace) -> None:
     Raises:
         UnreadableFile: where ``graph.json`` is damaged.
     """
-    file = folder / GRAPH
-    if not os.path.lexists(file):
+    recorded = graph_of(folder)
+    if recorded is None:
         return
     here = {knob.name: [*knob.choices] for knob in (*space, *space.fixed)}
-    for knob in Fields.read(file).each("knobs"):
+    for knob in recorded.each("knobs"):
         name, there = knob.text("name"), _choices(knob)
         if name != RUNTIME and here.get(name) != there:
             offered = f"offers {here[name]}" if name in here else "does not exist"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ..evaluators.results.fields import Fields
-from ..search.runs.identity.recorded_space import GRAPH
+from ..search.runs.identity.recorded_space import GRAPH, graph_of
 from ..spaces.knob import EVERY_LAYER, Choice
 from ..spaces.policy import Policy
 
@@ -75,8 +74,7 @@ class Network:
         Raises:
             UnreadableFile: where ``graph.json`` is damaged.
         """
-        file = folder / GRAPH
-        graph = Fields.read(file) if os.path.lexists(file) else Fields(file, {"layers": [], "groups": [], "knobs": []})
+        graph = graph_of(folder) or Fields(folder / GRAPH, {"layers": [], "groups": [], "knobs": []})
         layers = tuple(map(_layer, graph.each("layers")))
         places = _Places.of(graph, [layer.name for layer in layers])
         names = [knob.text("name") for knob in graph.each("knobs")]
