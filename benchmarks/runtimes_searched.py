@@ -17,7 +17,6 @@ from cifar10 import SPACE
 
 import parefront as pf
 from parefront.evaluators.results.candidate import Candidate
-from parefront.report.landmarks import landmarks_of
 from parefront.search.runs.run import Run
 from parefront.spaces.task import Task
 
@@ -45,7 +44,7 @@ def searched(
 def told(run: Run) -> None:
     """Print the unsearched configurations, and what the front has at each loss, as Markdown."""
     front = run.front
-    unsearched = {mark.name: mark.candidate for mark in landmarks_of(run) if not mark.is_searched}
+    unsearched = {mark.name: mark.candidate for mark in run.landmarks_beside(front) if not mark.is_searched}
     print("\n| unsearched | share | accuracy % (search split) |\n| --- | --- | --- |")
     for name, candidate in unsearched.items():
         print(f"| {name} | {candidate.latency_ratio:.3f} | {100 * candidate.accuracy:.2f} |")
