@@ -17,9 +17,9 @@ import numpy as np
 import onnxruntime as ort
 from disturbed import models
 
-from parefront.cli.measure import PROTOCOL
 from parefront.evaluators.device.device import Device
 from parefront.evaluators.device.latency import measure
+from parefront.inspection.measuring import PROTOCOL
 
 
 def main() -> None:

@@ -21,7 +21,8 @@ from compare import RUNS
 from controllers import NAME, TASKS, TRIALS, job_of
 
 from parefront.evaluators.device.device_options import DeviceOptions
-from parefront.evaluators.results.metrics import costs_of, metric_key, quality_of
+from parefront.evaluators.results.metric import Metric
+from parefront.evaluators.results.metrics import costs_of, quality_of
 from parefront.evaluators.trial.evaluate import TaskEvaluator
 from parefront.search.probes.probing import Prober
 from parefront.search.runs.run import Run
@@ -75,15 +76,15 @@ def report(run: Run, evaluator: TaskEvaluator) -> None:
         )
 
 
-def predicted(sensitivity: Sensitivity, baseline: Tried, tried: Sequence[Tried], names: Sequence[str]) -> np.ndarray:
+def predicted(sensitivity: Sensitivity, baseline: Tried, tried: Sequence[Tried], names: Sequence[Metric]) -> np.ndarray:
     """Errors of the logarithm of the latency, and the standard deviations that were predicted, ``(predictions, 2)``."""
-    latency, loss = [metric_key(name) for name in names].index("latency_ratio"), quality_of(names)
+    latency, loss = [metric.key for metric in names].index("latency_ratio"), quality_of(names)
     found = []
     for count in FITTED:
         later = tried[count : count + AHEAD]
         if not later:
             break
-        outlook = Outlook(sensitivity, baseline, tried[:count], loss, [metric_key(name) for name in names])
+        outlook = Outlook(sensitivity, baseline, tried[:count], loss, [metric.key for metric in names])
         means, deviations = outlook.predict(sensitivity.indices([t.params for t in later]))
         measured = np.array([t.costs[latency] for t in later])
         off = np.log(measured / means[:, latency])

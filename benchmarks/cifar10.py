@@ -15,6 +15,7 @@ import os
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,12 +28,12 @@ from torch.utils.data import TensorDataset
 from parefront.spaces.task import Task
 
 SEARCH_IMAGES = 2000
-SPACE = {
+SPACE: dict[str, dict[str, Any]] = {
     "prune_channels": {"criterion": "l1", "ratios": [0, 0.25, 0.5, 0.75], "compensate": "least_squares"},
     "drop_blocks": {},
     "quantize": {"bits": [32, 8]},
 }
-SPACES = {
+SPACES: dict[str, dict[str, dict[str, Any]]] = {
     "spine": SPACE,
     "prune_int8": {name: SPACE[name] for name in ("prune_channels", "quantize")},
     "everything": {
@@ -73,6 +74,13 @@ def task(depth: int, trains: bool = False) -> Task:
         test=TensorDataset(images[SEARCH_IMAGES:], labels[SEARCH_IMAGES:]),
         train=TensorDataset(*_split(folder, "train", 50_000)) if trains else None,
     )
+
+
+def tensors(split: object) -> tuple[Tensor, Tensor]:
+    """The images ``(n, 3, 32, 32)`` and the labels ``(n,)`` of one of the task's splits."""
+    assert isinstance(split, TensorDataset)
+    images, labels = split.tensors
+    return images, labels
 
 
 def _split(folder: Path, name: str, count: int) -> tuple[Tensor, Tensor]:

@@ -25,7 +25,7 @@ from typing import Any
 
 from machine import describe
 from nodes import WORKERS, replace_one, three_nodes
-from sleeping import JoinSleeping, MakeSleeping, SyntheticEvaluator
+from sleeping import JoinSleeping, MakeSleeping, sleeping
 
 from parefront.evaluators.device.device import Device
 from parefront.evaluators.device.remote.owner import DeviceOwner
@@ -81,9 +81,11 @@ def kills(nodes: Any, trials: int, seconds: float, every: float) -> None:
     thread = threading.Thread(target=lambda: found.append(searched(on_ray(nodes, seconds), trials, first.set)))
     thread.start()
     first.wait()
-    while thread.join(every) or thread.is_alive():  # nodes are started in the main thread alone
+    thread.join(every)
+    while thread.is_alive():  # nodes are started in the main thread alone
         replace_one(nodes, generator)
         killed += 1
+        thread.join(every)
     began, records, times = found[0]
     digests = {record.policy.digest for record in records}
     print(f"{killed} nodes killed in {times[-1] - began:.0f} s")
@@ -125,11 +127,11 @@ def searched(
                 on_first()
 
     with tempfile.TemporaryDirectory() as folder, open_executor() as executor:
-        config = {"objectives": ["accuracy", "latency"], "budget": []}
-        config |= {"search": {"sampler": "random", "trials": trials, "seed": 0}}
+        drawn = {"sampler": "random", "trials": trials, "seed": 0}
+        config = {"objectives": ["accuracy", "latency"], "budget": [], "search": drawn}
         run = Run.resume_or_create("run", config, Path(folder))
         began = time.monotonic()
-        search(run, SyntheticEvaluator(), on_event, executor=executor)
+        search(run, sleeping(0.0), on_event, executor=executor)
         return began, run.trials, times
 
 

@@ -103,6 +103,11 @@ def control(task: Task, evaluator: TaskEvaluator, run: Run) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def latency_ratio(candidate: Candidate) -> float:
+    """A candidate's latency, as a share of the uncompressed network's."""
+    return candidate.metrics["latency_ratio"].value
+
+
 def int8_anchor(run: Run, final: bool = True) -> float:
     """The ratio to the uncompressed model of what int8 candidates of this run were timed against.
 

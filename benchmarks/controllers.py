@@ -34,7 +34,7 @@ VOLUMES = ("hypervolume", "hypervolume_any")
 SAMPLERS = ("auto", "random", "nsga2", "tpe", "amc", "bisect", "cmaes")
 TASKS = {"resnet20": (0, 1, 2), "fashion_mnist": (0, 1, 2), "resnet56": (0,)}
 """With the seeds of each."""
-RANKS = {"low_rank": {"schemes": ["svd"], "ranks": [0.5, 0.25]}}
+RANKS: dict[str, dict[str, Any]] = {"low_rank": {"schemes": ["svd"], "ranks": [0.5, 0.25]}}
 
 
 def job_of(name: str, trials: int) -> Job:

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 import torch
-from cifar10 import task
+from cifar10 import task, tensors
 from compare import REPOSITORY
 from numpy.typing import NDArray
 
@@ -98,6 +98,14 @@ def chosen(
     return best
 
 
+def right_of(content: bytes, images: Array, labels: Array) -> Array:
+    """Which images a file is right about."""
+    outputs = run_outputs(exact_session(content), images)
+    assert isinstance(outputs, np.ndarray)
+    found: Array = outputs.argmax(1) == labels
+    return found
+
+
 def change(ours: Sequence[bool] | Array, theirs: Sequence[bool] | Array) -> str:
     """How many more of the same images are right, in points, with the half-width of its 95 % interval."""
     difference = 100 * (np.asarray(ours, float) - np.asarray(theirs, float))
@@ -122,7 +130,9 @@ def main() -> None:
     kept.mkdir(parents=True, exist_ok=True)
     prepare(builder, kept, lambda phase: print(phase, file=sys.stderr))
     print(f"{time.process_time() - began:.0f} CPU seconds of training", file=sys.stderr)
-    (images, labels), (unseen, targets) = ([part.numpy() for part in split.tensors] for split in (job.search, job.test))
+    (images, labels), (unseen, targets) = (
+        [part.numpy() for part in tensors(split)] for split in (job.search, job.test)
+    )
     exits = [knob.name for knob in builder.space if knob.compressor == "early_exit"]
     print("| arithmetic | exits behind | loss allowed | confidences | search | test | mean, of plain | p99, of plain |")
     print("|---" * 8 + "|")
@@ -139,14 +149,14 @@ def main() -> None:
                 content, number = path.read_bytes(), len(places)
                 variants = [with_thresholds(content, only_at(i, number)) for i in range(number + 1)]
                 ways = np.median(times(variants, images[:200]), axis=1)
-                right = [run_outputs(exact_session(way), images).argmax(1) == labels for way in variants]
+                right = [right_of(way, images, labels) for way in variants]
                 leaves = leaving(content, number, images)
                 for loss in LOSSES:
                     limits = chosen(leaves, ways, right, loss)
                     file = with_thresholds(content, limits)
                     assert len(thresholds(file)) == number
                     scores = [
-                        change(*(run_outputs(exact_session(one), x).argmax(1) == y for one in (file, plain)))
+                        change(*(right_of(one, x, y) for one in (file, plain)))
                         for x, y in ((images, labels), (unseen, targets))
                     ]
                     own, whole = times([file, plain], images[:count])

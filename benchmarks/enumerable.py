@@ -15,6 +15,7 @@ import itertools
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -33,7 +34,10 @@ from parefront.spaces.errors import Infeasible
 from parefront.spaces.policy import Policy
 from parefront.spaces.task import Task
 
-COMPRESS = {"prune_channels": {"ratios": [0, 0.25, 0.5, 0.75]}, "quantize": {"bits": [32, 8, 4, 2]}}
+COMPRESS: dict[str, dict[str, Any]] = {
+    "prune_channels": {"ratios": [0, 0.25, 0.5, 0.75]},
+    "quantize": {"bits": [32, 8, 4, 2]},
+}
 OBJECTIVES = ["accuracy", "size"]
 HARDLY = LatencyProtocol(min_samples=1, min_seconds=0.01, max_seconds=0.02, warmup_seconds=0.01)
 """Latency is no objective here."""
@@ -92,7 +96,7 @@ def trained() -> Task:
     for _epoch in range(2):
         for images, labels in DataLoader(task.train, batch_size=64, shuffle=True):  # type: ignore[arg-type]
             optimiser.zero_grad()
-            F.cross_entropy(model(images), labels).backward()
+            F.cross_entropy(model(images), labels).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
     return Task(model.eval(), task.calibration, task.search, task.test, metric="accuracy")
 

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 from cifar10 import SPACE, task
+from compare import latency_ratio
 from reconstruction import accuracy, member
 from recovery import SEARCHED, plain_int8
 
@@ -53,7 +54,7 @@ def main() -> None:
     torch.set_num_threads(1)
     run, given = Run.open(arguments.run), task(56, trains=True)
     builder, candidate = Builder(given, SPACE, Target()), member(run, arguments.share)
-    share = candidate.latency_ratio / plain_int8(run).latency_ratio
+    share = latency_ratio(candidate) / latency_ratio(plain_int8(run))
     print(
         "| of plain int8's time | weight | places | steps | rate | search % | test % | CPU seconds |\n"
         + "|---" * 8

@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -91,7 +92,7 @@ def main() -> int:
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[object]:
+def quiet() -> Iterator[TextIO]:
     """Nothing of what the commands print; what is given is where faults are told."""
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         yield sys.stderr

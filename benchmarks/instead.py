@@ -23,6 +23,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from cifar10 import SPACE, _module, data_folder, task
+from compare import latency_ratio
 from torch import nn
 from torch.utils.data import TensorDataset
 
@@ -108,7 +109,7 @@ def rivals(device: Device, folder: Path, seconds: float) -> Iterator[Rival]:
 
 def beaten(front: list[Candidate], latency: float) -> Candidate:
     """The most accurate member on the search split that takes no more time."""
-    return max((c for c in front if c.latency_ratio <= latency), key=lambda candidate: candidate.accuracy)
+    return max((c for c in front if latency_ratio(c) <= latency), key=lambda candidate: candidate.accuracy)
 
 
 def main() -> None:
@@ -134,7 +135,7 @@ def main() -> None:
             better: Measurement = ours.change(theirs, metric)
             print(
                 f"| {rival.name} | {latency.value:.3f}x ±{latency.half_width:.3f} | "
-                f"{100 * theirs.measurement(metric).value:.2f} | trial {member.trial} | {member.latency_ratio:.3f}x | "
+                f"{100 * theirs.measurement(metric).value:.2f} | trial {member.trial} | {latency_ratio(member):.3f}x | "
                 f"{100 * ours.measurement(metric).value:.2f} | {100 * better.value:+.2f} "
                 f"({100 * better.low:+.2f} to {100 * better.high:+.2f}) pt |",
                 flush=True,

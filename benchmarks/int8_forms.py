@@ -100,7 +100,7 @@ def main() -> None:
     given = quickstart() if arguments.network == "quickstart" else task(int(arguments.network[6:]))
     with Device() as device:
         builder = Builder(given, {"quantize": {"bits": [32, 8]}}, target_of(device.profile))
-    images, labels = split_inputs(given.test)
+    images, labels = split_inputs(given.test)  # type: ignore[arg-type]
     image = np.ascontiguousarray(images[:1])
     with tempfile.TemporaryDirectory() as folder:
         builder.build(Policy(), Path(folder) / "float.onnx")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import resource
+import sys
 import tempfile
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -29,17 +30,19 @@ from parefront.search.controller import search
 from parefront.search.runs.events import Event, Finished
 from parefront.search.runs.record import Outcome, TrialRecord
 from parefront.search.runs.run import Run
-from parefront.search.runs.studies.study import directions_of
 from parefront.search.runs.studies.study_file import StudyFile
-from parefront.search.runs.studies.told import Told
+from parefront.search.runs.studies.told import Told, directions_of
 from parefront.spaces.files import write_json
 from parefront.spaces.network.graph import Layer
 from parefront.spaces.policy import Policy
 from parefront.spaces.space import SearchSpace
 from parefront.testing.formula import BLOCKS, formula_layers, formula_space, measured, probed
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tests.untrained import Untrained
 
-class Formula:
+
+class Formula(Untrained):
     """An evaluator whose numbers are a formula."""
 
     environment: Mapping[str, Any] = {"device": "formula"}

@@ -21,11 +21,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from cifar10 import SPACE, task
+from cifar10 import SPACE, task, tensors
 from compare import RUNS
 from numpy.typing import NDArray
 from torch import fx
-from torch.utils.data import TensorDataset
 
 from parefront.compressors.recovery.precision import BFLOAT16
 from parefront.compressors.recovery.recipe import Recipe
@@ -82,11 +81,9 @@ class Bench:
 
     def correct(self, net: fx.GraphModule, split: str) -> NDArray[np.bool_]:
         """Which images of a split the network is right about."""
-        data = getattr(self.task, split)
-        assert isinstance(data, TensorDataset)
-        images, labels = data.tensors
+        images, labels = tensors(getattr(self.task, split))
         with torch.no_grad():
-            given = torch.cat([net(part).argmax(1) for part in images.split(250)])
+            given = torch.cat([net(part).argmax(1) for part in torch.split(images, 250)])
         found: NDArray[np.bool_] = (given == labels).numpy()
         return found
 

@@ -93,8 +93,10 @@ def _status(process: int, key: str) -> int:
 def watch(peaks: Peaks) -> None:
     """Have the phases of a search counted: its functions are replaced by ones that say when they are called."""
     import parefront.session
+    from parefront.compressors.pipeline import Pipeline
     from parefront.compressors.statistics import calibration
     from parefront.evaluators.trial import builder, evaluate, stopwatch
+    from parefront.evaluators.trial.clock import Clock
     from parefront.spaces.network import trace
 
     for place, name, phase in (
@@ -103,7 +105,7 @@ def watch(peaks: Peaks) -> None:
         (trace, "rebuild", "trace: rebuild"),
         (trace, "find_groups", "trace: groups proved"),
         (builder, "trace", "trace: the rest"),
-        (builder.Pipeline, "apply", "apply"),
+        (Pipeline, "apply", "apply"),
         (calibration, "targets_of", "statistics"),
         (calibration, "input_moments", "statistics"),
         (calibration.Calibration, "once", "statistics"),
@@ -118,9 +120,8 @@ def watch(peaks: Peaks) -> None:
             yield
 
     stopwatch.Stopwatch.step = counted  # type: ignore[method-assign]
-    clock = evaluate.Clock
-    clock.start = peaks.wrapped("latency", clock.start)  # type: ignore[method-assign]
-    clock.memory = peaks.wrapped("memory", clock.memory)  # type: ignore[method-assign]
+    Clock.start = peaks.wrapped("latency", Clock.start)  # type: ignore[method-assign]
+    Clock.memory = peaks.wrapped("memory", Clock.memory)  # type: ignore[method-assign]
 
 
 def network(name: str) -> Any:
@@ -165,7 +166,7 @@ def search(name: str, compress: str, trials: int, into: Path) -> dict[str, Any]:
     pixels = 16 if name == "convolutions" else 32
     images = torch.randn(512, 3, pixels, pixels, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        labels = torch.cat([model(part).argmax(1) for part in images.split(32)])
+        labels = torch.cat([model(part).argmax(1) for part in torch.split(images, 32)])
     split = TensorDataset(images, labels)
     task = pf.Task(model=model, calibration=split, search=split, test=split, train=None, metric="accuracy")
     peaks._turn()

@@ -111,6 +111,6 @@ def _recalibrate(model: nn.Module, images: torch.Tensor) -> None:
         norm.momentum = None
         norm.train()
     with torch.no_grad():
-        for batch in images.split(64):
+        for batch in torch.split(images, 64):
             model(batch)
     model.eval()

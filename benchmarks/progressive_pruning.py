@@ -16,13 +16,12 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from cifar10 import task
+from cifar10 import task, tensors
 from compare import RUNS
 from torch import fx
 
 from parefront.compressors.recovery.precision import BFLOAT16
-from parefront.compressors.recovery.recipe import Recipe
-from parefront.compressors.recovery.sparsity import SPARSITIES
+from parefront.compressors.recovery.recipe import SPARSITIES, Recipe
 from parefront.compressors.recovery.stream import Stream
 from parefront.compressors.target import Target
 from parefront.evaluators.results.measurement import proportion
@@ -38,7 +37,7 @@ class Bench:
 
     def __init__(self, sparsities: list[float], seed: int) -> None:
         self.task, self.seed = task(20, trains=True), seed
-        self.images, self.labels = self.task.test.tensors  # type: ignore[union-attr]
+        self.images, self.labels = tensors(self.task.test)
         self.builder = Builder(self.task, {"prune_weights": {"sparsities": sparsities}}, Target())
 
     def row(self, when: str, sparsity: float, steps: int) -> dict[str, Any]:
@@ -56,7 +55,7 @@ class Bench:
     def score(self, net: fx.GraphModule) -> list[float]:
         """Accuracy and half of its interval, in per cent."""
         with torch.no_grad():
-            given = torch.cat([net(part).argmax(1) for part in self.images.split(250)])
+            given = torch.cat([net(part).argmax(1) for part in torch.split(self.images, 250)])
         found = proportion(int((given == self.labels).sum()), len(self.labels))
         return [100 * found.value, 100 * found.half_width]
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from cifar10 import task
+from cifar10 import task, tensors
 from compare import REPOSITORY
 from torch import Tensor
 
@@ -26,6 +26,7 @@ from parefront.compressors.recovery.recipe import Recipe
 from parefront.compressors.recovery.steps import held_weights
 from parefront.compressors.recovery.weights import read_weights, write_weights
 from parefront.compressors.target import Target
+from parefront.evaluators.quality.inference import run_outputs
 from parefront.evaluators.results.measurement import proportion
 from parefront.evaluators.trial.builder import Builder, Built
 from parefront.evaluators.trial.trainer import Trainer
@@ -41,7 +42,7 @@ class Bench:
 
     def __init__(self, depth: int) -> None:
         given = task(depth, trains=True)
-        self.depth, (self.images, self.labels) = depth, given.test.tensors  # type: ignore[union-attr]
+        self.depth, (self.images, self.labels) = depth, tensors(given.test)
         self.builder = Builder(given, {"quantize": {"bits": list(WIDTHS)}}, Target())
         self.trainer = Trainer(self.builder, Recipe(losses={}, integers_up_to=8), given.train)
         FOLDER.mkdir(parents=True, exist_ok=True)
@@ -83,14 +84,15 @@ class Bench:
         return self.said(built) == self.labels
 
     def said(self, built: Built) -> Tensor:
-        outputs = [built.session.run(None, {"input": part.numpy()})[0] for part in self.images.split(500)]
-        return torch.from_numpy(np.concatenate(outputs)).argmax(1)
+        outputs = run_outputs(built.session, self.images.numpy(), 500)
+        assert isinstance(outputs, np.ndarray)
+        return torch.from_numpy(outputs).argmax(1)
 
     def agreement(self, policy: Policy, built: Built, weights: Any) -> float:
         """The share of test images of which torch says what the file does."""
         net = self.builder.network(policy, weights)
         with torch.no_grad():
-            torch_says = torch.cat([net(part).argmax(1) for part in self.images.split(500)])
+            torch_says = torch.cat([net(part).argmax(1) for part in torch.split(self.images, 500)])
         return float((torch_says == self.said(built)).float().mean())
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import torch
 from cifar10 import SPACE, task
+from compare import latency_ratio
 from recovery import SEARCHED
 from scipy.stats import kendalltau
 
@@ -78,7 +79,7 @@ def main() -> None:
                 scores.setdefault(column, []).append(scorer.score(built.session)["accuracy"].value)
             row = " | ".join(f"{100 * found[-1]:.2f}" for found in scores.values())
             took = time.process_time() - started
-            print(f"| {candidate.trial} | {candidate.latency_ratio:.3f}x | {row} | {took:.0f} |", flush=True)
+            print(f"| {candidate.trial} | {latency_ratio(candidate):.3f}x | {row} | {took:.0f} |", flush=True)
     names = list(scores)
     pairs = [(one, other) for i, one in enumerate(names) for other in names[i + 1 :]]
     taus = {f"{a} and {b}": round(float(kendalltau(scores[a], scores[b]).statistic), 3) for a, b in pairs}

@@ -18,15 +18,16 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from cifar10 import SPACE, task
+from cifar10 import SPACE, task, tensors
+from compare import latency_ratio
 from recovery import SEARCHED, plain_int8
-from torch import Tensor
 from torch.utils.data import TensorDataset
 
 from parefront.compressors.recovery.recipe import Recipe
 from parefront.compressors.recovery.weights import Weights, weights_of
 from parefront.compressors.repair.registry import RepairNames
 from parefront.compressors.target import Target
+from parefront.evaluators.quality.inference import run_outputs
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.trial.builder import Builder
 from parefront.evaluators.trial.trainer import Trainer
@@ -43,14 +44,14 @@ IMAGES = 512
 
 def member(run: Run, share: float) -> Candidate:
     """The slowest member of the front within a share of plain int8's latency."""
-    limit = share * plain_int8(run).latency_ratio
-    return max((c for c in run.front if c.latency_ratio <= limit), key=lambda candidate: candidate.latency_ratio)
+    limit = share * latency_ratio(plain_int8(run))
+    return max((c for c in run.front if latency_ratio(c) <= limit), key=latency_ratio)
 
 
 def unlabelled(held_out: bool) -> Task:
     """ResNet-56's task, whose calibration images may be such that the network was not trained on."""
     given = task(56)
-    images, labels = _tensors(given.search)
+    images, labels = tensors(given.search)
     return replace(given, calibration=TensorDataset(images[:IMAGES], labels[:IMAGES])) if held_out else given
 
 
@@ -78,18 +79,10 @@ def measure(given: Task, candidate: Candidate, repair: str, steps: int, folder: 
 def accuracy(builder: Builder, policy: Policy, weights: Weights, split: object, folder: Path) -> float:
     """Of the artefact on a split."""
     session = builder.build(policy, folder / f"{policy.digest}.onnx", weights=weights).session
-    images, labels = _tensors(split)
-    right = [
-        session.run(None, {"input": part.numpy()})[0].argmax(1) == wanted.numpy()
-        for part, wanted in zip(images.split(250), labels.split(250), strict=True)
-    ]
-    return float(np.concatenate(right).mean())
-
-
-def _tensors(split: object) -> tuple[Tensor, Tensor]:
-    assert isinstance(split, TensorDataset)
-    images, labels = split.tensors
-    return images, labels
+    images, labels = tensors(split)
+    outputs = run_outputs(session, images.numpy(), 250)
+    assert isinstance(outputs, np.ndarray)
+    return float((outputs.argmax(1) == labels.numpy()).mean())
 
 
 def main() -> None:
@@ -104,13 +97,13 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     run, given = Run.open(arguments.run), unlabelled(arguments.held_out)
-    whole = plain_int8(run).latency_ratio
+    whole = latency_ratio(plain_int8(run))
     print("| of plain int8's time | repair | steps of training | test % | CPU seconds |\n" + "|---" * 5 + "|")
     with TemporaryDirectory() as folder:
         for candidate in (member(run, share) for share in arguments.shares):
             for repair in arguments.repairs:
                 for steps, accuracy, seconds in measure(given, candidate, repair, arguments.steps, Path(folder)):
-                    share = candidate.latency_ratio / whole
+                    share = latency_ratio(candidate) / whole
                     print(f"| {share:.2f}x | `{repair}` | {steps} | {100 * accuracy:.2f} | {seconds:.1f} |", flush=True)
 
 

@@ -22,7 +22,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from cifar10 import SPACE, task
-from compare import REPOSITORY
+from compare import REPOSITORY, latency_ratio
 
 import parefront as pf
 import parefront.search.recovery.pace
@@ -53,7 +53,7 @@ def plain_int8(run: Run) -> Candidate:
 
 def within(run: Run, limit: float) -> Candidate:
     """The member of the front with the highest accuracy on the search split within a latency ratio."""
-    return max((c for c in run.front if c.latency_ratio <= limit), key=lambda candidate: candidate.accuracy)
+    return max((c for c in run.front if latency_ratio(c) <= limit), key=lambda candidate: candidate.accuracy)
 
 
 def train(source: Path, settings: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
@@ -64,17 +64,17 @@ def train(source: Path, settings: Mapping[str, Any], name: str) -> list[dict[str
     before = Run.open(source)
     run = search(copy, before.settings.trials, settings)
     spent = {trained.trial: trained for trained in RecoveredStore(copy).all()}
-    rows, whole = [], plain_int8(before).latency_ratio
+    rows, whole = [], plain_int8(before).metrics["latency_ratio"].value
     for share in SHARES:
         limit = share * TOLERANCE * whole
         untrained, trained = within(before, limit), within(run, limit)
         rows.append(
             {
                 "share": share,
-                "untrained": untrained.test_accuracy,
-                "trained": trained.test_accuracy,
+                "untrained": untrained.metrics["test_accuracy"].value,
+                "trained": trained.metrics["test_accuracy"].value,
                 "half width": trained.metrics["test_accuracy"].half_width,
-                "measured": trained.latency_ratio / whole,
+                "measured": latency_ratio(trained) / whole,
                 "steps": trained.recovered.steps if trained.recovered else 0,
                 "seconds": spent[trained.trial].seconds if trained.trial in spent else 0.0,
             }
@@ -87,7 +87,9 @@ def train(source: Path, settings: Mapping[str, Any], name: str) -> list[dict[str
 def count_cpu_time() -> None:
     """Let recovery take this process's CPU time for time, of training, repairing and scoring."""
     clock: Any = SimpleNamespace(perf_counter=time.process_time)
-    parefront.search.recovery.pace.time = parefront.search.recovery.recover.time = clock
+    modules: tuple[Any, ...] = (parefront.search.recovery.pace, parefront.search.recovery.recover)
+    for module in modules:
+        module.time = clock
 
 
 def table(rows: list[dict[str, Any]]) -> str:

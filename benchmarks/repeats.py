@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from parefront.cli.measure import PROTOCOL
 from parefront.config.models import DeviceConfig
 from parefront.evaluators.device.device import Device
 from parefront.evaluators.device.latency import measure
 from parefront.evaluators.results.measurement import Measurement
+from parefront.inspection.measuring import PROTOCOL
 from parefront.search.runs.run import Run
 
 

@@ -26,7 +26,8 @@ import ncnn
 import numpy as np
 import onnxruntime as ort
 import openvino
-from cifar10 import REPOSITORY, task
+from cifar10 import task
+from compare import REPOSITORY
 from example import quickstart
 from runtimes_searched import searched, told
 
@@ -199,7 +200,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         made = files(given, Path(folder))
-        images, labels = split_inputs(given.test)
+        images, labels = split_inputs(given.test)  # type: ignore[arg-type]
         image = np.ascontiguousarray(images[:1])
         runs: dict[str, Run] = {}
         for name, (kind, runtime, how) in VARIANTS.items():

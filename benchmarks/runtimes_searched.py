@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cifar10 import SPACE
+from compare import latency_ratio
 
 import parefront as pf
 from parefront.evaluators.results.candidate import Candidate
@@ -47,8 +48,8 @@ def told(run: Run) -> None:
     unsearched = {mark.name: mark.candidate for mark in run.landmarks_beside(front) if not mark.is_searched}
     print("\n| unsearched | share | accuracy % (search split) |\n| --- | --- | --- |")
     for name, candidate in unsearched.items():
-        print(f"| {name} | {candidate.latency_ratio:.3f} | {100 * candidate.accuracy:.2f} |")
-    best = min(candidate.latency_ratio for candidate in unsearched.values())
+        print(f"| {name} | {latency_ratio(candidate):.3f} | {100 * candidate.accuracy:.2f} |")
+    best = min(latency_ratio(candidate) for candidate in unsearched.values())
     print(f"\n{len(front)} on the front of {len(run.trials)} trials; best unsearched {best:.3f}\n")
     print("| loss at most | trial | runs in | share | aim | of the best unsearched | aim | loss | test % |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
@@ -60,12 +61,13 @@ def _row(run: Run, loss: float, best: float) -> str:
     fitting = [c for c in run.front if _loss(run, c) <= loss]
     if not fitting:
         return "none | | | | | | |"
-    one = min(fitting, key=lambda candidate: candidate.latency_ratio)
+    one = min(fitting, key=latency_ratio)
     share, of_best = AIMS[loss]
     ratio = one.metrics["latency_ratio"]
     timed = f"{ratio.value:.3f} ({ratio.low:.3f} to {ratio.high:.3f}) | {share}"
-    beside = f"{one.latency_ratio / best:.2f} | {of_best} | {_loss(run, one):.2f} | {100 * one.test_accuracy:.2f}"
-    return f"{one.trial} | {run.front.runtime_of(one)} | {timed} | {beside}"
+    beside = f"{ratio.value / best:.2f} | {of_best} | {_loss(run, one):.2f}"
+    tested = one.metrics["test_accuracy"].value
+    return f"{one.trial} | {run.front.runtime_of(one)} | {timed} | {beside} | {100 * tested:.2f}"
 
 
 def _loss(run: Run, candidate: Candidate) -> float:

@@ -15,7 +15,7 @@ import time
 from typing import Any
 
 import torch
-from cifar10 import task
+from cifar10 import task, tensors
 from compare import RUNS
 from torch import fx
 
@@ -48,7 +48,7 @@ class Bench:
     def __init__(self, ratio: float, rate: float) -> None:
         self.rate = rate
         given = task(20, trains=True)
-        self.images, self.labels = given.test.tensors  # type: ignore[union-attr]
+        self.images, self.labels = tensors(given.test)
         options = {name: {"criterion": "l2", "ratios": [0, ratio], "compensate": name} for name in REPAIRS}
         self.builders = {name: Builder(given, {"prune_channels": options[name]}, Target()) for name in REPAIRS}
         self.builder = self.builders["none"]
@@ -87,7 +87,7 @@ class Bench:
     def score(self, net: fx.GraphModule) -> list[float]:
         """Accuracy and half of its interval, in per cent."""
         with torch.no_grad():
-            given = torch.cat([net(part).argmax(1) for part in self.images.split(250)])
+            given = torch.cat([net(part).argmax(1) for part in torch.split(self.images, 250)])
         found = proportion(int((given == self.labels).sum()), len(self.labels))
         return [100 * found.value, 100 * found.half_width]
 
