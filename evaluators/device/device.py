@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..results.measurement import Measurement
 from ..results.span import READING, Span
 from ..runtimes.registry import runtime_of
+from ..runtimes.runtime import DEFAULT
 from .answers import Malformed, integer, mapping, number, objects
 from .channel import Channel
 from .device_options import DeviceOptions
@@ -29,6 +30,7 @@ from .lock import BUSY_SECONDS, exclusive, shared
 from .operator import Operator
 from .outputs import Arrays, received, sent
 from .pace import Pace
+from .payloads import Payload, Payloads
 from .readings import Readings
 from .timing import ROLES, Timing
 
@@ -55,6 +57,7 @@ class Device:
         self._mutex = threading.Lock()
         self._connection: tuple[Channel, DeviceProfile] | None = None
         self._digests = Digests()
+        self._payloads = Payloads(self._digests)
         self._pace = Pace()
         self._busy = ""
         self._readings = Readings()
@@ -116,7 +119,7 @@ class Device:
         The value is the median, the interval the range of the `repeats`. Not counted: the interpreter, the runtime's
         libraries, the artefact's own bytes, from which the session is created.
         """
-        model, options, peaks = artifact.read_bytes(), self._session_of(artifact), []
+        model, options, peaks = self._payload(artifact).read(), self._session_of(artifact), []
         for _ in range(repeats):
             with self._alone():
                 peaks.append(self._twice(lambda: self._peak(model, options, shapes, batch)))
@@ -130,7 +133,7 @@ class Device:
         def asked(channel: Channel, profile: DeviceProfile) -> dict[str, Any]:
             with shared(self.name):
                 self._load(channel, artifact, "outputs", keep=False)
-                digest, options = self._digests.of(artifact), self._session_of(artifact)
+                digest, options = self._payload(artifact).digest, self._session_of(artifact)
                 return self._ask(
                     channel, "outputs", payload, digest=digest, slot="outputs", inputs=told, options=options
                 )
@@ -244,23 +247,27 @@ class Device:
             known = ", ".join(choice.name for choice in self.options.choices)
             raise DeviceError(f"{self.name}: {artifact.name} is for {name}, which is not among {known}") from None
 
+    def _payload(self, artifact: Path) -> Payload:
+        """What the worker is sent of an artefact."""
+        return self._payloads.of(artifact, str(self._session_of(artifact).get("runtime", DEFAULT)))
+
     def _named(self, artifact: Path, slot: str) -> dict[str, Any]:
         """A loaded artefact, as requests name it; with options of its own where those of the request are not its."""
-        named: dict[str, Any] = {"digest": self._digests.of(artifact), "slot": slot}
+        named: dict[str, Any] = {"digest": self._payload(artifact).digest, "slot": slot}
         options = self._session_of(artifact)
         return named if options == self.options.session else {**named, "options": options}
 
     def _load(self, channel: Channel, artifact: Path, slot: str, keep: bool) -> None:
-        digest, size = self._digests.of(artifact), artifact.stat().st_size
+        payload = self._payload(artifact)
         asked: dict[str, Any] = {"slot": slot, "keep": keep, "options": self._session_of(artifact)}
         try:
-            answer = self._ask(channel, "load", digest=digest, **asked)
+            answer = self._ask(channel, "load", digest=payload.digest, **asked)
         except RequestRefused as refusal:
             if refusal.code != "unknown_model":
                 raise
-            answer = self._ask(channel, "load", artifact.read_bytes(), digest=digest, **asked)
+            answer = self._ask(channel, "load", payload.read(), digest=payload.digest, **asked)
         with self._reading("load"):
-            integer(answer, "model_bytes", low=size, high=size)
+            integer(answer, "model_bytes", low=payload.size, high=payload.size)
 
     def _ask(self, channel: Channel, op: str, payload: bytes = b"", **fields: Any) -> dict[str, Any]:
         """The answer; where another computer's worker measures there, once that is done, with the deadline anew.

@@ -574,7 +574,11 @@ class Models:
 
 def loaded_by(model: bytes, options: Header, profile: str = "") -> Loaded | Plugged:
     """The model, loaded by the runtime that the options name."""
-    if has_external_data(memoryview(model)):  # older releases of onnxruntime would read any file it names
+    plugged = PLUGGED.get(str(options.get("runtime", ONNX_RUNTIME)))
+    reads_onnx = getattr(plugged, "READS_ONNX", True)
+    if reads_onnx and has_external_data(
+        memoryview(model)
+    ):  # older releases of onnxruntime would read any file it names
         raise RequestError("model", "the model keeps weights in other files (external data); send a single file")
     threads = options["threads"]
     if type(threads) is not int or not 0 < threads <= MAX_THREADS:
@@ -682,7 +686,8 @@ class Plugged:
     The module of the runtime defines `describe(options)`, which gives `version` and `precision` (in effect), and
     `Model(content, options, profiled)` with `inputs` (a list of `name`, `shape`, `type` as ONNX Runtime has them),
     `bind(feeds)` (a call that runs the model once on arrays by the input's name), `run(feeds)` (its outputs by name)
-    and, where it was made with `profiled`, `last_run()` (`name`, `op` and `us` of each operator, in their order). Where
+    and, where it was made with `profiled`, `last_run()` (`name`, `op` and `us` of each operator, in their order); and
+    `READS_ONNX = False`, where what it is given is a file of its own format, which the host has made. Where
     the device cannot do what is asked for, `describe` raises ImportError or ValueError.
     """
 

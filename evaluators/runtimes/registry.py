@@ -7,6 +7,7 @@ from functools import cache
 from ...spaces.errors import ConfigError
 from ...spaces.installed import entry_points
 from ...spaces.messages import did_you_mean
+from .litert_runtime import LiteRt
 from .ncnn_runtime import Ncnn
 from .onnx_runtime import OnnxRuntime
 from .openvino_runtime import OpenVino
@@ -15,7 +16,7 @@ from .runtime import Runtime
 GROUP = "parefront.runtimes"
 """Entry-point group by which other packages register a subclass of :class:`Runtime`."""
 
-BUILT_IN: dict[str, type[Runtime]] = {kind.name: kind for kind in (OnnxRuntime, OpenVino, Ncnn)}
+BUILT_IN: dict[str, type[Runtime]] = {kind.name: kind for kind in (OnnxRuntime, OpenVino, Ncnn, LiteRt)}
 """The project's own."""
 
 

@@ -38,6 +38,7 @@ class Runtime(ABC):
         lacks: what of the files that compressors make it does not load, in words; nothing where it loads all.
         takes_functions: whether it loads files that define functions of their own, by which weights are packed; for
             others artefacts are written with plain weights, see :func:`.plain.plain`.
+        translates: whether devices are not sent the ONNX file, but what :meth:`translated` makes of it on this machine.
         is_exact: whether it computes what a file says but for the order of sums, so that a file may be judged by it.
     """
 
@@ -46,6 +47,7 @@ class Runtime(ABC):
     install: ClassVar[str] = ""
     lacks: ClassVar[str] = ""
     takes_functions: ClassVar[bool] = True
+    translates: ClassVar[bool] = False
     is_exact: ClassVar[bool] = True
 
     @abstractmethod
@@ -73,6 +75,15 @@ class Runtime(ABC):
             RuntimeUnavailable: as :meth:`session`.
         """
         return ""
+
+    def translated(self, content: bytes) -> bytes:
+        """What devices are sent of an ONNX file, where it :attr:`translates`; else the file.
+
+        Raises:
+            RuntimeUnavailable: as :meth:`session`.
+            ModelRejected: where the runtime has no form for the file.
+        """
+        return content
 
     def source(self) -> bytes | None:
         """What is streamed to a device beside its worker: a Python file as ``worker.Plugged`` says; None for none."""

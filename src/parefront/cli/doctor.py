@@ -31,6 +31,7 @@ EXTRAS = {
     "mlflow": ("mlflow", "callbacks: [mlflow]"),
     "openvino": ("openvino", "device: {runtime: openvino}"),
     "ncnn": ("ncnn", "device: {runtime: ncnn}"),
+    "litert": ("ai_edge_litert", "device: {runtime: litert}"),
     "ray": ("ray", "executor: {name: ray}"),
 }
 BUSY_LOAD = 0.5

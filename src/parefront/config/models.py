@@ -108,9 +108,9 @@ class DeviceConfig(Section):
         command: prefix that starts a program on the device, e.g. ``[ssh, pi@raspberry]``; empty for this machine. In
             it, and in ``provider_options``, ``${NAME}`` stands for a variable of the environment.
         runtime: what loads and runs the models, and scores them: ``onnxruntime``, ``openvino``,
-            ``ncnn`` (``docs/runtimes.md``), or one that another package registers; ``parefront doctor`` lists them.
-            Of a list each candidate has one, which is searched; latencies are shares of the uncompressed model's in
-            the first.
+            ``ncnn``, ``litert`` (``docs/runtimes.md``), or one that another package registers; ``parefront doctor``
+            lists them. Of a list each candidate has one, which is searched; latencies are shares of the uncompressed
+            model's in the first.
         precision: that the runtime computes floats in: ``auto``, its own choice; of OpenVINO ``bf16`` or ``f32``, too.
             ONNX Runtime computes in the types that a file has. Of a list it is searched, for runtimes that have them.
         threads: intra-op threads of the runtime.

@@ -58,7 +58,7 @@ def test_our_own_are_known() -> None:
 def test_an_unknown_one_is_refused_with_the_nearest() -> None:
     with pytest.raises(ConfigError, match="unknown runtime 'openvina'; did you mean 'openvino'"):
         runtime_of("openvina")
-    with pytest.raises(ConfigError, match="unknown runtime 'tvm'; known: ncnn, onnxruntime, openvino"):
+    with pytest.raises(ConfigError, match="unknown runtime 'tvm'; known: litert, ncnn, onnxruntime, openvino"):
         DeviceOptions(runtime="tvm")
 
 

@@ -1,0 +1,133 @@
+"""LiteRT on this machine: what it computes, what it refuses and why, and that a device runs it as any other."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("ai_edge_litert", reason="the extra `litert` is not installed")
+
+from parefront.compressors.context import Context
+from parefront.compressors.pipeline import Pipeline
+from parefront.compressors.registry import create
+from parefront.evaluators.device.device import Device
+from parefront.evaluators.device.device_options import DeviceOptions
+from parefront.evaluators.device.errors import RequestRefused
+from parefront.evaluators.restore.exact_session import exact_session
+from parefront.evaluators.runtimes.litert_runtime import LiteRt
+from parefront.evaluators.runtimes.runtime import ModelRejected, RuntimeUnavailable
+from parefront.evaluators.trial.evaluate import TaskEvaluator
+from parefront.spaces.network.emit import serialize
+from parefront.spaces.task import Task
+from parefront.testing.devices import DeviceConformance
+from parefront.testing.networks import NETWORKS, residual
+from parefront.testing.specimen import specimen
+
+from .running import PROTOCOL, QUICK, ended_by_damage, split, with_an_operator_that_nobody_knows
+
+RUNTIME = LiteRt()
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_it_computes_what_onnxruntime_computes(network: str) -> None:
+    subject = specimen(network)
+    content, images = serialize(subject.net, subject.calibration.example), subject.images[:5].numpy()
+    session = RUNTIME.session(content, threads=1)
+    found = session.run(["output"], {"input": images})[0]
+    expected = exact_session(content, threads=1).run(["output"], {"input": images})[0]
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() < 1e-4 * np.abs(expected).max()
+
+
+def test_it_says_what_a_file_takes_and_gives(net: Path) -> None:
+    for model in (net, RUNTIME.translated(net.read_bytes())):
+        session = RUNTIME.session(model)
+        ports = [(p.name, list(p.shape), p.type) for p in (*session.get_inputs(), *session.get_outputs())]
+        assert ports == [("input", [None, 3, 8, 8], "tensor(float)"), ("output", [None, 10], "tensor(float)")]
+
+
+def test_a_fixed_batch_is_kept(conv_net: Callable[..., Path]) -> None:
+    session = RUNTIME.session(conv_net(batch=4))
+    assert list(session.get_inputs()[0].shape) == [4, 3, 8, 8]
+    assert len(session.run(["output"], {"input": np.zeros((6, 3, 8, 8), np.float32)})[0]) == 6
+
+
+def test_equal_files_give_equal_bytes(net: Path) -> None:
+    assert RUNTIME.translated(net.read_bytes()) == RUNTIME.translated(net.read_bytes())
+
+
+def test_branches_are_named() -> None:
+    subject = specimen("residual")
+    pipeline = Pipeline.of([create("early_exit", {"places": 1})], subject.graph)
+    policy = pipeline.space.decode({knob.name: knob.choices[-1] for knob in pipeline.space})
+    net = pipeline.apply(subject.net, policy, Context(subject.graph, subject.calibration))
+    told = (
+        r"does not load the file: operator If of layer \S+ has no form there: it has no branches: leave out early_exit$"
+    )
+    with pytest.raises(ModelRejected, match=rf"^litert [\d.]+ {told}") as refused:
+        RUNTIME.session(serialize(net, subject.calibration.example))
+    assert len(str(refused.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"no model at all", b"\x3a\xff\xff\xff", b"\x1c\0\0\0TFL3 and nothing more"])
+def test_what_is_no_model_is_rejected_in_one_line(content: bytes) -> None:
+    with pytest.raises(ModelRejected, match=r"^litert [\d.]+ does not load the file: .+") as refused:
+        RUNTIME.session(content)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_another_precision_is_refused() -> None:
+    assert RUNTIME.precision() == "f32"
+    with pytest.raises(RuntimeUnavailable, match="expected a precision of auto or f32, got 'bf16'"):
+        RUNTIME.precision("bf16")
+
+
+def test_without_the_wheel_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, net: Path) -> None:
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    with pytest.raises(RuntimeUnavailable, match=r"pip install 'parefront\[litert\]'"):
+        RUNTIME.session(net)
+
+
+class TestItsDevice(DeviceConformance):
+    @pytest.fixture
+    def device(self) -> Iterator[Device]:
+        with Device(DeviceOptions(runtime="litert")) as local:
+            yield local
+
+    def test_a_run_is_told_as_a_whole(self, device: Device, net: Path) -> None:
+        ran, _ = device.operators(net, net, rounds=1)
+        assert [operator.kind for operator in ran] == ["LiteRT"]
+        assert ran[0].us > 0
+
+    def test_it_gives_what_it_gives_here(self, device: Device, net: Path) -> None:
+        images = np.random.default_rng(0).standard_normal((3, 3, 8, 8)).astype(np.float32)
+        here = RUNTIME.session(net, threads=1).run(["output"], {"input": images})[0]
+        assert np.allclose(device.outputs(net, {"input": images})["output"], here, rtol=1e-5)
+
+    def test_what_has_no_form_is_refused(self, device: Device, net: Path, tmp_path: Path) -> None:
+        other = with_an_operator_that_nobody_knows(net, tmp_path / "other.onnx")
+        with pytest.raises(RequestRefused, match=r"litert [\d.]+ does not load the file: operator Vonc of layer"):
+            device.time(other, net, PROTOCOL)
+
+
+def test_hostile_models_cost_no_more_than_themselves(net: Path, tmp_path: Path) -> None:
+    """Each of them is refused, kills its worker twice, or runs; the next one is served in any case."""
+    ended = list(ended_by_damage("litert", net, tmp_path, 12))
+    assert len(ended) <= 12
+
+
+def test_candidates_are_measured_and_scored_in_it(tmp_path: Path) -> None:
+    task = Task(residual()[0], split(32, 1), split(64, 2), split(64, 3))
+    methods: dict[str, dict[str, Any]] = {"prune_channels": {"round_to": 4}}
+    with closing(TaskEvaluator(task, methods, DeviceOptions(runtime="litert"), latency=QUICK)) as evaluator:
+        assert evaluator.environment["scored"]["runtime"] == "litert"
+        assert evaluator.baseline(tmp_path).metrics["accuracy"].value == 1.0
+        measured = evaluator.evaluate(evaluator.space.uniform({"prune_channels": 0.5}), tmp_path / "pruned.onnx")
+        assert measured.metrics["latency_ratio"].value > 0
+        assert 0 <= measured.metrics["accuracy"].value <= 1
