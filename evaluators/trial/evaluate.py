@@ -23,6 +23,7 @@ from ...spaces.policy import Policy
 from ...spaces.runtime_knob import runtime_in, without_runtime
 from ...spaces.space import SearchSpace
 from ...spaces.task import Task
+from ...spaces.tensors.heap import give_back_freed_memory, keep_freed_memory
 from ..device import worker
 from ..device.device_options import DeviceOptions
 from ..device.device_profile import DeviceProfile
@@ -98,6 +99,7 @@ class TaskEvaluator:
     ) -> None:
         places = {"": devices} if isinstance(devices, DeviceOptions) else devices
         check_one_runtime(places)
+        keep_freed_memory()
         self._on_phase = on_phase
         self._memory = memory
         self._proxy: ProxyDivergence | None = None
@@ -371,6 +373,7 @@ class TaskEvaluator:
     def close(self) -> None:
         self.clock.close()
         gc.unfreeze()
+        give_back_freed_memory()
 
 
 def stopped_or_whole(made: Candidate, raced: Raced, watch: Stopwatch) -> Candidate:
