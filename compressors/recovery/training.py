@@ -120,6 +120,21 @@ class Training:
             raise Infeasible(f"recovery diverged in step {self.done} (learning rate {rate:.2g})")
         return value
 
+    @property
+    def can_be_shortened(self) -> bool:
+        """Whether it may have fewer steps than it began with; when weights become zero is settled by then."""
+        return self._sparsity is None
+
+    def shorten(self, steps: int) -> None:
+        """Have fewer steps in all: the learning rate goes on from where the cycle is after so many of them.
+
+        Args:
+            steps: in all, more than are done.
+        """
+        self.steps, self._narrows_at = steps, round(WIDE * steps)
+        if self.done > self._narrows_at:
+            narrow_steps(self.net)
+
     def finish(self) -> fx.GraphModule:
         """The network as it was given, with the weights that it was trained to, or their average."""
         narrow_steps(self.net)

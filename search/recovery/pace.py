@@ -22,6 +22,11 @@ depend on the machine."""
 AS_SLOW_AS = 3.0
 """Once a step takes so many times what it took when it was probed, the machine is busy, and it is probed again."""
 
+LATE = 1.2
+"""A round is shortened that would take more than so many times its time."""
+LEAST_SEEN = 5
+"""Steps that tell how long the others will take: the first are slower."""
+
 
 class Pace:
     """Seconds of a step.
@@ -103,6 +108,21 @@ class Pace:
         if self._settings.threads is not None:
             return [self._settings.threads]
         return sorted({1, core_count()})
+
+
+def steps_in_time(done: int, steps: int, elapsed: float, seconds: float) -> int:
+    """With how many steps a round ends in time; as many as were planned where it is not late beyond :data:`LATE`.
+
+    Args:
+        done: steps that have taken ``elapsed`` seconds.
+        steps: how many were planned.
+        elapsed: seconds so far.
+        seconds: most that all of them may take.
+    """
+    step = elapsed / done
+    if done < LEAST_SEEN or step * steps <= LATE * seconds:
+        return steps
+    return min(steps, done + max(1, int((seconds - elapsed) / step)))
 
 
 def _macs(member: Candidate) -> float:

@@ -24,7 +24,7 @@ from ..runs.run import Run
 from ..runs.stores.recovered_store import Round, Trained
 from .members import but_for_runtimes, members_of
 from .owed import request_of
-from .pace import Pace
+from .pace import Pace, steps_in_time
 from .ranking import ranking
 from .schedule import Turn, equal_turn, next_turn
 from .standings import corner_of, quality_axis, standing_of
@@ -38,6 +38,8 @@ LEAST_OVERHEADS = 3.0
 """Nor is a round worth its while that takes less than so many times what it takes to measure what comes of it."""
 REFUSED_RATE = 0.3
 """What the learning rate is multiplied by for every round before that made nothing better."""
+TURN_OVERRUN = 1.5
+"""How many times its seconds a turn may take where a machine has become busy, before its round is shortened."""
 LOOK_SECONDS = 20.0
 """Between two looks at what a network under training scores, which take about a second."""
 TOLD_SECONDS = 0.5
@@ -161,7 +163,8 @@ class _Session:
         number = len(trained.ended)
         try:
             with self.pace.as_planned(planned):
-                self.pace.learn(member, self._steps(member, trained, planned, weights))
+                planned, step = self._steps(member, trained, planned, weights, self._seconds_for(turn))
+                self.pace.learn(member, step)
             trained_at = time.perf_counter()
             candidate, gain = self._measured(member, trained, number, planned, started)
             self.overhead = time.perf_counter() - trained_at
@@ -227,8 +230,16 @@ class _Session:
         found = [(other, self.store.weights_of(self._trained(other))) for other in self.members.values()]
         return [(other, file) for other, file in found if file is not None and other is not member]
 
-    def _steps(self, member: Candidate, trained: Trained, planned: Round, weights: Weights | None) -> float:
-        """Train, and write the weights; returns the seconds of a step."""
+    def _seconds_for(self, turn: Turn) -> float | None:
+        """Most that a turn's steps may take on a machine that has become busy; None where steps are prescribed."""
+        if (left := self._left) is None:
+            return None
+        return max(0.0, min(left, TURN_OVERRUN * turn.seconds or left) - self.overhead)
+
+    def _steps(
+        self, member: Candidate, trained: Trained, planned: Round, weights: Weights | None, most: float | None
+    ) -> tuple[Round, float]:
+        """Train for ``most`` seconds at most, and write the weights; returns what was done, and a step's seconds."""
         number, checkpoint = len(trained.ended), self.store.checkpoint(trained.key)
         how = planned.steps, planned.rate, planned.precision
         training = self.trainer.begin(member.policy, *how, weights, first=trained.steps)
@@ -248,14 +259,22 @@ class _Session:
                 told = now
                 left = (now - began) / (training.done - first) * (training.steps - training.done)
                 self.emit(Recovering(member, training.done, training.steps, loss, left, self._left, score))
-            if now - kept > CHECKPOINT_SECONDS or self.interruption.requested:
+            steps = training.steps
+            if most is not None and training.can_be_shortened and training.done > first:
+                steps = steps_in_time(training.done - first, steps - first, now - began, most) + first
+            if now - kept > CHECKPOINT_SECONDS or self.interruption.requested or steps < training.steps:
                 kept = now
                 write_weights(checkpoint, training.state())
+            if steps < training.steps:
+                self.run.log(f"{member.label}: {steps} steps of {training.steps}, as they take longer than they did")
+                training.shorten(steps)
+                planned = replace(planned, steps=steps)
+                self.store.write(trained.beginning(planned))
             if self.interruption.requested:
                 raise KeyboardInterrupt
         taken = (time.perf_counter() - began) / max(1, training.steps - first)
         write_weights(self.store.weights(trained.key, number), held_weights(training.finish()))
-        return taken
+        return planned, taken
 
     def _measured(
         self, member: Candidate, trained: Trained, number: int, planned: Round, started: float

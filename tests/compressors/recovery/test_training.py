@@ -119,6 +119,20 @@ def test_it_goes_on_from_a_kept_state_to_the_last_bit(begin: Begin, tmp_path: Pa
     assert all(torch.equal(there[name], here[name]) for name in there)
 
 
+def test_one_that_was_shortened_ends_its_cycle_sooner_and_goes_on_alike(begin: Begin) -> None:
+    shortened, resumed = begin(), begin()
+    run(shortened, 10)
+    kept = shortened.state()
+    for training in (shortened, resumed):
+        training.shorten(20)
+    resumed.resume(kept)
+    for training in (shortened, resumed):
+        run(training, 20)
+    assert one_cycle(20, shortened.steps) < 0, "it is at its end"
+    ours, theirs = (weights_of(training.finish()) for training in (shortened, resumed))
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
 def test_projections_are_trained_and_kept_with_the_state_but_are_no_weights(begin: Begin) -> None:
     training = begin(Recipe(batch=32, losses={"mse": 1.0, "features": 1.0}))
     before = {name: tensor.clone() for name, tensor in training.state().items() if name.startswith("hints.")}

@@ -17,7 +17,7 @@ from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.trial.builder import Builder
 from parefront.evaluators.trial.trainer import Trainer
-from parefront.search.recovery.pace import Pace
+from parefront.search.recovery.pace import Pace, steps_in_time
 from parefront.search.runs.recover_settings import RecoverSettings
 from parefront.search.runs.stores.recovered_store import Round
 from parefront.spaces.policy import Policy
@@ -90,3 +90,10 @@ def test_threads_are_what_they_were_afterwards(make_pace: MakePace) -> None:
     with make_pace(threads=1).as_planned(Round(1, 0.1, FLOAT32, before + 1)):
         assert torch.get_num_threads() == before + 1
     assert torch.get_num_threads() == before
+
+
+def test_a_round_that_is_late_is_shortened_to_its_time() -> None:
+    assert steps_in_time(10, 100, elapsed=11.0, seconds=100.0) == 100, "it is late, but not by much"
+    assert steps_in_time(10, 100, elapsed=40.0, seconds=100.0) == 25
+    assert steps_in_time(50, 100, elapsed=200.0, seconds=100.0) == 51, "one more ends the cycle"
+    assert steps_in_time(1, 100, elapsed=40.0, seconds=100.0) == 100, "the first steps are slower"

@@ -15,6 +15,7 @@ from parefront.evaluators.trial.trainer import Trainer
 from parefront.search.controller import search
 from parefront.search.interruption import Interruption
 from parefront.search.recovery import recover as module
+from parefront.search.recovery.pace import Pace
 from parefront.search.runs.events import Event, Recovered, Recovering
 from parefront.search.runs.run import Run
 from parefront.search.runs.stores.recovered_store import RecoveredStore
@@ -170,6 +171,17 @@ def test_minutes_are_kept_to(path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     rounds = [one.seconds for trained in store.all() for one in trained.ended]
     assert 3 < store.seconds < 6 + 2 * max(rounds)
     assert has_ended(Run.resume_or_create(path, {**Run.open(path).config, "recover": {}}))
+
+
+def test_minutes_are_kept_to_where_steps_take_longer_than_planned(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for least in ("LEAST_STEPS", "LEAST_OVERHEADS"):
+        monkeypatch.setattr(module, least, 0)
+    monkeypatch.setattr(Pace, "steps", lambda *_: 100_000)
+    asked = {key: ASKED[key] for key in ("when", "threads", "precision", "batch")}
+    session(path, asked | {"minutes": 0.03, "where": [smallest(Run.open(path))]})
+    (trained,) = RecoveredStore(path).all()
+    assert 0 < trained.ended[0].steps < 100_000
+    assert (path / "log.txt").read_text().count("as they take longer than they did") >= 1
 
 
 def test_damaged_weights_are_named(recovered: tuple[Run, list[Event]], tmp_path: Path) -> None:
