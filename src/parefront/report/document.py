@@ -73,6 +73,7 @@ class Report:
         useful: trials of the front that are above the floor, or meet the budgets on the quality.
         safe: those whose quality is as good as the uncompressed model's within the noise.
         fitting: trials of the front that meet all budgets of the run.
+        floor: the worst quality that is of use, where no budget says so.
         contradicted: a sentence on what the run's budgets would choose by the search split alone, where the test split
             tells otherwise; else empty.
         axes: what can be put on an axis.
@@ -102,6 +103,7 @@ class Report:
     objectives: tuple[Metric, ...]
     selected: int | None
     useful: tuple[int, ...]
+    floor: float | None
     safe: tuple[int, ...]
     fitting: tuple[int, ...]
     contradicted: str
@@ -152,6 +154,7 @@ class Report:
             useful=tuple(
                 candidate.trial for candidate in front if candidate.trial is not None and front.is_useful(candidate)
             ),
+            floor=None if front.floor is None else front.floor.value,
             contradicted=_sentence(contradiction(front)),
             fitting=tuple(
                 candidate.trial
@@ -194,6 +197,7 @@ class Report:
             "front": self.front,
             "selected": self.selected,
             "useful": list(self.useful),
+            "floor": self.floor,
             "safe": list(self.safe),
             "fitting": list(self.fitting),
             "contradicted": self.contradicted,

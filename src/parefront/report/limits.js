@@ -1,7 +1,8 @@
-// What a reader limits: a cost and the loss of quality, each with a slider or by a typed number, alone or both.
+// What a reader limits: a cost and the loss of quality, each with a slider or by a typed number, and harm to single classes.
 
 // `value` is null where there is no limit.
 const limits = [{ id: "limit", axis: null, value: null }, { id: "loss", axis: null, value: null }];
+const alike = { axis: HIT, value: null };
 
 function beginLimits() {
   for (const one of limits) {
@@ -9,6 +10,7 @@ function beginLimits() {
     at(`${one.id}-value`).addEventListener("input", () => typed(one));
     at(`${one.id}-value`).addEventListener("change", () => showNumber(one));
   }
+  at("alike").addEventListener("change", () => { alike.value = at("alike").checked ? 0 : null; chooseWithin(); });
   at("limit-axis").addEventListener("change", () => { limits[0].axis = axes.get(at("limit-axis").value); setLimit(limits[0], null); });
 }
 
@@ -27,11 +29,12 @@ function fillLimits() {
   offer("limit-axis", bounded.map((axis) => [axis.label, axis.key]), cost.axis && cost.axis.key);
   at("cost-part").hidden = !bounded.length;
   at("loss-part").hidden = !loss.axis;
+  at("alike-part").hidden = !measured(HIT);
   limits.filter((one) => one.axis).forEach(showLimit);
 }
 
 function activeLimits() {
-  return limits.filter((one) => one.axis && one.value !== null);
+  return [...limits, alike].filter((one) => one.axis && one.value !== null);
 }
 
 function chooseWithin() {
@@ -101,13 +104,19 @@ function limitText({ axis, value }) {
 }
 
 function limitWords(active) {
-  return active.map((one) => `${shortName(one.axis)} of ${limitText(one)}`).join(" and ");
+  return active.map((one) => (one === alike ? "no class hit harder than the others" : `${shortName(one.axis)} of ${limitText(one)}`)).join(" and ");
 }
 
-function limitReason() {
+// What an entry has of what is limited.
+function reached(entry, axis) {
+  const value = judged(entry, axis);
+  return axis === HIT ? `${value} class${value === 1 ? "" : "es"} hit harder` : plain(value, axis);
+}
+
+function limitReason(entry) {
   const active = activeLimits();
-  const how = active.map(({ axis }) => (axis.quality ? `by its value on ${splitsOf(axis)}` : `by the ${axis.higher_is_better ? "lower" : "upper"} end of its interval`));
-  return `The best ${shortName(freeObjective(active))} with ${limitWords(active)}, ${how.join(" and ")}.`;
+  const how = active.filter((one) => one !== alike).map(({ axis }) => (axis.quality ? `by its value on ${splitsOf(axis, entry)}` : `by the ${axis.higher_is_better ? "lower" : "upper"} end of its interval`));
+  return `The best ${shortName(freeObjective(active))} with ${[limitWords(active), how.join(" and ")].filter(Boolean).join(", ")}.`;
 }
 
 // Names the one that limits would choose if the test split had not been scored, where it fails them there.

@@ -1,5 +1,7 @@
 // What the page knows: members of the front, all other trials, landmarks; choosing among them as the command line does.
 
+const HIT = { key: "classes_hit", label: "classes hit harder than the others", unit: "count" };
+
 let report, axes, quality, objectives, costs, entries, members, base, others, landmarks;
 take(JSON.parse(document.getElementById("data").textContent));
 
@@ -16,6 +18,8 @@ function take(told) {
     entry.member = true;
     entry.useful = useful.has(candidate.trial);
     entry.safe = safe.has(candidate.trial);
+    const hit = hitClasses(entry);
+    if (hit) entry.metrics = { ...entry.metrics, [HIT.key]: { value: hit.length, low: hit.length, high: hit.length } };
     entries.set(candidate.trial, entry);
     return entry;
   });
@@ -27,6 +31,12 @@ function take(told) {
 function named(metrics) {
   return Object.fromEntries(Object.entries(metrics || {}).map(
     ([key, [value, low, high, noisy]]) => [key, { value, low, high, noisy: Boolean(noisy) }]));
+}
+
+// The classes that a member hits harder than the others; null where none were counted.
+function hitClasses(entry) {
+  const rows = report.classes[entry.trial];
+  return rows ? rows.filter((row) => row.harder).map((row) => row.label) : null;
 }
 
 function entryOf(trial) {

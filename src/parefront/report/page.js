@@ -10,11 +10,16 @@ const state = {
   beside: base,
 };
 const REASONS = {
-  knee: (cost) => `The knee: from here on less ${cost} costs the most quality.`,
-  fastest: () => "The fastest that is still of use.",
-  smallest: () => "The smallest that is still of use.",
+  knee: (cost) => `From here on less ${cost} costs the most quality.`,
+  fastest: () => `The fastest ${ofUse()}.`,
+  smallest: () => `The smallest ${ofUse()}.`,
   best: () => "The best of the front.",
 };
+
+function ofUse() {
+  if (report.floor === null || !quality) return "within the run's budgets on the quality";
+  return `whose ${shortName(quality)} is not ${quality.higher_is_better ? "below" : "above"} the floor of ${plain(report.floor, quality)}`;
+}
 
 function costOf() {
   return objectives.find((axis) => !axis.quality) || costs[0];
@@ -113,7 +118,7 @@ function showVerdict() {
     const active = activeLimits(), known = members.filter((one) => active.every(({ axis }) => axis.key in one.metrics));
     const best = known.reduce((a, b) => (!a || missed(b, active) < missed(a, active) ? b : a), null);
     at("sentence").textContent = `No model of this front has ${limitWords(active)}.`;
-    at("why").textContent = [contradictionText(), best ? `The nearest has ${active.map(({ axis }) => plain(judged(best, axis), axis)).join(" and ")}: ${label(best)}.` : ""].filter(Boolean).join(" ");
+    at("why").replaceChildren(...linked([contradictionText(), best ? `The nearest has ${active.map(({ axis }) => reached(best, axis)).join(" and ")}: ${label(best)}.` : ""]));
   } else if (entry.trial === null) {
     at("sentence").textContent = "Ship the uncompressed model: the front is empty.";
     at("why").textContent = "";
@@ -122,7 +127,7 @@ function showVerdict() {
     const shown = [...new Set([...objectives.filter((axis) => !axis.quality), axes.get("size_bytes")])].filter((axis) => axis && axis.key in entry.metrics);
     parts.push(...shown.map((axis) => said(entry.metrics[axis.key], axis) + (axis.key.startsWith("latency_ratio") ? ` of the ${axis.label.replace(", x of uncompressed", "")}` : "")));
     at("sentence").textContent = `Ship trial ${entry.trial}: ${parts.join(", ")}.`;
-    at("why").textContent = [reason(entry), againstText(), tieText(entry), cheaperText(entry), splitText(change), noiseText(shown)].filter(Boolean).join(" ");
+    at("why").replaceChildren(...linked([reason(entry), againstText(), tieText(entry), cheaperText(entry), splitText(change), noiseText(shown)]));
   }
   const trial = entry && entry.trial !== null ? entry.trial : null;
   at("command").textContent = trial === null ? "" : `parefront export ${quoted(report.argument)} --trial ${trial} -o model.onnx`;
@@ -131,25 +136,37 @@ function showVerdict() {
   for (const button of at("picks").children) button.setAttribute("aria-pressed", String(Number(button.dataset.trial) === trial));
 }
 
+// Sentences, in which each trial that is named can be chosen.
+function linked(sentences) {
+  return sentences.filter(Boolean).join(" ").split(/(\btrial \d+)/i).map((part, index) => {
+    const entry = index % 2 ? entryOf(Number(part.split(" ")[1])) : null;
+    return entry ? element("button", { type: "button", class: "link", onclick: () => choose(entry, "click") }, part) : part;
+  });
+}
+
 function reason(entry) {
   const pick = report.front.picks.find((one) => one.trial === entry.trial);
-  if (state.why === "limit") return limitReason();
+  if (state.why === "limit") return limitReason(entry);
   if (state.why === "start" && report.front.budget.length) return `The best within the run's budget: ${report.front.budget.join(" and ")}.`;
   if (!entry.member) return "It is not on the front: another one measured better in every objective.";
-  if (!entry.useful) return "It is of no use: its quality is below the floor.";
+  if (!entry.useful) return report.floor === null ? "It is of no use: its quality is not within the run's budgets." : `It is of no use: its ${shortName(quality)} is worse than the floor of ${plain(report.floor, quality)}.`;
   if (!pick) return "It is on the front: no other one measured better in every objective.";
-  return pick.names.map((name) => (name === "safe" ? safeReason(entry) : (REASONS[name] || (() => `The one with the ${name}.`))(shortName(defaultCost)))).join(" ");
+  return pick.names.map((name) => pickReason(name, entry)).join(" ");
+}
+
+function pickReason(name, entry) {
+  return name === "safe" ? safeReason(entry) : (REASONS[name] || (() => `The one with the ${name}.`))(shortName(defaultCost));
 }
 
 function safeReason(entry) {
   return holds(entry)
-    ? `The cheapest whose ${shortName(quality)} is not worse than the uncompressed model's beyond the noise, on ${splitsOf(quality)}.`
+    ? `The cheapest whose ${shortName(quality)} is not worse than the uncompressed model's beyond the noise, on ${splitsOf(quality, entry)}.`
     : "The best of the front; all of it is worse than the uncompressed model beyond the noise.";
 }
 
-// The splits that a quality is judged on.
-function splitsOf(axis) {
-  return axes.has(`test_${axis.key}`) ? "the search split and the test split" : "the search split";
+// The splits that a quality of an entry is judged on.
+function splitsOf(axis, entry) {
+  return `test_${axis.key}` in entry.metrics ? "the search split and the test split" : "the search split";
 }
 
 function tieText(entry) {
@@ -207,9 +224,10 @@ function showPicks() {
   at("picks").replaceChildren(...report.front.picks.map((pick) => {
     const entry = entryOf(pick.trial), cost = defaultCost && entry.metrics[defaultCost.key], change = changeOf(entry);
     const numbers = [change && said(change.measured, change.axis), cost && said(cost, defaultCost)].filter(Boolean).join(", ");
-    const ties = pick.ties.length ? ` (ties: ${pick.ties.join(", ")})` : "";
+    const ties = pick.ties.length ? `; a tie with ${pick.ties.join(", ")}` : "";
     return element("button", { type: "button", "data-trial": pick.trial, onclick: () => choose(entry, "pick") },
-      element("b", null, pick.names.join(", ").replace(/, ([^,]*)$/, " and $1")), `: trial ${pick.trial}, ${numbers}${ties}`);
+      element("b", null, pick.names.join(", ").replace(/, ([^,]*)$/, " and $1")), `: trial ${pick.trial}, ${numbers}${ties}`,
+      element("span", { class: "dim" }, pick.names.map((name) => pickReason(name, entry)).join(" ")));
   }));
   if (focused) ([...at("picks").children].find((one) => one.dataset.trial === focused) || at("limit")).focus();
 }
@@ -316,11 +334,13 @@ function runtimeOf(entry) {
 function showMembers() {
   const keys = [quality && quality.key, quality && `${quality.key}_change`, ...objectives.filter((axis) => !axis.quality).map((axis) => axis.key), "size_bytes", quality && `test_${quality.key}`, quality && `test_${quality.key}_change`];
   const shown = [...new Set(keys)].map((key) => axes.get(key)).filter((axis) => axis && members.some((entry) => axis.key in entry.metrics));
+  const tallied = members.some((entry) => HIT.key in entry.metrics);
   const rows = [base, ...members].map((entry) => ({
     kind: [entry === state.chosen ? "chosen" : "", entry.trial !== null && !entry.useful ? "of-no-use" : ""].join(" ").trim(),
     cells: [
       entry.trial === null ? "base" : element("button", { type: "button", "aria-pressed": String(entry === state.chosen), "aria-label": `choose trial ${entry.trial}`, onclick: () => choose(entry, "click") }, String(entry.trial)),
       ...shown.map((axis) => worded(entry.metrics[axis.key], axis)),
+      ...(tallied ? [[hitText(entry), "text"]] : []),
       ...(report.runtimes.length ? [[runtimeOf(entry), "text"]] : []),
       [entry.done + (entry.trial !== null && !entry.useful ? " (of no use)" : ""), "text long"],
     ],
@@ -328,9 +348,15 @@ function showMembers() {
   at("noisy").textContent = [base, ...members].some((entry) => shown.some((axis) => (entry.metrics[axis.key] || {}).noisy))
     ? "~ noisy: the device was busy with other things; believe the interval, not the value." : "";
   const focused = document.activeElement && document.activeElement.closest("#members") && document.activeElement.textContent;
-  table(at("members"), [["trial"], ...shown.map((axis) => [axis.label]), ...(report.runtimes.length ? [["runs in", "text"]] : []), ["what was done", "text"]], rows);
+  table(at("members"), [["trial"], ...shown.map((axis) => [axis.label]), ...(tallied ? [["classes hit harder", "text"]] : []), ...(report.runtimes.length ? [["runs in", "text"]] : []), ["what was done", "text"]], rows);
   const again = focused && [...at("members").querySelectorAll("button")].find((button) => button.textContent === focused);
   if (again) again.focus();
+}
+
+// The first few of the classes that a member hits harder.
+function hitText(entry) {
+  const hit = hitClasses(entry), more = hit && hit.length > 4 ? ` and ${hit.length - 4} more` : "";
+  return hit ? hit.slice(0, 4).join(", ") + more || "none" : "\u2013";
 }
 
 function showChosen() {

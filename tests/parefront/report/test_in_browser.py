@@ -238,6 +238,39 @@ def test_a_size_is_typed_in_kilobytes(browser: Browser, opened: Run) -> None:
     assert chosen(browser) == opened.front.select("size <= 3000KB").trial
 
 
+def test_a_limit_leaves_out_what_hits_a_class_harder_than_the_others(browser: Browser, write_run: WriteRun) -> None:
+    even = (ClassCount(0, 1000, 900, 20, 10), ClassCount(1, 1000, 900, 20, 10))
+    run = write_run(classes=even)
+    fastest = min(run.front, key=lambda member: member.metrics["latency_ratio"].value)
+    hurt = replace(fastest, classes=(even[0], ClassCount(1, 1000, 900, 200, 10)))
+    run.write_finalised(hurt, 0.5)
+    browser.open(write_report(Run.open(run.name, run.path.parent)))
+    limit = fastest.metrics["latency_ratio"].high
+
+    set_to(browser, "limit-value", limit)
+    assert chosen(browser) == fastest.trial
+    browser.run("document.getElementById('alike').click()")
+
+    assert text(browser, "sentence").endswith("and no class hit harder than the others.")
+    assert text(browser, "why").endswith(" and 0 classes hit harder: trial 0.")
+    set_to(browser, "limit-value", "")
+    assert chosen(browser) != fastest.trial
+    cells = "row => [row.children[0].textContent, row.children[row.children.length - 2].textContent]"
+    columns = dict(browser.run(f"[...document.querySelectorAll('#members tbody tr')].map({cells})"))
+    assert columns["base"] == "\u2013"
+    assert columns[str(fastest.trial)] == "1"
+    assert columns[str(chosen(browser))] == "none"
+
+
+def test_a_trial_that_the_verdict_names_is_chosen_by_a_click(browser: Browser, opened: Run) -> None:
+    set_to(browser, "limit-value", 0.05)
+    named = text(browser, "why").rstrip(".").split()[-1]
+
+    browser.run("document.querySelector('#why button').click()")
+
+    assert chosen(browser) == int(named)
+
+
 def test_limits_that_no_model_keeps_together_name_the_nearest(browser: Browser, opened: Run) -> None:
     set_to(browser, "limit-value", 0.05)
     set_to(browser, "loss-value", 0)
