@@ -102,8 +102,8 @@ class _Session:
             for other in others:
                 with self.interruption.finishing("measurement of what was trained"):
                     self._take_over(other, self._trained(self.members[trial]))
-        limit = asked.steps if asked.minutes is None else asked.minutes
-        self.run.log(f"recovery ended after {self.store.seconds:.0f} s; {limit}")
+        limit = f"{asked.steps} steps of each" if asked.minutes is None else f"{asked.minutes:g} minutes"
+        self.run.log(f"recovery ended after {self.store.seconds:.0f} s, asked for {limit}")
 
     def _asked(self) -> str:
         """``20 members of the front for 10 minutes in all, 4 of which are over``."""
