@@ -26,6 +26,7 @@ import ncnn
 import numpy as np
 import onnxruntime as ort
 import openvino
+from ai_edge_litert.interpreter import Interpreter
 from cifar10 import task
 from compare import REPOSITORY
 from example import quickstart
@@ -35,6 +36,7 @@ from parefront.evaluators.device.device import Device
 from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.latency import LatencyProtocol, measure
 from parefront.evaluators.quality.accuracy import split_inputs
+from parefront.evaluators.runtimes.litert_runtime import LiteRt
 from parefront.evaluators.runtimes.ncnn_model import convert, loaded
 from parefront.evaluators.trial.builder import Builder, target_of
 from parefront.spaces.policy import Policy
@@ -51,6 +53,8 @@ VARIANTS = {
     "OpenVINO, int8 and f32": ("int8", "openvino", "f32"),
     "OpenVINO, int8 and bf16": ("int8", "openvino", "bf16"),
     "NCNN, float": ("float", "ncnn", "f32"),
+    "LiteRT, float": ("float", "litert", "f32"),
+    "LiteRT, int8": ("int8", "litert", "f32"),
 }
 Run = Callable[[], object]
 
@@ -109,10 +113,28 @@ def by_ncnn(path: Path, image: np.ndarray) -> Run:
     return run
 
 
+def by_litert(path: Path, image: np.ndarray) -> Run:
+    """The file that is written of an ONNX file, in LiteRT's interpreter with XNNPACK, which is its default."""
+    content = LiteRt().translated(path.read_bytes())
+    interpreter = Interpreter(model_content=content, num_threads=1)
+    given, found = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+    interpreter.resize_tensor_input(given, image.shape, strict=True)
+    interpreter.allocate_tensors()
+
+    def run(kept: np.ndarray = image) -> Any:
+        interpreter.set_tensor(given, kept)
+        interpreter.invoke()
+        return interpreter.get_tensor(found)
+
+    return run
+
+
 def plain_loop(path: Path, runtime: str, precision: str, image: np.ndarray) -> Run:
     """Runs a file on an image."""
     if runtime == "onnxruntime":
         return by_onnxruntime(path, image)
+    if runtime == "litert":
+        return by_litert(path, image)
     return by_ncnn(path, image) if runtime == "ncnn" else by_openvino(path, image, precision)
 
 
@@ -131,11 +153,12 @@ def accuracy(path: Path, runtime: str, precision: str, images: np.ndarray, label
             found.append(run()[np.newaxis])  # type: ignore[index]
     else:
         batch = np.empty_like(images[:BATCH])
-        run = by_openvino(path, batch, precision)
+        run = plain_loop(path, runtime, precision, batch)
         found = []
         for start in range(0, whole, BATCH):
             batch[:] = images[start : start + BATCH]
-            found.append(np.array(run()[0]))  # type: ignore[index]
+            outputs: Any = run()
+            found.append(np.array(outputs if runtime == "litert" else outputs[0]))
     return float((np.concatenate(found).argmax(1) == labels[:whole]).mean())
 
 
@@ -170,7 +193,7 @@ def _block(run: Run) -> tuple[float, float]:
 
 def measured(made: dict[str, Path]) -> None:
     """What devices say of int8 against float, each in one runtime."""
-    for runtime, precision in (("onnxruntime", "auto"), ("openvino", "f32"), ("openvino", "bf16")):
+    for runtime, precision in (("onnxruntime", "auto"), ("openvino", "f32"), ("openvino", "bf16"), ("litert", "f32")):
         with Device(DeviceOptions(runtime=runtime, precision=precision)) as device:
             read = measure(device, made["int8"], made["float"], READING)
             print(

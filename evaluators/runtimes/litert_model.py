@@ -49,8 +49,7 @@ class Model:
     def opened(self) -> Any:
         from ai_edge_litert.interpreter import Interpreter
 
-        with quiet():
-            return Interpreter(model_content=self.content, num_threads=self.threads)
+        return Interpreter(model_content=self.content, num_threads=self.threads)
 
     def bind(self, feeds: dict[str, Any]) -> Callable[[], object]:
         """A call that runs the model once on these arrays, which are copied beforehand."""

@@ -23,6 +23,7 @@ from parefront.evaluators.restore.exact_session import exact_session
 from parefront.evaluators.restore.opset import OPSETS, at_opset, portable
 from parefront.evaluators.restore.plain import is_packed
 from parefront.evaluators.restore.standard import standard
+from parefront.evaluators.runtimes.litert_runtime import LiteRt
 from parefront.evaluators.runtimes.ncnn_runtime import Ncnn
 from parefront.evaluators.runtimes.openvino_runtime import OpenVino
 from parefront.evaluators.runtimes.runtime import ModelRejected
@@ -56,6 +57,7 @@ INTEGERS = {f"quantize {bits}" for bits in BITS}
 HOLES = {
     **{(name, "packed", "openvino"): "does not load functions that a file defines" for name in PRIVATE},
     **{(name, form, "reference"): "knows no MatMulNBits" for name in CONTRIBUTED for form in ("packed", "plain")},
+    **{("early_exit", form, "litert"): "LiteRT is written no branches" for form in ("packed", "plain")},
 }
 
 NCNN_HOLES = {
@@ -121,12 +123,19 @@ def in_ncnn(content: bytes) -> NDArray[Any]:
     return found
 
 
+def in_litert(content: bytes) -> NDArray[Any]:
+    pytest.importorskip("ai_edge_litert")
+    found: NDArray[Any] = LiteRt().session(content, threads=1).run(["output"], {"input": images()})[0]
+    return found
+
+
 READERS: dict[str, Read] = {
     "checker": checked,
     "shapes": inferred,
     "reference": in_reference,
     "onnxruntime": in_onnx_runtime,
     "openvino": in_openvino,
+    "litert": in_litert,
 }
 
 
@@ -145,7 +154,7 @@ def test_every_file_is_read_or_the_hole_is_known(reader: str, name: str, form: s
     if reader == "onnxruntime":
         assert np.array_equal(found, wanted(name)), "plain files compute the same, bit for bit"
         return
-    rounded_elsewhere = reader == "openvino" and name in INTEGERS
+    rounded_elsewhere = reader in ("openvino", "litert") and name in INTEGERS
     deviation = float(np.sqrt(((found - wanted(name)) ** 2).mean()) / wanted(name).std())
     assert deviation <= (0.1 * LIKENESS if rounded_elsewhere else FLOAT_TOLERANCE)
 

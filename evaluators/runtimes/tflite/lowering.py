@@ -7,7 +7,7 @@ either order or in both: what reads it names the order it wants, and a transposi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -64,6 +64,7 @@ class Lowering:
         self.integers: dict[str, str] = {}
         """By the name of a float value, the integers that it is dequantised from."""
         self._shapes: dict[str, Shape] = {}
+        self._like: dict[str, str] = {}
         self._quantizations: dict[str, Quantization] = {}
         self._held: dict[tuple[str, Order], int] = {}
         for name in source.inputs:
@@ -165,7 +166,7 @@ class Lowering:
 
     def free(self, name: str) -> Shape:
         """The shape of a value, with :data:`FREE` where the batch decides."""
-        return self.source.free.get(name, self._shapes.get(name, ()))
+        return self.source.free.get(self._like.get(name, name), ())
 
     def dtype(self, name: str) -> str:
         """The type of a value's tensor."""
@@ -181,16 +182,26 @@ class Lowering:
     def quantize(self, name: str, like: str, quantization: Quantization) -> None:
         """Say that a value is of integers, in the shape of the value that they stand for."""
         self._shapes[name], self._quantizations[name] = self.shape(like), quantization
+        self._like[name] = self._like.get(like, like)
 
     def requantized(self, name: str, order: Order, quantization: Quantization) -> int:
         """A value of integers by another scale."""
         held = self.quantization(name)
-        tensor = self.read(name, order)
         if held is not None and held.equals(quantization):
-            return tensor
+            return self.read(name, order)
         made = self.temporary(f"{name} rescaled", self.shape(name, order), "int8", quantization)
-        self.operator("QUANTIZE", [tensor], [made], "QuantizeOptions")
+        self.rescale(name, order, made)
         return made
+
+    def rescale(self, name: str, order: Order, made: int) -> None:
+        """Write a value of integers into a tensor of another scale.
+
+        By way of floats: from integers to integers XNNPACK multiplies by a factor of 8 bits, and codes come out by one
+        step apart from what the ONNX file says.
+        """
+        between = self.temporary(f"{name} as floats", self.shape(name, order))
+        self.operator("DEQUANTIZE", [self.read(name, order)], [between], "DequantizeOptions")
+        self.operator("QUANTIZE", [between], [made], "QuantizeOptions")
 
     def _ordered(self, array: Array, order: Order) -> Array:
         """A constant beside values in an order: with channels last of four axes."""
@@ -198,8 +209,3 @@ class Lowering:
             return array
         whole = array.reshape((1,) * (4 - array.ndim) + array.shape)
         return np.ascontiguousarray(whole.transpose(0, 2, 3, 1))
-
-
-def renamed(step: Step, output: str) -> Step:
-    """The step with another output."""
-    return replace(step, output=output)

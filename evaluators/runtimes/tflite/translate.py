@@ -8,7 +8,7 @@ from types import ModuleType
 from ....spaces.messages import first_line
 from ...restore.opset import portable
 from ...restore.standard import standard
-from . import elementwise, layers, shaping, windows
+from . import elementwise, integers, layers, shaping, windows
 from .lowering import Lowering, Step
 from .source import Node, Source, Untranslatable, read
 
@@ -25,11 +25,13 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("Identity", "Dropout"), shaping.identity),
     **dict.fromkeys((*shaping.REDUCTIONS, *shaping.GLOBAL), shaping.reduce),
     "Transpose": shaping.transpose, "Concat": shaping.concat, "Slice": shaping.slices, "Split": shaping.split,
+    "QuantizeLinear": integers.quantize,
     "Pad": shaping.pad, "Resize": shaping.resize, "DepthToSpace": shaping.depth_to_space,
 }  # fmt: skip
 """What writes each of ONNX's operators."""
+KNOWN = HANDLERS.keys() | {"DequantizeLinear"}
+"""Operators that have a form; what is dequantised is so where it is read."""
 MENDS = {
-    "QuantizeLinear": "leave out quantize",
     "If": "it has no branches: leave out early_exit",
 }
 """What is not in a file without it, by an operator that has no form."""
@@ -60,10 +62,11 @@ def tflite(content: bytes, facts: Mapping[str, str] | None = None) -> bytes:
 
 def _translated(content: bytes, facts: Mapping[str, str], schema: ModuleType) -> bytes:
     source = read(standard(portable(content)))
-    if missing := [node for node in source.nodes if node.kind not in HANDLERS]:
+    if missing := [node for node in source.nodes if node.kind not in KNOWN]:
         first = next((node for node in missing if node.kind in MENDS), missing[0])
         raise first.refuse(MENDS.get(first.kind, ""))
     to = Lowering(source, schema)
+    integers.register(to)
     for step in steps(source, to):
         HANDLERS[step.node.kind](step, to)
     inputs = [_port(to, name) for name in source.inputs]
@@ -71,10 +74,10 @@ def _translated(content: bytes, facts: Mapping[str, str], schema: ModuleType) ->
 
 
 def steps(source: Source, to: Lowering) -> Iterator[Step]:
-    """The graph's operators, each with the activation behind it where LiteRT fuses that."""
+    """The graph's operators, each with the activation and the quantisation behind it that LiteRT computes with it."""
     fused: set[int] = set()
     for node in source.nodes:
-        if id(node) in fused:
+        if id(node) in fused or node.kind == "DequantizeLinear":
             continue
         step = Step(node, node.inputs, node.outputs[0])
         behind = source.only_reader(step.output)
@@ -82,7 +85,13 @@ def steps(source: Source, to: Lowering) -> Iterator[Step]:
         if behind is not None and activation:
             fused.add(id(behind))
             step = Step(node, node.inputs, behind.outputs[0], activation)
-        yield step
+            behind = source.only_reader(step.output)
+        rounded = integers.in_integers(step, behind, to)
+        if rounded is None:
+            yield step
+            continue
+        fused.add(id(behind))
+        yield from integers.by_scale(rounded, to)
 
 
 def _activation(node: Node, to: Lowering) -> str:

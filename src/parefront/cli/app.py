@@ -213,7 +213,7 @@ def export(
     opset: Annotated[
         int | None, typer.Option(metavar="13…23", help="In the operators of that version of ONNX; plain, too.")
     ] = None,
-    format: Annotated[str, typer.Option("--format", metavar="onnx|openvino|ncnn", help="Of the file.")] = "onnx",
+    format: Annotated[str, typer.Option("--format", metavar="onnx|openvino|ncnn|tflite", help="Of the file.")] = "onnx",
     root: Root = RUNS,
 ) -> None:
     """Copy one candidate's ONNX file to FILE and write its policy beside it.

@@ -17,7 +17,7 @@ from ..terminal.tables import describe
 from .starting import starting
 
 ONNX = "onnx"
-FORMATS = (ONNX, "openvino", "ncnn")
+FORMATS = (ONNX, "openvino", "ncnn", "tflite")
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ def _written(candidate: Candidate, output: Path, form: Form) -> Path:
     if form.is_as_measured:
         return candidate.export(output)
     with starting():
-        from ..inspection.exporting import export_ncnn, export_onnx, export_openvino
+        from ..inspection.exporting import export_ncnn, export_onnx, export_openvino, export_tflite
     if form.format == ONNX:
         return export_onnx(candidate, output, form.plain, form.opset)
-    return {"openvino": export_openvino, "ncnn": export_ncnn}[form.format](candidate, output)
+    writers = {"openvino": export_openvino, "ncnn": export_ncnn, "tflite": export_tflite}
+    return writers[form.format](candidate, output)

@@ -1,4 +1,4 @@
-"""``parefront show``: what an ONNX file is, and where it comes from."""
+"""``parefront show``: what an ONNX or LiteRT file is, and where it comes from."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ..evaluators.results.views.units import count, plural, size
 from ..evaluators.results.views.written import is_change, worded
 from ..evaluators.storage.provenance import METRIC
 from ..inspection.file_facts import FileFacts, facts_of_file
+from ..inspection.tflite_facts import is_tflite, tflite_facts
 from ..spaces.messages import printable
 
 NAMES = {
@@ -34,7 +35,7 @@ NAMES = {
 
 def show_file(path: Path, as_json: bool) -> None:
     """Print what the file says of itself, as a table or as JSON."""
-    facts = facts_of_file(path)
+    facts = tflite_facts(path) if is_tflite(path) else facts_of_file(path)
     if as_json:
         print(json.dumps(facts.to_json(), indent=2))
         return
@@ -89,8 +90,12 @@ def _devices(devices: Any) -> Iterator[tuple[str, str]]:
 def _model(facts: FileFacts) -> Iterator[tuple[str, str]]:
     yield "file", f"{facts.file}, {size(facts.size_bytes)}"
     yield "SHA-256", facts.sha256
-    yield "written by", f"{facts.producer or 'unknown'}; ONNX IR {facts.ir_version}, model version {facts.version}"
-    yield "opsets", ", ".join(f"{domain} {version}" for domain, version in facts.opsets.items())
+    yield (
+        "written by",
+        f"{facts.producer or 'unknown'}; {facts.format} {facts.ir_version}, model version {facts.version}",
+    )
+    if facts.opsets:
+        yield "opsets", ", ".join(f"{domain} {version}" for domain, version in facts.opsets.items())
     yield from (("input", text) for text in _ports(facts.inputs))
     yield from (("output", text) for text in _ports(facts.outputs))
     held = ", ".join(f"{size(number)} of {name}" for name, number in facts.weight_types.items())

@@ -16,10 +16,11 @@ from ..evaluators.restore.exact_session import exact_session
 from ..evaluators.restore.opset import at_opset, portable
 from ..evaluators.restore.standard import standard
 from ..evaluators.results.candidate import Candidate
+from ..evaluators.runtimes.litert_runtime import LiteRt
 from ..evaluators.runtimes.ncnn_runtime import Ncnn
 from ..evaluators.runtimes.openvino_ir import run_ir, write_ir
 from ..evaluators.runtimes.runtime import ModelRejected
-from ..evaluators.storage.provenance import ARTIFACT
+from ..evaluators.storage.provenance import ARTIFACT, PREFIX
 from ..spaces.errors import ConfigError, ParefrontError
 
 Outputs = dict[str, NDArray[Any]]
@@ -29,7 +30,7 @@ LAST_BITS = 1e-5
 """Largest difference between two files in ONNX Runtime, relative to the largest output: other operators may be fused
 in another way, and sum in another order."""
 OF_INTEGERS = (b"DequantizeLinear", b"MatMulNBits")
-"""Operators that OpenVINO rounds elsewhere."""
+"""Operators that OpenVINO and LiteRT round elsewhere."""
 
 
 def export_onnx(candidate: Candidate, output: Path, plain: bool = False, opset: int | None = None) -> Path:
@@ -80,16 +81,8 @@ def export_openvino(candidate: Candidate, output: Path) -> Path:
     feeds = _inputs(made)
     with tempfile.TemporaryDirectory() as folder, _told():
         written = Path(folder) / target.name
-        write_ir(made, written, _facts(candidate))
-        integers = any(operator in made for operator in OF_INTEGERS)
-        tolerance = LIKENESS if integers else FLOAT_TOLERANCE
-        _compare(
-            _outputs(made, feeds),
-            run_ir(written, feeds),
-            tolerance,
-            "OpenVINO's file",
-            deviation if integers else largest,
-        )
+        write_ir(made, written, _facts(candidate, "plain weights, OpenVINO IR"))
+        _compare_rounded(made, feeds, run_ir(written, feeds), "OpenVINO's file")
         return candidate.export_files(target, {s: written.with_suffix(s).read_bytes() for s in (".bin", target.suffix)})
 
 
@@ -115,6 +108,27 @@ def export_ncnn(candidate: Candidate, output: Path) -> Path:
     return candidate.export_files(target, {".bin": files[".bin"], target.suffix: files[".param"]}, told)
 
 
+def export_tflite(candidate: Candidate, output: Path) -> Path:
+    """Write a candidate in LiteRT's format: ``.tflite``, which holds its provenance, and the policy in ``.yaml``.
+
+    Its outputs are compared as OpenVINO's are: sums of 8-bit layers are rounded elsewhere.
+
+    Raises:
+        ConfigError: for a name that does not end in ``.tflite`` or nothing.
+        ParefrontError: where LiteRT is missing, has no form for the network, or computes something else.
+    """
+    target = _named(output, ".tflite", "LiteRT")
+    made = _made(candidate.content(), None)
+    feeds = _inputs(made)
+    facts = {f"{PREFIX}{key}": text for key, text in _facts(candidate, "LiteRT").items()}
+    with _told():
+        session, content = LiteRt().write(made, facts)
+        names = [port.name for port in session.get_outputs()]
+        found = dict(zip(names, session.run(names, feeds), strict=True))
+    _compare_rounded(made, feeds, found, "LiteRT's file")
+    return candidate.export_files(target, {target.suffix: content})
+
+
 @contextmanager
 def _told() -> Iterator[None]:
     """Tell of a network that a runtime does not take as any error of a user's is told."""
@@ -131,9 +145,9 @@ def _named(output: Path, suffix: str, format: str) -> Path:
     return target
 
 
-def _facts(candidate: Candidate) -> dict[str, str]:
+def _facts(candidate: Candidate, changes: str) -> dict[str, str]:
     told = {} if candidate.origin is None else dict(candidate.origin(candidate).facts)
-    return {**told, ARTIFACT: candidate.sha256, "changes": "plain weights, OpenVINO IR"}
+    return {**told, ARTIFACT: candidate.sha256, "changes": changes}
 
 
 def _inputs(content: bytes) -> Outputs:
@@ -150,6 +164,13 @@ def _outputs(content: bytes, feeds: Mapping[str, Any]) -> Outputs:
     session = exact_session(content)
     names = [port.name for port in session.get_outputs()]
     return dict(zip(names, session.run(names, dict(feeds)), strict=True))
+
+
+def _compare_rounded(content: bytes, feeds: Outputs, found: Outputs, what: str) -> None:
+    """As :func:`_compare` of an ONNX file with a runtime that rounds integers elsewhere."""
+    integers = any(operator in content for operator in OF_INTEGERS)
+    tolerance, differs = (LIKENESS, deviation) if integers else (FLOAT_TOLERANCE, largest)
+    _compare(_outputs(content, feeds), found, tolerance, what, differs)
 
 
 def _compare(

@@ -33,8 +33,8 @@ class FileFacts:
         metadata: its other ``metadata_props``.
         text, version: ``doc_string`` and ``model_version``.
         producer: name and version of what wrote it.
-        ir_version: of ONNX's format.
-        opsets: versions by domain; the standard one is ``ai.onnx``.
+        ir_version: of ONNX's format, or LiteRT's.
+        opsets: versions by domain; the standard one is ``ai.onnx``; none of a LiteRT file.
         inputs, outputs: name, type and shape; a free axis has a name, or is ``?``.
         operators: how often each is there, branches and functions included, most often first.
         functions: that it defines.
@@ -60,6 +60,11 @@ class FileFacts:
     weights: int
     weight_types: Mapping[str, int]
 
+    @property
+    def format(self) -> str:
+        """The format, of which :attr:`ir_version` is the version; LiteRT's files have no operator sets."""
+        return "ONNX IR" if self.opsets else "LiteRT schema"
+
     def to_json(self) -> dict[str, Any]:
         """All of it as plain values."""
         return asdict(self)
@@ -83,7 +88,7 @@ def facts_of_file(path: Path) -> FileFacts:
         str(path),
         path.stat().st_size,
         hashlib.sha256(content).hexdigest(),
-        {key: _read(value) for key, value in origin.items() if key != ARTIFACT_BYTES},
+        {key: read_value(value) for key, value in origin.items() if key != ARTIFACT_BYTES},
         without_provenance(content) is not content if ARTIFACT in origin else None,
         {prop.key: prop.value for prop in model.metadata_props if not prop.key.startswith(PREFIX)},
         model.doc_string,
@@ -108,7 +113,7 @@ def _unpacked(path: Path) -> bytes:
     return content
 
 
-def _read(text: str) -> Any:
+def read_value(text: str) -> Any:
     """A value as it was before it became text."""
     try:
         return json.loads(text) if text.startswith("{") else text

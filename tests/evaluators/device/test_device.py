@@ -29,6 +29,7 @@ from parefront.evaluators.device.errors import DeviceError, DeviceUnreachable, R
 from parefront.evaluators.device.latency import LatencyProtocol, summarise
 from parefront.evaluators.device.timing import Timing
 from parefront.evaluators.quality.inference import run_outputs
+from parefront.evaluators.runtimes.registry import runtime_of
 
 QUICK = LatencyProtocol(min_samples=8, min_seconds=0.01, max_seconds=0.03, warmup_seconds=0.01).for_worker()
 ConvNet = Callable[..., Path]
@@ -105,9 +106,10 @@ def test_several_threads_and_a_pinned_core_work(conv_net: ConvNet) -> None:
         assert pinned.profile.cores == 1
 
 
-@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino", "litert"])
 def test_a_killed_worker_is_started_again(conv_net: ConvNet, runtime: str) -> None:
-    pytest.importorskip(runtime, reason=f"the extra `{runtime}` is not installed")
+    if runtime_of(runtime).version() is None:
+        pytest.skip(f"the extra `{runtime}` is not installed")
     with Device(DeviceOptions(runtime=runtime)) as device:
         device.time(conv_net(), conv_net(8), QUICK)
         first = worker_pid(device)

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 pytest.importorskip("ai_edge_litert", reason="the extra `litert` is not installed")
+
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from parefront.compressors.context import Context
 from parefront.compressors.pipeline import Pipeline
@@ -62,16 +65,38 @@ def test_equal_files_give_equal_bytes(net: Path) -> None:
     assert RUNTIME.translated(net.read_bytes()) == RUNTIME.translated(net.read_bytes())
 
 
-def test_branches_are_named() -> None:
-    subject = specimen("residual")
-    pipeline = Pipeline.of([create("early_exit", {"places": 1})], subject.graph)
+def compressed(network: str, method: str, options: dict[str, Any]) -> bytes:
+    """The file of a network, compressed as far as the method goes."""
+    subject = specimen(network)
+    pipeline = Pipeline.of([create(method, options)], subject.graph)
     policy = pipeline.space.decode({knob.name: knob.choices[-1] for knob in pipeline.space})
     net = pipeline.apply(subject.net, policy, Context(subject.graph, subject.calibration))
+    return serialize(net, subject.calibration.example)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_8_bit_layers_are_litert_s_own(network: str) -> None:
+    """Each convolution takes and gives 8-bit integers, with a bias of 32 bits."""
+    content, images = compressed(network, "quantize", {"bits": [32, 8]}), specimen(network).images[:8].numpy()
+    found = RUNTIME.session(content, threads=1).run(["output"], {"input": images})[0]
+    expected = exact_session(content, threads=1).run(["output"], {"input": images})[0]
+    assert np.abs(found - expected).max() < 0.03 * np.abs(expected).max()
+    opened = Interpreter(
+        model_content=RUNTIME.translated(content), experimental_op_resolver_type=OpResolverType.BUILTIN_REF
+    )
+    types = {told["index"]: np.dtype(told["dtype"]).name for told in opened.get_tensor_details()}
+    layers = [told for told in opened._get_ops_details() if "CONV_2D" in told["op_name"]]
+    assert len(layers) == sum(node.op_type == "Conv" for node in onnx.load_from_string(content).graph.node)
+    for layer in layers:
+        assert [types[index] for index in (*layer["inputs"], *layer["outputs"])] == ["int8", "int8", "int32", "int8"]
+
+
+def test_branches_are_named() -> None:
     told = (
         r"does not load the file: operator If of layer \S+ has no form there: it has no branches: leave out early_exit$"
     )
     with pytest.raises(ModelRejected, match=rf"^litert [\d.]+ {told}") as refused:
-        RUNTIME.session(serialize(net, subject.calibration.example))
+        RUNTIME.session(compressed("residual", "early_exit", {"places": 1}))
     assert len(str(refused.value).splitlines()) == 1
 
 
@@ -124,10 +149,12 @@ def test_hostile_models_cost_no_more_than_themselves(net: Path, tmp_path: Path) 
 
 def test_candidates_are_measured_and_scored_in_it(tmp_path: Path) -> None:
     task = Task(residual()[0], split(32, 1), split(64, 2), split(64, 3))
-    methods: dict[str, dict[str, Any]] = {"prune_channels": {"round_to": 4}}
+    methods: dict[str, dict[str, Any]] = {"prune_channels": {"round_to": 4}, "quantize": {}}
     with closing(TaskEvaluator(task, methods, DeviceOptions(runtime="litert"), latency=QUICK)) as evaluator:
         assert evaluator.environment["scored"]["runtime"] == "litert"
         assert evaluator.baseline(tmp_path).metrics["accuracy"].value == 1.0
-        measured = evaluator.evaluate(evaluator.space.uniform({"prune_channels": 0.5}), tmp_path / "pruned.onnx")
+        measured = evaluator.evaluate(
+            evaluator.space.uniform({"prune_channels": 0.5, "quantize": 8}), tmp_path / "small.onnx"
+        )
         assert measured.metrics["latency_ratio"].value > 0
         assert 0 <= measured.metrics["accuracy"].value <= 1

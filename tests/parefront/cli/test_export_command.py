@@ -58,10 +58,11 @@ def test_the_form_is_what_was_asked_for(runs: Path, tmp_path: Path, run: Command
     ("given", "message"),
     [
         (["--opset", "12"], "opset: expected 13 to 23, got 12"),
-        (["--format", "tflite"], "--format: expected onnx, openvino, ncnn, got tflite"),
+        (["--format", "tosa"], "--format: expected onnx, openvino, ncnn, tflite, got tosa"),
         (["--format", "openvino", "--opset", "17"], "--opset is of ONNX files"),
         (["--format", "openvino"], "ends in .xml"),
         (["--format", "ncnn"], "ends in .param"),
+        (["--format", "tflite"], "ends in .tflite"),
     ],
 )
 def test_what_cannot_be_is_told_and_nothing_is_written(

@@ -18,11 +18,14 @@ from parefront.evaluators.restore.exact_session import exact_session
 from parefront.evaluators.restore.opset import portable
 from parefront.evaluators.restore.plain import is_packed
 from parefront.evaluators.results.candidate import Candidate
+from parefront.evaluators.runtimes.litert_runtime import LiteRt
 from parefront.evaluators.runtimes.openvino_ir import write_ir
+from parefront.evaluators.runtimes.tflite.translate import tflite
 from parefront.evaluators.storage.packed_file import load_packed
 from parefront.evaluators.storage.provenance import Provenance, facts_of
 from parefront.inspection import exporting
-from parefront.inspection.exporting import export_ncnn, export_onnx, export_openvino
+from parefront.inspection.exporting import export_ncnn, export_onnx, export_openvino, export_tflite
+from parefront.inspection.tflite_facts import tflite_facts
 from parefront.spaces.errors import ConfigError, ParefrontError
 from parefront.spaces.network.emit import emit
 from parefront.spaces.policy import Policy
@@ -151,6 +154,34 @@ def test_what_ncnn_does_not_load_is_not_written(tmp_path: Path) -> None:
     pytest.importorskip("ncnn")
     with pytest.raises(ParefrontError, match=r"^export: ncnn .* does not load the file: ncnn has no layer"):
         export_ncnn(candidate_of(tmp_path, quantize={}), tmp_path / "small")
+    assert not list(tmp_path.glob("small*"))
+
+
+@pytest.mark.parametrize("methods", [{"share_weights": {"clusters": [16]}}, {"quantize": {}}, W4], ids=str)
+def test_litert_loads_what_is_written_for_it(methods: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    pytest.importorskip("ai_edge_litert")
+    candidate = candidate_of(tmp_path, **methods)
+    path = export_tflite(candidate, tmp_path / "small")
+    assert {p.name for p in tmp_path.glob("small*")} == {"small.tflite", "small.yaml"}
+    told = tflite_facts(path)
+    assert (told.origin["run"], told.origin["artifact"]) == ("demo", candidate.sha256)
+    assert [port["name"] for port in (*told.inputs, *told.outputs)] == ["input", "output"]
+    assert told.inputs[0]["shape"] == ["?", 3, 16, 16]
+    assert told.operators["CONV_2D"] == 10
+    assert ("int8" in told.weight_types) == ("quantize" in methods and methods is not W4)
+
+
+def test_litert_s_file_that_computes_something_else_is_not_written(
+    shared: Candidate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ai_edge_litert")
+    (tmp_path / "other").mkdir()
+    other = candidate_of(tmp_path / "other", prune_channels={"round_to": 1, "compensate": "none"}).content()
+    monkeypatch.setattr(LiteRt, "translated", lambda self, content: tflite(other))
+    with pytest.raises(ParefrontError, match="LiteRT's file was not written, as its output differs"):
+        export_tflite(shared, tmp_path / "small")
+    with pytest.raises(ParefrontError, match=r"^export: litert .* operator If of layer .* leave out early_exit"):
+        export_tflite(candidate_of(tmp_path / "other", early_exit={"places": 1}), tmp_path / "small")
     assert not list(tmp_path.glob("small*"))
 
 

@@ -1,0 +1,142 @@
+"""Operators in LiteRT's file give what they give in ONNX Runtime, in either order of axes and in any batch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from onnx import ModelProto, numpy_helper, parser
+
+pytest.importorskip("ai_edge_litert", reason="the extra `litert` is not installed")
+
+from parefront.evaluators.restore.exact_session import exact_session
+from parefront.evaluators.runtimes.litert_runtime import LiteRt
+from parefront.evaluators.runtimes.runtime import ModelRejected
+from parefront.evaluators.runtimes.tflite.translate import HANDLERS
+
+IMAGE, ROW = "float[batch, 4, 7, 6] x", "float[batch, 5, 8] x"
+OPERATORS = {
+    "padded on both sides": (IMAGE, "y = Conv <pads = [1, 1, 1, 1], strides = [2, 2]> (x, w3)"),
+    "padded as SAME": (IMAGE, "y = Conv <pads = [1, 1, 1, 1]> (x, w3)"),
+    "dilated": (IMAGE, "y = Conv <pads = [2, 2, 2, 2], dilations = [2, 2]> (x, w3)"),
+    "depthwise": (IMAGE, "y = Conv <group = 4, pads = [1, 1, 1, 1]> (x, d3, v4)"),
+    "depthwise, two outputs each": (IMAGE, "y = Conv <group = 4> (x, d8)"),
+    "in groups": (IMAGE, "y = Conv <group = 2> (x, g3)"),
+    "with an activation": (IMAGE, "z = Conv (x, w3)  y = Clip (z, zero, six)"),
+    "read twice": (IMAGE, "z = Conv (x, w1, v4)  r = Relu (z)  y = Add (z, r)"),
+    "greatest, padded": (IMAGE, "y = MaxPool <kernel_shape = [3, 3], pads = [1, 1, 1, 1], strides = [2, 2]> (x)"),
+    "greatest, rounded up": (IMAGE, "y = MaxPool <kernel_shape = [2, 2], strides = [2, 2], ceil_mode = 1> (x)"),
+    "mean, zeros count": (
+        IMAGE,
+        "y = AveragePool <kernel_shape = [3, 3], pads = [1, 1, 1, 1], count_include_pad = 1> (x)",
+    ),
+    "mean, zeros do not count": (
+        IMAGE,
+        "y = AveragePool <kernel_shape = [3, 3], strides = [2, 2], pads = [1, 1, 1, 1]> (x)",
+    ),
+    "mean of all": (IMAGE, "y = GlobalAveragePool (x)"),
+    "greatest of all": (IMAGE, "y = GlobalMaxPool (x)"),
+    "mean of rows": (IMAGE, "y = ReduceMean <keepdims = 0> (x, rows)"),
+    "mean of rows and columns": (IMAGE, "y = ReduceMean <keepdims = 0> (x, both)"),
+    "sum of channels": (IMAGE, "y = ReduceSum (x, channels)"),
+    "flat": (IMAGE, "y = Flatten (x)"),
+    "in another shape": (IMAGE, "y = Reshape (x, shape)"),
+    "channels apart": (IMAGE, "a, b = Split <axis = 1, num_outputs = 2> (x)  y = Concat <axis = 1> (b, a, x)"),
+    "every second pixel": (IMAGE, "y = Slice (x, starts, ends, both, steps)"),
+    "padded with ones": (IMAGE, "y = Pad (x, widths, one)"),
+    "mirrored": (IMAGE, 'y = Pad <mode = "reflect"> (x, widths)'),
+    "turned": (IMAGE, "y = Transpose <perm = [0, 3, 1, 2]> (x)"),
+    "normalised": (IMAGE, "y = BatchNormalization (x, v4, v4, v4, p4)"),
+    "by channel": (IMAGE, "z = Mul (x, c4)  y = Sub (z, x)"),
+    "excited": (IMAGE, "m = GlobalAveragePool (x)  s = HardSigmoid (m)  y = Mul (x, s)"),
+    "shares of channels": (IMAGE, "y = Softmax <axis = 1> (x)"),
+    "greater": (IMAGE, 'y = Resize <mode = "linear"> (x, , scales)'),
+    "greater, nearest": (
+        IMAGE,
+        'y = Resize <coordinate_transformation_mode = "asymmetric", nearest_mode = "floor"> (x, , scales)',
+    ),
+    "to space": (IMAGE, "y = DepthToSpace <blocksize = 2> (x)"),
+    "slopes by channel": (IMAGE, "y = PRelu (x, c4)"),
+    "attention": (
+        ROW,
+        "t = Transpose <perm = [0, 2, 1]> (x)  m = MatMul (x, t)  s = Softmax (m)  y = MatMul (s, x)",
+    ),
+    "linear in rows": (ROW, "z = MatMul (x, m83)  y = Add (z, v3)"),
+    "one more axis": (ROW, "z = Unsqueeze (x, channels)  y = Squeeze (z, channels)"),
+    **{
+        name: (IMAGE, f"y = {name} (x)")
+        for name in ("Relu", "LeakyRelu", "Sigmoid", "Tanh", "HardSwish", "Elu", "Gelu", "Exp", "Abs", "Reciprocal")
+    },
+    "bounded": (IMAGE, "y = Clip (x, zero, one)"),
+    "bounded otherwise": (IMAGE, "y = Clip (x, zero, half)"),
+}
+CONSTANTS: dict[str, np.ndarray] = {
+    name: np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+    for seed, (name, shape) in enumerate(
+        {
+            "w3": (5, 4, 3, 3), "w1": (4, 4, 1, 1), "d3": (4, 1, 3, 3), "d8": (8, 1, 3, 3), "g3": (6, 2, 3, 3),
+            "v4": (4,), "c4": (4, 1, 1), "m83": (8, 3), "v3": (3,),
+        }.items()
+    )
+}  # fmt: skip
+CONSTANTS["p4"] = np.full(4, 0.5, np.float32)
+CONSTANTS |= {name: np.array(value, np.float32) for name, value in {"zero": 0, "half": 0.5, "one": 1, "six": 6}.items()}
+CONSTANTS["scales"] = np.array([1, 1, 2, 2], np.float32)
+CONSTANTS |= {
+    name: np.array(value, np.int64)
+    for name, value in {
+        "rows": [2], "both": [2, 3], "channels": [1], "shape": [0, 14, -1], "starts": [0, 1], "ends": [7, 6],
+        "steps": [2, 2], "widths": [0, 0, 1, 2, 0, 0, 0, 1],
+    }.items()
+}  # fmt: skip
+
+
+def model(given: str, body: str) -> bytes:
+    made: ModelProto = parser.parse_model(
+        f'<ir_version: 10, opset_import: ["": 20]> net ({given}) => (float y) {{ {body} }}'
+    )
+    made.graph.output[0].type.tensor_type.ClearField("shape")
+    read = {name for node in made.graph.node for name in node.input}
+    made.graph.initializer.extend(numpy_helper.from_array(a, n) for n, a in CONSTANTS.items() if n in read)
+    return bytes(made.SerializeToString())
+
+
+@pytest.mark.parametrize("last", [False, True], ids=["as ONNX has it", "channels last"])
+@pytest.mark.parametrize("name", OPERATORS)
+def test_it_gives_what_it_gives_in_onnxruntime(name: str, last: bool) -> None:
+    given, body = OPERATORS[name]
+    if last:
+        if given is not IMAGE:
+            pytest.skip("of images alone")
+        given, body = given.replace(" x", " image"), f"x = MaxPool <kernel_shape = [1, 1]> (image)  {body}"
+    content = model(given, body)
+    source = given.rsplit(" ", 1)[1]
+    session = LiteRt().session(content, threads=1)
+    shape = [3, *(int(str(size)) for size in session.get_inputs()[0].shape[1:])]
+    values = np.random.default_rng(9).standard_normal(shape).astype(np.float32)
+    expected = exact_session(content, threads=1).run(None, {source: values})[0]
+    found = session.run(["y"], {source: values})[0]
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize(
+    ("given", "body", "reason"),
+    [
+        (IMAGE, "y = Erf (x)", r"operator Erf of layer y has no form there$"),
+        (
+            ROW,
+            "y = MaxPool <kernel_shape = [2]> (x)",
+            r"MaxPool of layer y has no form there: inputs of 3 axes, not 4$",
+        ),
+        (IMAGE, 'y = DepthToSpace <blocksize = 2, mode = "CRD"> (x)', "DepthToSpace of layer y .*: in mode CRD$"),
+        (IMAGE, "y = Softmax <axis = 2> (x)", "Softmax of layer y .*: over another axis"),
+        ("float[batch, 4, rows, 6] x", "y = Relu (x)", "input x has free sizes besides the batch$"),
+    ],
+)
+def test_what_has_no_form_is_named(given: str, body: str, reason: str) -> None:
+    with pytest.raises(ModelRejected, match=reason):
+        LiteRt().session(model(given, body))
+
+
+def test_the_emitted_operators_have_a_form() -> None:
+    assert {"Conv", "Gemm", "Add", "Mul", "Relu", "Clip", "HardSwish", "Sigmoid", "Concat"} <= HANDLERS.keys()
