@@ -1,26 +1,28 @@
-"""What all tests share: torch's generator in one state, one thread as they run side by side, an installed Parefront."""
+"""What all tests share: torch's generator in one state, one thread as they run side by side, an installed Parefront.
+
+PyTorch is imported by the fixtures that need it: the process that only hands tests out to others does without.
+"""
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import multiprocessing.util
 import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
-import torch
 
-from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.measurement import Measurement
-from parefront.spaces.policy import Policy
-
-from .exporting import equal_models_exported_once, garbage_collected_seldom, one_table_of_operators
 from .installed import Environment, build_wheel, install
 from .sharing import made_once
 
-MakeCandidate = Callable[..., Candidate]
+if TYPE_CHECKING:
+    from parefront.evaluators.results.candidate import Candidate
+
+MakeCandidate: TypeAlias = "Callable[..., Candidate]"
 
 _UNITS = {"accuracy": "fraction", "accuracy_change": "fraction", "latency_ms": "ms", "latency_ratio": "x"}
 
@@ -56,11 +58,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-torch.set_num_threads(1)
+gc.set_threshold(100_000)  # imports and the list of all tests leave hardly any garbage behind
 
 
 @pytest.fixture(scope="session", autouse=True)
 def exporting() -> Iterator[None]:
+    import torch
+
+    from .exporting import equal_models_exported_once, garbage_collected_seldom, one_table_of_operators
+
+    torch.set_num_threads(1)
     with garbage_collected_seldom(), one_table_of_operators(), equal_models_exported_once():
         yield
 
@@ -90,12 +97,16 @@ def locks_of_its_own() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def seeded() -> None:
+    import torch
+
     torch.manual_seed(0)
 
 
 @pytest.fixture
 def on_threads() -> Iterator[Callable[[int], None]]:
     """``on_threads(3)``: torch computes on so many threads until the test ends."""
+    import torch
+
     before = torch.get_num_threads()
     yield torch.set_num_threads
     torch.set_num_threads(before)
@@ -104,6 +115,9 @@ def on_threads() -> Iterator[Callable[[int], None]]:
 @pytest.fixture
 def make_candidate() -> MakeCandidate:
     """``make_candidate(trial=3, accuracy=0.9, latency_ratio=0.5)``: exact metrics, a policy of its own."""
+    from parefront.evaluators.results.candidate import Candidate
+    from parefront.evaluators.results.measurement import Measurement
+    from parefront.spaces.policy import Policy
 
     def make(trial: int | None = None, **metrics: float) -> Candidate:
         policy = Policy() if trial is None else Policy({"prune_channels/conv": trial})
