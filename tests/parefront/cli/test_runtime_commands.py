@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import yaml
 from onnx import TensorProto, helper
 
+from parefront.cli import main as cli
 from parefront.config.models import DeviceConfig
 from parefront.config.schema import parse_device
 from parefront.evaluators.device.device import Device
@@ -192,6 +194,21 @@ def test_a_file_for_another_runtime_is_explained_only_where_that_is_asked_for(
 SEVERAL = ("runtime=[onnxruntime, openvino]", "precision=[f32]")
 
 
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working directory in which both were searched, with four trials."""
+    pytest.importorskip("openvino", reason="the extra `openvino` is not installed")
+    folder = tmp_path_factory.mktemp("searched")
+    (folder / "demo").mkdir()
+    (folder / "demo" / "task.py").write_text(TASK)
+    (folder / "demo" / "search.yaml").write_text(yaml.safe_dump(CONFIG))
+    settings = [word for setting in SEVERAL for word in ("--set", f"device.{setting}")]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        assert cli.main(["search", "demo/search.yaml", *settings, "--set", "search.trials=4"]) == 0
+    return folder
+
+
 class TestSeveralRuntimes:
     """One search, one reading and one retargeting in ONNX Runtime and OpenVINO at once."""
 
@@ -199,14 +216,16 @@ class TestSeveralRuntimes:
     def installed(self) -> None:
         pytest.importorskip("openvino", reason="the extra `openvino` is not installed")
 
+    @pytest.fixture
+    def here(self, searched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        shutil.copytree(searched, tmp_path, dirs_exist_ok=True)
+        monkeypatch.chdir(tmp_path)
+
     def test_a_search_has_both_on_one_front_and_goes_to_another_device(
-        self, small: Path, run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, here: None, run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(measuring, "PROTOCOL", LatencyProtocol(min_samples=16, min_seconds=0.05, max_seconds=0.3))
         monkeypatch.setattr(measuring, "MEMORY_REPEATS", 1)
-        settings = [word for setting in SEVERAL for word in ("--set", f"device.{setting}")]
-        outcome = run("search", "demo/search.yaml", *settings, "--set", "search.trials=4")
-        assert outcome.code == 0, outcome.err
         document = json.loads(run("front", "demo", "--json").out)
         assert document["device"]["runtime"]["name"] == "onnxruntime"
         assert [other["choice"] for other in document["device"]["other_runtimes"]] == ["openvino:f32"]
@@ -247,14 +266,9 @@ class TestSeveralRuntimes:
         ids=["the other order", "the second alone", "the first alone"],
     )
     def test_candidates_keep_their_runtimes_and_scores_on_a_device_that_orders_them_otherwise(
-        self, small: Path, run: Command, device: tuple[str, ...], names: list[str]
+        self, here: None, run: Command, device: tuple[str, ...], names: list[str]
     ) -> None:
-        settings = [word for setting in SEVERAL for word in ("--set", f"device.{setting}")]
-        outcome = run("search", "demo/search.yaml", *settings, "--set", "search.trials=4")
-        assert outcome.code == 0, outcome.err
-
         moved = run("retarget", "demo", *(w for setting in device for w in ("--device", setting)), "--run", "moved")
-
         assert moved.code == 0, moved.err
         before, there = Run.open("demo"), Run.open("moved")
         known = told_in(before, "onnxruntime")
