@@ -26,18 +26,20 @@ from .database import storage_at
 from .empty_tables import are_as_made, revision
 from .moments import to_table
 from .rows import read_trials
+from .study_rows import attributes_of, set_attributes, study_in
 
 LOCKED_SECONDS = 5.0
 """For how long another process may keep a database locked before it counts as one that cannot be used."""
 _SCHEMA = "v3.2.0.a"
-"""Revision of Optuna's tables that :func:`_insert` knows; with another one, trials take Optuna's own, slower way."""
+"""Revision of Optuna's tables that :func:`_insert` knows; with another one, all goes Optuna's own, slower way."""
 
 
 class StudyFile:
     """Finished trials and the study's attributes, in a ``study.db`` or any database that Optuna can use.
 
     Trials are added whole, in one transaction. Optuna's own way to write takes a query or two for every parameter: on
-    networks with a hundred knobs a tenth of a second for every trial.
+    networks with a hundred knobs a tenth of a second for every trial. Its storage is left out altogether where a file
+    has the tables that are known: it takes as long to be opened, since SQLAlchemy compiles each of its queries anew.
     """
 
     def __init__(self, where: Path | str, name: str, directions: Sequence[StudyDirection], metrics: list[str]) -> None:
@@ -57,17 +59,21 @@ class StudyFile:
             _make_sure_of_file(where)
             self._sqlite = _connect(where)
             _make_sure_of_tables(self._sqlite, where)
+            known = are_as_made(self._sqlite)
+            if known and revision(self._sqlite) == [_SCHEMA]:
+                self._study_id = study_in(self._sqlite, name, directions, metrics)
+                return
+            self._sqlite.close()
+            self._sqlite = None
             # A path may hold what a URL has other uses for (?, {, %), so SQLAlchemy is handed the connections.
             connections = {"creator": partial(_connect, where), "poolclass": NullPool}
-            known = are_as_made(self._sqlite)
             self._storage = RDBStorage(
                 "sqlite://", connections, skip_compatibility_check=known, skip_table_creation=known
             )
-        else:
-            self._storage = storage_at(where)
-        if isinstance(where, Path):
             names = [study.study_name for study in self._storage.get_all_studies()]
             name = names[0] if len(names) == 1 else name
+        else:
+            self._storage = storage_at(where)
         self._study = optuna.create_study(
             storage=self._storage, study_name=name, directions=directions, load_if_exists=True
         )
@@ -75,9 +81,6 @@ class StudyFile:
             warnings.simplefilter("ignore", ExperimentalWarning)
             self._study.set_metric_names(metrics)
         self._study_id = self._storage.get_study_id_from_name(name)
-        if self._sqlite is not None and revision(self._sqlite) != [_SCHEMA]:
-            self._sqlite.close()
-            self._sqlite = None
 
     def trials(self) -> list[FrozenTrial]:
         """All trials, by number."""
@@ -87,6 +90,8 @@ class StudyFile:
 
     def attributes(self) -> dict[str, Any]:
         """What samplers have noted on the study."""
+        if self._sqlite is not None:
+            return attributes_of(self._sqlite, self._study_id)
         assert self._storage is not None
         return self._storage.get_study_system_attrs(self._study_id)
 
@@ -206,11 +211,7 @@ def _insert(connection: sqlite3.Connection, study_id: int, trial: FrozenTrial, a
             f"INSERT INTO trial_{table}_attributes (trial_id, key, value_json) VALUES (?, ?, ?)",
             [(trial_id, key, json.dumps(value)) for key, value in attrs.items()],
         )
-    connection.executemany(
-        "INSERT INTO study_system_attributes (study_id, key, value_json) VALUES (?, ?, ?) "
-        "ON CONFLICT (study_id, key) DO UPDATE SET value_json = excluded.value_json",
-        [(study_id, key, json.dumps(value)) for key, value in attributes.items()],
-    )
+    set_attributes(connection, study_id, attributes)
 
 
 def _distribution(trial: FrozenTrial, name: str) -> str:
