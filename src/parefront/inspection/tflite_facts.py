@@ -46,7 +46,7 @@ def tflite_facts(path: Path) -> FileFacts:
 def _facts(path: Path, content: bytes, schema: Any) -> FileFacts:
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     (graph, *_), types = model.subgraphs, _names(schema.TensorType)
-    told = {_text(each.name): bytes(model.buffers[each.buffer].data).decode() for each in model.metadata or ()}
+    told = {_text(each.name): _held(model.buffers[each.buffer]) for each in model.metadata or ()}
     origin = {k.removeprefix(PREFIX): read_value(v) for k, v in told.items() if k.startswith(PREFIX)}
     constants = [tensor for tensor in graph.tensors if model.buffers[tensor.buffer].data is not None]
     sizes: Counter[str] = Counter()
@@ -58,7 +58,7 @@ def _facts(path: Path, content: bytes, schema: Any) -> FileFacts:
         str(path), len(content), hashlib.sha256(content).hexdigest(), origin, None,
         {key: value for key, value in told.items() if not key.startswith(PREFIX)}, "", 0, _text(model.description),
         model.version, {}, tuple(_ports(graph, graph.inputs, types)), tuple(_ports(graph, graph.outputs, types)),
-        dict(operators.most_common()), (), sum(prod(tensor.shape) for tensor in constants), dict(sizes.most_common()),
+        dict(operators.most_common()), (), sum(_count(tensor) for tensor in constants), dict(sizes.most_common()),
     )  # fmt: skip
 
 
@@ -66,8 +66,17 @@ def _ports(graph: Any, indices: Any, types: Mapping[int, str]) -> Iterator[dict[
     for index in indices:
         tensor = graph.tensors[index]
         shape = tensor.shape if tensor.shapeSignature is None else tensor.shapeSignature
-        sizes = [int(size) if size >= 0 else "?" for size in shape]
+        sizes = [int(size) if size >= 0 else "?" for size in (() if shape is None else shape)]
         yield {"name": _text(tensor.name), "type": types[tensor.type], "shape": sizes}
+
+
+def _held(buffer: Any) -> str:
+    return "" if buffer.data is None else bytes(buffer.data).decode(errors="replace")
+
+
+def _count(tensor: Any) -> int:
+    """How many numbers a tensor holds; one without a shape is a single number."""
+    return 1 if tensor.shape is None else int(prod(tensor.shape))
 
 
 def _names(kinds: Any, lower: bool = True) -> dict[int, str]:

@@ -21,7 +21,7 @@ from parefront.compressors.pipeline import Pipeline
 from parefront.compressors.registry import create
 from parefront.evaluators.device.device import Device
 from parefront.evaluators.device.device_options import DeviceOptions
-from parefront.evaluators.device.errors import RequestRefused
+from parefront.evaluators.device.errors import DeviceError, RequestRefused
 from parefront.evaluators.restore.exact_session import exact_session
 from parefront.evaluators.runtimes.litert_runtime import LiteRt
 from parefront.evaluators.runtimes.runtime import ModelRejected, RuntimeUnavailable
@@ -139,6 +139,22 @@ class TestItsDevice(DeviceConformance):
         other = with_an_operator_that_nobody_knows(net, tmp_path / "other.onnx")
         with pytest.raises(RequestRefused, match=r"litert [\d.]+ does not load the file: operator Vonc of layer"):
             device.time(other, net, PROTOCOL)
+
+
+def test_it_is_reached_by_a_command(net: Path) -> None:
+    with Device(DeviceOptions(command=("env",), python=sys.executable, runtime="litert")) as device:
+        assert device.time(net, net, PROTOCOL).candidate
+
+
+def test_a_device_that_lacks_it_says_so(tmp_path: Path) -> None:
+    bare = tmp_path / "python"
+    bare.write_text('#!/bin/sh\nshift\nexec python3 -S -c "$@"\n')
+    bare.chmod(0o755)
+    with (
+        Device(DeviceOptions(command=("env",), python=str(bare), runtime="litert")) as device,
+        pytest.raises(DeviceError, match="cannot use litert: No module named 'ai_edge_litert'"),
+    ):
+        _ = device.profile
 
 
 def test_hostile_models_cost_no_more_than_themselves(net: Path, tmp_path: Path) -> None:

@@ -148,6 +148,33 @@ class TestOpenVino:
         assert device["precision"] in ("f32", "bf16")
 
 
+class TestLiteRt:
+    @pytest.fixture(autouse=True)
+    def installed(self) -> None:
+        pytest.importorskip("ai_edge_litert", reason="the extra `litert` is not installed")
+
+    def test_a_search_has_it_beside_onnxruntime_and_its_members_leave_in_its_format(
+        self, small: Path, run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        outcome = run("search", "demo/search.yaml", "--set", "device.runtime=[onnxruntime, litert]")
+        assert outcome.code == 0, outcome.err
+        assert "uncompressed in litert: " in run("front", "demo").out
+        there = next(r for r in Run.open("demo").trials if r.candidate is not None and runtime_in(r.policy) == "litert")
+        words = ("--trial", str(there.number), "-o", str(tmp_path / "small.tflite"), "--format", "tflite")
+        assert run("export", "demo", *words).code == 0
+        shown = run("show", str(tmp_path / "small.tflite"))
+        assert shown.code == 0, shown.err
+        assert "LiteRT schema 3" in shown.out
+        assert "FULLY_CONNECTED" in shown.out
+
+    def test_a_file_is_measured_in_it(self, run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(measuring, "PROTOCOL", LatencyProtocol(min_samples=16, min_seconds=0.05, max_seconds=0.3))
+        monkeypatch.setattr(measuring, "MEMORY_REPEATS", 1)
+        outcome = run("measure", str(packed(tmp_path / "packed.onnx")), "--runtime", "litert", "--json")
+        assert outcome.code == 0, outcome.err
+        assert json.loads(outcome.out)["device"]["runtime"] == "litert"
+
+
 def linear(path: Path, runs_in: str = "") -> Path:
     """The same layer with plain weights, in a file that says what it is for."""
     content = plain(packed(path).read_bytes())
