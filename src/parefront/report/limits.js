@@ -104,7 +104,14 @@ function limitText({ axis, value }) {
 }
 
 function limitWords(active) {
-  return active.map((one) => (one === alike ? "no class hit harder than the others" : `${shortName(one.axis)} of ${limitText(one)}`)).join(" and ");
+  return active.map(wordsOf).join(" and ");
+}
+
+function wordsOf(one) {
+  if (one === alike) return "no class hit harder than the others";
+  if (!one.axis.change) return `${shortName(one.axis)} of ${limitText(one)}`;
+  const lost = one.value === 0 ? 0 : one.axis.higher_is_better ? -one.value : one.value;
+  return `at most ${plain(lost, one.axis).replace("+", "")} of ${shortName(quality)} lost`;
 }
 
 // What an entry has of what is limited.
@@ -125,6 +132,25 @@ function contradictionText() {
   if (!entry || keeps(entry, active)) return "";
   const told = ["", "test_"].map((split) => plain(entry.metrics[`${split}${axis.key}`].value, axis));
   return `Trial ${entry.trial} holds on the search split alone: ${told[0]} there, ${told[1]} on the test split.`;
+}
+
+// What is better beyond the noise and kept out by one thing: by its interval, or by not being on the front, which knows the objectives alone.
+function missedText(entry) {
+  const active = activeLimits(), free = freeObjective(active), bounds = active.filter(({ axis }) => !axis.quality && axis !== HIT);
+  const differs = (one) => (free.quality ? !asGood(one, entry) : !overlap(one, entry, free.key));
+  const best = (found) => found.filter((one) => free.key in one.metrics && better(one, entry, [free]) && differs(one)).reduce((a, b) => (a && !better(b, a, [free]) ? a : b), null);
+  const told = (one) => [changeOf(one), ...bounds.map(({ axis }) => ({ axis, measured: one.metrics[axis.key] }))].filter(Boolean).map(({ axis, measured }) => said(measured, axis)).join(", ");
+  const near = best(members.filter((one) => one.useful && active.every((each) => (bounds.includes(each) ? withinByValue(one, each) : keeps(one, [each])))));
+  const behind = bounds.every(({ axis }) => objectives.some((each) => aboutOf(each) === aboutOf(axis))) ? null : best(others.filter((one) => keeps(one, active)));
+  const split = behind && changeOf(behind).axis !== (changeOf(entry) || {}).axis ? " on the search split" : "";
+  return [
+    near ? `By its value alone trial ${near.trial} would be within it, too: ${told(near)}.` : "",
+    behind ? `Trial ${behind.trial} is not on the front, but better within it: ${told(behind)}${split}.` : "",
+  ].filter(Boolean).join(" ");
+}
+
+function withinByValue(entry, { axis, value }) {
+  return axis.key in entry.metrics && !worse(axis, entry.metrics[axis.key].value, value);
 }
 
 // By how much an entry misses limits: of a cost its share over it, of a quality in tens of points or tenths of its value.

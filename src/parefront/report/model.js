@@ -85,9 +85,12 @@ function keeps(entry, active, unseen = false) {
 
 // What the best one within limits is best in: the first objective that none is about.
 function freeObjective(active) {
-  const about = (axis) => (axis.quality ? "quality" : axis.key.replace(/^(latency_ms|fps|speedup)/, "latency_ratio"));
-  const bounded = new Set(active.map(({ axis }) => about(axis)));
-  return objectives.find((axis) => !bounded.has(about(axis))) || objectives[0];
+  const bounded = new Set(active.map(({ axis }) => aboutOf(axis)));
+  return objectives.find((axis) => !bounded.has(aboutOf(axis))) || objectives[0];
+}
+
+function aboutOf(axis) {
+  return axis.quality ? "quality" : axis.key.replace(/^(latency_ms|fps|speedup)/, "latency_ratio");
 }
 
 // The best member within limits, as `parefront export --where` finds it.

@@ -126,8 +126,8 @@ function showVerdict() {
     const parts = change ? [`${said(change.measured, change.axis)} ${change.axis.change ? shortName(quality) : change.axis.label}`] : [];
     const shown = [...new Set([...objectives.filter((axis) => !axis.quality), axes.get("size_bytes")])].filter((axis) => axis && axis.key in entry.metrics);
     parts.push(...shown.map((axis) => said(entry.metrics[axis.key], axis) + (axis.key.startsWith("latency_ratio") ? ` of the ${axis.label.replace(", x of uncompressed", "")}` : "")));
-    at("sentence").textContent = `Ship trial ${entry.trial}: ${parts.join(", ")}.`;
-    at("why").replaceChildren(...linked([reason(entry), againstText(), tieText(entry), cheaperText(entry), splitText(change), noiseText(shown)]));
+    at("sentence").textContent = `${state.why === "click" ? "Trial" : "Ship trial"} ${entry.trial}: ${parts.join(", ")}.`;
+    at("why").replaceChildren(...linked([reason(entry), againstText(), tieText(entry), cheaperText(entry), betterText(entry), harmText(entry), splitText(change), noiseText(shown)]));
   }
   const trial = entry && entry.trial !== null ? entry.trial : null;
   at("command").textContent = trial === null ? "" : `parefront export ${quoted(report.argument)} --trial ${trial} -o model.onnx`;
@@ -178,7 +178,7 @@ function tieText(entry) {
 
 // What a budget of the run, or a limit, would choose by the search split alone.
 function againstText() {
-  return state.why === "limit" ? contradictionText() : state.why === "start" ? report.contradicted : "";
+  return state.why === "limit" ? [contradictionText(), missedText(state.chosen)].filter(Boolean).join(" ") : state.why === "start" ? report.contradicted : "";
 }
 
 // Within a budget or a limit the best one may be so by chance.
@@ -187,6 +187,20 @@ function cheaperText(entry) {
   if (!cheaper) return "";
   const change = changeOf(cheaper), cost = objectives.find((axis) => !axis.quality);
   return `Trial ${cheaper.trial} is as good within the noise, and costs less: ${said(change.measured, change.axis)}, ${said(cheaper.metrics[cost.key], cost)}.`;
+}
+
+// What costs the same within the noise, and is better beyond it.
+function betterText(entry) {
+  const cost = objectives.find((axis) => !axis.quality), change = entry.member && changeOf(entry);
+  if (!change || !cost) return "";
+  const found = members.filter((one) => overlap(one, entry, cost.key) && !asGood(one, entry) && better(one, entry, [quality]) && fits(one));
+  const best = found.reduce((a, b) => (a && !better(b, a, [quality]) ? a : b), null), its = best && changeOf(best);
+  return best ? `Trial ${best.trial} costs the same within the noise, and is better: ${said(its.measured, its.axis)}.` : "";
+}
+
+function harmText(entry) {
+  const hit = entry.member && hitClasses(entry);
+  return hit && hit.length ? `Trial ${entry.trial} hits ${hitText(entry)} harder than the others (see below).` : "";
 }
 
 // Whether a member is within what the chosen one is the best of: the run's budgets, or the limits.
@@ -224,7 +238,8 @@ function showPicks() {
   at("picks").replaceChildren(...report.front.picks.map((pick) => {
     const entry = entryOf(pick.trial), cost = defaultCost && entry.metrics[defaultCost.key], change = changeOf(entry);
     const numbers = [change && said(change.measured, change.axis), cost && said(cost, defaultCost)].filter(Boolean).join(", ");
-    const ties = pick.ties.length ? `; a tie with ${pick.ties.join(", ")}` : "";
+    const both = pick.names.some((name) => ["safe", "knee", "best"].includes(name)), others = pick.ties.join(", ");
+    const ties = others ? (both ? `; a tie with ${others}` : `; ${others} costs the same within the noise`.replace(/, (.*) costs/, ", $1 cost")) : "";
     return element("button", { type: "button", "data-trial": pick.trial, onclick: () => choose(entry, "pick") },
       element("b", null, pick.names.join(", ").replace(/, ([^,]*)$/, " and $1")), `: trial ${pick.trial}, ${numbers}${ties}`,
       element("span", { class: "dim" }, pick.names.map((name) => pickReason(name, entry)).join(" ")));
@@ -339,8 +354,8 @@ function showMembers() {
     kind: [entry === state.chosen ? "chosen" : "", entry.trial !== null && !entry.useful ? "of-no-use" : ""].join(" ").trim(),
     cells: [
       entry.trial === null ? "base" : element("button", { type: "button", "aria-pressed": String(entry === state.chosen), "aria-label": `choose trial ${entry.trial}`, onclick: () => choose(entry, "click") }, String(entry.trial)),
-      ...shown.map((axis) => worded(entry.metrics[axis.key], axis)),
-      ...(tallied ? [[hitText(entry), "text"]] : []),
+      ...shown.map((axis) => (entry.trial === null && axis.change ? "\u2013" : worded(entry.metrics[axis.key], axis))),
+      ...(tallied ? [[hitText(entry), "text hit"]] : []),
       ...(report.runtimes.length ? [[runtimeOf(entry), "text"]] : []),
       [entry.done + (entry.trial !== null && !entry.useful ? " (of no use)" : ""), "text long"],
     ],
@@ -355,8 +370,8 @@ function showMembers() {
 
 // The first few of the classes that a member hits harder.
 function hitText(entry) {
-  const hit = hitClasses(entry), more = hit && hit.length > 4 ? ` and ${hit.length - 4} more` : "";
-  return hit ? hit.slice(0, 4).join(", ") + more || "none" : "\u2013";
+  const hit = hitClasses(entry), more = hit && hit.length > 10 ? ` and ${hit.length - 10} others` : "";
+  return !hit ? "\u2013" : hit.length ? `class${hit.length === 1 ? "" : "es"} ${hit.slice(0, 10).join(", ")}${more}` : "none";
 }
 
 function showChosen() {

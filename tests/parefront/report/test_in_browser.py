@@ -60,7 +60,7 @@ def set_to(browser: Browser, name: str, value: object) -> None:
 
 def chosen(browser: Browser) -> int:
     """The trial that the verdict is about."""
-    return int(text(browser, "sentence").split()[2].rstrip(":"))
+    return int(text(browser, "sentence").split(":")[0].split()[-1])
 
 
 def test_it_loads_nothing_and_complains_of_nothing(browser: Browser, opened: Run) -> None:
@@ -183,7 +183,7 @@ def test_a_limit_on_the_loss_must_hold_on_the_test_split_too(browser: Browser, w
     set_to(browser, "loss", 60)
 
     assert chosen(browser) != lossy.trial
-    assert text(browser, "why").startswith("The best latency with accuracy change of at least")
+    assert text(browser, "why").startswith("The best latency with at most")
     assert "by its value on the search split and the test split" in text(browser, "why")
     assert f"Trial {lossy.trial} holds on the search split alone: " in text(browser, "why")
     assert "−3.00 pt on the test split." in text(browser, "why")
@@ -209,7 +209,7 @@ def test_typed_limits_choose_what_select_chooses(browser: Browser, opened: Run) 
 
     set_to(browser, "loss-value", 1.5)
     assert chosen(browser) == opened.front.select("latency <= 0.6x", "accuracy >= -1.5pt").trial
-    assert "with latency of at most 0.600x and accuracy change of at least −1.50 pt" in text(browser, "why")
+    assert "with latency of at most 0.600x and at most 1.50 pt of accuracy lost" in text(browser, "why")
 
     set_to(browser, "limit-value", "")
     assert chosen(browser) == opened.front.select("accuracy >= -1.5pt").trial
@@ -249,6 +249,7 @@ def test_a_limit_leaves_out_what_hits_a_class_harder_than_the_others(browser: Br
 
     set_to(browser, "limit-value", limit)
     assert chosen(browser) == fastest.trial
+    assert f"Trial {fastest.trial} hits class 1 harder than the others" in text(browser, "why")
     browser.run("document.getElementById('alike').click()")
 
     assert text(browser, "sentence").endswith("and no class hit harder than the others.")
@@ -258,8 +259,36 @@ def test_a_limit_leaves_out_what_hits_a_class_harder_than_the_others(browser: Br
     cells = "row => [row.children[0].textContent, row.children[row.children.length - 2].textContent]"
     columns = dict(browser.run(f"[...document.querySelectorAll('#members tbody tr')].map({cells})"))
     assert columns["base"] == "\u2013"
-    assert columns[str(fastest.trial)] == "1"
+    assert columns[str(fastest.trial)] == "class 1"
     assert columns[str(chosen(browser))] == "none"
+
+
+def test_what_a_limit_leaves_out_by_its_interval_alone_is_named(browser: Browser, opened: Run) -> None:
+    first, second = sorted(opened.front, key=lambda member: member.metrics["latency_ratio"].value)[:2]
+
+    set_to(browser, "limit-value", second.metrics["latency_ratio"].value)
+
+    assert chosen(browser) == first.trial
+    assert f"By its value alone trial {second.trial} would be within it, too: " in text(browser, "why")
+
+
+def test_what_is_better_within_a_limit_and_not_on_the_front_is_named(browser: Browser, write_run: WriteRun) -> None:
+    run = write_run()
+    slow = measured(Policy({"quantize/stem": 8, "prune_channels/head": 0.25}), 20)
+    known = {
+        "latency_ratio": Measurement.around(1.5, 1.4, 1.6, 64, "x"),
+        "accuracy_change": Measurement.around(0.02, 0.01, 0.03, 2000, "fraction"),
+        "size_bytes": Measurement.exact(10, "bytes"),
+    }
+    slow = replace(slow, metrics={**slow.metrics, "accuracy": Measurement.exact(0.92, "fraction"), **known})
+    run.write_record(TrialRecord(20, slow.policy, Outcome.COMPLETE, slow, seconds=1.25))
+    browser.open(write_report(run))
+    smallest = min(member.metrics["size_bytes"].value for member in run.front)
+
+    set_to(browser, "limit-axis", "size_bytes")
+    set_to(browser, "limit-value", (smallest + 1) / 1000)
+
+    assert "Trial 20 is not on the front, but better within it: " in text(browser, "why")
 
 
 def test_a_trial_that_the_verdict_names_is_chosen_by_a_click(browser: Browser, opened: Run) -> None:
@@ -276,7 +305,7 @@ def test_limits_that_no_model_keeps_together_name_the_nearest(browser: Browser, 
     set_to(browser, "loss-value", 0)
 
     assert text(browser, "sentence") == (
-        "No model of this front has latency of at most 0.050x and accuracy change of at least 0.00 pt."
+        "No model of this front has latency of at most 0.050x and at most 0.00 pt of accuracy lost."
     )
     assert ": trial " in text(browser, "why")
 
