@@ -135,7 +135,7 @@ class Report:
         """
         front, records = run.front, tuple(run.trials)
         measured = [record.candidate for record in records if record.candidate is not None]
-        members = {**run.finalised, **{candidate.trial: candidate for candidate in front}}
+        members = {candidate.trial: candidate for candidate in (*run.finalised.values(), *front)}
         candidates = [members.get(candidate.trial, candidate) for candidate in measured]
         document = run.to_json()
         empty = run.front_of((), run.search_baseline)
