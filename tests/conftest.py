@@ -28,6 +28,7 @@ _UNITS = {"accuracy": "fraction", "accuracy_change": "fraction", "latency_ms": "
 
 SLOW = [
     "parefront/test_pool_search.py",
+    "parefront/test_runtime_failures.py",
     "search/test_file_faults.py",
     "search/test_shared_study.py",
     "search/test_study_faults.py",

@@ -688,7 +688,8 @@ class Plugged:
     `bind(feeds)` (a call that runs the model once on arrays by the input's name), `run(feeds)` (its outputs by name)
     and, where it was made with `profiled`, `last_run()` (`name`, `op` and `us` of each operator, in their order); and
     `READS_ONNX = False`, where what it is given is a file of its own format, which the host has made. Where
-    the device cannot do what is asked for, `describe` raises ImportError or ValueError.
+    the device cannot do what is asked for, `describe` raises ImportError or ValueError; `INSTALL`, where the module has
+    it, is the command that mends the former.
     """
 
     def __init__(self, model: bytes, options: Header, profiled: bool = False) -> None:
@@ -760,7 +761,9 @@ def describe(options: Header) -> Header:
         told = PLUGGED[name].describe(options)
     except (ImportError, ValueError) as error:
         where = f"{sys.executable} (Python {platform.python_version()}) on {platform.node()}"
-        raise RequestError("runtime", f"{where} cannot use {name}: {error}") from error
+        mended = getattr(PLUGGED[name], "INSTALL", "") if isinstance(error, ImportError) else ""
+        how = f"; {mended}" if mended else ""
+        raise RequestError("runtime", f"{where} cannot use {name}: {error}{how}") from error
     beside = {"runtime": name, "runtime_version": str(told["version"]), "precision": str(told["precision"])}
     return {"onnxruntime": "", "providers": [], **beside}
 

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+INSTALL = "pip install ai-edge-litert"
 READS_ONNX = False
 MAX_INTERPRETERS = 2
 NAMES = {"float32": "float", "float64": "double"}  # of ONNX Runtime, where they differ from NumPy's

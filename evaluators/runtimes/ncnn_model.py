@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+INSTALL = "pip install --no-deps ncnn pnnx"  # pnnx names PyTorch among what it needs, and does without it
 FLOAT = 1  # of ONNX's element types
 CONVERSION_SECONDS = 600
 DESCRIPTION, WEIGHTS = "net.ncnn.param", "net.ncnn.bin"  # what pnnx makes of net.onnx

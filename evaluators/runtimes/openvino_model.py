@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+INSTALL = "pip install openvino"
 PRECISIONS = {"f32": "f32", "bf16": "bf16"}
 NAMES = {"bfloat16": "bf16", "float32": "f32", "float16": "f16"}
 NEEDS = {"bf16": "BF16"}  # what the processor has to have, by OpenVINO's name, or it computes in another precision

@@ -56,6 +56,17 @@ class TestOpenVinoOverSsh(DeviceConformance):
             yield board
 
 
+def test_openvino_writes_nothing_into_the_home_of_who_logs_in(
+    options: DeviceOptions, conv_net: ConvNet, tmp_path: Path
+) -> None:
+    """By itself it would keep there what it has told its maker."""
+    pytest.importorskip("openvino", reason="the extra `openvino` is not installed")
+    there = replace(options, command=(*options.command, "env", f"HOME={tmp_path}"), quote=True, runtime="openvino")
+    with Device(there) as board:
+        measure(board, conv_net(), conv_net(), QUICK)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_is_left_behind(options: DeviceOptions, conv_net: ConvNet, tmp_path: Path) -> None:
     mark = "parefront-test-nothing-is-left"
     with Device(replace(options, command=(*options.command, "env", f"MARK={mark}"), quote=True)) as board:

@@ -106,7 +106,7 @@ def test_several_threads_and_a_pinned_core_work(conv_net: ConvNet) -> None:
         assert pinned.profile.cores == 1
 
 
-@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino", "litert"])
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino", "ncnn", "litert"])
 def test_a_killed_worker_is_started_again(conv_net: ConvNet, runtime: str) -> None:
     if runtime_of(runtime).version() is None:
         pytest.skip(f"the extra `{runtime}` is not installed")

@@ -126,7 +126,7 @@ def test_a_device_that_lacks_it_says_so(tmp_path: Path) -> None:
     bare.chmod(0o755)
     with (
         Device(DeviceOptions(command=("env",), python=str(bare), runtime="openvino")) as device,
-        pytest.raises(DeviceError, match="cannot use openvino: No module named 'openvino'"),
+        pytest.raises(DeviceError, match="cannot use openvino: No module named 'openvino'; pip install openvino"),
     ):
         _ = device.profile
 
