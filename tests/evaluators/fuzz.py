@@ -1,6 +1,7 @@
 """Feeds hostile conversations to the worker's loop; run as a program, since a case may take the process with it.
 
-``python fuzz.py MODEL.onnx FIRST LAST`` prints a line ``done SEED`` for each case that ended as it should.
+``python fuzz.py MODEL.onnx FIRST LAST RUNTIME`` prints a line ``done SEED MEASURED`` for each case that ended as it
+should, with how many conversations so far have come to a measurement.
 """
 
 from __future__ import annotations
@@ -27,7 +28,12 @@ LONGEST_SECONDS = 10.0
 """Of CPU, for a case: however busy the machine is, one that hangs takes more, or all of the test's time."""
 CODES = {"stream", "version", "op", "unknown_model", "digest", "model", "provider", "shape", "type", "run", "core"}
 CODES |= {"runtime", "internal", "not_fresh", "bounds", "host"}
-OPTIONS = {"threads": 1, "spinning": False, "providers": ["CPUExecutionProvider"], "optimisation": "disable_all"}
+OPTIONS: dict[str, Any] = {
+    "threads": 1,
+    "spinning": False,
+    "providers": ["CPUExecutionProvider"],
+    "optimisation": "disable_all",
+}
 PROTOCOL = {"min_samples": 2, "min_seconds": 0.0, "max_seconds": 0.001, "half_width": 9.0, "warmup_seconds": 0.0}
 VALUES: list[Any] = [
     None, True, -1, 0, 1, 2**31, 2**63, 10**30, -1.5, 1e308, "", "x", "../../etc/passwd", "\0", [], [[]], [None], {},
@@ -35,31 +41,44 @@ VALUES: list[Any] = [
 ]  # fmt: skip
 
 
-def main(model: Path, first: int, last: int) -> None:
+def main(model: Path, first: int, last: int, runtime: str) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
     worker.ALONE = f"\0parefront-fuzz-{os.getpid()}"  # it waits for nobody who measures meanwhile
+    if runtime != worker.ONNX_RUNTIME:
+        send(runtime)
     source = model.read_bytes()
-    before = set(os.listdir())
+    before, measured = set(os.listdir()), 0
     for seed in range(first, last):
-        print("begin", seed, flush=True)
+        print("begin", seed, measured, flush=True)
         stream = conversation(random.Random(seed), source)
         sink, started = io.BytesIO(), time.process_time()
         status = worker.serve(io.BytesIO(stream), sink, worker.Worker())
         assert status in (0, 2), (seed, status)
         assert time.process_time() - started < LONGEST_SECONDS, seed
-        check_answers(seed, sink.getvalue())
+        measured += check_answers(seed, sink.getvalue())
         assert set(os.listdir()) == before, (seed, set(os.listdir()) - before)
-        print("done", seed, flush=True)
+        print("done", seed, measured, flush=True)
 
 
-def check_answers(seed: int, written: bytes) -> None:
-    """Whole frames of JSON, each of them served or refused with a known code and a reason."""
+def send(runtime: str) -> None:
+    """Give the worker another runtime, and ask for that in all requests."""
+    folder = Path(__file__).resolve().parents[2] / "evaluators" / "runtimes"
+    worker.Worker().runtime({"name": runtime}, (folder / f"{runtime}_model.py").read_bytes())
+    OPTIONS.clear()
+    OPTIONS.update({"threads": 1, "runtime": runtime, "precision": "f32"})
+
+
+def check_answers(seed: int, written: bytes) -> bool:
+    """Whole frames of JSON, each of them served or refused with a known code and a reason; whether one has timings."""
+    measured = False
     while written:
         magic, length = worker.PREFIX.unpack_from(written)
         assert magic == worker.MAGIC, seed
         answer = json.loads(written[worker.PREFIX.size : worker.PREFIX.size + length])
         written = written[worker.PREFIX.size + length :]
         assert answer.get("beat") or answer["ok"] or (answer["code"] in CODES and answer["error"]), (seed, answer)
+        measured |= "pairs" in answer
+    return measured
 
 
 def conversation(chance: random.Random, model: bytes) -> bytes:
@@ -83,7 +102,6 @@ def conversation(chance: random.Random, model: bytes) -> bytes:
 def sane(payload: bytes) -> list[tuple[dict[str, Any], bytes]]:
     digest = hashlib.sha256(payload).hexdigest()
     both: dict[str, Any] = {role: {"digest": digest, "slot": role} for role in ("candidate", "reference")}
-    common = {"version": worker.VERSION, "options": OPTIONS}
     headers: list[dict[str, Any]] = [
         {"op": "load", "digest": digest, "slot": "candidate"},
         {"op": "load", "digest": digest, "slot": "reference"},
@@ -91,7 +109,8 @@ def sane(payload: bytes) -> list[tuple[dict[str, Any], bytes]]:
         {"op": "operators", **both, "rounds": 1, "shapes": {}},
         {"op": "bye"},
     ]
-    requests = [({**common, "id": number, **header}, b"") for number, header in enumerate(headers)]
+    common = {"version": worker.VERSION}
+    requests = [({**common, "options": dict(OPTIONS), "id": n, **header}, b"") for n, header in enumerate(headers)]
     return [(requests[0][0], payload), *requests[1:]]
 
 
@@ -164,4 +183,4 @@ PAYLOADS: list[Callable[[random.Random, bytes], bytes]] = [
 ]
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])

@@ -1,4 +1,4 @@
-"""Ten thousand hostile conversations: each is refused or served, none hangs, none writes a file."""
+"""Thousands of hostile conversations: each is refused or served, none hangs, none writes a file."""
 
 from __future__ import annotations
 
@@ -7,25 +7,32 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from . import fuzz
 
-CASES = 10_000
 
-
+@pytest.mark.parametrize(("runtime", "cases"), [("onnxruntime", 10_000), ("openvino", 600), ("ncnn", 60)])
 def test_no_hostile_conversation_hangs_writes_a_file_or_goes_unanswered(
-    conv_net: Callable[..., Path], tmp_path: Path
+    conv_net: Callable[..., Path], tmp_path: Path, runtime: str, cases: int
 ) -> None:
-    """A case that takes the whole process with it is the runtime's own crash on an altered model, told by the host."""
-    first, crashed = 0, []
-    while first < CASES:
-        program = [sys.executable, fuzz.__file__, str(conv_net()), str(first), str(CASES)]
+    """Some of them go well, or nothing would be tried of what comes behind loading.
+
+    A case that takes the whole process with it is the runtime's own crash on an altered model, told by the host.
+    """
+    pytest.importorskip(runtime, reason=f"the extra `{runtime}` is not installed")
+    model, first, measured, crashed = str(conv_net()), 0, 0, list[int]()
+    while first < cases:
+        program = [sys.executable, fuzz.__file__, model, str(first), str(cases), runtime]
         environment = {"TMPDIR": str(tmp_path), "PATH": ""}
         done = subprocess.run(program, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=1800)
         *_, last = done.stdout.splitlines()
-        word, seed = last.split()
+        word, seed, timed = last.split()
+        measured += int(timed)
         assert done.returncode <= 0, f"case {seed}: {done.stderr[-2000:]}"
         if word == "begin":
             crashed.append(int(seed))
         first = int(seed) + 1
         assert not list(tmp_path.iterdir())
-    assert len(crashed) <= CASES / 1000, crashed
+    assert measured > 0
+    assert len(crashed) <= max(1, cases / 1000), crashed
