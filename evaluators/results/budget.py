@@ -125,14 +125,14 @@ class Budget:
         """Whether it bounds a cost; else it bounds the task's own metric."""
         return not self.metric.is_quality
 
-    def violation(self, candidate: Candidate, baseline: Candidate) -> float:
-        """By how much the budget is missed; zero or less is feasible.
+    def violation(self, candidate: Candidate, baseline: Candidate, tested: bool = True) -> float:
+        """By how much the budget is missed; zero or less is feasible. ``tested`` is as for :meth:`measured`.
 
         Violations of different metrics can be compared and added: one of a cost is its share over the bound (0.2 is
         20 % too much), one of a quality is in units of :meth:`Metric.useful_loss` (for accuracy 0.2 is 2 points too
         little).
         """
-        measured = self.measured(candidate, baseline)
+        measured = self.measured(candidate, baseline, tested)
         if self.is_cost:
             return (measured - self.amount) / self.amount
         return self.metric.sign * (measured - self.amount) / self._scale(baseline)
@@ -159,20 +159,20 @@ class Budget:
             return self.share_of(baseline)
         return self.amount * baseline.metrics[self.metric.key].value if self.relative else self.amount
 
-    def met(self, candidate: Candidate, baseline: Candidate) -> bool:
-        return self.violation(candidate, baseline) <= 0
+    def met(self, candidate: Candidate, baseline: Candidate, tested: bool = True) -> bool:
+        """Whether the budget is not missed. What belongs to a front must not hang on what is ``tested``."""
+        return self.violation(candidate, baseline, tested) <= 0
 
-    def met_in_search(self, candidate: Candidate, baseline: Candidate) -> bool:
-        """As :meth:`met`, whatever the test split says: what belongs to a front must not hang on that."""
-        if self.is_cost:
-            return self.met(candidate, baseline)
-        return self.metric.sign * (self._valued(candidate, baseline, self.metric) - self.amount) <= 0
-
-    def measured(self, candidate: Candidate, baseline: Candidate) -> float:
+    def measured(self, candidate: Candidate, baseline: Candidate, tested: bool = True) -> float:
         """What the candidate is judged to have, in the terms of ``amount``: the upper bound of a cost, else the value.
 
         Of a quality the value on the search split, or on the test split where that was scored and is worse. The paired
         ``accuracy_change`` and the interleaved ``latency_ratio`` are preferred to ratios of separate measurements.
+
+        Args:
+            candidate: whatever was measured of it.
+            baseline: the uncompressed model.
+            tested: whether the test split counts, where it was scored.
 
         Raises:
             ConfigError: where the metric was not measured, or there is no share of the uncompressed model's value.
@@ -180,8 +180,8 @@ class Budget:
         if self.is_cost:
             return measurement_of(candidate, self._key).high / self._unit(baseline)
         values = [self._valued(candidate, baseline, self.metric)]
-        if (tested := self._tested(candidate, baseline)) is not None:
-            values.append(tested)
+        if tested and (there := self._tested(candidate, baseline)) is not None:
+            values.append(there)
         return max(values, key=lambda value: self.metric.sign * value)
 
     def share_of(self, baseline: Candidate) -> float:

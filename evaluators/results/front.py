@@ -84,7 +84,7 @@ class Front:
         members = list(np.flatnonzero(non_dominated(costs)))
         if budgets:
             fitting = np.array(
-                [i for i, c in enumerate(given) if all(b.met_in_search(c, baseline) for b in budgets)], dtype=int
+                [i for i, c in enumerate(given) if all(b.met(c, baseline, tested=False) for b in budgets)], dtype=int
             )
             members += sorted(set(fitting[non_dominated(costs[fitting])]) - set(members))
         members.sort(key=lambda index: tuple(costs[index]))
@@ -100,7 +100,7 @@ class Front:
             Itself where the candidate is no member.
         """
         cost = costs_of(candidate, self.objectives)
-        fits = all(budget.met_in_search(candidate, self.baseline) for budget in self.budgets)
+        fits = all(budget.met(candidate, self.baseline, tested=False) for budget in self.budgets)
         no_worse = (self._costs <= cost).all(axis=1)
         if no_worse.any() and not (fits and not (no_worse & self._fits).any()):
             return self
@@ -122,7 +122,7 @@ class Front:
     def _fits(self) -> NDArray[np.bool_]:
         """Which members meet all budgets on the search split, shape ``(members,)``."""
         return np.array(
-            [all(b.met_in_search(c, self.baseline) for b in self.budgets) for c in self.candidates], dtype=bool
+            [all(b.met(c, self.baseline, tested=False) for b in self.budgets) for c in self.candidates], dtype=bool
         )
 
     def __len__(self) -> int:
@@ -134,7 +134,7 @@ class Front:
     def __getitem__(self, index: int) -> Candidate:
         return self.candidates[index]
 
-    def select(self, *where: str | Budget, by: str | None = None) -> Candidate:
+    def select(self, *where: str | Budget, by: str | None = None, tested: bool = True) -> Candidate:
         """The best candidate within budgets; where none of them bounds the quality, one above the :attr:`floor`.
 
         Args:
@@ -142,6 +142,7 @@ class Front:
             by: the metric to be best in; by default the first objective that no budget bounds, or the first one where
                 all are bounded: the fastest within ``accuracy >= 94%``, the most accurate within ``latency <= 0.5x``.
                 Ties are broken by the objectives in their order.
+            tested: whether bounds of the quality have to hold on the test split, too, where that was scored.
 
         Raises:
             ConfigError: for a budget that does not parse, or a metric that was not measured.
@@ -153,13 +154,13 @@ class Front:
         fitting = [
             candidate
             for candidate, in_search in zip(self.candidates, known, strict=True)
-            if in_search and all(budget.met(candidate, self.baseline) for budget in budgets)
+            if in_search and all(budget.met(candidate, self.baseline, tested) for budget in budgets)
         ]
         if not fitting:
             raise self._none_meets(budgets)
         useful = fitting
         if not any(budget.metric.is_quality for budget in budgets):
-            useful = [c for c in fitting if self.is_useful(c)] or fitting
+            useful = [c for c in fitting if self.is_useful(c, tested)] or fitting
         return min(useful, key=lambda c: costs_of(c, [best_in, *self.objectives]))
 
     @cached_property
@@ -170,11 +171,14 @@ class Front:
             return None
         return Floor.of(self.quality, measured.value, self.chance)
 
-    def is_useful(self, candidate: Candidate) -> bool:
-        """Whether a candidate is above the floor, or meets the budgets on the quality where the run has any."""
+    def is_useful(self, candidate: Candidate, tested: bool = True) -> bool:
+        """Whether a candidate is above the floor, or meets the budgets on the quality where the run has any.
+
+        ``tested`` is as for :meth:`select`.
+        """
         if self.floor is not None:
             return self.floor.violation(candidate) <= 0
-        return all(budget.met(candidate, self.baseline) for budget in self.budgets if budget.metric.is_quality)
+        return all(budget.met(candidate, self.baseline, tested) for budget in self.budgets if budget.metric.is_quality)
 
     @property
     def useful(self) -> tuple[Candidate, ...]:

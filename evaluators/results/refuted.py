@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from .budget import Budget
 from .candidate import Candidate
 from .errors import NoCandidate
@@ -19,13 +17,11 @@ def refuted(front: Front, *where: str | Budget, by: str | None = None) -> Candid
         ConfigError: as :meth:`Front.select`.
     """
     budgets = tuple(map(front.budget, where)) or front.budgets
-    unseen = replace(front, candidates=tuple(_untested(member, front) for member in front))
     try:
-        chosen = unseen.select(*budgets, by=by)
+        chosen = front.select(*budgets, by=by, tested=False)
     except NoCandidate:
         return None
-    member = next(one for one, other in zip(front, unseen, strict=True) if other is chosen)
-    return None if all(budget.met(member, front.baseline) for budget in budgets) else member
+    return None if all(budget.met(chosen, front.baseline) for budget in budgets) else chosen
 
 
 def contradiction(front: Front, *where: str | Budget, by: str | None = None) -> str:
@@ -37,9 +33,3 @@ def contradiction(front: Front, *where: str | Budget, by: str | None = None) -> 
     broken = [budget for budget in budgets if not budget.met(candidate, front.baseline)]
     told = "; ".join(budget.describe(candidate, front.baseline) for budget in broken)
     return f"{candidate.label} holds on the search split alone: {told}"
-
-
-def _untested(member: Candidate, front: Front) -> Candidate:
-    tested = front.quality.tested.key
-    hidden = (tested, f"{tested}_change")
-    return replace(member, metrics={key: value for key, value in member.metrics.items() if key not in hidden})
