@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from torch import Tensor
 
@@ -16,18 +18,18 @@ def average_precision(outputs: Tensor, targets: list[dict[str, Tensor]]) -> floa
 def _of_class(outputs: Tensor, targets: list[dict[str, Tensor]], label: int, percent: int) -> float:
     hits: list[tuple[float, bool]] = []
     count = 0
-    for image, target in zip(outputs.double(), targets, strict=True):
-        true = target["boxes"][target["labels"] == label].double()
+    for image, target in zip(outputs.double().tolist(), targets, strict=True):
+        true = target["boxes"][target["labels"] == label].double().tolist()
         count += len(true)
         free = [True] * len(true)
-        found = [row for row in image if row[4] > 0 and round(float(row[5])) == label]
-        for row in sorted(found, key=lambda row: -float(row[4])):
+        found = [row for row in image if row[4] > 0 and round(row[5]) == label]
+        for row in sorted(found, key=lambda row: -row[4]):
             overlaps = [_overlap(row[:4], box) if is_free else -1.0 for box, is_free in zip(true, free, strict=True)]
             best = int(np.argmax(overlaps)) if overlaps else 0
             hit = bool(overlaps) and overlaps[best] >= percent / 100
             if hit:
                 free[best] = False
-            hits.append((float(row[4]), hit))
+            hits.append((row[4], hit))
     hits.sort(key=lambda hit: -hit[0])
     points = []
     for rank in range(1, len(hits) + 1):
@@ -37,8 +39,8 @@ def _of_class(outputs: Tensor, targets: list[dict[str, Tensor]], label: int, per
     return float(np.mean([max((p for r, p in points if r >= recall), default=0.0) for recall in recalls]))
 
 
-def _overlap(one: Tensor, other: Tensor) -> float:
-    sides = [max(0.0, float(min(one[i + 2], other[i + 2]) - max(one[i], other[i]))) for i in (0, 1)]
-    areas = [float((box[2] - box[0]).clamp(min=0) * (box[3] - box[1]).clamp(min=0)) for box in (one, other)]
+def _overlap(one: Sequence[float], other: Sequence[float]) -> float:
+    sides = [max(0.0, min(one[i + 2], other[i + 2]) - max(one[i], other[i])) for i in (0, 1)]
+    areas = [max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1]) for box in (one, other)]
     shared = sides[0] * sides[1]
     return shared / (sum(areas) - shared) if shared else 0.0
