@@ -66,10 +66,15 @@ gc.set_threshold(100_000)  # imports and the list of all tests leave hardly any 
 def exporting() -> Iterator[None]:
     import torch
 
-    from .exporting import equal_models_exported_once, garbage_collected_seldom, one_table_of_operators
+    from .exporting import (
+        equal_models_exported_once,
+        garbage_collected_seldom,
+        memory_read_once,
+        one_table_of_operators,
+    )
 
     torch.set_num_threads(1)
-    with garbage_collected_seldom(), one_table_of_operators(), equal_models_exported_once():
+    with garbage_collected_seldom(), one_table_of_operators(), equal_models_exported_once(), memory_read_once():
         yield
 
 

@@ -1,4 +1,4 @@
-"""Many exports in one process: what is the same for all of them, or was exported before, is not worked out again."""
+"""Many evaluations in one process: what is the same for all, or was exported before, is not worked out again."""
 
 from __future__ import annotations
 
@@ -122,3 +122,14 @@ def garbage_collected_seldom() -> Iterator[None]:
         patch.setattr(evaluate, "gc", nothing)
         yield
     gc.set_threshold(*before)
+
+
+@contextmanager
+def memory_read_once() -> Iterator[None]:
+    """Inside, the peak memory of an uncompressed model is one reading: each of the usual three starts a process.
+
+    Hundreds of tests evaluate, and a few look at what was read.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate, "MEMORY_REPEATS", 1)
+        yield

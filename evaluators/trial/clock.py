@@ -127,7 +127,7 @@ class Clock:
         names = {unit.name for units in several for unit in units}
         return tuple(dict.fromkeys(span.place for span in readings if span.place in names))
 
-    def memory(self, artifact: Path, repeats: int = 3) -> Measurement:
+    def memory(self, artifact: Path, repeats: int) -> Measurement:
         """Peak memory in bytes on the first device, of the batch that is timed."""
         return self.first.memory(artifact, repeats=repeats, batch=self._batch)
 

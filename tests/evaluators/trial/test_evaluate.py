@@ -23,6 +23,7 @@ from parefront.evaluators.results.budget import Budget
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.front import Front
 from parefront.evaluators.results.measurement import Measurement
+from parefront.evaluators.trial import evaluate
 from parefront.evaluators.trial.builder import _pair, target_of
 from parefront.evaluators.trial.evaluate import TaskEvaluator
 from parefront.spaces.errors import ConfigError, Infeasible, TaskError
@@ -111,7 +112,9 @@ def evaluator(task: Task, phases: list[str], foreign_package: None) -> Iterator[
 
 @pytest.fixture(scope="module")
 def baseline(evaluator: TaskEvaluator, tmp_path_factory: pytest.TempPathFactory) -> Candidate:
-    return evaluator.baseline(tmp_path_factory.mktemp("run") / "artifacts")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate, "MEMORY_REPEATS", 3)
+        return evaluator.baseline(tmp_path_factory.mktemp("run") / "artifacts")
 
 
 def test_the_baseline_is_the_uncompressed_model_timed_against_itself(
@@ -119,6 +122,7 @@ def test_the_baseline_is_the_uncompressed_model_timed_against_itself(
 ) -> None:
     assert baseline.metrics.keys() - MAYBE == SCORES | {"memory_bytes"}
     assert baseline.policy == Policy()
+    assert baseline.metrics["memory_bytes"].n == 3
     assert baseline.metrics["accuracy"].n == 100
     assert baseline.metrics["accuracy"].value == pytest.approx(0.9, abs=0.08)
     assert baseline.metrics["macs"].value == evaluator.traced.graph.macs
