@@ -7,14 +7,14 @@ from torch import Tensor
 PANEL = 128
 """Columns that are taken at a time: with 96 to 288 of them a product of 4,608 x 1,152 takes 0.62 of the whole one."""
 NARROWEST = 64
-"""Fewer columns are taken together with those before: of eight and fewer the sums are added up in another order."""
+"""Fewer columns are taken together with those before: narrow products are added up in another order."""
 
 
 def gram(rows: Tensor) -> Tensor:
     """``rowsᵀ · rows``, shape ``(p, p)``, of a matrix of shape ``(n, p)``.
 
-    Half of it is computed and mirrored. Each sum is that of the whole product, to the last bit: so for 640 to 4,608
-    rows of 130 to 1,280 columns with MKL on one thread.
+    Half of it is computed and mirrored, so that it is symmetric to the last bit. Equal rows give equal bits; those of
+    the whole product they are on some processors alone, as it is up to MKL in which order it adds.
     """
     width = rows.shape[1]
     if width < PANEL + NARROWEST:

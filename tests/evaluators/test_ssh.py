@@ -109,9 +109,10 @@ def test_a_pulled_cable_is_noticed_and_the_device_given_up(
 
 def test_a_worker_that_hangs_is_ended_at_its_deadline(options: DeviceOptions, conv_net: ConvNet) -> None:
     mark = "parefront-test-hangs"
-    hanging = replace(options, command=(*options.command, "env", f"MARK={mark}"), quote=True, deadline_seconds=4.0)
-    with Device(hanging) as board:
+    marked = replace(options, command=(*options.command, "env", f"MARK={mark}"), quote=True)
+    with Device(marked) as board:
         _ = board.profile
+        board.options = replace(marked, deadline_seconds=4.0)  # a worker may take longer than that to start
         timer = threading.Timer(0.5, lambda: _send(mark, signal.SIGSTOP))
         timer.start()
         with pytest.raises(DeviceError, match="no answer to 'measure' within 4 s"):

@@ -48,7 +48,7 @@ class DeviceConformance:
         latency = measure(device, artifact, artifact, self.protocol)
         assert 0.67 < latency.ratio.value < 1.5
         assert 0 < latency.latency_ms.low <= latency.latency_ms.value <= latency.latency_ms.high
-        assert latency.runs >= self.protocol.min_samples
+        assert latency.runs >= self.protocol.min_samples or latency.seconds >= self.protocol.max_seconds
 
     def test_it_answers_again_and_again(self, device: DeviceLink, tmp_path: Path) -> None:
         artifact = _artifact(tmp_path)

@@ -101,11 +101,11 @@ def test_what_else_a_user_pays_for_is_told_and_what_is_unknown_is_not_zero(tmp_p
 def test_a_plain_loop_measures_the_same(tmp_path: Path, run: Command) -> None:
     """With room, for a busy machine; ``benchmarks/agreement.py`` has the figures."""
     model = conv_net(tmp_path / "net.onnx", 64)
-    ratios = []
+    ours, theirs = [], []
     for _ in range(3):
-        ours = json.loads(run("measure", str(model), "--json").out)["p50_ms"]
-        ratios.append(ours / plain_loop_ms(model))
-    assert 0.6 < float(np.median(ratios)) < 1.7
+        ours.append(json.loads(run("measure", str(model), "--json").out)["p50_ms"])
+        theirs.append(plain_loop_ms(model))
+    assert 0.6 < min(ours) / min(theirs) < 1.7, "the least of each, which other programs have disturbed least"
 
 
 def plain_loop_ms(model: Path, runs: int = 100) -> float:
