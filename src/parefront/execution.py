@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from .config.models import Config, ExecutorConfig
+from .config.models import Config
 from .evaluators.device.link import OpenDevice
 from .evaluators.device.remote.owner import DeviceOwner
 from .evaluators.device.units import own_device
@@ -66,7 +65,7 @@ def _on_a_cluster(config: Config, sent: MakeEvaluator, say: Callable[[str], None
     from .search.executors.ray.joining import JoinTask
 
     asked = config.executor
-    cluster = Cluster(ClusterOptions(asked.address, _workers(asked), asked.cpus, asked.device_nodes))
+    cluster = Cluster(ClusterOptions(asked.address, asked.at_once, asked.cpus, asked.device_nodes))
     devices, join = DeviceActors.start(cluster, config.places(), asked.device_wait_seconds), partial(JoinTask.of, sent)
 
     def close() -> None:
@@ -82,16 +81,11 @@ def _on_a_cluster(config: Config, sent: MakeEvaluator, say: Callable[[str], None
     )
 
 
-def _workers(asked: ExecutorConfig) -> int:
-    """As many as the config names, or half of this machine's cores."""
-    return asked.workers or max(1, (os.cpu_count() or 2) // 2)
-
-
 def _pool_options(config: Config) -> PoolOptions:
     asked = config.executor
     here = [unit.threads for device in config.places().values() for unit in device.units if not unit.command]
     return PoolOptions(
-        _workers(asked),
+        asked.at_once,
         asked.ordered,
         asked.deadline_seconds,
         asked.memory,

@@ -167,7 +167,8 @@ class Job:
     def memory_need(self, graph: ModelGraph) -> MemoryNeed:
         """About how much memory a search over that network takes."""
         local = any(not unit.command for place in self.config.places().values() for unit in place.units)
-        return MemoryNeed.of(graph, self.config.compress, local)
+        executor = self.config.executor
+        return MemoryNeed.of(graph, self.config.compress, local, executor.at_once if executor.name == "pool" else 0)
 
     def in_folder_of_its_own(self) -> Job:
         """The job in the first of ``resnet``, ``resnet-2``, … that is free, or a run of this very task and config."""

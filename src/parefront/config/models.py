@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from dataclasses import replace
@@ -293,6 +294,11 @@ class ExecutorConfig(Section):
     cpus: PositiveFloat = 1.0
     device_nodes: dict[str, str] = {}
     device_wait_seconds: PositiveFloat = 600.0
+
+    @property
+    def at_once(self) -> int:
+        """Evaluations at a time in other processes: as many as there are workers, or half of this machine's cores."""
+        return self.workers or max(1, (os.cpu_count() or 2) // 2)
 
 
 class RecoverConfig(Section):

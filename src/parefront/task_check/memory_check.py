@@ -14,6 +14,8 @@ from ..spaces.network.graph import Layer, ModelGraph
 
 PROGRAM_BYTES = 1.1e9
 """Of the search's process without any weights: torch, the runtime, what both keep for themselves."""
+SHARED_BYTES = 0.45e9
+"""Of those, what the processes of a pool have together: the libraries' code."""
 WORKER_BYTES = 0.1e9
 COPIES, LEAST_COPIES = 5.0, 3.0
 """Of the weights in the search's process: the model, the traced network, what a candidate changes, a session on its
@@ -34,29 +36,40 @@ class MemoryNeed:
         search: the peak of the search's process.
         worker: that of the worker on this machine; 0 where all devices are elsewhere.
         least: what both take for certain.
+        pool: the peak of all processes of a pool; 0 where candidates are made in the search's own.
     """
 
     search: float
     worker: float
     least: float
+    pool: float = 0.0
 
     @classmethod
-    def of(cls, graph: ModelGraph, compress: Mapping[str, Mapping[str, Any]], local: bool) -> MemoryNeed:
+    def of(
+        cls, graph: ModelGraph, compress: Mapping[str, Mapping[str, Any]], local: bool, processes: int = 0
+    ) -> MemoryNeed:
         """What a search over a network with these methods takes.
 
         Args:
             graph: of the uncompressed network.
             compress: options by compressor name.
             local: whether a worker runs on this machine.
+            processes: of a pool, each of which makes and scores candidates as the search's own would.
         """
         weights = 4.0 * graph.params
         worker = WORKER_BYTES + WORKER_COPIES * weights if local else 0.0
         search = PROGRAM_BYTES + COPIES * weights + _statistics(graph, compress)
-        return cls(search, worker, PROGRAM_BYTES + LEAST_COPIES * weights + worker)
+        pool = processes * (search - SHARED_BYTES)
+        return cls(search, worker, PROGRAM_BYTES + LEAST_COPIES * weights + worker, pool)
 
     def __str__(self) -> str:
         beside = f", {_gb(self.worker)} of it the device's worker" if self.worker else ""
-        return f"about {_gb(self.search + self.worker)} of memory{beside}"
+        beside += f", {_gb(self.pool)} of it the pool's workers" if self.pool else ""
+        return f"about {_gb(self._all)} of memory{beside}"
+
+    @property
+    def _all(self) -> float:
+        return self.search + self.worker + self.pool
 
     def warning(self) -> str | None:
         """What to say where the machine has less free; None where it is enough, or nobody knows.
@@ -70,11 +83,11 @@ class MemoryNeed:
                 f"a search over this model needs at least {_gb(self.least)} of memory, and this machine has "
                 f"{_gb(most)}; search on one that has more, or a smaller model"
             )
-        if free is None or self.search + self.worker <= free:
+        if free is None or self._all <= free:
             return None
         return (
             f"the search will take {self}, and {_gb(free)} are free: it may be slow, or be killed; end other programs, "
-            "or leave low_rank out where layers are wide"
+            f"{'take fewer workers, ' if self.pool else ''}or leave low_rank out where layers are wide"
         )
 
 

@@ -37,6 +37,14 @@ def test_it_is_told_in_one_line() -> None:
     assert str(need(linear(8192, 8192))) == "about 3.8 GB of memory, 1.3 GB of it the device's worker"
 
 
+def test_each_worker_of_a_pool_takes_what_the_search_takes_but_for_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = MemoryNeed.of(ModelGraph((linear(3000, 3000),), ()), {}, True, processes=4)
+    assert found.pool == pytest.approx(4 * (found.search - 0.45e9))
+    assert str(found).endswith(", 0.3 GB of it the device's worker, 3.3 GB of it the pool's workers")
+    monkeypatch.setattr(memory_check, "machine_memory", lambda: (4e9, 16e9))
+    assert "take fewer workers" in str(found.warning())
+
+
 @pytest.mark.parametrize(("free", "most", "says"), [(16e9, 16e9, None), (2e9, 16e9, "3.8 GB"), (None, None, None)])
 def test_what_is_not_free_is_warned_of(
     free: float | None, most: float | None, says: str | None, monkeypatch: pytest.MonkeyPatch
