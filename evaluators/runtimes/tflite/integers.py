@@ -103,6 +103,7 @@ def _quantization(node: Node, to: Lowering) -> Quantization:
         raise node.refuse("by a computed scale")
     scale = to.source.constants[names[0]].reshape(-1)
     zero = to.source.constants[names[1]].reshape(-1) if names[1] else np.zeros(1, np.uint8)
-    if scale.size != 1 or zero.dtype.name not in ("uint8", "int8"):
+    alike = np.all(scale == scale[0]) and np.all(zero == zero[0])  # of each channel, where others are to leave it alone
+    if not alike or zero.dtype.name not in ("uint8", "int8"):
         raise node.refuse("other than to 8 bits by one scale")
-    return Quantization(scale.astype(np.float32), int(zero[0]) - (SHIFT if zero.dtype == np.uint8 else 0))
+    return Quantization(scale[:1].astype(np.float32), int(zero[0]) - (SHIFT if zero.dtype == np.uint8 else 0))

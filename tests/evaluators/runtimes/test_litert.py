@@ -91,6 +91,17 @@ def test_8_bit_layers_are_litert_s_own(network: str) -> None:
         assert [types[index] for index in (*layer["inputs"], *layer["outputs"])] == ["int8", "int8", "int32", "int8"]
 
 
+def test_layers_in_floats_among_8_bit_ones_are_computed_in_floats() -> None:
+    subject = specimen("residual")
+    pipeline = Pipeline.of([create("quantize", {"bits": [32, 8]})], subject.graph)
+    policy = pipeline.space.decode({knob.name: knob.choices[place % 2] for place, knob in enumerate(pipeline.space)})
+    net = pipeline.apply(subject.net, policy, Context(subject.graph, subject.calibration))
+    content, images = serialize(net, subject.calibration.example), subject.images[:8].numpy()
+    found = RUNTIME.session(content, threads=1).run(["output"], {"input": images})[0]
+    expected = exact_session(content, threads=1).run(["output"], {"input": images})[0]
+    assert np.abs(found - expected).max() < 0.03 * np.abs(expected).max()
+
+
 def test_branches_are_named() -> None:
     told = (
         r"does not load the file: operator If of layer \S+ has no form there: it has no branches: leave out early_exit$"
