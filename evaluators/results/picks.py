@@ -30,6 +30,11 @@ class Pick:
     candidate: Candidate
     ties: tuple[Candidate, ...] = ()
 
+    @property
+    def ties_in_quality(self) -> bool:
+        """Whether ties are as good, too; of the cheapest alone they cost the same, and may be much better or worse."""
+        return bool({"safe", "knee", "best"}.intersection(self.names))
+
     def to_json(self) -> dict[str, Any]:
         """``{"names": ["safe", "knee"], "trial": 3, "ties": [10]}``, members by the numbers of their trials."""
         return {"names": list(self.names), "trial": self.candidate.trial, "ties": [tie.trial for tie in self.ties]}

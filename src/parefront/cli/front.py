@@ -103,12 +103,20 @@ def _measured_on(run: Run) -> str:
 
 def _worded(pick: Pick, front: Front) -> str:
     """``trial 3: 76.4% at 0.081x, 3.47 KB; 3 blocks dropped; a tie with trial 10``."""
-    tied = [str(tie.trial) for tie in pick.ties[:MOST_TIES]]
-    more = f" and {len(pick.ties) - MOST_TIES} more" if len(pick.ties) > MOST_TIES else ""
-    ties = f"; a tie with {'trial' if len(pick.ties) == 1 else 'trials'} {', '.join(tied)}{more}" if tied else ""
     candidate = pick.candidate
-    said = f"{candidate.label}: {describe(candidate, front.quality)}; {candidate_in_words(candidate)}{ties}"
+    said = f"{candidate.label}: {describe(candidate, front.quality)}; {candidate_in_words(candidate)}{_ties(pick)}"
     return said if front.is_useful(candidate) else f"{said}; of no use"
+
+
+def _ties(pick: Pick) -> str:
+    if not pick.ties:
+        return ""
+    is_one, more = len(pick.ties) == 1, len(pick.ties) - MOST_TIES
+    numbers = ", ".join(str(tie.trial) for tie in pick.ties[:MOST_TIES])
+    those = f"{'trial' if is_one else 'trials'} {numbers}{f' and {more} more' if more > 0 else ''}"
+    if pick.ties_in_quality:
+        return f"; a tie with {those}"
+    return f"; {those} {'costs' if is_one else 'cost'} the same within the noise"
 
 
 def _summary(run: Run, front: Front) -> str:

@@ -76,3 +76,8 @@ def test_the_safe_one_is_as_good_on_the_test_split_too(front: Front) -> None:
     change = Measurement(-0.011, -0.014, -0.008, 9000, "fraction")
     refuted = replace(front[1], metrics={**front[1].metrics, "test_accuracy_change": change})
     assert named(replace(front, candidates=(front[0], refuted, *front.candidates[2:])))["safe"] == (0, [])
+
+
+def test_ties_of_the_fastest_cost_the_same_and_need_not_be_as_good(front: Front) -> None:
+    assert {pick.names[-1]: pick.ties_in_quality for pick in picks(front)}["fastest"] is False
+    assert picks(front)[0].ties_in_quality
