@@ -44,7 +44,7 @@ def test_signatures_and_arguments_are_told() -> None:
     assert "### Front.select" in told
     assert "objectives: Sequence[str] = ('accuracy', 'latency')," in told
     assert "\n    *,\n" in told
-    assert "Front.select(*where: str | Budget, by: str | None = None) -> Candidate" in told
+    assert "Front.select(*where: str | Budget, by: str | None = None, tested: bool = True) -> Candidate" in told
     assert "quality: Metric = …," in told
 
 
