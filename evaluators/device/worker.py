@@ -575,10 +575,8 @@ class Models:
 def loaded_by(model: bytes, options: Header, profile: str = "") -> Loaded | Plugged:
     """The model, loaded by the runtime that the options name."""
     plugged = PLUGGED.get(str(options.get("runtime", ONNX_RUNTIME)))
-    reads_onnx = getattr(plugged, "READS_ONNX", True)
-    if reads_onnx and has_external_data(
-        memoryview(model)
-    ):  # older releases of onnxruntime would read any file it names
+    is_onnx = getattr(plugged, "READS_ONNX", True)
+    if is_onnx and has_external_data(memoryview(model)):  # older releases of onnxruntime would read any file it names
         raise RequestError("model", "the model keeps weights in other files (external data); send a single file")
     threads = options["threads"]
     if type(threads) is not int or not 0 < threads <= MAX_THREADS:

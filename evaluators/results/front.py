@@ -150,12 +150,7 @@ class Front:
         """
         budgets = tuple(map(self.budget, where)) or self.budgets
         best_in = self._free_objective(budgets) if by is None else metric_of(by, self.quality)
-        known = self._fits if budgets == self.budgets else [True] * len(self)
-        fitting = [
-            candidate
-            for candidate, in_search in zip(self.candidates, known, strict=True)
-            if in_search and all(budget.met(candidate, self.baseline, tested) for budget in budgets)
-        ]
+        fitting = [c for c in self.candidates if all(b.met(c, self.baseline, tested) for b in budgets)]
         if not fitting:
             raise self._none_meets(budgets)
         useful = fitting

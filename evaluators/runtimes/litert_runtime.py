@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -30,15 +29,10 @@ class LiteRt(StreamedRuntime):
     takes_functions: ClassVar[bool] = False
     translates: ClassVar[bool] = True
     is_exact: ClassVar[bool] = False
+    distributions: ClassVar[tuple[str, ...]] = ("ai-edge-litert",)
     file: ClassVar[ModuleType] = litert_model
     rejects: ClassVar[tuple[type[Exception], ...]] = (ValueError, RuntimeError)
     sessions: ClassVar[type[NamedSession]] = BatchedSession  # memory is allocated once, for one size
-
-    def version(self) -> str | None:
-        try:
-            return version("ai-edge-litert")
-        except PackageNotFoundError:
-            return None
 
     def translated(self, content: bytes) -> bytes:
         return content if content[4:8] == IDENTIFIER else self._written(content, {})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
 from typing import ClassVar
@@ -27,14 +26,9 @@ class Ncnn(StreamedRuntime):
     lacks: ClassVar[str] = "integers as ONNX writes them (quantize) and branches (early_exit)"
     takes_functions: ClassVar[bool] = False
     is_exact: ClassVar[bool] = False
+    distributions: ClassVar[tuple[str, ...]] = ("ncnn", "pnnx")
     file: ClassVar[ModuleType] = ncnn_model
     rejects: ClassVar[tuple[type[Exception], ...]] = (ValueError, RuntimeError)
-
-    def version(self) -> str | None:
-        try:
-            return version("ncnn") if version("pnnx") else None
-        except PackageNotFoundError:
-            return None
 
     def write(self, content: bytes, folder: Path) -> tuple[Session, dict[str, bytes]]:
         """NCNN's own files of an ONNX file, by suffix: ``.param`` and ``.bin``; and a session on these very files.

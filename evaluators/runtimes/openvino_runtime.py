@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 from typing import ClassVar
 
@@ -26,14 +25,9 @@ class OpenVino(StreamedRuntime):
     install: ClassVar[str] = "pip install 'parefront[openvino]'"
     takes_functions: ClassVar[bool] = False
     is_exact: ClassVar[bool] = False
+    distributions: ClassVar[tuple[str, ...]] = ("openvino",)
     file: ClassVar[ModuleType] = openvino_model
     sessions: ClassVar[type[NamedSession]] = BatchedSession  # compiled once, for one size
-
-    def version(self) -> str | None:
-        try:
-            return version("openvino")
-        except PackageNotFoundError:
-            return None
 
     def reason(self, error: BaseException) -> str:
         return reason(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
@@ -18,14 +19,23 @@ class StreamedRuntime(Runtime):
     """A runtime of which all that opens and runs models stands in one file.
 
     Attributes:
+        distributions: the packages that it takes here, the one whose version is its own first.
         file: the module, with ``describe`` and ``Model`` as ``worker.Plugged`` asks for them.
         rejects: what ``Model`` raises of a file that it does not load.
         sessions: how its models are given inputs.
     """
 
+    distributions: ClassVar[tuple[str, ...]]
     file: ClassVar[ModuleType]
     rejects: ClassVar[tuple[type[Exception], ...]] = (RuntimeError,)
     sessions: ClassVar[type[NamedSession]] = NamedSession
+
+    def version(self) -> str | None:
+        try:
+            own, *_ = [version(name) for name in self.distributions]  # each has to be there
+        except PackageNotFoundError:
+            return None
+        return own
 
     def precision(self, asked: str = AUTO) -> str:
         return self._described({"precision": asked})["precision"]

@@ -260,12 +260,13 @@ class _Session:
                 left = (now - began) / (training.done - first) * (training.steps - training.done)
                 self.emit(Recovering(member, training.done, training.steps, loss, left, self._left, score))
             steps = training.steps
-            if most is not None and training.can_be_shortened and training.done > first:
+            if most is not None and training.can_be_shortened:
                 steps = steps_in_time(training.done - first, steps - first, now - began, most) + first
-            if now - kept > CHECKPOINT_SECONDS or self.interruption.requested or steps < training.steps:
+            is_late = steps < training.steps
+            if is_late or now - kept > CHECKPOINT_SECONDS or self.interruption.requested:
                 kept = now
                 write_weights(checkpoint, training.state())
-            if steps < training.steps:
+            if is_late:  # on record behind the state that the shorter round goes on from
                 self.run.log(f"{member.label}: {steps} steps of {training.steps}, as they take longer than they did")
                 training.shorten(steps)
                 planned = replace(planned, steps=steps)

@@ -19,7 +19,7 @@ def convolution(step: Step, to: Lowering) -> None:
     if len(shape) != 4:
         raise step.node.refuse(f"inputs of {len(shape)} axes, not 4")
     groups, channels = int(step.attribute("group", 1)), shape[1]
-    window = Window.of(step, to.shape(source), to.shape(step.output), to.shape(weight)[2:])
+    window = Window.of(step, shape, to.shape(step.output), to.shape(weight)[2:])
     depthwise = groups > 1 and groups == channels
     held = _weight(step, to, weight, depthwise)
     bias = _bias(step, to, held.quantization, held.outputs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -107,7 +107,7 @@ def average_pool(step: Step, to: Lowering) -> None:
     excludes = window.is_padded and window.same  # LiteRT divides by what lies on the image then
     if not window.is_padded or (excludes and not step.attribute("count_include_pad", 0)):
         return _pool(step, to, "AVERAGE_POOL_2D", window, made)
-    valid = Window(**{**window.__dict__, "same": False})
+    valid = replace(window, same=False)
     if np.all(counts == area):
         return _pool(step, to, "AVERAGE_POOL_2D", valid, made)
     if step.integers:
