@@ -63,10 +63,11 @@ gc.set_threshold(100_000)  # imports and the list of all tests leave hardly any 
 
 
 @pytest.fixture(scope="session", autouse=True)
-def exporting() -> Iterator[None]:
+def exporting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     import torch
 
     from .exporting import (
+        EXPORTS,
         equal_models_exported_once,
         garbage_collected_seldom,
         memory_read_once,
@@ -74,8 +75,16 @@ def exporting() -> Iterator[None]:
     )
 
     torch.set_num_threads(1)
-    with garbage_collected_seldom(), one_table_of_operators(), equal_models_exported_once(), memory_read_once():
-        yield
+    exports = made_once(tmp_path_factory, "exports", lambda _: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(EXPORTS, str(exports))
+        with (
+            garbage_collected_seldom(),
+            one_table_of_operators(),
+            equal_models_exported_once(exports),
+            memory_read_once(),
+        ):
+            yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import gc
 import hashlib
 import io
+import os
+import pickle
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,6 +26,9 @@ from parefront.evaluators.trial import evaluate
 from parefront.spaces.network import trace
 from parefront.spaces.network.export import Exported, export
 from parefront.spaces.tensors.batch import Tensors, named
+
+EXPORTS = "PAREFRONT_TEST_EXPORTS"
+"""Of the environment: the folder of what was exported, for processes that a test starts."""
 
 
 @contextmanager
@@ -66,22 +71,27 @@ def _operators_listed_once() -> Callable[[], None]:
 
 
 @contextmanager
-def equal_models_exported_once() -> Iterator[None]:
+def equal_models_exported_once(folder: Path) -> Iterator[None]:
     """Inside, a model that equals one that was traced before, down to its weights, gets a copy of that one's graph.
 
     Most tests trace a network that many others trace, too: of 65 exports in the tests of trials, 55 were made before.
+    What one process has exported lies in ``folder`` for all that use the same one; it is to be new, since nothing tells
+    there of the code that has exported.
     """
-    known: dict[str, tuple[bytes, Exported]] = {}
 
     def remembered(model: nn.Module, example: Tensors, outputs: Sequence[str] = ("output",)) -> Exported:
         key = _digest(model, example, outputs)
-        if key in known:
-            content, made = known[key]
-            return replace(copy.deepcopy(made), graph=ir.serde.deserialize_graph(onnx.GraphProto.FromString(content)))
+        file = folder / f"{key}.pickle"
+        if key is not None and file.exists():
+            content, kept = pickle.loads(file.read_bytes())
+            assert isinstance(kept, Exported)
+            return replace(kept, graph=ir.serde.deserialize_graph(onnx.GraphProto.FromString(content)))
         made = export(model, example, outputs)
         if key is not None and _is_whole(made.graph):
-            kept = replace(made, graph=ir.Graph((), (), nodes=()))
-            known[key] = ir.serde.serialize_graph(made.graph).SerializeToString(), copy.deepcopy(kept)
+            content = ir.serde.serialize_graph(made.graph).SerializeToString()
+            written = file.with_suffix(f".{os.getpid()}")
+            written.write_bytes(pickle.dumps((content, replace(made, graph=None))))  # type: ignore[arg-type]
+            written.replace(file)
         return made
 
     with pytest.MonkeyPatch.context() as patch:
