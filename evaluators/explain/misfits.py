@@ -72,12 +72,19 @@ def ranks(candidate: Executed, reference: Executed, rates: Rates) -> Iterator[Fi
 
 
 def slower(candidate: Executed, reference: Executed, explained: Collection[str]) -> Iterator[Finding]:
-    """Layers that both have and that take longer in the candidate, where no other finding says why."""
+    """Layers that both have and that take longer in the candidate, where no other finding says why.
+
+    A layer that runs as the same operators on weights of the same shape was left as it is in the other model. It may
+    take longer beside other neighbours or in a noisy reading, but there is nothing in it to mend: it is passed over.
+    """
     weighted = dict.fromkeys(layer.name for _, layer in candidate.weighted)
+    own_work, other_work = _work(candidate), _work(reference)
     for name, operators in ((name, candidate.layers[name]) for name in weighted):
         others = reference.layers.get(name, [])
         own, theirs = (sum(operator.us for operator in ran) for ran in (operators, others))
         if name in explained or not others or own - theirs <= _LEAST_SHARE * theirs:
+            continue
+        if own_work[name] == other_work.get(name):
             continue
         kind, before = (" + ".join(dict.fromkeys(o.kind for o in ran)) for ran in (operators, others))
         was = f" as {before}" if before != kind else ""
@@ -87,6 +94,14 @@ def slower(candidate: Executed, reference: Executed, explained: Collection[str])
             f"{name} takes {own:.0f} µs as {kind}, {theirs:.0f}{was} in the other model",
             f"leave it in {arithmetic(others[0])}" if changed else "what was done to it does not pay on this device",
         )  # fmt: skip
+
+
+def _work(model: Executed) -> dict[str, list[tuple[str, str, WeightedLayer]]]:
+    """What runs each layer: kinds of operators, their arithmetic, and the layer with the shape of its weight."""
+    found: defaultdict[str, list[tuple[str, str, WeightedLayer]]] = defaultdict(list)
+    for operator, layer in model.weighted:
+        found[layer.name].append((operator.kind, arithmetic(operator), layer))
+    return found
 
 
 def _misfit(layer: WeightedLayer, width: int) -> bool:

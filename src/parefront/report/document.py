@@ -27,6 +27,7 @@ from ..search.runs.run_layers import left_out_of
 from ..search.runs.tested_fields import amplification_to_json, confidence_to_json, flips_to_json
 from ..spaces.masking import masked_text
 from ..spaces.runtime_knob import runtime_in
+from .advice import advised
 from .axes import Axis, axes_of
 from .course import Step, steps_of, time_spent
 from .fairness import ClassRow, class_rows
@@ -141,7 +142,11 @@ class Report:
         empty = run.front_of((), run.search_baseline)
         network, left_out = Network.of(run.path, [record.policy for record in records]), left_out_of(run.path)
         flips = {c.trial: c.flips for c in front if c.trial is not None and c.flips is not None}
-        profiles = {candidate.trial: candidate.profile for candidate in (front.baseline, *front)}
+        profiles = {
+            candidate.trial: advised(candidate.profile, network, candidate.policy)
+            for candidate in (front.baseline, *front)
+            if candidate.profile is not None
+        }
         return cls(
             name=run.name,
             argument=argument_of(run.path),
@@ -175,11 +180,7 @@ class Report:
             confidences={c.trial: c.confidence for c in front if c.trial is not None and c.confidence is not None},
             flips=flips,
             pictures=pictures_of(run.path, flips),
-            times={
-                trial: LayerTimes(known, network.layers, left_out)
-                for trial, known in profiles.items()
-                if known is not None
-            },
+            times={trial: LayerTimes(known, network.layers, left_out) for trial, known in profiles.items()},
             probed=probed_choices(run.path),
             runtimes=front.runtimes,
             classes={c.trial: class_rows(c.classes) for c in front if c.trial is not None and c.classes},

@@ -90,6 +90,17 @@ class Network:
         """The policy as an index into the choices of every knob; 0 is "leave as is"."""
         return [self._choices(knob).get(policy.get(f"{knob.compressor}/{knob.target}"), 0) for knob in self.knobs]
 
+    def left_alone(self, policy: Policy) -> set[str]:
+        """Names of the layers that a policy does not change, nor the channels that they read.
+
+        None where it turns a knob of which it is not known what it is about.
+        """
+        turned = [knob for knob, choice in zip(self.knobs, self.encoded(policy), strict=True) if choice]
+        if not all(knob.layers for knob in turned):
+            return set()
+        changed = {index for knob in turned for index in (*knob.layers, *knob.readers)}
+        return {layer.name for index, layer in enumerate(self.layers) if index not in changed}
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 

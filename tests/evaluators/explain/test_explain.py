@@ -134,9 +134,7 @@ def test_activations_that_are_not_fused_are_found(explained: Explained) -> None:
 
 def test_a_model_against_itself_has_nothing_to_mend(explained: Explained) -> None:
     plain = [Layer(f"conv{index}") for index in range(3)]
-    found = explained(plain, plain)
-    assert sum(finding.us for finding in found.findings) < 0.3 * found.operators_us[0]
-    assert {finding.kind for finding in found.findings} <= {"slower"}
+    assert explained(plain, plain).findings == ()
 
 
 def test_nodes_without_names_are_told_apart_all_the_same(device: Device, tmp_path: Path) -> None:
