@@ -75,19 +75,9 @@ class CompressorConformance(OverNetworks):
             if other != network:
                 compressor.plan(specimen(other).graph)
         net = plan.apply(subject.net, policy, _context(subject, compressor))
-        assert emit(net, tmp_path / "x.onnx", example).sha256 == alone.sha256, "a plan depends on those made after it"
+        again = emit(net, tmp_path / "x.onnx", example)
+        assert again.sha256 == alone.sha256, "it draws by chance, or a plan depends on those made after it"
         assert_nothing_kept(compressor, held)
-
-    def test_the_network_that_is_given_is_untouched(self, network: str, compressor: Compressor) -> None:
-        subject, space = specimen(network), _space(compressor, network)
-        before = {name: tensor.clone() for name, tensor in subject.net.state_dict().items()}
-        graph = str(subject.net.graph)
-        for policy in (_strongest(space), space.sample(np.random.default_rng(0))):
-            _feasible(compressor, subject, policy)
-        after = subject.net.state_dict()
-        assert str(subject.net.graph) == graph
-        assert after.keys() == before.keys()
-        assert all(torch.equal(before[name], after[name]) for name in before)
 
     def test_no_choices_give_an_equal_network(self, network: str, compressor: Compressor, tmp_path: Path) -> None:
         subject = specimen(network)
@@ -122,11 +112,12 @@ class CompressorConformance(OverNetworks):
             _check(compressor, subject, _feasible(compressor, subject, space.sample(generator)), tmp_path)
 
     def test_equal_policies_give_equal_bytes(self, network: str, compressor: Compressor, tmp_path: Path) -> None:
+        """Of a policy drawn at random; the strongest one is built twice by the test that nothing is kept."""
         subject, space = specimen(network), _space(compressor, network)
-        for policy in (_strongest(space), space.sample(np.random.default_rng(1))):
-            nets = [_feasible(compressor, subject, policy) for _ in range(2)]
-            first, second = (emit(net, tmp_path / "x.onnx", subject.calibration.example) for net in nets)
-            assert first.sha256 == second.sha256
+        policy = space.sample(np.random.default_rng(1))
+        nets = [_feasible(compressor, subject, policy) for _ in range(2)]
+        first, second = (emit(net, tmp_path / "x.onnx", subject.calibration.example) for net in nets)
+        assert first.sha256 == second.sha256
 
 
 def _space(compressor: Compressor, network: str) -> SearchSpace:
@@ -150,7 +141,15 @@ def _context(subject: Specimen, compressor: Compressor) -> Context:
 
 
 def _compressed(compressor: Compressor, subject: Specimen, policy: Policy) -> fx.GraphModule:
-    return Pipeline.of([compressor], subject.graph).apply(subject.net, policy, _context(subject, compressor))
+    """The compressed network; the one that is given has to be as it was, so that the next candidate begins with it."""
+    graph, before = str(subject.net.graph), {name: value.clone() for name, value in subject.net.state_dict().items()}
+    net = Pipeline.of([compressor], subject.graph).apply(subject.net, policy, _context(subject, compressor))
+    after = subject.net.state_dict()
+    assert str(subject.net.graph) == graph, "the graph of the given network was changed"
+    assert after.keys() == before.keys()
+    changed = [name for name in before if not torch.equal(before[name], after[name])]
+    assert not changed, f"tensors of the given network were changed: {', '.join(changed)}"
+    return net
 
 
 def _feasible(compressor: Compressor, subject: Specimen, policy: Policy) -> fx.GraphModule:
