@@ -23,6 +23,7 @@ from ..spaces.messages import one_line
 from ..spaces.policy import Policy
 from .asked import Asked, record_of
 from .causes import why_all_failed
+from .crash_log import CrashLog
 from .executors.executor import Executor
 from .executors.local import LocalExecutor
 from .finalise import finalise
@@ -144,6 +145,7 @@ class _Session:
     by_number: dict[int, TrialRecord] = field(init=False)
     kept: KeptArtifacts = field(init=False)
     asked: AskedStore = field(init=False)
+    crashes: CrashLog = field(init=False)
     front: Front = field(init=False)
     stopping: Stopping = field(init=False)
     started: float = field(init=False)
@@ -155,6 +157,7 @@ class _Session:
         self.by_number = {record.number: record for record in self.records.values()}
         self.kept = KeptArtifacts(self.run, self.records)
         self.asked = AskedStore(self.run.path)
+        self.crashes = CrashLog(self.run.path)
 
     @property
     def done(self) -> int:
@@ -269,7 +272,8 @@ class _Session:
         if self.executor.workers > 1:
             self.asked.add(number, policy)
         self.interruption.begin()
-        return self.executor.submit(policy, self.run.artifact(policy.digest), self.front)
+        artifact = self.run.artifact(policy.digest)
+        return self.crashes.submitted(policy, lambda: self.executor.submit(policy, artifact, self.front))
 
     def _ask(self, study: RunStudy | SharedStudy, probes: ProbePhase, under_way: Collection[str]) -> Asked | None:
         """Ask for a policy, and let it be evaluated unless it has been, or is being; None where the number is taken, or

@@ -12,7 +12,7 @@ class WorkerKilled(Exception):
     """A worker process was ended, or ended by itself, during an evaluation; the message says why."""
 
 
-class _Elsewhere(Exception):
+class Elsewhere(Exception):
     """The traceback of an error in another process, which Python shows above the error's own."""
 
     def __init__(self, text: str) -> None:
@@ -45,7 +45,7 @@ class SentError:
             error: Exception = kind(*arguments)
         else:
             error = type(self._name, (Exception,), {"__module__": "builtins"})(self._said)
-        error.__cause__ = _Elsewhere(self._trace)
+        error.__cause__ = Elsewhere(self._trace)
         return error
 
 

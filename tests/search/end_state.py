@@ -30,7 +30,7 @@ def without_times(fields: dict[str, Any]) -> dict[str, Any]:
 
 def leftovers(path: Path) -> list[str]:
     """What a run should not have after its last session: half-written files, a database set aside, its lock, and
-    policies under way."""
+    policies under way, or what is said of crashes."""
     names = [file.name for file in path.rglob("*") if UNFINISHED.fullmatch(file.name) or ".broken-" in file.name]
-    names += [file.name for file in path.glob("asked/*")]
+    names += [file.name for file in [*path.glob("asked/*"), *path.glob("crashed.txt")]]
     return [*names, *(["lock"] if is_locked(path) else [])]
