@@ -30,7 +30,7 @@ SEGMENTATION_FAULT = "Fatal Python error: Segmentation fault"
 class Crashing(SyntheticEvaluator):
     """Some policy, the fourth to be evaluated in the first session, ends the process; in others, too."""
 
-    def evaluate(self, policy: Policy, artifact: Path, rivals: Front) -> Candidate:
+    def evaluate(self, policy: Policy, artifact: Path, rivals: Front | None = None) -> Candidate:
         fatal = artifact.parents[1] / "fatal"
         if len(self.evaluated) == CRASHES_AT and not fatal.exists():
             fatal.write_text(policy.digest)
