@@ -1,23 +1,33 @@
-// What a reader limits: a cost and the loss of quality, each with a slider or by a typed number, and harm to single classes.
+// What a reader limits: costs and the loss of quality, each with a slider or by a typed number, and harm to single classes.
 
-// `value` is null where there is no limit.
-const limits = [{ id: "limit", axis: null, value: null }, { id: "loss", axis: null, value: null }];
-const alike = { axis: HIT, value: null };
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+const REFUSED = "Not taken: type a number from 0 up, such as 0.5. An empty box is no limit.";
+
+// Two rows of controls: for whichever cost is chosen of the list, and for the quality.
+const limits = [{ id: "limit", axis: null }, { id: "loss", axis: null }];
+// The limits that hold: values by the key of their axis, in the order in which they were set.
+const limited = new Map();
+const units = new Map();  // of typed numbers by the key of their axis, as they were first shown
 
 function beginLimits() {
   for (const one of limits) {
-    at(one.id).addEventListener("input", () => setLimit(one, sliderValue(one)));
+    at(one.id).addEventListener("input", () => { setLimit(one.axis, sliderValue(one)); showNumber(one); });
     at(`${one.id}-value`).addEventListener("input", () => typed(one));
-    at(`${one.id}-value`).addEventListener("change", () => showNumber(one));
+    at(`${one.id}-value`).addEventListener("change", () => { if (!refused(one)) showNumber(one); });
   }
-  at("alike").addEventListener("change", () => { alike.value = at("alike").checked ? 0 : null; chooseWithin(); });
-  at("limit-axis").addEventListener("change", () => { limits[0].axis = axes.get(at("limit-axis").value); setLimit(limits[0], null); });
+  at("alike").addEventListener("change", () => setLimit(HIT, at("alike").checked ? 0 : null));
+  at("limit-axis").addEventListener("change", () => { limits[0].axis = axes.get(at("limit-axis").value); showNumber(limits[0]); showLimits(); });
+  at("clear").addEventListener("click", () => { limited.clear(); limits.forEach(showNumber); chooseWithin(); at("limit-value").focus(); });
 }
 
-function setLimit(one, value) {
-  one.value = value;
-  showNumber(one);
+function setLimit(axis, value) {
+  if (value === null) limited.delete(axis.key);
+  else limited.set(axis.key, value);
   chooseWithin();
+}
+
+function valueOf(one) {
+  return limited.get(one.axis.key) ?? null;
 }
 
 // What may be limited in newer data of the run: the costs and the change of the quality, or where it has none the quality.
@@ -30,16 +40,19 @@ function fillLimits() {
   at("cost-part").hidden = !bounded.length;
   at("loss-part").hidden = !loss.axis;
   at("alike-part").hidden = !measured(HIT);
-  limits.filter((one) => one.axis).forEach(showLimit);
+  showLimits();
 }
 
+// The limits that hold: those on costs first, then the one on the quality.
 function activeLimits() {
-  return [...limits, alike].filter((one) => one.axis && one.value !== null);
+  const known = [...limited].map(([key, value]) => ({ axis: key === HIT.key ? HIT : axes.get(key), value })).filter(({ axis }) => axis);
+  const rank = ({ axis }) => (axis === HIT ? 2 : axis.quality ? 1 : 0);
+  return known.sort((a, b) => rank(a) - rank(b));
 }
 
 function chooseWithin() {
   const active = activeLimits();
-  limits.filter((one) => one.axis).forEach(showLimit);
+  showLimits();
   choose(active.length ? within(active) : firstChoice(), active.length ? "limit" : "start");
 }
 
@@ -47,6 +60,7 @@ function chooseWithin() {
 function sliderRange({ axis }) {
   const known = members.filter((entry) => axis.key in entry.metrics && (!axis.quality || entry.useful)).map((entry) => judged(entry, axis));
   const sorted = known.sort((a, b) => (worse(axis, a, b) ? 1 : -1)), best = sorted[0], last = sorted[sorted.length - 1];
+  if (axis.change) return [worse(axis, 0, best) ? 0 : best, last];
   return [axis.quality ? best : best - 0.05 * (last - best), last];
 }
 
@@ -56,35 +70,66 @@ function sliderValue(one) {
   return position === most ? null : from + ((last - from) * position) / (most - 1);
 }
 
-// A typed number counts as soon as it is one; an empty field is no limit.
+// A typed number counts as soon as it is one; an empty field, or what is refused, is no limit.
 function typed(one) {
-  const field = at(`${one.id}-value`), number = field.valueAsNumber, { size, sign } = typedUnit(one.axis);
-  field.setAttribute("aria-invalid", String(field.validity.badInput));
-  if (field.validity.badInput) return;
-  one.value = Number.isNaN(number) ? null : sign * number * size;
-  chooseWithin();
+  const field = at(`${one.id}-value`), { size, sign } = typedUnit(one.axis), wrong = refused(one);
+  field.setAttribute("aria-invalid", String(wrong));
+  setLimit(one.axis, wrong || !field.value.trim() ? null : sign * Number(field.value) * size);
 }
 
-// The unit that a limit is typed in; of a change that is what is lost.
+// Whether a field holds what is no number, or a cost or a loss below zero.
+function refused(one) {
+  const text = at(`${one.id}-value`).value.trim();
+  const signed = one.axis.quality && !one.axis.change;
+  return text !== "" && !(NUMBER.test(text) && Number.isFinite(Number(text)) && (signed || Number(text) >= 0));
+}
+
+// The unit that a limit is typed in: the one in which most members are shown; of a change that is what is lost.
 function typedUnit(axis) {
+  if (!units.has(axis.key)) units.set(axis.key, unitOf(axis));
+  return units.get(axis.key);
+}
+
+function unitOf(axis) {
   const sign = axis.change && axis.higher_is_better ? -1 : 1;
-  const [name, size] = {
-    x: ["x", 1], bytes: ["KB", 1e3], MACs: ["M", 1e6], parameters: ["k", 1e3], score: ["", 1],
-    fraction: [axis.change ? "pt" : "%", 0.01],
-  }[axis.unit] || [axis.unit, 1];
-  return { name, size, sign };
+  if (axis.unit === "fraction") return { name: axis.change ? "pt" : "%", size: 0.01, sign };
+  if (axis.unit !== "bytes" && !COUNTS.includes(axis.unit)) return { name: axis.unit === "score" ? "" : axis.unit, size: 1, sign };
+  const values = members.filter((entry) => axis.key in entry.metrics).map((entry) => entry.metrics[axis.key].value).sort((a, b) => a - b);
+  const [size, prefix] = prefixOf(values[Math.floor(values.length / 2)] || 0);
+  if (axis.unit !== "bytes") return { name: prefix, size, sign };
+  const name = `${prefix.toUpperCase()}B`;
+  return { name, size, sign, means: prefix ? `1 ${name} = ${size.toLocaleString("en-US")} bytes` : "" };
 }
 
 // The field is not written to while somebody types in it.
 function showNumber(one) {
-  const { size, sign } = typedUnit(one.axis), shown = one.value === null ? "" : Number(((sign * one.value) / size).toPrecision(4)) + 0;
-  at(`${one.id}-value`).value = String(shown);
+  if (!one.axis) return;
+  const { size, sign } = typedUnit(one.axis), value = valueOf(one);
+  at(`${one.id}-value`).value = value === null ? "" : String(Number(((sign * value) / size).toPrecision(4)) + 0);
   at(`${one.id}-value`).removeAttribute("aria-invalid");
 }
 
+function showLimits() {
+  const active = activeLimits(), free = freeObjective(active);
+  at("alike").checked = limited.has(HIT.key);
+  limits.filter((one) => one.axis).forEach(showLimit);
+  at("held").replaceChildren(...active.map((one) => element("button", { type: "button", "aria-label": `remove the limit: ${wordsOf(one)}`, onclick: () => drop(one.axis) }, `${wordsOf(one)} \u00d7`)));
+  at("clear").hidden = !active.length;
+  at("aim").textContent = !free ? "" : active.length
+    ? `Looked for: the ${bestOf(free)} within ${active.length === 1 ? "this limit" : "all of these limits"}.`
+    : `A limit on a cost looks for the best ${quality ? shortName(quality) : "model"} within it, one on what is lost for the ${bestOf(defaultCost || free)}.`;
+}
+
+function drop(axis) {
+  limited.delete(axis.key);
+  limits.filter((one) => one.axis === axis).forEach(showNumber);
+  chooseWithin();
+  (at("held").querySelector("button") || at("limit-value")).focus();
+}
+
 function showLimit(one) {
-  const { axis, value } = one, slider = at(one.id), most = Number(slider.max), { name } = typedUnit(axis);
-  const words = value === null ? "none" : limitText(one), about = axis.change ? `${shortName(quality)} lost` : shortName(axis);
+  const { axis } = one, value = valueOf(one), slider = at(one.id), most = Number(slider.max), { name, means } = typedUnit(axis);
+  const words = value === null ? "none" : limitText({ axis, value }), about = axis.change ? `${shortName(quality)} lost` : shortName(axis);
   if (value === null) slider.value = most;
   else if (sliderValue(one) !== value) {
     const [from, last] = sliderRange(one), share = last === from ? 1 : (value - from) / (last - from);
@@ -95,8 +140,10 @@ function showLimit(one) {
   slider.setAttribute("aria-label", `Limit of ${about}`);
   at(`${one.id}-name`).textContent = axis.quality ? `${about}, ${bound}` : bound;
   at(`${one.id}-value`).setAttribute("aria-label", `${about}, ${bound}${name ? `, in ${name}` : ""}`);
-  at(`${one.id}-unit`).textContent = name;
+  at(`${one.id}-unit`).textContent = means ? `${name} (${means})` : name;
   at(`${one.id}-text`).textContent = words;
+  const idle = value !== null && members.every((entry) => !(axis.key in entry.metrics) || keeps(entry, [{ axis, value }]));
+  at(`${one.id}-note`).textContent = refused(one) ? REFUSED : idle ? "Every model of the front is within it." : "";
 }
 
 function limitText({ axis, value }) {
@@ -104,62 +151,21 @@ function limitText({ axis, value }) {
 }
 
 function limitWords(active) {
-  return active.map(wordsOf).join(" and ");
+  return active.map(wordsOf).join(", ").replace(/, (?!.*, )/, " and ");
 }
 
 function wordsOf(one) {
-  if (one === alike) return "no class hit harder than the others";
+  if (one.axis === HIT) return "no class hit harder than the others";
   if (!one.axis.change) return `${shortName(one.axis)} of ${limitText(one)}`;
   const lost = one.value === 0 ? 0 : one.axis.higher_is_better ? -one.value : one.value;
   return `at most ${plain(lost, one.axis).replace("+", "")} of ${shortName(quality)} lost`;
 }
 
-// What an entry has of what is limited.
-function reached(entry, axis) {
-  const value = judged(entry, axis);
-  return axis === HIT ? `${value} class${value === 1 ? "" : "es"} hit harder` : plain(value, axis);
-}
-
-function limitReason(entry) {
-  const active = activeLimits();
-  const how = active.filter((one) => one !== alike).map(({ axis }) => (axis.quality ? `by its value on ${splitsOf(axis, entry)}` : `by the ${axis.higher_is_better ? "lower" : "upper"} end of its interval`));
-  return `The best ${shortName(freeObjective(active))} with ${[limitWords(active), how.join(" and ")].filter(Boolean).join(", ")}.`;
-}
-
-// Names the one that limits would choose if the test split had not been scored, where it fails them there.
-function contradictionText() {
-  const active = activeLimits(), entry = within(active, true), { axis } = limits[1];
-  if (!entry || keeps(entry, active)) return "";
-  const told = ["", "test_"].map((split) => plain(entry.metrics[`${split}${axis.key}`].value, axis));
-  return `Trial ${entry.trial} holds on the search split alone: ${told[0]} there, ${told[1]} on the test split.`;
-}
-
-// What is better beyond the noise and kept out by one thing: by its interval, or by not being on the front, which knows the objectives alone.
-function missedText(entry) {
-  const active = activeLimits(), free = freeObjective(active), bounds = active.filter(({ axis }) => !axis.quality && axis !== HIT);
-  const differs = (one) => (free.quality ? !asGood(one, entry) : !overlap(one, entry, free.key));
-  const best = (found) => found.filter((one) => free.key in one.metrics && better(one, entry, [free]) && differs(one)).reduce((a, b) => (a && !better(b, a, [free]) ? a : b), null);
-  const told = (one) => [changeOf(one), ...bounds.map(({ axis }) => ({ axis, measured: one.metrics[axis.key] }))].filter(Boolean).map(({ axis, measured }) => said(measured, axis)).join(", ");
-  const near = best(members.filter((one) => one.useful && active.every((each) => (bounds.includes(each) ? withinByValue(one, each) : keeps(one, [each])))));
-  const behind = bounds.every(({ axis }) => objectives.some((each) => aboutOf(each) === aboutOf(axis))) ? null : best(others.filter((one) => keeps(one, active)));
-  const split = behind && changeOf(behind).axis !== (changeOf(entry) || {}).axis ? " on the search split" : "";
-  return [
-    near ? `By its value alone trial ${near.trial} would be within it, too: ${told(near)}.` : "",
-    behind ? `Trial ${behind.trial} is not on the front, but better within it: ${told(behind)}${split}.` : "",
-  ].filter(Boolean).join(" ");
-}
-
-function withinByValue(entry, { axis, value }) {
-  return axis.key in entry.metrics && !worse(axis, entry.metrics[axis.key].value, value);
-}
-
-// By how much an entry misses limits: of a cost its share over it, of a quality in tens of points or tenths of its value.
-function missed(entry, active) {
-  return active.reduce((sum, { axis, value }) => {
-    const over = (judged(entry, axis) - value) * (axis.higher_is_better ? -1 : 1);
-    const whole = axis.quality && quality ? base.metrics[quality.key].value : 1;
-    return sum + Math.max(0, over / Math.abs(axis.quality ? 0.1 * (axis.unit === "fraction" ? 1 : whole) : value || 1));
-  }, 0);
+// What the best in a metric is called.
+function bestOf(axis) {
+  if (axis === HIT) return "least number of classes hit harder";
+  const word = axis.quality ? "best" : axis.higher_is_better ? "highest" : axis.unit === "bytes" ? "smallest" : "lowest";
+  return `${word} ${shortName(axis.quality ? quality : axis)}`;
 }
 
 // Limits as lines in a plot; one on the change of the quality stands on the axis of the quality, too.

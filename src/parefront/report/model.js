@@ -39,6 +39,12 @@ function hitClasses(entry) {
   return rows ? rows.filter((row) => row.harder).map((row) => row.label) : null;
 }
 
+// The class that it hits hardest, with the change there; null where it hits none harder than the others.
+function worstHit(entry) {
+  const row = (report.classes[entry.trial] || []).find((one) => one.harder);
+  return row ? `hits class ${row.label} hardest: ${said(row.change, { unit: "fraction", change: true })}` : null;
+}
+
 function entryOf(trial) {
   return trial === null ? base : entries.get(trial);
 }
@@ -77,9 +83,10 @@ function worse(axis, one, other) {
   return axis.higher_is_better ? one < other : one > other;
 }
 
-// Whether an entry is within limits, each a value of an axis; `unseen` is as if the test split had not been scored.
-function keeps(entry, active, unseen = false) {
-  const had = (axis) => (unseen && axis.quality ? entry.metrics[axis.key].value : judged(entry, axis));
+// Whether an entry is within limits, each a value of an axis; `split` is as if that one alone had been scored.
+function keeps(entry, active, split = null) {
+  const alone = (axis) => ((split === "test" && entry.metrics[`test_${axis.key}`]) || entry.metrics[axis.key]).value;
+  const had = (axis) => (split && axis.quality ? alone(axis) : judged(entry, axis));
   return active.every(({ axis, value }) => axis.key in entry.metrics && !worse(axis, had(axis), value));
 }
 
@@ -94,8 +101,8 @@ function aboutOf(axis) {
 }
 
 // The best member within limits, as `parefront export --where` finds it.
-function within(active, unseen = false) {
-  const fitting = members.filter((entry) => keeps(entry, active, unseen));
+function within(active, split = null) {
+  const fitting = members.filter((entry) => keeps(entry, active, split));
   const ofUse = active.some(({ axis }) => axis.quality) ? fitting : fitting.filter((entry) => entry.useful);
   const order = [freeObjective(active), ...objectives].filter(Boolean);
   return (ofUse.length ? ofUse : fitting).reduce((a, b) => (a && !better(b, a, order) ? a : b), null);

@@ -10,7 +10,7 @@ const state = {
   beside: base,
 };
 const REASONS = {
-  knee: (cost) => `From here on less ${cost} costs the most quality.`,
+  knee: (cost) => `From here on ${quality ? shortName(quality) : "quality"} ${quality && !quality.higher_is_better ? "rises" : "falls"} faster with less ${cost}.`,
   fastest: () => `The fastest ${ofUse()}.`,
   smallest: () => `The smallest ${ofUse()}.`,
   best: () => "The best of the front.",
@@ -115,10 +115,8 @@ function showAll() {
 function showVerdict() {
   const entry = state.chosen, change = entry && changeOf(entry);
   if (entry === null) {
-    const active = activeLimits(), known = members.filter((one) => active.every(({ axis }) => axis.key in one.metrics));
-    const best = known.reduce((a, b) => (!a || missed(b, active) < missed(a, active) ? b : a), null);
-    at("sentence").textContent = `No model of this front has ${limitWords(active)}.`;
-    at("why").replaceChildren(...linked([contradictionText(), best ? `The nearest has ${active.map(({ axis }) => reached(best, axis)).join(" and ")}: ${label(best)}.` : ""]));
+    at("sentence").textContent = `No model of this front has ${limitWords(activeLimits())}.`;
+    at("why").replaceChildren(...linked([...contradictionTexts(), ...nearestTexts()]));
   } else if (entry.trial === null) {
     at("sentence").textContent = "Ship the uncompressed model: the front is empty.";
     at("why").textContent = "";
@@ -126,14 +124,25 @@ function showVerdict() {
     const parts = change ? [`${said(change.measured, change.axis)} ${change.axis.change ? shortName(quality) : change.axis.label}`] : [];
     const shown = [...new Set([...objectives.filter((axis) => !axis.quality), axes.get("size_bytes")])].filter((axis) => axis && axis.key in entry.metrics);
     parts.push(...shown.map((axis) => said(entry.metrics[axis.key], axis) + (axis.key.startsWith("latency_ratio") ? ` of the ${axis.label.replace(", x of uncompressed", "")}` : "")));
-    at("sentence").textContent = `${state.why === "click" ? "Trial" : "Ship trial"} ${entry.trial}: ${parts.join(", ")}.`;
-    at("why").replaceChildren(...linked([reason(entry), againstText(), tieText(entry), cheaperText(entry), betterText(entry), harmText(entry), splitText(change), noiseText(shown)]));
+    if (entry.member && worstHit(entry)) parts.push(worstHit(entry));
+    at("sentence").textContent = `${leadOf(entry)}: ${parts.join(", ")}.`;
+    at("why").replaceChildren(...linked([reason(entry), outsideText(entry), ...againstTexts(), tieText(entry), cheaperText(entry), betterText(entry), harmText(entry), splitText(change), noiseText(shown)]));
   }
   const trial = entry && entry.trial !== null ? entry.trial : null;
+  at("answer").textContent = entry === null ? "No model of this front is within all of it; the text above says what comes near." : at("sentence").textContent;
   at("command").textContent = trial === null ? "" : `parefront export ${quoted(report.argument)} --trial ${trial} -o model.onnx`;
-  at("copy").hidden = trial === null;
+  at("export").hidden = trial === null;
   at("copy").textContent = "copy";
-  for (const button of at("picks").children) button.setAttribute("aria-pressed", String(Number(button.dataset.trial) === trial));
+  for (const button of at("picks").children) {
+    button.setAttribute("aria-pressed", String(Number(button.dataset.trial) === trial));
+    button.querySelector(".outside").hidden = !missedLimits(entryOf(Number(button.dataset.trial))).length;
+  }
+}
+
+// How a sentence begins: to ship a model is advised where it keeps what was asked for.
+function leadOf(entry) {
+  if (missedLimits(entry).length) return `Trial ${entry.trial}, picked by you, outside of your limits`;
+  return `${state.why === "click" ? "Trial" : "Ship trial"} ${entry.trial}`;
 }
 
 // Sentences, in which each trial that is named can be chosen.
@@ -148,9 +157,9 @@ function reason(entry) {
   const pick = report.front.picks.find((one) => one.trial === entry.trial);
   if (state.why === "limit") return limitReason(entry);
   if (state.why === "start" && report.front.budget.length) return `The best within the run's budget: ${report.front.budget.join(" and ")}.`;
-  if (!entry.member) return "It is not on the front: another one measured better in every objective.";
+  if (!entry.member) return "It is not on the front: another one measured better in every objective on the search split.";
   if (!entry.useful) return report.floor === null ? "It is of no use: its quality is not within the run's budgets." : `It is of no use: its ${shortName(quality)} is worse than the floor of ${plain(report.floor, quality)}.`;
-  if (!pick) return "It is on the front: no other one measured better in every objective.";
+  if (!pick) return "It is on the front: no other one measured better in every objective on the search split.";
   return pick.names.map((name) => pickReason(name, entry)).join(" ");
 }
 
@@ -170,15 +179,15 @@ function splitsOf(axis, entry) {
 }
 
 function tieText(entry) {
-  const ties = entry.member ? tiesOf(entry) : [];
+  const ties = entry.member ? tiesOf(entry).filter(fits) : [];
   if (!ties.length) return "";
   const more = ties.length > 4 ? ` and ${ties.length - 4} more` : "";
   return `A tie within the noise with trial${ties.length > 1 ? "s" : ""} ${ties.slice(0, 4).map((tie) => tie.trial).join(", ")}${more}.`;
 }
 
-// What a budget of the run, or a limit, would choose by the search split alone.
-function againstText() {
-  return state.why === "limit" ? [contradictionText(), missedText(state.chosen)].filter(Boolean).join(" ") : state.why === "start" ? report.contradicted : "";
+// What a budget of the run, or a limit, would choose by one split alone, and what just misses a limit.
+function againstTexts() {
+  return state.why === "limit" ? [...contradictionTexts(), missedText(state.chosen)] : state.why === "start" ? [report.contradicted] : [];
 }
 
 // Within a budget or a limit the best one may be so by chance.
@@ -242,6 +251,8 @@ function showPicks() {
     const ties = others ? (both ? `; a tie with ${others}` : `; ${others} costs the same within the noise`.replace(/, (.*) costs/, ", $1 cost")) : "";
     return element("button", { type: "button", "data-trial": pick.trial, onclick: () => choose(entry, "pick") },
       element("b", null, pick.names.join(", ").replace(/, ([^,]*)$/, " and $1")), `: trial ${pick.trial}, ${numbers}${ties}`,
+      ...(worstHit(entry) ? [element("span", { class: "warn" }, worstHit(entry))] : []),
+      element("span", { class: "warn outside", hidden: "" }, "outside of your limits"),
       element("span", { class: "dim" }, pick.names.map((name) => pickReason(name, entry)).join(" ")));
   }));
   if (focused) ([...at("picks").children].find((one) => one.dataset.trial === focused) || at("limit")).focus();

@@ -25,6 +25,7 @@ SCRIPTS = (
     "theme.js",
     "live.js",
     "limits.js",
+    "against.js",
     "page.js",
 )
 

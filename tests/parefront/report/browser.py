@@ -156,3 +156,18 @@ def chromium(profile: Path) -> Iterator[Browser]:
         process.wait(30)
         os.close(to)
         os.close(back)
+
+
+def text(browser: Browser, name: str) -> str:
+    return str(browser.run(f"document.getElementById('{name}').textContent"))
+
+
+def set_to(browser: Browser, name: str, value: object) -> None:
+    """Move a slider, or choose of a list."""
+    change = "for (const kind of ['input', 'change']) one.dispatchEvent(new Event(kind));"
+    browser.run(f"(one => {{ one.value = '{value}'; {change} }})(document.getElementById('{name}'))")
+
+
+def chosen(browser: Browser) -> int:
+    """The trial that the verdict is about."""
+    return int(text(browser, "sentence").split(":")[0].split()[-1])

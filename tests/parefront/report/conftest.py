@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from parefront.evaluators.results.finding import Finding
 from parefront.evaluators.results.flips import Flip, Flips
 from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.results.profile import LayerTime, Profile
+from parefront.report.page import write_report
 from parefront.search.runs.record import Outcome, TrialRecord
 from parefront.search.runs.run import Run
 from parefront.spaces.account import account_json
@@ -29,6 +30,7 @@ from parefront.spaces.network.graph import ChannelGroup, Layer, ModelGraph
 from parefront.spaces.policy import Policy
 
 from ..conftest import FormulaEvaluator, candidate
+from .browser import Browser, chromium
 
 WriteRun = Callable[..., Run]
 ENVIRONMENT = {
@@ -130,6 +132,23 @@ def write_run(tmp_path: Path) -> WriteRun:
         return run
 
     return write
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with chromium(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.fixture
+def opened(browser: Browser, write_run: WriteRun) -> Iterator[Run]:
+    """A run whose page is open, in a light window of a desk; whatever is done to it, it never complains."""
+    run = write_run()
+    page = write_report(run)
+    browser.show_as(1280)
+    browser.open(page)
+    yield run
+    assert browser.complaints == []
 
 
 def network_of(*names: str) -> ModelGraph:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,7 +12,6 @@ import pytest
 
 from parefront.evaluators.results.class_counts import ClassCount
 from parefront.evaluators.results.measurement import Measurement
-from parefront.evaluators.results.views.units import ratio
 from parefront.report.comparison import Comparison
 from parefront.report.comparison_page import write_comparison
 from parefront.report.document import Report
@@ -25,43 +22,11 @@ from parefront.search.runs.run import Run
 from parefront.search.runs.stores.probe_store import ProbeStore
 from parefront.spaces.policy import Policy
 
-from .browser import CHROMIUM, Browser, chromium
+from .browser import CHROMIUM, Browser, chosen, set_to, text
 from .conftest import ENVIRONMENT, POLICIES, PROFILE, WriteRun, measured, network_of
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium: apt-get install chromium")
 HOSTILE = "<script>document.title = 'broken'</script>"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with chromium(tmp_path_factory.mktemp("profile")) as browser:
-        yield browser
-
-
-@pytest.fixture
-def opened(browser: Browser, write_run: WriteRun) -> Iterator[Run]:
-    """A run whose page is open, in a light window of a desk; whatever is done to it, it never complains."""
-    run = write_run()
-    page = write_report(run)
-    browser.show_as(1280)
-    browser.open(page)
-    yield run
-    assert browser.complaints == []
-
-
-def text(browser: Browser, name: str) -> str:
-    return str(browser.run(f"document.getElementById('{name}').textContent"))
-
-
-def set_to(browser: Browser, name: str, value: object) -> None:
-    """Move a slider, or choose of a list."""
-    change = "for (const kind of ['input', 'change']) one.dispatchEvent(new Event(kind));"
-    browser.run(f"(one => {{ one.value = '{value}'; {change} }})(document.getElementById('{name}'))")
-
-
-def chosen(browser: Browser) -> int:
-    """The trial that the verdict is about."""
-    return int(text(browser, "sentence").split(":")[0].split()[-1])
 
 
 def test_it_loads_nothing_and_complains_of_nothing(browser: Browser, opened: Run) -> None:
@@ -76,30 +41,6 @@ def test_the_verdict_is_the_first_pick_with_the_command_that_exports_it(browser:
     assert chosen(browser) == pick["trial"]
     assert text(browser, "command") == f"parefront export {opened.path} --trial {pick['trial']} -o model.onnx"
     assert text(browser, "chosen-title") == f"Trial {pick['trial']}"
-
-
-@pytest.mark.parametrize("position", [20, 80, 140, 199])
-def test_the_limit_chooses_what_select_chooses(browser: Browser, opened: Run, position: int) -> None:
-    browser.run(
-        f"(s => {{ s.value = {position}; s.dispatchEvent(new Event('input')); }})(document.getElementById('limit'))"
-    )
-    highs = [candidate.metrics["latency_ratio"].high for candidate in opened.front]
-    lowest = min(highs) - 0.05 * (max(highs) - min(highs))
-    limit = lowest + (max(highs) - lowest) * position / 199
-
-    assert text(browser, "limit-text") == f"at most {ratio(limit)}"
-    assert chosen(browser) == opened.front.select(f"latency <= {limit + 1e-9:.12f}x").trial
-
-
-@pytest.mark.parametrize("position", [0, 60, 130])
-def test_a_limit_on_the_loss_chooses_the_fastest_as_select_does(browser: Browser, opened: Run, position: int) -> None:
-    set_to(browser, "loss", position)
-    useful = [candidate for candidate in opened.front if opened.front.is_useful(candidate)]
-    changes = [100 * candidate.metrics["accuracy_change"].value for candidate in useful]
-    limit = max(changes) + (min(changes) - max(changes)) * position / 199
-
-    assert chosen(browser) == opened.front.select(f"accuracy >= {limit - 1e-9:.12f}pt").trial
-    assert text(browser, "loss-text").startswith("at least −")
 
 
 def test_a_column_says_what_members_run_in_where_the_runtime_is_searched(browser: Browser, write_run: WriteRun) -> None:
@@ -173,23 +114,6 @@ def test_numbers_tell_both_ends_of_intervals_whose_sides_differ(browser: Browser
     assert "0.010 ± 0.001x" in rows
 
 
-def test_a_limit_on_the_loss_must_hold_on_the_test_split_too(browser: Browser, write_run: WriteRun) -> None:
-    run = write_run()
-    lossy = run.front.select("accuracy >= -0.5pt")
-    change = Measurement(-0.03, -0.034, -0.026, 2000, "fraction")
-    run.write_finalised(replace(lossy, metrics={**lossy.metrics, "test_accuracy_change": change}), 0.5)
-    run = Run.open(run.name, run.path.parent)
-    browser.open(write_report(run))
-
-    set_to(browser, "loss", 60)
-
-    assert chosen(browser) != lossy.trial
-    assert re.match(r"The best latency with at most \d\.\d\d pt of accuracy lost", text(browser, "why"))
-    assert "by its value on the search split and the test split" in text(browser, "why")
-    assert f"Trial {lossy.trial} holds on the search split alone: " in text(browser, "why")
-    assert "−3.00 pt on the test split." in text(browser, "why")
-
-
 def test_the_verdict_names_what_is_within_the_budget_on_the_search_split_alone(
     browser: Browser, write_run: WriteRun
 ) -> None:
@@ -201,122 +125,6 @@ def test_the_verdict_names_what_is_within_the_budget_on_the_search_split_alone(
 
     assert chosen(browser) != lossy.trial
     assert f"Trial {lossy.trial} holds on the search split alone: accuracy -" in text(browser, "why")
-
-
-def test_typed_limits_choose_what_select_chooses(browser: Browser, opened: Run) -> None:
-    set_to(browser, "limit-value", 0.6)
-    assert chosen(browser) == opened.front.select("latency <= 0.6x").trial
-    assert text(browser, "limit-text") == "at most 0.600x"
-
-    set_to(browser, "loss-value", 1.5)
-    assert chosen(browser) == opened.front.select("latency <= 0.6x", "accuracy >= -1.5pt").trial
-    assert "with latency of at most 0.600x and at most 1.50 pt of accuracy lost" in text(browser, "why")
-
-    set_to(browser, "limit-value", "")
-    assert chosen(browser) == opened.front.select("accuracy >= -1.5pt").trial
-    assert text(browser, "limit-text") == "none"
-
-    set_to(browser, "loss-value", "")
-    assert chosen(browser) == opened.to_json()["best"]["trial"] or "limit" not in text(browser, "why")
-
-
-def test_slider_and_number_say_the_same(browser: Browser, opened: Run) -> None:
-    set_to(browser, "limit", 100)
-    number = float(browser.run("document.getElementById('limit-value').value"))
-    assert text(browser, "limit-text") == f"at most {number:.3f}x"
-
-    set_to(browser, "limit-value", 99)
-    assert browser.run("document.getElementById('limit').value") == "199"
-    assert browser.run("document.getElementById('limit').getAttribute('aria-valuetext')") == "at most 99.000x"
-
-
-def test_a_size_is_typed_in_kilobytes(browser: Browser, opened: Run) -> None:
-    set_to(browser, "limit-axis", "size_bytes")
-    set_to(browser, "limit-value", 3000)
-
-    assert text(browser, "limit-unit") == "KB"
-    assert text(browser, "limit-text") == "at most 3.00 MB"
-    assert chosen(browser) == opened.front.select("size <= 3000KB").trial
-
-
-def test_a_limit_leaves_out_what_hits_a_class_harder_than_the_others(browser: Browser, write_run: WriteRun) -> None:
-    even = (ClassCount(0, 1000, 900, 20, 10), ClassCount(1, 1000, 900, 20, 10))
-    run = write_run(classes=even)
-    fastest = min(run.front, key=lambda member: member.metrics["latency_ratio"].value)
-    hurt = replace(fastest, classes=(even[0], ClassCount(1, 1000, 900, 200, 10)))
-    run.write_finalised(hurt, 0.5)
-    browser.open(write_report(Run.open(run.name, run.path.parent)))
-    limit = fastest.metrics["latency_ratio"].high
-
-    set_to(browser, "limit-value", limit)
-    assert chosen(browser) == fastest.trial
-    assert f"Trial {fastest.trial} hits class 1 harder than the others" in text(browser, "why")
-    browser.run("document.getElementById('alike').click()")
-
-    assert text(browser, "sentence").endswith("and no class hit harder than the others.")
-    assert text(browser, "why").endswith(" and 0 classes hit harder: trial 0.")
-    set_to(browser, "limit-value", "")
-    assert chosen(browser) != fastest.trial
-    cells = "row => [row.children[0].textContent, row.children[row.children.length - 2].textContent]"
-    columns = dict(browser.run(f"[...document.querySelectorAll('#members tbody tr')].map({cells})"))
-    assert columns["base"] == "\u2013"
-    assert columns[str(fastest.trial)] == "class 1"
-    assert columns[str(chosen(browser))] == "none"
-
-
-def test_what_a_limit_leaves_out_by_its_interval_alone_is_named(browser: Browser, opened: Run) -> None:
-    first, second = sorted(opened.front, key=lambda member: member.metrics["latency_ratio"].value)[:2]
-
-    set_to(browser, "limit-value", second.metrics["latency_ratio"].value)
-
-    assert chosen(browser) == first.trial
-    assert f"By its value alone trial {second.trial} would be within it, too: " in text(browser, "why")
-
-
-def test_what_is_better_within_a_limit_and_not_on_the_front_is_named(browser: Browser, write_run: WriteRun) -> None:
-    run = write_run()
-    slow = measured(Policy({"quantize/stem": 8, "prune_channels/head": 0.25}), 20)
-    known = {
-        "latency_ratio": Measurement.around(1.5, 1.4, 1.6, 64, "x"),
-        "accuracy_change": Measurement.around(0.02, 0.01, 0.03, 2000, "fraction"),
-        "size_bytes": Measurement.exact(10, "bytes"),
-    }
-    slow = replace(slow, metrics={**slow.metrics, "accuracy": Measurement.exact(0.92, "fraction"), **known})
-    run.write_record(TrialRecord(20, slow.policy, Outcome.COMPLETE, slow, seconds=1.25))
-    browser.open(write_report(run))
-    smallest = min(member.metrics["size_bytes"].value for member in run.front)
-
-    set_to(browser, "limit-axis", "size_bytes")
-    set_to(browser, "limit-value", (smallest + 1) / 1000)
-
-    assert "Trial 20 is not on the front, but better within it: " in text(browser, "why")
-
-
-def test_a_trial_that_the_verdict_names_is_chosen_by_a_click(browser: Browser, opened: Run) -> None:
-    set_to(browser, "limit-value", 0.05)
-    named = text(browser, "why").rstrip(".").split()[-1]
-
-    browser.run("document.querySelector('#why button').click()")
-
-    assert chosen(browser) == int(named)
-
-
-def test_limits_that_no_model_keeps_together_name_the_nearest(browser: Browser, opened: Run) -> None:
-    set_to(browser, "limit-value", 0.05)
-    set_to(browser, "loss-value", 0)
-
-    assert text(browser, "sentence") == (
-        "No model of this front has latency of at most 0.050x and at most 0.00 pt of accuracy lost."
-    )
-    assert ": trial " in text(browser, "why")
-
-
-def test_a_limit_that_nobody_keeps_says_what_the_least_is(browser: Browser, opened: Run) -> None:
-    set_to(browser, "limit", 0)
-    least = min(opened.front, key=lambda candidate: candidate.metrics["latency_ratio"].high)
-
-    assert text(browser, "sentence").startswith("No model of this front has latency of at most 0.")
-    assert text(browser, "why").endswith(f": trial {least.trial}.")
 
 
 def test_a_click_chooses_and_everything_follows(browser: Browser, opened: Run) -> None:
