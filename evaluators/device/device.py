@@ -20,17 +20,17 @@ from ..results.measurement import Measurement
 from ..results.span import READING, Span
 from ..runtimes.registry import runtime_of
 from ..runtimes.runtime import DEFAULT
-from .answers import Malformed, integer, mapping, number, objects
+from .answers import Malformed, integer, mapping, number
 from .channel import Channel
 from .device_options import DeviceOptions
 from .device_profile import DeviceProfile
 from .digests import Digests
 from .errors import AnswerMalformed, DeviceError, DeviceUnreachable, RequestRefused, WorkerDied
 from .lock import BUSY_SECONDS, exclusive, shared
-from .operator import Operator
 from .outputs import Arrays, received, sent
 from .pace import Pace
 from .payloads import Payload, Payloads
+from .profiled_run import ProfiledRun
 from .readings import Readings
 from .timing import ROLES, Timing
 
@@ -102,16 +102,16 @@ class Device:
 
     def operators(
         self, candidate: Path, reference: Path, shapes: Shapes | None = None, rounds: int = 8, batch: int = 1
-    ) -> tuple[list[Operator], list[Operator]]:
+    ) -> tuple[ProfiledRun, ProfiledRun]:
         """What each operator of the two artefacts takes, in the order in which they run; profiled by turns.
 
-        `rounds` blocks of ten runs of each are profiled, after one that warms up. A free first axis becomes `batch`.
+        `rounds` blocks of ten runs of each are profiled, after one that warms up, and as many are run without a
+        profile in turn. A free first axis becomes `batch`.
         """
         answer = self._asked_of_both("operators", candidate, reference, shapes, rounds=rounds, batch=batch)
         with self._reading("operators"):
-            of_each = [objects(mapping(answer, role), "operators", least=1) for role in ROLES]
-            candidates, references = ([Operator.from_json(fields) for fields in listed] for listed in of_each)
-        return candidates, references
+            profiled, other = (ProfiledRun.from_json(mapping(answer, role)) for role in ROLES)
+        return profiled, other
 
     def memory(self, artifact: Path, shapes: Shapes | None = None, repeats: int = 3, batch: int = 1) -> Measurement:
         """Bytes by which resident memory peaks while a session is created and run, each time in a fresh process.

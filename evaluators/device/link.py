@@ -13,8 +13,8 @@ from ..results.span import Span
 from .device import Shapes
 from .device_options import DeviceOptions
 from .device_profile import DeviceProfile
-from .operator import Operator
 from .outputs import Arrays
+from .profiled_run import ProfiledRun
 from .timing import Timing
 
 
@@ -50,7 +50,7 @@ class DeviceLink(Protocol):
 
     def operators(
         self, candidate: Path, reference: Path, shapes: Shapes | None = None, rounds: int = 8, batch: int = 1
-    ) -> tuple[list[Operator], list[Operator]]:
+    ) -> tuple[ProfiledRun, ProfiledRun]:
         """As :meth:`.device.Device.operators`."""
         ...
 

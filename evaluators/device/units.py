@@ -24,8 +24,8 @@ from .device_profile import DeviceProfile
 from .digests import Digests
 from .errors import DeviceError, DeviceUnreachable
 from .link import DeviceLink
-from .operator import Operator
 from .outputs import Arrays
+from .profiled_run import ProfiledRun
 from .readings import Readings
 from .roster import Roster, Standing, Unit
 from .timing import Timing
@@ -170,7 +170,7 @@ class Units:
 
     def operators(
         self, candidate: Path, reference: Path, shapes: Shapes | None = None, rounds: int = 8, batch: int = 1
-    ) -> tuple[list[Operator], list[Operator]]:
+    ) -> tuple[ProfiledRun, ProfiledRun]:
         return self._read(lambda unit: unit.link.operators(candidate, reference, shapes, rounds, batch))[0]
 
     def memory(self, artifact: Path, shapes: Shapes | None = None, repeats: int = 3, batch: int = 1) -> Measurement:

@@ -447,22 +447,29 @@ class Worker:
     def operators(self, header: Header, payload: bytes) -> Header:
         """What each operator of `candidate` and `reference`, both loaded before, takes: the runtime's own profiles.
 
-        Blocks of runs of the two in turn; those of the first round, which warm up, do not count. Slow models get
-        shorter blocks, and no round begins once `PROFILE_SECONDS` are over, but for the first that counts.
+        Blocks of runs in turn: of each model without a profile, then with one; those of the first round, which warm up,
+        do not count. `run_us` is what a run takes without a profile, which itself takes some microseconds an operator.
+        Slow models get shorter blocks, and no round begins once `PROFILE_SECONDS` are over, but for the first that
+        counts.
         """
         shapes, rounds, batch = header.get("shapes") or {}, int(bounded(header)["rounds"]), int(header.get("batch", 1))
+        drops = header["options"]["threads"] == 1 and cpu_clock_step_ns() <= COARSE_CLOCK_NS
+        clock = time.thread_time_ns if drops else time.process_time_ns
         with scratch_folder() as folder:
             profiled: dict[str, Loaded | Plugged] = {}
+            plain: dict[str, Callable[[], object]] = {}
             for role, loaded in self.loaded(header).items():
                 options = header[role].get("options", header["options"])
                 if not loaded.model:
                     raise RequestError("unknown_model", f"the bytes of the {role} are not here; send them to be kept")
                 profiled[role] = loaded_by(loaded.model, options, os.path.join(folder, role))
                 loaded.model = b""
+                plain[role] = loaded.bind(shapes, 0, batch)
             self.models.let_go()
             runs = {role: loaded.bind(shapes, 0, batch) for role, loaded in profiled.items()}
             counts = dict.fromkeys(runs, 1)  # `bind` has run each once
             warm: dict[str, int] = {}
+            blocks: dict[str, list[Header]] = {role: [] for role in runs}
             started = time.perf_counter()
             for finished_rounds in range(1 + rounds):
                 if finished_rounds > 1 and time.perf_counter() - started > PROFILE_SECONDS:
@@ -471,6 +478,7 @@ class Worker:
                     begun = time.perf_counter()
                     run()
                     length = max(1, min(RUNS_PER_BLOCK, int(PROFILE_SECONDS / 40 / (time.perf_counter() - begun))))
+                    blocks[role].append(time_block(plain[role], 1 + length, clock, drops))
                     for _run in range(length - 1):
                         run()
                     counts[role] += length
@@ -478,7 +486,11 @@ class Worker:
             for loaded in profiled.values():
                 loaded.end_profiling()
             return {
-                role: {"operators": loaded.operators(counts[role], warm[role])} for role, loaded in profiled.items()
+                role: {
+                    "operators": loaded.operators(counts[role], warm[role]),
+                    "run_us": statistics.median(map(block_median, blocks[role][1:])) / 1000,
+                }
+                for role, loaded in profiled.items()
             }
 
     def outputs(self, header: Header, payload: bytes) -> Header:

@@ -15,6 +15,8 @@ from ..device.link import DeviceLink
 from ..device.operator import Operator
 from ..device.worker import scratch_folder
 from ..results.finding import Finding
+from ..results.profile import agree
+from .agreeing import agreeing_profiles
 from .executed import Executed
 from .findings import findings
 
@@ -45,21 +47,31 @@ class LayerTimes:
 class Explanation:
     """Attributes:
     latency: of the candidate against the reference, as measured.
-    operators_us: what the operators of the candidate and of the reference take together.
+    profile_us: microseconds of a run of the candidate and of the reference in their profiles, at the pace at which the
+        latency was measured; not what profiling itself takes.
+    operators_us: what the operators of both take together of that.
     layers: in the candidate's order, those of the reference alone at the end.
     findings: the dearest first.
     """
 
     latency: Latency
+    profile_us: tuple[float, float]
     operators_us: tuple[float, float]
     layers: tuple[LayerTimes, ...]
     findings: tuple[Finding, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the profiles are to each other as the latencies; where not, something disturbed one of them."""
+        return agree(*self.profile_us, self.latency.ratio)
 
     def to_json(self) -> dict[str, Any]:
         """A plain dict of numbers, texts and lists."""
         return {
             "latency": self.latency.to_json(),
+            "profile_us": dict(zip(("model", "against"), self.profile_us, strict=True)),
             "operators_us": dict(zip(("model", "against"), self.operators_us, strict=True)),
+            "agrees": self.agrees,
             "layers": [asdict(layer) for layer in self.layers],
             "findings": [asdict(finding) for finding in self.findings],
         }
@@ -82,10 +94,10 @@ def explain(
         candidate, reference = (
             _named(path, Path(folder) / f"{role}.onnx") for role, path in enumerate((candidate, reference))
         )
-        ran, other = device.operators(candidate, reference, shapes)
-        model, base = Executed(candidate, ran), Executed(reference, other)
+        own, other = agreeing_profiles(device, candidate, reference, latency.ratio, latency.reference_ms.value, shapes)
+        model, base = Executed(candidate, own.operators), Executed(reference, other.operators)
     found = findings(model, base, device.profile.vector_width, device.options.providers[0])
-    return Explanation(latency, (model.us, base.us), tuple(_layers(model, base)), tuple(found))
+    return Explanation(latency, (own.us, other.us), (model.us, base.us), tuple(_layers(model, base)), tuple(found))
 
 
 def _named(model: Path, copy: Path) -> Path:

@@ -10,14 +10,22 @@ from pathlib import Path
 
 from ..device.link import DeviceLink
 from ..results.finding import Finding
+from ..results.measurement import Measurement
 from ..results.profile import LayerTime, Profile
+from .agreeing import agreeing_profiles
 from .executed import Executed
 from .findings import findings
 from .shares import by_module
 
 
 def profiled(
-    device: DeviceLink, artifact: Path, uncompressed: Path, modules: Mapping[str, str], batch: int = 1
+    device: DeviceLink,
+    artifact: Path,
+    uncompressed: Path,
+    modules: Mapping[str, str],
+    ratio: Measurement,
+    uncompressed_ms: float,
+    batch: int = 1,
 ) -> Profile:
     """Profile an artefact by turns with the uncompressed model.
 
@@ -26,18 +34,21 @@ def profiled(
         artifact: an ONNX file whose nodes have the names that Parefront gives them.
         uncompressed: likewise.
         modules: of the network by the name of the step that calls each, in execution order.
+        ratio: of the artefact's latency to the uncompressed model's as measured, unit "x".
+        uncompressed_ms: latency of the uncompressed model.
         batch: of the inputs, where that axis is free.
 
     Raises:
         DeviceError: where the device does not run or profile one of them.
     """
-    ran, other = device.operators(artifact, uncompressed, batch=batch)
-    model, base = Executed(artifact, ran), Executed(uncompressed, other)
+    own, other = agreeing_profiles(device, artifact, uncompressed, ratio, uncompressed_ms, batch=batch)
+    model, base = Executed(artifact, own.operators), Executed(uncompressed, other.operators)
     after, before = (by_module(_microseconds(executed), modules) for executed in (model, base))
     names = [name for name in dict.fromkeys(modules.values()) if name in after or name in before]
     layers = tuple(LayerTime(name, after.get(name, 0.0), before.get(name, 0.0)) for name in names)
     found = findings(model, base, device.profile.vector_width, device.options.providers[0])
-    return Profile(layers, model.us, base.us, tuple(in_names_of_modules(one, modules) for one in found))
+    named = tuple(in_names_of_modules(one, modules) for one in found)
+    return Profile(layers, own.us, other.us, named, (own.profiling_us, other.profiling_us))
 
 
 def in_names_of_modules(finding: Finding, modules: Mapping[str, str]) -> Finding:

@@ -20,7 +20,7 @@ def layer_shares(device: DeviceLink, artifact: Path, reference: Path, batch: int
         DeviceError: where the device does not run or profile it.
     """
     ran, _ = device.operators(artifact, reference, batch=batch)
-    executed = Executed(artifact, ran)
+    executed = Executed(artifact, ran.operators)
     shares: defaultdict[str, float] = defaultdict(float)
     for operator, layer in executed.weighted:
         shares[layer.name] += operator.us

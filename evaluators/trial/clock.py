@@ -131,15 +131,18 @@ class Clock:
         """Peak memory in bytes on the first device, of the batch that is timed."""
         return self.first.memory(artifact, repeats=repeats, batch=self._batch)
 
-    def profile(self, artifact: Path, modules: Mapping[str, str]) -> Profile | None:
+    def profile(self, artifact: Path, modules: Mapping[str, str], ratio: Measurement) -> Profile | None:
         """What the layers of an artefact take on the first device, and took before; None where that does not tell.
 
         Args:
             artifact: which.
             modules: of the network, as :func:`.profiled.profiled` wants them.
+            ratio: of the artefact's latency there to the uncompressed model's as measured, unit "x".
         """
         try:
-            return profiled(self.first, artifact, self.main.anchors.uncompressed, modules, self._batch)
+            anchors = self.main.anchors
+            uncompressed_ms = anchors.latency_ms.value
+            return profiled(self.first, artifact, anchors.uncompressed, modules, ratio, uncompressed_ms, self._batch)
         except DeviceUnreachable:
             raise
         except DeviceError:

@@ -353,7 +353,8 @@ class TaskEvaluator:
         self.clock.settle()
         self.clock.take_readings()
         watch, metrics = Stopwatch(), dict(candidate.metrics)
-        if not any(key.startswith(TEST) for key in metrics):
+        is_first = not any(key.startswith(TEST) for key in metrics)
+        if is_first:
             with watch.step("test_accuracy"):
                 uncompressed = self.clock.main.anchors.uncompressed
                 if scores:
@@ -363,11 +364,12 @@ class TaskEvaluator:
                     metrics |= candidate.metrics
             with watch.step("memory"):
                 metrics[MEMORY] = self.clock.memory(artifact, repeats=1)
-            with watch.step("profile"):
-                found = self.clock.profile(artifact, self.traced.modules)
-                candidate = replace(candidate, profile=found)
         with watch.step(FINAL_SECONDS):
             metrics |= self.clock.measure_finally(candidate.policy, artifact)
+        if is_first:
+            with watch.step("profile"):
+                found = self.clock.profile(artifact, self.traced.modules, metrics["latency_ratio"])
+                candidate = replace(candidate, profile=found)
         units = tuple(dict.fromkeys((*candidate.units, *self.clock.units_in(self.clock.take_readings()))))
         timings = {**candidate.timings, **watch.seconds}
         return replace(candidate, metrics=metrics, timings=timings, units=units)

@@ -20,7 +20,15 @@ def profile_to_json(profile: Profile) -> dict[str, Any]:
             {**asdict(finding), "layers": list(finding.layers), "us": round(finding.us, 2)}
             for finding in profile.findings
         ],
+        **_profiling(profile),
     }
+
+
+def _profiling(profile: Profile) -> dict[str, float]:
+    if profile.profiling_us is None:
+        return {}
+    own, before = profile.profiling_us
+    return {"profiling_us": round(own, 2), "profiling_before_us": round(before, 2)}
 
 
 def profile_of(fields: Fields) -> Profile:
@@ -33,7 +41,9 @@ def profile_of(fields: Fields) -> Profile:
         Finding(one.text("kind"), one.texts("layers"), one.number("us"), one.text("text"), one.text("mend"))
         for one in fields.each("findings")
     )
-    return Profile(_layers(fields), fields.number("us"), fields.number("before_us"), found)
+    known = "profiling_us" in fields
+    profiling = (fields.number("profiling_us"), fields.number("profiling_before_us")) if known else None
+    return Profile(_layers(fields), fields.number("us"), fields.number("before_us"), found, profiling)
 
 
 def _layers(fields: Fields) -> tuple[LayerTime, ...]:

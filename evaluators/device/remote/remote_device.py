@@ -16,8 +16,8 @@ from ...results.span import Span
 from ..device import Shapes
 from ..device_options import DeviceOptions
 from ..device_profile import DeviceProfile
-from ..operator import Operator
 from ..outputs import Arrays
+from ..profiled_run import ProfiledRun
 from ..readings import Readings
 from ..timing import Timing
 from .request import Content, Method, Reply, Request
@@ -69,8 +69,8 @@ class RemoteDevice:
 
     def operators(
         self, candidate: Path, reference: Path, shapes: Shapes | None = None, rounds: int = 8, batch: int = 1
-    ) -> tuple[list[Operator], list[Operator]]:
-        found: tuple[list[Operator], list[Operator]] = self._asked(
+    ) -> tuple[ProfiledRun, ProfiledRun]:
+        found: tuple[ProfiledRun, ProfiledRun] = self._asked(
             "operators", candidate, reference, shapes=shapes, rounds=rounds, batch=batch
         )
         return found

@@ -11,19 +11,19 @@ from ..evaluators.results.views.units import plural, ratio
 from ..terminal.columns import MISSING
 from ..terminal.tables import NOISY_MEANS
 
+PROFILE_DISAGREES = "noisy: the profile does not agree with what was measured, so believe its order, not its times"
 ROWS = 12
 FINDINGS = 8
 
 
 def summary(found: Explanation) -> Text:
-    """Both times, their ratio, and what the operators alone take."""
-    latency, (own, other) = found.latency, found.operators_us
+    """Both times and their ratio as measured, and as in the profile."""
+    latency, (own, other) = found.latency, found.profile_us
     noisy = f" ({'; '.join((NOISY_MEANS, *latency.why_noisy))})" if latency.noisy else ""
     times = f"{latency.latency_ms.value:.3f} ms against {latency.reference_ms.value:.3f} ms"
-    return Text.assemble(
-        (f"{ratio(latency.ratio.value)} ", "bold"), f"{times}{noisy}; ",
-        f"operators alone {own / 1000:.3f} ms against {other / 1000:.3f} ms",
-    )  # fmt: skip
+    profiled = f"in the profile {ratio(own / other)} {own / 1000:.3f} ms against {other / 1000:.3f} ms"
+    doubt = "" if found.agrees else f" ({PROFILE_DISAGREES})"
+    return Text.assemble((f"{ratio(latency.ratio.value)} ", "bold"), f"{times}{noisy}; {profiled}{doubt}")
 
 
 def layers_table(found: Explanation) -> Table:

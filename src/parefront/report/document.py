@@ -142,11 +142,6 @@ class Report:
         empty = run.front_of((), run.search_baseline)
         network, left_out = Network.of(run.path, [record.policy for record in records]), left_out_of(run.path)
         flips = {c.trial: c.flips for c in front if c.trial is not None and c.flips is not None}
-        profiles = {
-            candidate.trial: advised(candidate.profile, network, candidate.policy)
-            for candidate in (front.baseline, *front)
-            if candidate.profile is not None
-        }
         return cls(
             name=run.name,
             argument=argument_of(run.path),
@@ -180,7 +175,13 @@ class Report:
             confidences={c.trial: c.confidence for c in front if c.trial is not None and c.confidence is not None},
             flips=flips,
             pictures=pictures_of(run.path, flips),
-            times={trial: LayerTimes(known, network.layers, left_out) for trial, known in profiles.items()},
+            times={
+                one.trial: LayerTimes.of(
+                    advised(one.profile, network, one.policy), one, front.baseline, network, left_out
+                )
+                for one in (front.baseline, *front)
+                if one.profile is not None
+            },
             probed=probed_choices(run.path),
             runtimes=front.runtimes,
             classes={c.trial: class_rows(c.classes) for c in front if c.trial is not None and c.classes},

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..evaluators.explain.excluding import within_exclude
+from ..evaluators.results.candidate import Candidate
+from ..evaluators.results.measurement import Measurement
 from ..evaluators.results.profile import Profile
 from ..spaces.masking import masked_text
-from .network import LayerRow
+from .network import LayerRow, Network
 
 
 @dataclass(frozen=True)
@@ -19,16 +21,36 @@ class LayerTimes:
     Attributes:
         profile: as the run keeps it.
         rows: layers of the network.
+        latency_ms: of the model as measured.
+        before_ms: likewise of the uncompressed model.
+        ratio: of the two as measured, unit "x".
         left_out: layers by the method that the user keeps from changing them.
     """
 
     profile: Profile
     rows: Sequence[LayerRow]
+    latency_ms: Measurement
+    before_ms: Measurement
+    ratio: Measurement
     left_out: Mapping[str, Collection[str]] = field(default_factory=dict)
 
+    @classmethod
+    def of(
+        cls,
+        profile: Profile,
+        candidate: Candidate,
+        baseline: Candidate,
+        network: Network,
+        left_out: Mapping[str, Collection[str]],
+    ) -> LayerTimes:
+        """A candidate's profile, beside what was measured of the candidate and of the uncompressed model."""
+        metrics, before = candidate.metrics, baseline.metrics
+        measured = metrics["latency_ms"], before["latency_ms"], metrics["latency_ratio"]
+        return cls(profile, network.layers, *measured, left_out)
+
     def to_json(self) -> dict[str, Any]:
-        """Milliseconds: of each row after and before, None for one that the profile does not tell of; of all operators
-        together; and the findings."""
+        """Milliseconds: of each row after and before, None for one that the profile does not tell of; of the whole run
+        in the profile and as measured; whether those two agree, whether profiling itself is left out; the findings."""
         known = {layer.name: [layer.us / 1000, layer.before_us / 1000] for layer in self.profile.layers}
         found = [
             {"ms": one.us / 1000, "text": masked_text(one.text), "mend": masked_text(one.mend)}
@@ -37,6 +59,10 @@ class LayerTimes:
         return {
             "layers": [_rounded(known.get(row.name)) for row in self.rows],
             "all": _rounded([self.profile.us / 1000, self.profile.before_us / 1000]),
+            "measured": _rounded([self.latency_ms.value, self.before_ms.value]),
+            "ratio": self.ratio.value,
+            "agrees": self.profile.agrees_with(self.ratio),
+            "without_profiling": self.profile.profiling_us is not None,
             "findings": found,
         }
 

@@ -55,6 +55,15 @@ function restOf(times, which) {
   return Math.max(0, times.all[which] - times.layers.reduce((sum, layer) => sum + (layer ? layer[which] : 0), 0));
 }
 
+// Why the profile of a model is not to be believed to the millisecond, where it is not.
+function doubtOf(entry) {
+  const times = timesOf(entry);
+  if (!times || times.agrees) return "";
+  const ratio = (times.all[0] / times.all[1]).toPrecision(3), measured = times.ratio.toPrecision(3);
+  return ` Noisy: the profile of ${label(entry)} says ${ratio}x where ${measured}x was measured`
+    + (times.without_profiling ? ", as something else slowed the device down." : ", as it still holds what profiling takes itself, some \u00b5s an operator.");
+}
+
 function showLayers(entry, beside) {
   const layers = report.network.layers, most = Math.max(...layers.map((layer) => layer.macs), 1);
   const bar = (layer, state) => {
@@ -79,7 +88,8 @@ function showLayers(entry, beside) {
     const blank = shown.flatMap(() => ["", ""]), both = (row) => (one, which) => (one ? milliseconds(row(one, which)) : "\u2013");
     const sums = (row) => [both(row)(before, 1), ...times.map((one) => both(row)(one, 0))];
     rows.push({ cells: [["all else", "text"], ["additions, pooling, conversions, changes of layout", "text"], ...blank, ...sums(restOf)] });
-    rows.push({ cells: [["together", "text"], "", ...blank, ...sums((one, which) => one.all[which])] });
+    rows.push({ cells: [["together", "text"], ["in the profile", "text"], ...blank, ...sums((one, which) => one.all[which])] });
+    rows.push({ cells: [["measured", "text"], ["latency", "text"], ...blank, ...sums((one, which) => one.measured[which])] });
   }
   showFindings(entry);
   table(document.getElementById("layers"), [["layer", "text"], ["shape", "text"], ...heads], rows);
@@ -87,7 +97,7 @@ function showLayers(entry, beside) {
   document.getElementById("layers-note").textContent = layers.length
     ? "A bar is a layer's multiplications: outlined those of the uncompressed network, filled what pruned and dropped "
       + "channels leave, as the policy asks for it: blue in float, green in int8, purple in fewer bits. Other methods are named beside it."
-      + (timed ? " Milliseconds are those of a profile, which takes time itself, by turns with the uncompressed network." : "")
+      + (timed ? ` Milliseconds are those of a profile by turns with the uncompressed network.${shown.map(doubtOf).join("")}` : "")
       + (rest.length ? ` Elsewhere: ${rest.join(", ")}.` : "")
     : `This run keeps no list of layers. ${entry.done}.`;
 }

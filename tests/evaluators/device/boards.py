@@ -16,8 +16,8 @@ from parefront.evaluators.device.device import Shapes
 from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.device_profile import DeviceProfile
 from parefront.evaluators.device.errors import DeviceUnreachable
-from parefront.evaluators.device.operator import Operator
 from parefront.evaluators.device.outputs import Arrays
+from parefront.evaluators.device.profiled_run import ProfiledRun
 from parefront.evaluators.device.timing import Block, Timing
 from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.results.span import READING, Span
@@ -88,7 +88,7 @@ class Board:
 
     def operators(
         self, candidate: Path, reference: Path, shapes: Shapes | None = None, rounds: int = 8, batch: int = 1
-    ) -> tuple[list[Operator], list[Operator]]:
+    ) -> tuple[ProfiledRun, ProfiledRun]:
         raise NotImplementedError
 
     def memory(self, artifact: Path, shapes: Shapes | None = None, repeats: int = 3, batch: int = 1) -> Measurement:

@@ -26,9 +26,11 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_is_timed_profiled_and_weighed_in_any_batch(artifact: Path) -> None:
     with Device() as device:
         assert measure(device, artifact, artifact, QUICK).latency_ms.value > 0
-        operators, _ = device.operators(artifact, artifact, rounds=1, batch=3)
+        profiled, _ = device.operators(artifact, artifact, rounds=1, batch=3)
         assert device.memory(artifact, repeats=1, batch=3).value > 0
-    assert {shape.shape[0] for operator in operators for shape in operator.outputs if len(shape.shape) > 2} >= {3}
+    assert {
+        shape.shape[0] for operator in profiled.operators for shape in operator.outputs if len(shape.shape) > 2
+    } >= {3}
 
 
 def test_a_shape_is_given_by_the_input_s_name(artifact: Path) -> None:

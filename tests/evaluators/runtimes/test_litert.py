@@ -138,8 +138,8 @@ class TestItsDevice(DeviceConformance):
 
     def test_a_run_is_told_as_a_whole(self, device: Device, net: Path) -> None:
         ran, _ = device.operators(net, net, rounds=1)
-        assert [operator.kind for operator in ran] == ["LiteRT"]
-        assert ran[0].us > 0
+        assert [operator.kind for operator in ran.operators] == ["LiteRT"]
+        assert ran.operators[0].us > 0
 
     def test_it_gives_what_it_gives_here(self, device: Device, net: Path) -> None:
         images = np.random.default_rng(0).standard_normal((3, 3, 8, 8)).astype(np.float32)

@@ -127,7 +127,7 @@ def test_one_worker_times_files_of_two_runtimes_in_turn(conv_net: Any, tmp_path:
         timed = measure(device, there, here, QUICK)
         assert timed.ratio.value > 0
         listed, _ = device.operators(there, here, rounds=1)
-        assert {operator.provider for operator in listed} == {"openvino"}
+        assert {operator.provider for operator in listed.operators} == {"openvino"}
         elsewhere = tmp_path / "elsewhere.onnx"
         elsewhere.write_bytes(made_for(here.read_bytes(), "ncnn"))
         with pytest.raises(DeviceError, match=r"is for ncnn, which is not among onnxruntime, openvino:f32"):

@@ -74,9 +74,14 @@ def test_knobs_are_at_the_layers_that_they_change(write_run: WriteRun) -> None:
 def test_what_layers_take_is_what_the_run_has_kept(write_run: WriteRun) -> None:
     run = write_run(profile=PROFILE)
     times = Report.of(Run.open(run.path)).to_json()["times"]
+    before_ms = run.front.baseline.metrics["latency_ms"].value
 
     assert times.keys() == {str(candidate.trial) for candidate in run.front}
-    for shown in times.values():
+    for candidate in run.front:
+        shown = times[str(candidate.trial)]
+        assert shown["measured"] == pytest.approx([candidate.metrics["latency_ms"].value, before_ms], abs=1e-5)
+        assert shown["agrees"] == (abs(2.0 / 2.1 / candidate.metrics["latency_ratio"].value - 1) <= 0.15)
+        assert not shown["without_profiling"]
         assert shown["layers"] == [[0.12, 0.40025], None, [1.5, 1.4]]
         assert shown["all"] == [2.0, 2.1]
         assert [finding["ms"] for finding in shown["findings"]] == [0.3]

@@ -231,7 +231,11 @@ def test_a_class_that_is_hit_harder_is_named(browser: Browser, write_run: WriteR
 
 def test_each_layer_has_its_milliseconds_before_and_after(browser: Browser, write_run: WriteRun) -> None:
     browser.show_as(1280)
-    browser.open(write_report(write_run(profile=PROFILE)))
+    run = write_run(profile=PROFILE)
+    browser.open(write_report(run))
+    chosen = Report.of(run).selected
+    member = next(candidate for candidate in run.front if candidate.trial == chosen)
+    latencies = run.front.baseline.metrics["latency_ms"].value, member.metrics["latency_ms"].value
     rows = "[...document.querySelectorAll('#layers tbody tr')].map(row => [...row.cells].map(cell => cell.textContent))"
 
     shown = {row[0]: row[-2:] for row in browser.run(rows)}
@@ -241,10 +245,25 @@ def test_each_layer_has_its_milliseconds_before_and_after(browser: Browser, writ
         "head": ["1.40", "1.50"],
         "all else": ["0.300", "0.380"],
         "together": ["2.10", "2.00"],
+        "measured": [
+            f"{milliseconds:.3f}" if milliseconds < 1 else f"{milliseconds:.2f}" for milliseconds in latencies
+        ],
     }
+    assert "Noisy" not in text(browser, "layers-note")
     assert text(browser, "findings") == "0.300 ms: head has 5 output channels. Mend: round to a multiple of 8."
     browser.open(write_report(write_run("without")))
     assert browser.run("document.getElementById('findings-part').hidden")
+    assert browser.complaints == []
+
+
+def test_a_profile_that_was_measured_otherwise_is_called_noisy(browser: Browser, write_run: WriteRun) -> None:
+    slow = replace(PROFILE, us=4000.0)
+    browser.open(write_report(write_run(profile=slow)))
+    assert "says 1.90x where 0.850x was measured, as it still holds what profiling takes" in text(
+        browser, "layers-note"
+    )
+    browser.open(write_report(write_run("later", profile=replace(slow, profiling_us=(9.0, 8.0)))))
+    assert "as something else slowed the device down" in text(browser, "layers-note")
     assert browser.complaints == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,14 @@ PROFILE = Profile(
 def test_it_is_read_back_as_it_was() -> None:
     written = json.loads(json.dumps(profile_to_json(PROFILE)))
     assert profile_of(Fields(Path("final/000001.json"), written, "profile")) == PROFILE
+
+
+def test_one_of_an_earlier_version_is_read_which_tells_nothing_of_profiling() -> None:
+    known = replace(PROFILE, profiling_us=(90.25, 120.5))
+    written = json.loads(json.dumps(profile_to_json(known)))
+    assert profile_of(Fields(Path("final/000001.json"), written, "profile")) == known
+    del written["profiling_us"], written["profiling_before_us"]
+    assert profile_of(Fields(Path("final/000001.json"), written, "profile")).profiling_us is None
 
 
 @pytest.mark.parametrize("layers", [None, [["stem", 1.0]], [["stem", -1.0, 2.0]], [[3, 1.0, 2.0]], [["stem", 1e13, 0]]])
