@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
@@ -35,7 +36,7 @@ def _main(arguments: Sequence[str] | None) -> int:
             stream.reconfigure(errors="replace")  # a character that the terminal lacks is no reason to stop
     try:
         with interruptible():
-            result = app([a for a in given if a != "--debug"], prog_name="parefront", standalone_mode=False)
+            result = _command()([a for a in given if a != "--debug"], prog_name="parefront", standalone_mode=False)
     except KeyboardInterrupt:
         with suppress(OSError):  # of a terminal that is gone
             print("interrupted; the same command starts again, or goes on with what is there", file=sys.stderr)
@@ -53,6 +54,12 @@ def _main(arguments: Sequence[str] | None) -> int:
             print(f"{colour[0]}error:{colour[1]} {message}", file=sys.stderr)
         return code
     return result if isinstance(result, int) else 0
+
+
+@functools.cache
+def _command() -> Callable[..., Any]:
+    """The commands with their options, which take 40 ms to make: once, however many a process runs."""
+    return typer.main.get_command(app)
 
 
 def _give_up_what_cannot_be_written() -> None:
