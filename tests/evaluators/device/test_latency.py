@@ -11,8 +11,16 @@ import numpy as np
 import pytest
 
 from parefront.evaluators.device.device import Device
-from parefront.evaluators.device.latency import AMISS, Latency, LatencyProtocol, measure, summarise
+from parefront.evaluators.device.latency import (
+    AMISS,
+    SPREAD_AMID_OTHERS,
+    Latency,
+    LatencyProtocol,
+    measure,
+    summarise,
+)
 from parefront.evaluators.device.timing import Block, Timing
+from parefront.evaluators.results.measurement import Z_95
 
 PROTOCOL = LatencyProtocol()
 PATIENT = LatencyProtocol(patient=True)
@@ -192,6 +200,23 @@ def test_where_others_have_nearly_half_of_the_cores_all_along_the_measurement_is
     crowded = beside_neighbours([0.5] * 20, [1.0] * 20)
     assert summarise(replace(crowded, cores=2), PROTOCOL).why_noisy == ("other programs kept 1.0 cores busy",)
     assert not summarise(replace(crowded, cores=8), PROTOCOL).noisy
+
+
+def test_an_interval_amid_others_is_as_wide_as_such_readings_are_off() -> None:
+    quiet = beside_neighbours([0.5] * 20, [0.1] * 20)
+    crowded = replace(beside_neighbours([0.5] * 20, [1.5] * 20), cores=2)
+    slow = replace(quiet, usual_ms=0.5)
+    for timed, protocol, spread in (
+        (quiet, PROTOCOL, PROTOCOL.spread),
+        (crowded, PROTOCOL, SPREAD_AMID_OTHERS),
+        (slow, PATIENT, SPREAD_AMID_OTHERS),
+        (preempted(1.0), PROTOCOL, SPREAD_AMID_OTHERS),
+        (crowded, replace(PROTOCOL, session_spread=0.2), 0.2),
+    ):
+        latency = summarise(timed, protocol)
+        for measured in (latency.ratio, latency.latency_ms):
+            assert measured.half_width / measured.value >= Z_95 * spread * 0.999
+        assert latency.ratio.half_width / latency.ratio.value < Z_95 * spread + 0.01
 
 
 def in_two_states(slow: list[bool], usual_ms: float) -> Timing:
