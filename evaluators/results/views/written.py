@@ -54,9 +54,10 @@ class Written:
 def written(measured: Measurement, *, change: bool = False) -> Written:
     """Value and interval with equally many decimals.
 
-    Each kind of number has its least number of decimals: percentages one, ratios three, costs those that make three
-    digits. There are more where half of the interval would else be written as zero. A task's own metric has as many as
-    give half of its interval two digits. Without an interval, percentages have two decimals, own metrics four digits.
+    Each kind of number has its least number of decimals: percentages and points one, ratios three, costs those that make
+    three digits. There are more where half of the interval would else be written as zero, and of percentages and points
+    where it is below 0.1: as many as its first digit takes. A task's own metric has as many as give half of its interval
+    two digits. Without an interval, percentages have two decimals, own metrics four digits.
 
     Args:
         measured: to be written.
@@ -106,7 +107,8 @@ def _places(value: float, half: float, unit: str, change: bool, *, prefixed: boo
         return 0
     least = {"fraction": 1 if half else 2, "x": 3}.get(unit, decimals(value))
     if unit in ("fraction", "x", *COSTS, *COUNTS):
-        return max(least, min(MOST_DECIMALS, math.ceil(-math.log10(2 * half)))) if half else least
+        shown = half if unit == "fraction" else 2 * half
+        return max(least, min(MOST_DECIMALS, math.ceil(-math.log10(shown)))) if half else least
     if half:
         return max(0, min(MOST_OF_OWN, 1 - math.floor(math.log10(half))))
     if not change:

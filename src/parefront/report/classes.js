@@ -24,7 +24,7 @@ function showCounts(entry, rows, what, part, said, into) {
   document.getElementById(said).textContent = hit.length
     ? `Hit harder than the others: ${hit.join(", ")}; over all images the change is ${plain(all, axis)}. (${test}.)`
     : `No ${what} is hit harder than the others beyond the noise; over all images the change is ${plain(all, axis)}. (${test}.)`;
-  table(document.getElementById(into), [[what], ["images"], ["uncompressed"], [label(entry)], ["change"], ["chance of such a loss, corrected"]],
+  table(document.getElementById(into), [[what], ["images"], ["uncompressed"], [label(entry)], ["change"], ["chance of such a loss if it were hit like the others, corrected"]],
     rows.slice(0, SHOWN).map((row) => ({
       kind: row.harder ? "chosen" : "",
       cells: [String(row.label), String(row.n), share(row.before), share(row.after), worded(row.change, axis), row.chance < 0.001 ? "below 0.001" : row.chance.toFixed(3)],
@@ -49,7 +49,9 @@ function showConfidence(entry) {
   const found = entry && report.confidences[entry.trial];
   document.getElementById("confidence-part").hidden = !found;
   if (!found) return;
-  const share = { unit: "fraction" }, change = { unit: "fraction", change: true }, moved = found.error_change;
+  const change = { unit: "fraction", change: true }, moved = found.error_change;
+  // Before and after have the decimals of the change, so that no change stands between numbers that look alike.
+  const share = { unit: "fraction", places: pointPlaces(Math.max(moved.value - moved.low, moved.high - moved.value)) };
   const how = moved.low > 0 ? "more wrong about its own certainty than the uncompressed model"
     : moved.high < 0 ? "less wrong about its own certainty than the uncompressed model"
       : "as right or wrong about its own certainty as the uncompressed model, within the noise";

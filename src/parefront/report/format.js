@@ -66,9 +66,14 @@ function places(least, half) {
   return Math.max(least, Math.min(6, Math.ceil(-Math.log10(2 * half))));
 }
 
+// Percentages and points: one decimal, and below 0.1 as many as the first digit of half of the interval takes.
+function pointPlaces(reach) {
+  return reach ? places(1, 50 * reach) : 1;
+}
+
 // How the numbers of a measurement are scaled, how many decimals they have, and what stands behind them.
 function formOf(value, reach, axis) {
-  if (axis.unit === "fraction") return [(v) => 100 * v, places(1, 100 * reach), axis.change ? " pt" : " %"];
+  if (axis.unit === "fraction") return [(v) => 100 * v, Math.max(pointPlaces(reach), axis.places || 0), axis.change ? " pt" : " %"];
   if (axis.unit === "x") return [Number, places(3, reach), "x"];
   if (axis.unit === "bytes" || COUNTS.includes(axis.unit)) {
     const [limit, prefix] = prefixOf(value), unit = axis.unit === "bytes" ? ` ${prefix.toUpperCase()}B` : prefix;

@@ -84,7 +84,7 @@ function showLayers(entry, beside) {
   });
   const heads = shown.flatMap((one) => [[label(one), "text"], ["done", "text"]]);
   if (timed) {
-    heads.push(["ms before"], ...shown.map((one) => [`ms, ${label(one)}`]));
+    heads.push(["ms, uncompressed"], ...shown.map((one) => [`ms, ${label(one)}`]));
     const blank = shown.flatMap(() => ["", ""]), both = (row) => (one, which) => (one ? milliseconds(row(one, which)) : "\u2013");
     const sums = (row) => [both(row)(before, 1), ...times.map((one) => both(row)(one, 0))];
     rows.push({ cells: [["all else", "text"], ["additions, pooling, conversions, changes of layout", "text"], ...blank, ...sums(restOf)] });

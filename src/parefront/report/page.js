@@ -46,7 +46,8 @@ function begin() {
   beginTheme();
   fill();
   showAll();
-  new ResizeObserver(() => { drawFront(); drawCourse(); }).observe(at("plot"));
+  new ResizeObserver(() => { drawFront(); drawCourse(); markWide(); }).observe(at("plot"));
+  document.addEventListener("toggle", markWide, true);
   addEventListener("beforeprint", () => { document.querySelectorAll("details").forEach((one) => { one.open = true; }); });
   beginLive();
 }
@@ -60,6 +61,7 @@ function fill() {
   offer("y-axis", report.axes.map(named), state.y && state.y.key);
   fillLimits();
   offer("beside", [["the uncompressed model", ""], ...marked, ...members.map((entry) => [label(entry), entry.trial])], state.beside.trial ?? "");
+  at("near").textContent = !quality || quality.unit !== "fraction" ? "what loses a twentieth at most" : "what loses 5 pt at most";
   showPicks();
   showSpent();
   showLost();
@@ -110,6 +112,13 @@ function showAll() {
   drawFront();
   showMembers();
   showChosen();
+  markWide();
+}
+
+// Says of each table that is wider than its place that there is more of it.
+function markWide() {
+  const wide = [...document.querySelectorAll(".wide")].map((one) => [one, one.scrollWidth > one.clientWidth + 1]);
+  for (const [one, more] of wide) one.classList.toggle("scrolls", more);
 }
 
 function showVerdict() {
@@ -260,9 +269,9 @@ function showPicks() {
 
 function drawFront() {
   const { x, y, chosen } = state, has = (entry) => x.key in entry.metrics && y.key in entry.metrics;
-  const shown = members.filter(has), marks = landmarks.filter((mark) => has(mark.entry));
-  const near = at("zoom").value === "near";
-  const framed = [...shown.filter((entry) => (near ? losesLittle(entry) : entry.useful) || entry === chosen), ...marks.map((mark) => mark.entry), ...(chosen && has(chosen) ? [chosen] : [])];
+  const near = at("zoom").value === "near", within = (entry) => has(entry) && (!near || losesLittle(entry));
+  const shown = members.filter(within), marks = landmarks.filter((mark) => within(mark.entry));
+  const framed = [...shown.filter((entry) => near || entry.useful || entry === chosen), ...marks.map((mark) => mark.entry), ...(chosen && within(chosen) ? [chosen] : [])];
   const frame = framed.length ? framed : shown;
   if (!frame.length) return at("plot").replaceChildren(element("p", null, "Nothing was measured in both."));
   const spread = (axis) => span(frame.map((entry) => entry.metrics[axis.key]));
@@ -272,7 +281,7 @@ function drawFront() {
     for (const along of ["x", "y"]) if (bound.key === state[along].key) plot.bound(along, bound.value, bound.at_most, bound.text);
   }
   drawLimits(plot, state);
-  const cloud = others.filter(has), inside = cloud.filter((entry) => plot.holds(entry.metrics[x.key], entry.metrics[y.key]));
+  const cloud = others.filter(has), inside = cloud.filter((entry) => within(entry) && plot.holds(entry.metrics[x.key], entry.metrics[y.key]));
   for (const entry of inside) if (entry !== chosen) dot(plot, entry, "cloud", 3);
   if (objectives.length === 2 && objectives.includes(x) && objectives.includes(y)) stairs(plot, shown);
   for (const mark of marks) landmark(plot, mark);
@@ -281,22 +290,24 @@ function drawFront() {
   for (const entry of sorted) plot.intervals(entry.metrics[x.key], entry.metrics[y.key], kindOf(entry));
   for (const entry of sorted) radio(plot, group, entry, sorted);
   plot.svg.append(group);
-  if (chosen && !chosen.member && chosen.trial !== null && has(chosen)) {
+  if (chosen && !chosen.member && chosen.trial !== null && within(chosen)) {
     plot.intervals(chosen.metrics[x.key], chosen.metrics[y.key], "chosen");
     dot(plot, chosen, "chosen", 6);
   }
   plot.writeTexts();
   if (hadFocus) (group.querySelector("[tabindex='0']") || at("plot")).focus();
-  const hidden = [[cloud.length - inside.length, "trials behind the front"], [shown.length - sorted.length, "members of no use"]].filter(([n]) => n);
+  const hidden = [[cloud.length - inside.length, "trials behind the front"], [members.filter(has).length - sorted.length, near ? "members with more loss" : "members of no use"]].filter(([n]) => n);
   at("plot-note").textContent = "Filled: the front; small: other trials; diamonds: models that you know. Bars are 95 % intervals, with an arrow where they go on; what a budget forbids is shaded."
     + (hidden.length ? ` Outside of the picture: ${hidden.map(([n, what]) => `${n} ${n === 1 ? what.replace(/s\b/, "") : what}`).join(", ")}.` : "");
 }
 
-// At most five points of a fraction, or a twentieth of another quality.
+// At most five points of a fraction, or a twentieth of another quality, on each split.
 function losesLittle(entry) {
-  if (!quality || !(quality.key in entry.metrics) || !(quality.key in base.metrics)) return true;
-  const loss = (entry.metrics[quality.key].value - base.metrics[quality.key].value) * (quality.higher_is_better ? -1 : 1);
-  return loss <= 0.05 * (quality.unit === "fraction" ? 1 : Math.abs(base.metrics[quality.key].value));
+  return !quality || ["", "test_"].map((split) => `${split}${quality.key}`).every((key) => {
+    if (!(key in entry.metrics) || !(key in base.metrics)) return true;
+    const before = base.metrics[key].value, loss = (entry.metrics[key].value - before) * (quality.higher_is_better ? -1 : 1);
+    return loss <= 0.05 * (quality.unit === "fraction" ? 1 : Math.abs(before));
+  });
 }
 
 function kindOf(entry) {
@@ -371,6 +382,8 @@ function showMembers() {
       [entry.done + (entry.trial !== null && !entry.useful ? " (of no use)" : ""), "text long"],
     ],
   }));
+  const names = state.chosen && label(state.chosen), links = [["the verdict", "#verdict"], ["its layers", "#chosen-title"]].map(([name, to]) => element("a", { href: to }, name));
+  at("picked").replaceChildren(...(names ? [element("b", null, `Chosen: ${names}`), " (", links[0], "; ", links[1], ")"] : ["No model is within the limits."]));
   at("noisy").textContent = [base, ...members].some((entry) => shown.some((axis) => (entry.metrics[axis.key] || {}).noisy))
     ? "~ noisy: the device was busy with other things; believe the interval, not the value." : "";
   const focused = document.activeElement && document.activeElement.closest("#members") && document.activeElement.textContent;
@@ -438,7 +451,7 @@ function showTrust() {
   const machine = Object.entries(trust.machine).map(([name, told]) => [`device ${name}`.trim(), [told.cpu, told.system, told.cores && `${told.cores} cores`, (told.flags || []).join(" ")].filter(Boolean).join("; ")]);
   const splits = task ? Object.entries(task.splits).map(([name, s]) => [`${name} split`, `${s.samples} of ${s.of} samples, SHA-256 ${s.sha256.slice(0, 16) || "not kept"}`]) : [];
   const rows = [
-    ["the uncompressed model against itself", `${itself.join(", ") || "not measured"}; 1 within the noise`],
+    ["the uncompressed model against itself", itself.join(", ") ? `${itself.join(", ")}: a second reading of the same file, so that it should be 1 within its interval` : "not measured"],
     ["noisy candidates, by what was amiss", join(trust.noisy) || "none"],
     ["notes on candidates", join(trust.notes) || "none"],
     ["seed", String(trust.seed)],

@@ -327,7 +327,56 @@ def test_sensitivity_is_a_map_of_places_and_choices(browser: Browser, write_run:
 
     cells = browser.run("[...document.querySelectorAll('#sensitivity td')].map(cell => cell.textContent)")
     assert cells == ["body", "0.0010", "0.20"]
+    assert "in nats" in text(browser, "sensitivity-note")
     assert browser.complaints == []
+
+
+def test_what_loses_more_than_said_is_left_out_of_the_picture(browser: Browser, opened: Run) -> None:
+    labels = "[...document.querySelectorAll('#plot [role=radio]')].map(one => one.getAttribute('aria-label'))"
+    run = opened
+    lossy = min(run.front, key=lambda member: member.metrics["test_accuracy_change"].value)
+    metrics = {**lossy.metrics, "test_accuracy": Measurement.around(0.8, 0.79, 0.81, 2000, "fraction")}
+    run.write_finalised(replace(lossy, metrics=metrics), 0.5)
+    browser.open(write_report(Run.open(run.name, run.path.parent)))
+    assert any(f"trial {lossy.trial}," in one for one in browser.run(labels))
+    assert browser.run("document.getElementById('near').textContent") == "what loses 5 pt at most"
+
+    set_to(browser, "zoom", "near")
+
+    assert not any(f"trial {lossy.trial}," in one for one in browser.run(labels))
+    assert "1 member with more loss" in text(browser, "plot-note")
+
+
+def test_a_table_that_is_too_wide_says_so_and_keeps_its_first_column(browser: Browser, opened: Run) -> None:
+    wide = "document.getElementById('members').parentElement"
+    browser.show_as(390)
+    assert browser.run(f"{wide}.classList.contains('scrolls')")
+    first = "document.querySelector('#members tbody td').getBoundingClientRect().left"
+    before = browser.run(first)
+
+    browser.run(f"{wide}.scrollLeft = 200")
+
+    assert browser.run(first) == before
+    assert "scroll sideways" in browser.run(f"getComputedStyle({wide}, '::before').content")
+
+
+def test_the_row_that_is_chosen_is_told_beside_the_table(browser: Browser, opened: Run) -> None:
+    browser.run("[...document.querySelectorAll('#members button')].at(-1).click()")
+
+    assert text(browser, "picked") == f"Chosen: trial {chosen(browser)} (the verdict; its layers)"
+    targets = browser.run("[...document.querySelectorAll('#picked a')].map(one => one.getAttribute('href'))")
+    assert all(browser.run(f"document.querySelector('{target}') !== null") for target in targets)
+
+
+def test_a_change_has_the_decimals_that_its_interval_needs(browser: Browser, write_run: WriteRun) -> None:
+    run = write_run(tested=True)
+    member = run.front.select()
+    change = Measurement(-0.0002, -0.00075, 0.00035, 10000, "fraction")
+    run.write_finalised(replace(member, metrics={**member.metrics, "test_accuracy_change": change}), 0.5)
+    browser.open(write_report(Run.open(run.name, run.path.parent)))
+    browser.run(f"document.querySelector('#members [aria-label=\"choose trial {member.trial}\"]').click()")
+
+    assert "−0.02 ± 0.06 pt" in text(browser, "sentence")
 
 
 def test_an_empty_front_is_no_error(browser: Browser, write_run: WriteRun) -> None:

@@ -17,6 +17,9 @@ from parefront.evaluators.results.views.written import worded, written
         (0.985, 1.0, 1.0, "100.0 [98.5, 100.0]"),
         (0.9308, 0.931, 0.93106, "93.10 [93.08, 93.11]"),
         (0.931, 0.931, 0.931, "93.10"),
+        (0.9305, 0.931, 0.9315, "93.10 ±0.05"),
+        (0.93045, 0.931, 0.93155, "93.10 ±0.06"),
+        (0.9299, 0.931, 0.9321, "93.1 ±0.1"),
     ],
 )
 def test_the_ends_are_told_where_sides_differ(low: float, value: float, high: float, words: str) -> None:
