@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 from ...evaluators.results.candidate import Candidate
@@ -23,13 +24,15 @@ def measure_given(run: Run, evaluator: Evaluator, emit: OnEvent) -> None:
     untrained = {record.number: record.candidate for record in run.trials if record.candidate is not None}
     quality = run.settings.quality
     for given in run.recovered.waiting():
-        before = untrained[given.trial]
+        before, started = untrained[given.trial], time.perf_counter()
         try:
             made = _measured(run, evaluator, before, given)
         except Infeasible as error:
             run.recovered.forget(given)
             emit(Noted(f"{before.label}: what it was to be replaced by is not taken: {error}"))
             continue
+        finally:
+            run.recovered.add_between(time.perf_counter() - started)
         run.recovered.write(replace(given, candidate=made))
         gain = made.metrics[quality.key].value - before.metrics[quality.key].value
         emit(events.Recovered(before, made, gain if quality.higher_is_better else -gain, quality))

@@ -86,8 +86,8 @@ class _Session:
         self.members = {first.trial: first for first, *_ in groups if first.trial is not None}
         self.others = {first.trial: others for first, *others in groups if first.trial is not None}
         self.pace = Pace(self.run.recover, self.trainer)
-        self.started = time.perf_counter()
-        self.before = sum(self._trained(member).seconds for member in self.members.values())
+        self.started = self.since = time.perf_counter()
+        self.before = self._spent
         self.overhead = median([_measuring(member) for member in self.members.values()] or [0.0])
 
     def recover(self) -> None:
@@ -102,6 +102,7 @@ class _Session:
             for other in others:
                 with self.interruption.finishing("measurement of what was trained"):
                     self._take_over(other, self._trained(self.members[trial]))
+        self._keep_time_between()
         limit = f"{asked.steps} steps of each" if asked.minutes is None else f"{asked.minutes:g} minutes"
         self.run.log(f"recovery ended after {self.store.seconds:.0f} s, asked for {limit}")
 
@@ -128,16 +129,26 @@ class _Session:
         budget = self.run.recover.minutes * 60
         if self.run.recover.takes_all:
             return equal_turn({trial: trained.seconds for trial, trained in known.items()}, budget)
-        spent = sum(trained.seconds for trained in known.values())
         standings = [
             standing_of(self.run, self.members[trial], trained, self._least(self.members[trial]))
             for trial, trained in known.items()
         ]
-        return next_turn(standings, quality_axis(self.run), corner_of(self.run), budget, spent)
+        return next_turn(standings, quality_axis(self.run), corner_of(self.run), budget, self._spent)
 
     def _least(self, member: Candidate) -> float:
         """Seconds of a round of a member that is worth its while, by what it takes to train and to measure it."""
         return max(self.pace.seconds(member, LEAST_STEPS) + self.overhead, LEAST_OVERHEADS * self.overhead)
+
+    @property
+    def _spent(self) -> float:
+        """Seconds of all sessions that are on record: of rounds of the members, and between rounds."""
+        return sum(self._trained(member).seconds for member in self.members.values()) + self.store.between
+
+    def _keep_time_between(self) -> None:
+        """Record what has passed since the last round, or since this session began."""
+        now = time.perf_counter()
+        self.store.add_between(now - self.since)
+        self.since = now
 
     @property
     def _left(self) -> float | None:
@@ -151,6 +162,7 @@ class _Session:
 
     def _train(self, member: Candidate, turn: Turn) -> None:
         """One round of one member, from where it stands to a record of what came of it."""
+        self._keep_time_between()
         started, trained = time.perf_counter(), self._trained(member)
         file = self.store.weights_of(trained)
         weights = None if file is None else read_weights(file)
@@ -175,9 +187,11 @@ class _Session:
 
     def _take_over(self, member: Candidate, source: Trained) -> None:
         """Measure what another member was trained to, which differs by its runtime alone, where that was not yet."""
-        started, trained, file = time.perf_counter(), self._trained(member), self.store.weights_of(source)
+        trained, file = self._trained(member), self.store.weights_of(source)
         if file is None or any(one.start == file.name for one in trained.ended):
             return
+        self._keep_time_between()
+        started = time.perf_counter()
         steps, known = (sum(of.ended[n].steps for n in of.taken) for of in (source, trained))
         last = source.ended[source.taken[-1]]
         planned = Round(max(0, steps - known), last.rate, last.precision, last.threads, start=file.name)
@@ -204,6 +218,7 @@ class _Session:
         done = replace(planned, seconds=seconds, gain=gain, taken=candidate is not None)
         self.store.write(trained.ending(done, candidate or trained.candidate))
         self.store.checkpoint(trained.key).unlink(missing_ok=True)
+        self.since = time.perf_counter()
         self.emit(events.Recovered(trained.candidate or member, candidate, gain, self.run.settings.quality))
 
     def _plan(
@@ -272,6 +287,8 @@ class _Session:
                 planned = replace(planned, steps=steps)
                 self.store.write(trained.beginning(planned))
             if self.interruption.requested:
+                planned = replace(planned, seconds=planned.seconds + now - began)
+                self.store.write(trained.beginning(planned))
                 raise KeyboardInterrupt
         taken = (time.perf_counter() - began) / max(1, training.steps - first)
         write_weights(self.store.weights(trained.key, number), held_weights(training.finish()))

@@ -18,6 +18,9 @@ from ....spaces.policy import Policy
 from ..record import candidate_of, candidate_to_json
 from .read_once import ReadOnce
 
+BETWEEN = "between.json"
+"""The seconds of recovery that belong to no round."""
+
 
 @dataclass(frozen=True)
 class Round:
@@ -28,7 +31,7 @@ class Round:
         rate: the greatest learning rate.
         precision: of the passes.
         threads: that it was computed on; with another number the last bits differ.
-        seconds: wall-clock time of training and measuring; 0 while it is under way.
+        seconds: wall-clock time of training and measuring; while it is under way, that of the sessions before.
         gain: of the task's metric on the search split, above zero is better; None while it is under way.
         taken: whether it is better beyond noise, so that its weights are kept.
         start: the name of the file of another member's weights that it began with; None where these were its own.
@@ -169,8 +172,22 @@ class RecoveredStore:
 
     @property
     def seconds(self) -> float:
-        """Wall-clock time of all that is recorded."""
-        return sum(trained.seconds for trained in self.all())
+        """Wall-clock time of all that is recorded, rounds and what lies between them."""
+        return sum(trained.seconds for trained in self.all()) + self.between
+
+    @property
+    def between(self) -> float:
+        """Wall-clock seconds that belong to no round; 0 in runs of earlier versions, which kept none.
+
+        In them it was tried how fast members train, the next round was chosen, files that users gave were measured.
+        """
+        file = self.folder / BETWEEN
+        return Fields.read(file).number("seconds") if os.path.lexists(file) else 0.0
+
+    def add_between(self, seconds: float) -> None:
+        """Add to :attr:`between`."""
+        self.folder.mkdir(exist_ok=True)
+        write_json(self.folder / BETWEEN, {"seconds": round(self.between + seconds, 3)})
 
     @property
     def done(self) -> Mapping[str, Any] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,23 @@ def test_minutes_are_kept_to(path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     rounds = [one.seconds for trained in store.all() for one in trained.ended]
     assert 3 < store.seconds < 6 + 2 * max(rounds)
     assert has_ended(Run.resume_or_create(path, {**Run.open(path).config, "recover": {}}))
+
+
+def test_what_passes_between_rounds_counts_too(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = Pace.chosen
+
+    def slowly(pace: Pace, member: Candidate) -> tuple[str, int]:
+        time.sleep(0.2)
+        return chosen(pace, member)
+
+    monkeypatch.setattr(Pace, "chosen", slowly)
+    monkeypatch.setattr(module, "LEAST_OVERHEADS", 0)
+    began = time.perf_counter()
+    session(path, {key: ASKED[key] for key in ("when", "threads", "precision", "batch")} | {"minutes": 0.05})
+    took, store = time.perf_counter() - began, RecoveredStore(path)
+    assert store.between > 0.2
+    assert store.seconds == pytest.approx(sum(one.seconds for one in store.all()) + store.between)
+    assert store.seconds < took
 
 
 def test_minutes_are_kept_to_where_steps_take_longer_than_planned(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
