@@ -54,10 +54,10 @@ class Written:
 def written(measured: Measurement, *, change: bool = False) -> Written:
     """Value and interval with equally many decimals.
 
-    Each kind of number has its least number of decimals: percentages and points one, ratios three, costs those that make
-    three digits. There are more where half of the interval would else be written as zero, and of percentages and points
-    where it is below 0.1: as many as its first digit takes. A task's own metric has as many as give half of its interval
-    two digits. Without an interval, percentages have two decimals, own metrics four digits.
+    Each kind of number has its least number of decimals: percentages and points one, ratios three, costs those that
+    make three digits. There are more where half of the interval would else be written as zero, and of percentages and
+    points where it is below 0.1: as many as its first digit takes. A task's own metric has as many as give half of its
+    interval two digits. Without an interval, percentages have two decimals, own metrics four digits.
 
     Args:
         measured: to be written.
