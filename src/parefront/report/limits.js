@@ -53,6 +53,7 @@ function activeLimits() {
 function chooseWithin() {
   const active = activeLimits();
   showLimits();
+  showPicks();
   choose(active.length ? within(active) : firstChoice(), active.length ? "limit" : "start");
 }
 

@@ -256,7 +256,7 @@ function showPicks() {
   at("picks").replaceChildren(...report.front.picks.map((pick) => {
     const entry = entryOf(pick.trial), cost = defaultCost && entry.metrics[defaultCost.key], change = changeOf(entry);
     const numbers = [change && said(change.measured, change.axis), cost && said(cost, defaultCost)].filter(Boolean).join(", ");
-    const both = pick.names.some((name) => ["safe", "knee", "best"].includes(name)), others = pick.ties.join(", ");
+    const both = pick.names.some((name) => ["safe", "knee", "best"].includes(name)), others = pick.ties.filter((trial) => keeps(entryOf(trial), activeLimits())).join(", ");
     const ties = others ? (both ? `; a tie with ${others}` : `; ${others} costs the same within the noise`.replace(/, (.*) costs/, ", $1 cost")) : "";
     return element("button", { type: "button", "data-trial": pick.trial, onclick: () => choose(entry, "pick") },
       element("b", null, pick.names.join(", ").replace(/, ([^,]*)$/, " and $1")), `: trial ${pick.trial}, ${numbers}${ties}`,

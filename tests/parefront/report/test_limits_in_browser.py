@@ -274,10 +274,13 @@ def test_only_what_is_within_the_limits_is_called_a_tie(browser: Browser, write_
         run.write_finalised(replace(member, metrics=metrics), 0.5)
     browser.open(write_report(Run.open(run.name, run.path.parent)))
     set_to(browser, "limit-axis", "size_bytes")
+    tied = f"a tie with {second.trial}"
+    assert tied in text(browser, "picks")
 
     set_to(browser, "limit-value", 1.005)
     assert chosen(browser) == first.trial
     assert "tie" not in text(browser, "why")
+    assert tied not in text(browser, "picks")
     set_to(browser, "limit-value", 1.02)
     (other,) = {first.trial, second.trial} - {chosen(browser)}
     assert f"A tie within the noise with trial {other}." in text(browser, "why")
