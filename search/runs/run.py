@@ -40,6 +40,7 @@ from .stores.probe_store import PROBES
 from .stores.read_once import ReadOnce
 from .stores.recovered_store import RecoveredStore
 from .stores.trial_store import TrialStore
+from .training import training_of
 
 if TYPE_CHECKING:
     from ...evaluators.restore.module import ArtifactModule
@@ -350,6 +351,9 @@ class Run:
     def _shown(self, front: Front, date: str) -> dict[str, Any]:
         devices = devices_of(self.made_with, self.environment)
         told = run_json(self.name, date, self.counts, self.seconds, devices, self.fingerprint, front)
+        for entry, member in zip(told["candidates"], front, strict=True):
+            if (training := training_of(member, self.recovered)) is not None:
+                entry |= {"done": training.added_to(entry["done"]), "training": training.to_json()}
         return {**told, "landmarks": [mark.to_json() for mark in self.landmarks_beside(front)]}
 
     def __repr__(self) -> str:

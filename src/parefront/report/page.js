@@ -449,7 +449,7 @@ function showTrust() {
   const trust = report.trust, task = report.front.task, join = (counts) => Object.entries(counts).map(([what, n]) => `${what}: ${n}`).join("; ");
   const itself = Object.entries(trust.reading_of_itself).map(([key, m]) => worded(m, axes.get(key) || { unit: "x" }));
   const machine = Object.entries(trust.machine).map(([name, told]) => [`device ${name}`.trim(), [told.cpu, told.system, told.cores && `${told.cores} cores`, (told.flags || []).join(" ")].filter(Boolean).join("; ")]);
-  const splits = task ? Object.entries(task.splits).map(([name, s]) => [`${name} split`, `${s.samples} of ${s.of} samples, SHA-256 ${s.sha256.slice(0, 16) || "not kept"}`]) : [];
+  const splits = Object.entries(trust.splits).map(([name, told]) => [`${name} split`, told]);
   const rows = [
     ["the uncompressed model against itself", itself.join(", ") ? `${itself.join(", ")}: a second reading of the same file, so that it should be 1 within its interval` : "not measured"],
     ["noisy candidates, by what was amiss", join(trust.noisy) || "none"],

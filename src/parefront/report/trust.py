@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,6 +16,8 @@ from ..spaces.files import read_bytes
 from ..spaces.masking import masked, masked_text
 
 LOG = "log.txt"
+MOST_NAMED = 12
+"""Trials of which something is told, by their numbers."""
 LINES = 200
 """Of the log, from its end."""
 GIVEN_IN_PYTHON = "given in Python"
@@ -32,8 +33,9 @@ class Trust:
         machine: CPU, flags, cores and the like of each device that was measured on.
         seed: of the sampler.
         reading_of_itself: the uncompressed model against itself, interleaved: 1 within the noise.
-        noisy: how many candidates have a noisy measurement, by what was amiss.
-        notes: how many candidates a note was made of, by the note up to its colon.
+        noisy: how many candidates have a noisy measurement, by what was amiss, and which.
+        notes: how many candidates a note was made of, by the note up to its colon, and which.
+        splits: how many samples of each split there are, how many were scored, and what they are told apart by.
         config: as YAML; secrets are masked.
         repeat: the command that runs the search again under another name; ``""`` where its task was given in Python.
         log: its last lines.
@@ -43,8 +45,9 @@ class Trust:
     machine: dict[str, Any]
     seed: int
     reading_of_itself: dict[str, Measurement]
-    noisy: dict[str, int]
-    notes: dict[str, int]
+    noisy: dict[str, str]
+    notes: dict[str, str]
+    splits: dict[str, str]
     config: str
     repeat: str
     log: tuple[str, ...]
@@ -62,8 +65,9 @@ class Trust:
             {name: _mapping(profile) for name, profile in machine.items()},
             search.seed,
             itself,
-            dict(Counter(why for candidate in shown for why in _why_noisy(candidate))),
-            dict(Counter(masked_text(note.partition(":")[0]) for candidate in shown for note in candidate.notes)),
+            _which((why, candidate) for candidate in shown for why in _why_noisy(candidate)),
+            _which((masked_text(note.partition(":")[0]), each) for each in shown for note in each.notes),
+            _splits(run),
             config_text(masked(run.config)),
             _repeat(run),
             _log(run),
@@ -77,6 +81,41 @@ class Trust:
 def _why_noisy(candidate: Candidate) -> set[str]:
     noisy = [m for m in candidate.metrics.values() if m.noisy]
     return {why for measured in noisy for why in (measured.why_noisy or ("for a reason that was not kept",))}
+
+
+def _which(told: Iterable[tuple[str, Candidate]]) -> dict[str, str]:
+    """By what is told of candidates how many they are, and which: ``2 (trials 3 and 17)``."""
+    found: dict[str, list[Candidate]] = {}
+    for what, candidate in told:
+        found.setdefault(what, []).append(candidate)
+    return {what: f"{len(of)} ({_named(of)})" for what, of in found.items()}
+
+
+def _named(candidates: Sequence[Candidate]) -> str:
+    trials = sorted(candidate.trial for candidate in candidates if candidate.trial is not None)
+    listed = [str(trial) for trial in trials[:MOST_NAMED]]
+    if len(trials) > MOST_NAMED:
+        listed.append(f"{len(trials) - MOST_NAMED} more")
+    base = "the uncompressed model" if len(trials) < len(candidates) else ""
+    words = f"trial{'s' if len(trials) > 1 else ''} {_enumerated(listed)}" if trials else ""
+    return " and ".join(filter(None, (base, words)))
+
+
+def _enumerated(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def _splits(run: Run) -> dict[str, str]:
+    """``2000 of 5000 samples scored, SHA-256 1d5befc6116bcf76``; of what no candidate was scored on its size alone."""
+    task, metrics, key = run.fingerprint, run.baseline.metrics, run.settings.quality.key
+    scored = {"search": metrics.get(key), "test": metrics.get(f"test_{key}")}
+    found = {}
+    for name, split in {} if task is None else task.splits.items():
+        measured = scored.get(name)
+        many = f"{measured.n} of {split.of} samples scored" if measured is not None else f"{split.of} samples"
+        of_some = f" of {split.samples} samples" if split.samples < split.of else ""
+        found[name] = f"{many}, SHA-256{of_some} {split.sha256[:16] or 'not kept'}"
+    return found
 
 
 def _repeat(run: Run) -> str:

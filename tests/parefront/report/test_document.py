@@ -7,13 +7,17 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from parefront.evaluators.results.class_counts import ClassCount
+from parefront.evaluators.results.digest import SplitDigest
 from parefront.evaluators.results.front import Front
 from parefront.report.document import Report
 from parefront.report.sensitivity import ProbedChoice
+from parefront.report.trust import Trust
+from parefront.search.runs.identity.fingerprint import SPLITS, Fingerprint
 from parefront.search.runs.run import Run
 from parefront.search.runs.stores.probe_store import ProbeStore
 from parefront.spaces.errors import ParefrontError
@@ -171,6 +175,24 @@ def test_what_the_numbers_rest_on_is_told(write_run: WriteRun) -> None:
     assert "seed: 7" in trust.config
     assert trust.repeat.endswith("config.yaml --run demo-again")
     assert trust.log[-1].endswith("all 9 trials are done")
+
+
+def test_trust_names_the_trials_of_a_note_and_how_many_samples_were_scored(write_run: WriteRun) -> None:
+    run = write_run(finished=False)
+    candidate = run.trials[3].candidate
+    assert candidate is not None
+    run.write_record(replace(run.trials[3], candidate=replace(candidate, notes=("stopped early: dominated",))))
+    digest = SplitDigest(64 * "ab", 5000, 5000)
+    run.write_fingerprint(Fingerprint("w", "a", (), dict.fromkeys(SPLITS, digest), {"name": "accuracy"}))
+    trust = Trust.of(run, [record.candidate for record in run.trials if record.candidate is not None])
+
+    assert trust.notes == {"stopped early": "1 (trial 3)"}
+    scored = run.baseline.metrics["accuracy"].n
+    assert trust.splits == {
+        "calibration": "5000 samples, SHA-256 abababababababab",
+        "search": f"{scored} of 5000 samples scored, SHA-256 abababababababab",
+        "test": "5000 samples, SHA-256 abababababababab",
+    }
 
 
 def test_a_class_that_was_damaged_is_told_of_each_member(write_run: WriteRun) -> None:
