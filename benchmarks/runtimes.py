@@ -1,7 +1,8 @@
 """The uncompressed network and plain int8 by each runtime's own API: times in turn, accuracies, and Parefront's beside.
 
     python benchmarks/runtimes.py [loops] [--network resnet56] [--rounds 40] [--measured]
-    python benchmarks/runtimes.py search [--network resnet56] [--trials 40] [--run runs/NAME]
+    python benchmarks/runtimes.py search [--network resnet56] [--trials 40] [--minutes 40]
+                                   [--run runs/NAME]
 
 Nothing of Parefront's devices takes part in the plain loops: an ``onnxruntime.InferenceSession`` with bound inputs and
 outputs, an OpenVINO request of a model with fixed shapes; one thread each. Models run in blocks of ten, in turn, in an
@@ -210,6 +211,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--measured", action="store_true")
     parser.add_argument("--trials", type=int, default=40)
+    parser.add_argument("--minutes", type=float, help="after which the search ends, its final step not counted")
     parser.add_argument("--run", type=Path, help="of the search; by default runs/runtimes-NETWORK")
     parser.add_argument("--budget", nargs="+", default=[], help="of the search")
     parser.add_argument("--probed", help="a run of the same search, whose probes are taken over")
@@ -219,7 +221,7 @@ def main() -> None:
     if arguments.what == "search":
         path = arguments.run or REPOSITORY / "runs" / f"runtimes-{arguments.network}"
         device = {"runtime": arguments.runtimes, "threads": 1}
-        told(searched(given, path, arguments.trials, device, arguments.budget, arguments.probed))
+        told(searched(given, path, arguments.trials, arguments.minutes, device, arguments.budget, arguments.probed))
         return
     with tempfile.TemporaryDirectory() as folder:
         made = files(given, Path(folder))

@@ -31,14 +31,16 @@ def searched(
     given: Task,
     path: Path,
     trials: int,
+    minutes: float | None,
     device: Mapping[str, Any],
     budget: Sequence[str] = (),
     probed: str | None = None,
 ) -> Run:
-    """The search, or what is left of it; with the probes of the run ``probed``."""
+    """The search up to its trials or minutes, or what is left of it; with the probes of the run ``probed``."""
     return pf.compress(
-        given, objectives=["accuracy", "latency"], trials=trials, compress=SPACE, run=path, device=device,
-        budget=list(budget), search={"images": 2000, "seed": 0, "keep_artifacts": "all", "warm_start": probed},
+        given, objectives=["accuracy", "latency"], trials=trials, minutes=minutes, compress=SPACE, run=path,
+        device=device, budget=list(budget),
+        search={"images": 2000, "seed": 0, "keep_artifacts": "all", "warm_start": probed},
     )  # fmt: skip
 
 
