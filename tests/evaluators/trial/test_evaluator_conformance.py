@@ -44,14 +44,16 @@ def task_evaluator(**options: Any) -> TaskEvaluator:
 
 class TestTaskEvaluator(EvaluatorConformance):
     @pytest.fixture(scope="class")
-    def evaluator(self) -> Iterator[Evaluator]:
+    @classmethod
+    def evaluator(cls) -> Iterator[Evaluator]:
         with closing(task_evaluator()) as made:
             yield made
 
 
 class TestRetargetedEvaluator(EvaluatorConformance):
     @pytest.fixture(scope="class")
-    def evaluator(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evaluator]:
+    @classmethod
+    def evaluator(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evaluator]:
         folder = tmp_path_factory.mktemp("source")
         with closing(task_evaluator()) as there:
             known = [there.finalise(there.baseline(folder))]
