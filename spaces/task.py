@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -51,6 +51,8 @@ class Task:
         subgroups: of the samples of ``test``, for tasks with the metric accuracy: a sequence of names as long as that,
             or a function of a sample's input and target that gives one. What a compression changes in each subgroup is
             reported as it is for classes.
+        class_names: for tasks with the metric accuracy, a sequence of names in the order of the labels, by which the
+            page of a run calls the classes; by default those of ``test.classes``, where there are as many.
     """
 
     model: nn.Module
@@ -63,3 +65,4 @@ class Task:
     higher_is_better: bool | None = None
     metric_unit: str | None = None
     subgroups: Any = None
+    class_names: Sequence[str] | None = None

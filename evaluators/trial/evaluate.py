@@ -33,6 +33,7 @@ from ..device.link import OpenDevice
 from ..device.lock import THIS_MACHINE, shared
 from ..device.units import own_device
 from ..explain.shares import by_module
+from ..quality.class_names import class_names_of
 from ..quality.parity import ParityError
 from ..results.candidate import FINAL_SECONDS, STOPPED, Candidate
 from ..results.front import Front
@@ -122,6 +123,7 @@ class TaskEvaluator:
                 on_phase(f"scoring on {first.name}: {'; '.join(self._scored.why)}")
             self.builder = Builder(task, compress, target, seed, built_for is target_of, on_phase, self._scored.opens)
             on_error.pop_all()
+        self._class_names = class_names_of(task, self._classes)
         self._references = References(self.builder, on_phase)
         gc.collect()
         gc.freeze()  # all of this stays: to go through it again in every collection took 30 ms of a candidate
@@ -154,7 +156,8 @@ class TaskEvaluator:
             **self._scored.to_json(),
             **({"devices": named} if named else {}),
             "model_sha256": self.builder.model_sha256,
-            **({"chance": chance} if (chance := self._chance()) is not None else {}),
+            **({} if self._classes is None else {"chance": 1 / self._classes}),
+            **({"class_names": list(self._class_names)} if self._class_names else {}),
             "model": {
                 "layers": len(self.traced.graph.layers),
                 "knobs": len(self.space),
@@ -162,12 +165,13 @@ class TaskEvaluator:
             },
         }
 
-    def _chance(self) -> float | None:
-        """What guessing one of the classes gives, of top-1 accuracy; None of another metric."""
+    @property
+    def _classes(self) -> int | None:
+        """Of which guessing one gives the chance of top-1 accuracy; None of another metric."""
         outputs = [node for node in self.traced.graph.nodes if node.op == "output"]
         if self.scorer.quality.metric != ACCURACY or len(outputs) != 1 or len(outputs[0].shape) != 1:
             return None
-        return 1 / max(1, outputs[0].shape[0])
+        return max(1, outputs[0].shape[0])
 
     def baseline(self, artifacts: Path, scores: Mapping[str, Measurement] | None = None) -> Candidate:
         """The uncompressed model, timed against itself: its ratio shows the noise of the device.

@@ -25,6 +25,8 @@ FULL_SET = Path("/usr/share/datasets/fashion-mnist")
 PACK = Path(__file__).with_name("data")
 SEARCH_IMAGES = 5_000
 """So many images at the end of the original training set are held out for the search."""
+CLASSES = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+"""By label."""
 SIDE = 28
 MEAN, STD = 0.2860, 0.3530
 BACKGROUND = -MEAN / STD

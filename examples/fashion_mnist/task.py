@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fashion_data import calibration, dataset
+from fashion_data import CLASSES, calibration, dataset
 from fashion_model import load_trained
 
 import parefront as pf
@@ -16,4 +16,5 @@ def task() -> pf.Task:
         test=dataset("test"),
         train=dataset("train"),
         metric="accuracy",
+        class_names=CLASSES,
     )

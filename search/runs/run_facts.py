@@ -128,6 +128,12 @@ def chance_in(environment: Mapping[str, Any]) -> float:
     return float(told) if isinstance(told, int | float) and 0 <= told <= 1 else 0.0
 
 
+def class_names_in(environment: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a classifier's classes are called, in the order of their labels; nothing where that is unknown."""
+    told = environment.get("class_names")
+    return tuple(map(str, told)) if isinstance(told, list) else ()
+
+
 def runtimes_in(environment: Mapping[str, Any]) -> tuple[str, ...]:
     """The runtimes that are searched, by their names in policies, the first one first; nothing where there is one."""
     told = environment.get("runtimes")

@@ -19,7 +19,8 @@ function showCounts(entry, rows, what, part, said, into) {
   if (!rows.length) return;
   const axis = { unit: "fraction", change: true }, share = (value) => `${(100 * value).toFixed(1)} %`;
   const all = rows.reduce((sum, row) => sum + row.n * row.change.value, 0) / rows.reduce((sum, row) => sum + row.n, 0);
-  const hit = rows.filter((row) => row.harder).map((row) => `${what} ${row.label} (${worded(row.change, axis)})`);
+  const called = (row) => (what === "class" ? classNamed(row.label) : row.label);
+  const hit = rows.filter((row) => row.harder).map((row) => `${what} ${called(row)} (${worded(row.change, axis)})`);
   const several = what === "class" ? "classes" : `${what}s`, test = `${rows.length} ${several} compared, 5 % chance that any is named wrongly`;
   document.getElementById(said).textContent = hit.length
     ? `Hit harder than the others: ${hit.join(", ")}; over all images the change is ${plain(all, axis)}. (${test}.)`
@@ -27,7 +28,7 @@ function showCounts(entry, rows, what, part, said, into) {
   table(document.getElementById(into), [[what], ["images"], ["uncompressed"], [label(entry)], ["change"], ["chance of such a loss if it were hit like the others, corrected"]],
     rows.slice(0, SHOWN).map((row) => ({
       kind: row.harder ? "chosen" : "",
-      cells: [String(row.label), String(row.n), share(row.before), share(row.after), worded(row.change, axis), row.chance < 0.001 ? "below 0.001" : row.chance.toFixed(3)],
+      cells: [called(row), String(row.n), share(row.before), share(row.after), worded(row.change, axis), row.chance < 0.001 ? "below 0.001" : row.chance.toFixed(3)],
     })));
 }
 
@@ -73,6 +74,6 @@ function showFlips(entry) {
   document.getElementById("flips").replaceChildren(...found.shown.map(([index, right, before, after]) => {
     const picture = report.pictures[index], verdict = before === right ? "lost" : after === right ? "gained" : "wrong before and after";
     const image = picture ? element("img", { src: `data:image/png;base64,${picture}`, alt: `test image ${index}` }) : "";
-    return element("li", null, image, element("b", null, verdict), `: image ${index}, class ${right}: ${before} \u2192 ${after}`);
+    return element("li", null, image, element("b", null, verdict), `: image ${index}, class ${classNamed(right)}: ${classNamed(before)} \u2192 ${classNamed(after)}`);
   }));
 }

@@ -22,6 +22,7 @@ from ..evaluators.results.views.rows import front_rows
 from ..search.runs.landmarks import Landmark
 from ..search.runs.record import TrialRecord
 from ..search.runs.run import Run
+from ..search.runs.run_facts import class_names_in
 from ..search.runs.run_folder import argument_of
 from ..search.runs.run_layers import left_out_of
 from ..search.runs.tested_fields import amplification_to_json, confidence_to_json, flips_to_json
@@ -94,6 +95,7 @@ class Report:
         times: of each member of the front by its trial, and of the uncompressed model (None), what the layers take.
         probed: how far single choices move the outputs.
         runtimes: those that were searched, the first one first; nothing where there is one.
+        class_names: in the order of the labels; nothing where they are unknown.
     """
 
     name: str
@@ -125,6 +127,7 @@ class Report:
     times: dict[int | None, LayerTimes]
     probed: tuple[ProbedChoice, ...]
     runtimes: tuple[str, ...]
+    class_names: tuple[str, ...]
 
     @classmethod
     def of(cls, run: Run) -> Report:
@@ -184,6 +187,7 @@ class Report:
             },
             probed=probed_choices(run.path),
             runtimes=front.runtimes,
+            class_names=class_names_in(run.environment),
             classes={c.trial: class_rows(c.classes) for c in front if c.trial is not None and c.classes},
             subgroups={c.trial: class_rows(c.subgroups) for c in front if c.trial is not None and c.subgroups},
         )
@@ -221,6 +225,7 @@ class Report:
             "probed": [one.to_json() for one in self.probed],
             "objectives": [metric.key for metric in self.objectives],
             "runtimes": list(self.runtimes),
+            "class_names": list(self.class_names),
         }
 
     def _trial(self, record: TrialRecord, member: bool) -> dict[str, Any]:

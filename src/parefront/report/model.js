@@ -33,16 +33,22 @@ function named(metrics) {
     ([key, [value, low, high, noisy]]) => [key, { value, low, high, noisy: Boolean(noisy) }]));
 }
 
+// A class by its label, and by the name that the task gives it, if it gives any.
+function classNamed(index) {
+  const name = report.class_names[index];
+  return name === undefined ? String(index) : `${index} \u201c${name}\u201d`;
+}
+
 // The classes that a member hits harder than the others; null where none were counted.
 function hitClasses(entry) {
   const rows = report.classes[entry.trial];
-  return rows ? rows.filter((row) => row.harder).map((row) => row.label) : null;
+  return rows ? rows.filter((row) => row.harder).map((row) => classNamed(row.label)) : null;
 }
 
 // The class that it hits hardest, with the change there; null where it hits none harder than the others.
 function worstHit(entry) {
   const row = (report.classes[entry.trial] || []).find((one) => one.harder);
-  return row ? `hits class ${row.label} hardest: ${said(row.change, { unit: "fraction", change: true })}` : null;
+  return row ? `hits class ${classNamed(row.label)} hardest: ${said(row.change, { unit: "fraction", change: true })}` : null;
 }
 
 function entryOf(trial) {

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from ..evaluators.quality.class_names import check_class_names
 from ..evaluators.quality.reading import length_of, read_sample
 from ..evaluators.quality.scoring.builtin import BUILT_IN
 from ..evaluators.quality.scoring.registry import quality_of
@@ -81,6 +82,7 @@ def _checked(task: Task, on_phase: Callable[[str], None]) -> CheckedTask:
         checks.append(SplitCheck(name, split, inputs, classes, scored, on_phase))
     check_metric(task)
     check_subgroups(task, quality.classifies)
+    check_class_names(task, checks[-1].classes)
     seen = {check.name: check.run() for check in checks}
     digests = {name: split.digest for name, split in seen.items() if name != "train"}
     return CheckedTask(task, digests, tuple(split_warnings(seen, quality.classifies)))

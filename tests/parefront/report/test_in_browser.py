@@ -229,6 +229,16 @@ def test_a_class_that_is_hit_harder_is_named(browser: Browser, write_run: WriteR
     assert browser.complaints == []
 
 
+def test_classes_go_by_their_names_where_the_task_has_some(browser: Browser, write_run: WriteRun) -> None:
+    counts = *(ClassCount(label, 500, 450, 10, 8) for label in range(3)), ClassCount(3, 500, 450, 60, 5)
+    names = ["cat", "dog", "emu", "<b>gnu</b>"]
+    browser.open(write_report(write_run(classes=counts, environment={**ENVIRONMENT, "class_names": names})))
+    assert text(browser, "fair").startswith("Hit harder than the others: class 3 “<b>gnu</b>” (−11.0 ± ")
+    assert text(browser, "classes").count("“cat”") == 1
+    assert "hits class 3 “<b>gnu</b>” hardest: −11.0" in browser.run("document.querySelector('main').textContent")
+    assert browser.complaints == []
+
+
 def test_each_layer_has_its_milliseconds_before_and_after(browser: Browser, write_run: WriteRun) -> None:
     browser.show_as(1280)
     run = write_run(profile=PROFILE)
