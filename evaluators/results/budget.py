@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ...spaces.errors import ConfigError
@@ -282,6 +283,11 @@ class Budget:
 
     def __str__(self) -> str:
         return self.text
+
+
+def all_met(budgets: Iterable[Budget], candidate: Candidate, baseline: Candidate, tested: bool = True) -> bool:
+    """Whether a candidate is within every budget; ``tested`` is as for :meth:`Budget.met`."""
+    return all(budget.met(candidate, baseline, tested) for budget in budgets)
 
 
 def _cost(text: str, metric: Metric, amount: float, unit: str) -> tuple[float, bool]:

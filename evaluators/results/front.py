@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ...spaces.errors import ConfigError
 from ...spaces.files import write_text
 from ...spaces.runtime_knob import runtime_in
-from .budget import Budget
+from .budget import Budget, all_met
 from .candidate import Candidate
 from .errors import NoCandidate
 from .floor import Floor
@@ -84,7 +84,7 @@ class Front:
         members = list(np.flatnonzero(non_dominated(costs)))
         if budgets:
             fitting = np.array(
-                [i for i, c in enumerate(given) if all(b.met(c, baseline, tested=False) for b in budgets)], dtype=int
+                [i for i, c in enumerate(given) if all_met(budgets, c, baseline, tested=False)], dtype=int
             )
             members += sorted(set(fitting[non_dominated(costs[fitting])]) - set(members))
         members.sort(key=lambda index: tuple(costs[index]))
@@ -100,7 +100,7 @@ class Front:
             Itself where the candidate is no member.
         """
         cost = costs_of(candidate, self.objectives)
-        fits = all(budget.met(candidate, self.baseline, tested=False) for budget in self.budgets)
+        fits = all_met(self.budgets, candidate, self.baseline, tested=False)
         no_worse = (self._costs <= cost).all(axis=1)
         if no_worse.any() and not (fits and not (no_worse & self._fits).any()):
             return self
@@ -121,9 +121,7 @@ class Front:
     @cached_property
     def _fits(self) -> NDArray[np.bool_]:
         """Which members meet all budgets on the search split, shape ``(members,)``."""
-        return np.array(
-            [all(b.met(c, self.baseline, tested=False) for b in self.budgets) for c in self.candidates], dtype=bool
-        )
+        return np.array([all_met(self.budgets, c, self.baseline, tested=False) for c in self.candidates], dtype=bool)
 
     def __len__(self) -> int:
         return len(self.candidates)
@@ -150,7 +148,7 @@ class Front:
         """
         budgets = tuple(map(self.budget, where)) or self.budgets
         best_in = self._free_objective(budgets) if by is None else metric_of(by, self.quality)
-        fitting = [c for c in self.candidates if all(b.met(c, self.baseline, tested) for b in budgets)]
+        fitting = [c for c in self.candidates if all_met(budgets, c, self.baseline, tested)]
         if not fitting:
             raise self._none_meets(budgets)
         useful = fitting
@@ -179,7 +177,7 @@ class Front:
     def useful(self) -> tuple[Candidate, ...]:
         """The members within the run's budgets and above the floor; else those above it; else all."""
         above = tuple(member for member in self if self.is_useful(member))
-        fits = tuple(c for c in above if all(budget.met(c, self.baseline) for budget in self.budgets))
+        fits = tuple(c for c in above if all_met(self.budgets, c, self.baseline))
         return fits or above or self.candidates
 
     def within(self, *where: str | Budget) -> Front:
@@ -193,7 +191,7 @@ class Front:
             return self
         budgets = tuple(map(self.budget, where))
         self.select(*budgets)
-        met = tuple(c for c in self if all(budget.met(c, self.baseline) for budget in budgets))
+        met = tuple(c for c in self if all_met(budgets, c, self.baseline))
         return replace(self, candidates=met, budgets=budgets)
 
     def _free_objective(self, budgets: tuple[Budget, ...]) -> Metric:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .budget import Budget
+from .budget import Budget, all_met
 from .candidate import Candidate
 from .errors import NoCandidate
 from .front import Front
@@ -21,7 +21,7 @@ def refuted(front: Front, *where: str | Budget, by: str | None = None) -> Candid
         chosen = front.select(*budgets, by=by, tested=False)
     except NoCandidate:
         return None
-    return None if all(budget.met(chosen, front.baseline) for budget in budgets) else chosen
+    return None if all_met(budgets, chosen, front.baseline) else chosen
 
 
 def contradiction(front: Front, *where: str | Budget, by: str | None = None) -> str:

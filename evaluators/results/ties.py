@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from .budget import Budget
+from .budget import Budget, all_met
 from .candidate import Candidate
 from .errors import NoCandidate
 from .front import Front
@@ -52,7 +52,7 @@ def cheaper_tie(front: Front, chosen: Candidate, budgets: Sequence[Budget] | Non
         and alike(member, chosen, front.quality)
         and (as_good_as(member, front) or not safe)
         and front.is_useful(member)
-        and all(budget.met(member, front.baseline) for budget in wanted)
+        and all_met(wanted, member, front.baseline)
     ]
     return min(found, key=lambda member: minimised(member, cost), default=None)
 

@@ -9,6 +9,7 @@ from statistics import NormalDist
 
 from ...spaces.errors import Infeasible
 from ...spaces.policy import Policy
+from ..results.budget import all_met
 from ..results.candidate import Candidate
 from ..results.front import Front
 from ..results.measurement import Z_95, Measurement
@@ -133,4 +134,4 @@ def _error(measured: Measurement) -> float:
 
 
 def _fits(member: Candidate, front: Front) -> bool:
-    return all(budget.met(member, front.baseline) for budget in front.budgets)
+    return all_met(front.budgets, member, front.baseline)

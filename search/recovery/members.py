@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...evaluators.results.budget import Budget
+from ...evaluators.results.budget import Budget, all_met
 from ...evaluators.results.candidate import Candidate
 from ...evaluators.results.metric import Metric
 from ...evaluators.results.metrics import costs_of
@@ -25,7 +25,7 @@ def members_of(run: Run) -> list[Candidate]:
     costs = [budget for budget in settings.budgets if budget.metric.key != quality.key]
     wanted = [Budget.parse(text, quality) for text in run.recover.where] or costs
     measured = [record.candidate for record in run.trials if record.candidate is not None]
-    within = [c for c in measured if not c.stopped_early and all(budget.met(c, baseline) for budget in wanted)]
+    within = [c for c in measured if not c.stopped_early and all_met(wanted, c, baseline)]
     front = run.front_of(within, baseline)
     worse = [c for c in front if run.recover.takes_all or _is_worse(c, quality)]
     return sorted(worse, key=lambda c: costs_of(c, front.objectives)[::-1], reverse=True)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ..evaluators.results.amplification import Amplification
-from ..evaluators.results.budget import Budget
+from ..evaluators.results.budget import Budget, all_met
 from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.confidence import Confidence
 from ..evaluators.results.errors import NoCandidate
@@ -162,7 +162,7 @@ class Report:
             fitting=tuple(
                 candidate.trial
                 for candidate in front
-                if candidate.trial is not None and all(b.met(candidate, front.baseline) for b in front.budgets)
+                if candidate.trial is not None and all_met(front.budgets, candidate, front.baseline)
             ),
             axes=axes_of(front, candidates),
             bounds=_bounds(front.budgets, front.baseline),

@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from ..evaluators.results.budget import all_met
 from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.front import Front
 from ..evaluators.results.metric import SCORE, Metric, device_of, on_any_device
@@ -124,7 +125,7 @@ def _fits(candidate: Candidate, front: Front) -> bool:
     """Whether it is of use within the run's budgets; the uncompressed model is always shown in full."""
     if candidate is front.baseline:
         return True
-    return front.is_useful(candidate) and all(budget.met(candidate, front.baseline) for budget in front.budgets)
+    return front.is_useful(candidate) and all_met(front.budgets, candidate, front.baseline)
 
 
 def _points(candidates: Sequence[Candidate], x: Metric, y: Metric) -> list[tuple[float, float]]:
