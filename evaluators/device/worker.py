@@ -429,8 +429,7 @@ class Worker:
         protocol, shapes = bounded(header["protocol"]), header.get("shapes") or {}
         seed, batch = int(protocol["seed"]), int(protocol.get("batch", 1))
         runs = [loaded[role].bind(shapes, seed, batch) for role in ("candidate", "reference")]
-        drops = header["options"]["threads"] == 1 and cpu_clock_step_ns() <= COARSE_CLOCK_NS
-        answer = time_pairs(runs[0], runs[1], protocol, drops)
+        answer = time_pairs(runs[0], runs[1], protocol, tells_preemption(header))
         return {**answer, "session_seconds": loaded["candidate"].seconds}
 
     def loaded(self, header: Header) -> dict[str, Loaded | Plugged]:
@@ -453,8 +452,8 @@ class Worker:
         counts.
         """
         shapes, rounds, batch = header.get("shapes") or {}, int(bounded(header)["rounds"]), int(header.get("batch", 1))
-        drops = header["options"]["threads"] == 1 and cpu_clock_step_ns() <= COARSE_CLOCK_NS
-        clock = time.thread_time_ns if drops else time.process_time_ns
+        drops = tells_preemption(header)
+        clock = cpu_clock(drops)
         with scratch_folder() as folder:
             profiled: dict[str, Loaded | Plugged] = {}
             plain: dict[str, Callable[[], object]] = {}
@@ -947,6 +946,16 @@ def varint(data: memoryview, position: int) -> tuple[int, int]:
     return number, position
 
 
+def tells_preemption(header: Header) -> bool:
+    """Whether CPU time tells which runs were preempted: they run in this thread, and its clock is fine enough."""
+    return header["options"]["threads"] == 1 and cpu_clock_step_ns() <= COARSE_CLOCK_NS
+
+
+def cpu_clock(drops: bool) -> Callable[[], int]:
+    """Nanoseconds of CPU time: of this thread where runs that were preempted are dropped, else of the process."""
+    return time.thread_time_ns if drops else time.process_time_ns
+
+
 def time_pairs(
     candidate: Callable[[], object], reference: Callable[[], object], protocol: Header, drops: bool
 ) -> Header:
@@ -962,7 +971,7 @@ def time_pairs(
     """
     order = random.Random(int(protocol["seed"]))
     models = {"candidate": candidate, "reference": reference}
-    clock = time.thread_time_ns if drops else time.process_time_ns
+    clock = cpu_clock(drops)
     gc.collect()
     gc.disable()
     try:
