@@ -158,7 +158,7 @@ class _Session:
 
     def _trained(self, member: Candidate) -> Trained:
         assert member.trial is not None
-        return self.store.of(f"{member.policy.digest}-{self.recipe}", member.trial)
+        return self.store.of(self.store.key_of(member.policy, self.recipe), member.trial)
 
     def _train(self, member: Candidate, turn: Turn) -> None:
         """One round of one member, from where it stands to a record of what came of it."""

@@ -351,8 +351,9 @@ class Run:
     def _shown(self, front: Front, date: str) -> dict[str, Any]:
         devices = devices_of(self.made_with, self.environment)
         told = run_json(self.name, date, self.counts, self.seconds, devices, self.fingerprint, front)
+        recorded = self.recovered.all()
         for entry, member in zip(told["candidates"], front, strict=True):
-            if (training := training_of(member, self.recovered)) is not None:
+            if (training := training_of(member, recorded)) is not None:
                 entry |= {"done": training.added_to(entry["done"]), "training": training.to_json()}
         return {**told, "landmarks": [mark.to_json() for mark in self.landmarks_beside(front)]}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -45,14 +45,19 @@ class Training:
         return f"{done}{words}, beginning with what {before}"
 
 
-def training_of(candidate: Candidate, store: RecoveredStore) -> Training | None:
-    """The training of a member; None where its user has trained it, or where the run trained nothing at all."""
-    known = {trained.key: trained for trained in store.all() if not trained.given}
+def training_of(candidate: Candidate, recorded: Iterable[Trained]) -> Training | None:
+    """The training of a member; None where its user has trained it, or where the run trained nothing at all.
+
+    Args:
+        candidate: the member.
+        recorded: all that the run knows of training (:meth:`RecoveredStore.all`).
+    """
+    known = {trained.key: trained for trained in recorded if not trained.given}
     how = candidate.recovered
     if not known or (how is not None and how.given):
         return None
     if how is not None:
-        trained = known.get(f"{candidate.policy.digest}-{how.recipe}")
+        trained = known.get(RecoveredStore.key_of(candidate.policy, how.recipe))
         if trained is None:
             return Training(True, how.steps)
         return Training(True, how.steps, *_start(trained, known))

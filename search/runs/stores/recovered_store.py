@@ -116,9 +116,14 @@ class RecoveredStore:
                     found[trained.trial] = rank
         return {trial: candidate for trial, (_, _, candidate) in found.items()}
 
+    @staticmethod
+    def key_of(policy: Policy, recipe: str) -> str:
+        """The key of what a policy's network is trained to by a recipe, or by the file that a user gave for it."""
+        return f"{policy.digest}-{recipe}"
+
     def give(self, trial: int, policy: Policy, content: bytes) -> Trained:
         """Keep the file that a user has trained of a member, for it to be measured; it replaces an earlier one."""
-        key = f"{policy.digest}-{hashlib.sha256(content).hexdigest()[:12]}"
+        key = self.key_of(policy, hashlib.sha256(content).hexdigest()[:12])
         self.folder.mkdir(exist_ok=True)
         write_bytes(self.file_given(key), content)
         given = Trained(key, trial, given=True)

@@ -68,13 +68,13 @@ def store(tmp_path: Path) -> RecoveredStore:
     ],
 )
 def test_each_member_is_told_of(store: RecoveredStore, candidate: Candidate, training: Training, words: str) -> None:
-    found = training_of(candidate, store)
+    found = training_of(candidate, store.all())
     assert found == training
     how = candidate.recovered
     assert found.added_to("int8" if how is None else f"int8, trained for {how.steps} steps") == words
 
 
 def test_nothing_is_said_where_the_run_trained_nothing_or_its_user_did(tmp_path: Path, store: RecoveredStore) -> None:
-    assert training_of(member(2), RecoveredStore(tmp_path / "other")) is None
+    assert training_of(member(2), RecoveredStore(tmp_path / "other").all()) is None
     given = replace(member(2), recovered=Recovered("abc", 0, 0, 0.0, 0.0, given=True))
-    assert training_of(given, store) is None
+    assert training_of(given, store.all()) is None
