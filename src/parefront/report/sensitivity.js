@@ -3,7 +3,7 @@
 function showSensitivity() {
   const holder = document.getElementById("sensitivity"), known = report.probed.filter((one) => one.divergence !== null);
   document.getElementById("sensitivity-part").hidden = !known.length;
-  const unit = Object.keys(report.confidences).length || quality.key === "accuracy"
+  const unit = Object.keys(report.confidences).length || (quality && quality.key === "accuracy")
     ? "as the Kullback\u2013Leibler divergence of the class probabilities, in nats" : "as the squared difference over the variance of the outputs, without a unit";
   document.getElementById("sensitivity-note").textContent = "How far one choice alone moves the outputs of the uncompressed network, "
     + `as measured before the first trial: ${unit}. The stronger the colour, the farther.`;

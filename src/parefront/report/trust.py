@@ -14,6 +14,7 @@ from ..search.runs.config_file import config_text
 from ..search.runs.run import Run
 from ..spaces.files import read_bytes
 from ..spaces.masking import masked, masked_text
+from ..spaces.messages import enumerated
 
 LOG = "log.txt"
 MOST_NAMED = 12
@@ -97,12 +98,8 @@ def _named(candidates: Sequence[Candidate]) -> str:
     if len(trials) > MOST_NAMED:
         listed.append(f"{len(trials) - MOST_NAMED} more")
     base = "the uncompressed model" if len(trials) < len(candidates) else ""
-    words = f"trial{'s' if len(trials) > 1 else ''} {_enumerated(listed)}" if trials else ""
+    words = f"trial{'s' if len(trials) > 1 else ''} {enumerated(listed)}" if trials else ""
     return " and ".join(filter(None, (base, words)))
-
-
-def _enumerated(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def _splits(run: Run) -> dict[str, str]:
