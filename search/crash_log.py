@@ -59,7 +59,7 @@ class CrashLog:
 
 @contextmanager
 def _crashes_told(stream: TextIO) -> Iterator[None]:
-    """Inside, Python says there where it is when the process crashes; elsewhere it does as before."""
+    """Inside, Python says there where it is when the process crashes; afterwards on stderr, if it did so before."""
     others = faulthandler.is_enabled()
     faulthandler.enable(stream)
     try:

@@ -81,13 +81,15 @@ def equal_models_exported_once(folder: Path) -> Iterator[None]:
 
     def remembered(model: nn.Module, example: Tensors, outputs: Sequence[str] = ("output",)) -> Exported:
         key = _digest(model, example, outputs)
+        if key is None:
+            return export(model, example, outputs)
         file = folder / f"{key}.pickle"
-        if key is not None and file.exists():
+        if file.exists():
             content, kept = pickle.loads(file.read_bytes())
             assert isinstance(kept, Exported)
             return replace(kept, graph=ir.serde.deserialize_graph(onnx.GraphProto.FromString(content)))
         made = export(model, example, outputs)
-        if key is not None and _is_whole(made.graph):
+        if _is_whole(made.graph):
             content = ir.serde.serialize_graph(made.graph).SerializeToString()
             written = file.with_suffix(f".{os.getpid()}")
             written.write_bytes(pickle.dumps((content, replace(made, graph=None))))  # type: ignore[arg-type]

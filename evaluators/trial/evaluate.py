@@ -167,7 +167,7 @@ class TaskEvaluator:
 
     @property
     def _classes(self) -> int | None:
-        """Of which guessing one gives the chance of top-1 accuracy; None of another metric."""
+        """How many classes the model tells apart, where the metric is top-1 accuracy; None of another metric."""
         outputs = [node for node in self.traced.graph.nodes if node.op == "output"]
         if self.scorer.quality.metric != ACCURACY or len(outputs) != 1 or len(outputs[0].shape) != 1:
             return None
