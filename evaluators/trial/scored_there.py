@@ -10,8 +10,9 @@ import onnx
 from ..device.errors import RequestRefused
 from ..device.link import DeviceLink
 from ..runtimes.batches import BatchedSession
+from ..runtimes.ports import Ports
 from ..runtimes.runtime import ModelRejected, Runtime
-from ..runtimes.session import Arrays, ReadPort, Session
+from ..runtimes.session import Arrays, Session
 
 
 @dataclass(frozen=True)
@@ -45,14 +46,5 @@ def _session_on(device: DeviceLink, model: Path) -> Session:
         except RequestRefused as refusal:
             raise ModelRejected(f"on {device.name}: {refusal}") from refusal
 
-    graph = onnx.load(model, load_external_data=False).graph
-    weights = {initializer.name for initializer in graph.initializer}
-    inputs = [_port(value) for value in graph.input if value.name not in weights]
-    return BatchedSession(inputs, [_port(value) for value in graph.output], run)
-
-
-def _port(value: onnx.ValueInfoProto) -> ReadPort:
-    kind = value.type.tensor_type
-    name = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name
-    shape = [axis.dim_value if axis.HasField("dim_value") else axis.dim_param or None for axis in kind.shape.dim]
-    return ReadPort(value.name, shape, f"tensor({ {'float32': 'float', 'float64': 'double'}.get(name, name) })")
+    ports = Ports.of(onnx.load(model, load_external_data=False))
+    return BatchedSession(ports.inputs, ports.outputs, run)

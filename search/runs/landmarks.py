@@ -1,13 +1,14 @@
-"""Models that a front is looked at beside: the uncompressed one, plain int8, and one choice for all layers."""
+"""Models that a front is looked at beside: the uncompressed one, plain int8, one choice everywhere, a user's own."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...evaluators.results.candidate import Candidate
 from ...evaluators.results.fields import Fields
+from ...evaluators.results.reciprocals import with_reciprocals
 from ...evaluators.results.views.policy_words import policy_in_words
 from ...spaces.policy import Policy
 from ...spaces.runtime_knob import runtime_in, without_runtime
@@ -16,6 +17,8 @@ UNCOMPRESSED = "uncompressed"
 UNIFORM = "uniform: "
 PLAIN_INT8 = "plain int8"
 """And ``in`` a runtime behind either, where that is searched and another one than the first."""
+LONGEST = 24
+"""Characters of a short name."""
 
 
 @dataclass(frozen=True)
@@ -23,21 +26,36 @@ class Landmark:
     """A model that readers know.
 
     Attributes:
-        name: ``uncompressed``, ``plain int8``, either ``in`` a runtime, or ``uniform: `` and what was done.
+        name: ``uncompressed``, ``plain int8``, either ``in`` a runtime, or ``uniform: `` and what was done; of a file
+            that its user has named, what that is called.
         candidate: as it was measured.
+        file: SHA-256 of a file that its user has named; empty where it is the uncompressed model or of a trial.
     """
 
     name: str
     candidate: Candidate
+    file: str = ""
 
     @property
     def is_searched(self) -> bool:
         """Whether it takes a search to know that it is worth looking at: whatever is neither as it was nor in int8."""
-        return self.name.startswith(UNIFORM)
+        return not self.file and self.name.startswith(UNIFORM)
+
+    @property
+    def short_name(self) -> str:
+        """Its name where there is little room."""
+        if self.file:
+            return self.name if len(self.name) <= LONGEST else f"{self.name[: LONGEST - 1]}…"
+        return self.name.partition(":")[0]
 
     def to_json(self) -> dict[str, Any]:
-        """The trial is null for the uncompressed model."""
-        return {"name": self.name, "trial": self.candidate.trial}
+        """The trial is null for the uncompressed model; and for a file, of which all that was measured is told here."""
+        told = {"name": self.name, "trial": self.candidate.trial}
+        if not self.file:
+            return told
+        measured = {key: each.to_json() for key, each in with_reciprocals(self.candidate.metrics).items()}
+        notes = {"notes": list(self.candidate.notes)} if self.candidate.notes else {}
+        return {**told, "file": self.file, "metrics": measured, **notes}
 
 
 def landmarks(baseline: Candidate, candidates: Sequence[Candidate], graph: Fields | None) -> tuple[Landmark, ...]:
@@ -57,6 +75,15 @@ def landmarks(baseline: Candidate, candidates: Sequence[Candidate], graph: Field
         if candidate.policy and _is_uniform(candidate.policy, offered):
             found.append(Landmark(_called(candidate.policy), candidate))
     return tuple(found)
+
+
+def told_apart(known: Sequence[Landmark]) -> tuple[Landmark, ...]:
+    """The landmarks, with the beginning of its digest behind the name of each file that is called as another one is."""
+    names = [mark.name for mark in known]
+    return tuple(
+        replace(mark, name=f"{mark.name} ({mark.file[:6]})") if mark.file and names.count(mark.name) > 1 else mark
+        for mark in known
+    )
 
 
 def _called(policy: Policy) -> str:

@@ -25,7 +25,7 @@ from .identity.devices import flat
 from .identity.fingerprint import Fingerprint
 from .identity.recorded_space import graph_of
 from .identity.refusals import refuse_other_config, refuse_other_devices, refuse_other_task
-from .landmarks import Landmark, landmarks
+from .landmarks import Landmark, landmarks, told_apart
 from .origin import Origin
 from .record import Outcome, TrialRecord
 from .recover_settings import RecoverSettings
@@ -34,6 +34,7 @@ from .run_facts import FRONT, chance_in, date_of, devices_of, runtimes_in, today
 from .run_folder import ENVIRONMENT, FOLDERS, RUNS, TASK, check_folders, clear_unfinished_run, locate, locked
 from .run_shown import run_json, run_line, run_page
 from .settings import SearchSettings
+from .stores.beside_store import BesideStore, Given
 from .stores.candidate_store import CandidateStore
 from .stores.final_readings import averaged
 from .stores.probe_store import PROBES
@@ -58,6 +59,7 @@ class Run:
         made_with: the same as a typed value, for whoever reads it.
         recover: what its config says of training the front.
         recovered: what was trained of it.
+        beside: networks of its user's own that were measured beside it.
         root: where its config's plain names of other runs are looked up; by default the folder that it lies in.
     """
 
@@ -72,6 +74,7 @@ class Run:
         self._settings = SearchSettings.of(self.made_with, self._quality)
         self.recover = RecoverSettings.of(self.made_with.recover)
         self.recovered = RecoveredStore(path)
+        self.beside = BesideStore(path)
 
     @classmethod
     def create(cls, name: str | Path, config: Mapping[str, Any], root: str | Path | None = None) -> Run:
@@ -232,7 +235,9 @@ class Run:
         """The models that readers know, those on the front as that has them; none is what was trained of one."""
         members = {member.trial: member for member in front if member.recovered is None}
         known = [record.candidate for record in self.trials if record.candidate is not None]
-        return landmarks(front.baseline, [members.get(each.trial, each) for each in known], graph_of(self.path))
+        found = landmarks(front.baseline, [members.get(each.trial, each) for each in known], graph_of(self.path))
+        own = (Landmark(given.name, given.candidate, given.file) for given in self.beside.all())
+        return told_apart((*found, *own))
 
     def with_origin(self, candidate: Candidate) -> Candidate:
         """The candidate, whose exported file will tell where it comes from."""
@@ -347,6 +352,12 @@ class Run:
         """Write ``front.csv``, then ``front.json``: the mark that the run is finished."""
         front.to_csv(self.path / "front.csv")
         write_json(self.path / FRONT, self._shown(front, today()))
+
+    def write_beside(self, given: Given) -> None:
+        """Keep what was measured of a network that its user has named; the front that is written names it, too."""
+        self.beside.write(given)
+        if self.finished:
+            write_json(self.path / FRONT, self.to_json())
 
     def _shown(self, front: Front, date: str) -> dict[str, Any]:
         devices = devices_of(self.made_with, self.environment)

@@ -18,6 +18,8 @@ RUNS = "runs"
 """Where runs that are named by a plain name are, unless another root is given."""
 FOLDERS = ("trials", "artifacts", "final")
 """Inside of a run's folder."""
+BESIDE = "beside"
+"""Inside of it, too, where a user has named networks that the front is looked at beside."""
 ENVIRONMENT, TASK = "environment.json", "task.json"
 """Versions and devices of its first session; what its task is told apart by."""
 WORKERS = "workers"
@@ -49,7 +51,7 @@ def check_folders(path: Path) -> None:
     Raises:
         UnreadableFile: where one of its folders is a symbolic link or a file.
     """
-    for folder in (path / name for name in (*FOLDERS, RECOVERED)):
+    for folder in (path / name for name in (*FOLDERS, RECOVERED, BESIDE)):
         if os.path.lexists(folder) and not stat.S_ISDIR(folder.lstat().st_mode):
             what = "a symbolic link" if folder.is_symlink() else "something else"
             raise UnreadableFile(f"{folder}: expected a folder of the run, got {what}; move it away")

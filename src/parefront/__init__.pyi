@@ -12,6 +12,7 @@ from .evaluators.storage.packed_file import load_packed
 from .inspection.explaining import ExplanationReport, explain
 from .inspection.measuring import LatencyReport, measure
 from .inspection.profiling import Profile, profile
+from .landmarking import beside
 from .loading import load
 from .recipes.following import Followed
 from .search.runs.run import Run
@@ -42,6 +43,7 @@ __all__ = [
     "Run",
     "Task",
     "TaskError",
+    "beside",
     "compress",
     "explain",
     "follow",

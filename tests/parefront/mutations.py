@@ -82,7 +82,7 @@ def _swap(path: Path, files: list[Path], outside: Path, chance: random.Random) -
 
 
 def _link(path: Path, files: list[Path], outside: Path, chance: random.Random) -> str:
-    if chance.random() < 0.3 and path.parent.name in ("trials", "artifacts", "final"):
+    if chance.random() < 0.3 and path.parent.name in ("trials", "artifacts", "final", "beside"):
         path = path.parent
         shutil.rmtree(path)
         path.symlink_to(outside)

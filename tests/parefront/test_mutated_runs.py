@@ -27,6 +27,8 @@ from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.results.profile import LayerTime, Profile
 from parefront.search.controller import search
 from parefront.search.runs.run import Run
+from parefront.search.runs.stores.beside_store import Given
+from parefront.spaces.policy import Policy
 
 from .conftest import FormulaEvaluator
 from .mutations import mutate
@@ -63,6 +65,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run."""
     run = Run.create("sound", CONFIG, root=tmp_path_factory.mktemp("runs"))
     search(run, Telling())
+    made = Candidate(Policy(), run.baseline.metrics, run.beside.artifact(64 * "a"), 64 * "b", notes=("a note",))
+    run.write_beside(Given("resnet20", 64 * "a", made, 2.0))
     return run.path
 
 

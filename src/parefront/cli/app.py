@@ -131,6 +131,13 @@ def report(
         Path | None,
         typer.Option(metavar="FOLDER", help="Write node data of the front's files for Google's Model Explorer, too."),
     ] = None,
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE.onnx",
+            help="Measure a smaller network of your own as a landmark of the run first; may be repeated.",
+        ),
+    ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Serve it on this machine instead, updated while the run goes on.")
     ] = False,
@@ -140,10 +147,16 @@ def report(
     if watch:
         from .watching import watch_run
 
-        if output or figure or model_explorer:
-            raise typer.BadParameter("--watch writes no file: leave out --output, --figure and --model-explorer")
+        if output or figure or model_explorer or beside:
+            raise typer.BadParameter(
+                "--watch writes no file: leave out --output, --figure, --model-explorer and --beside"
+            )
         watch_run(run, root)
         return
+    if beside:
+        from .beside import place_beside
+
+        place_beside(run, beside, root)
     from .report import write_page
 
     write_page(run, output, figure, model_explorer, root)

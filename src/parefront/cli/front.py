@@ -21,7 +21,7 @@ from ..search.runs.run import Run
 from ..search.runs.run_facts import date_of, devices_of
 from ..search.runs.run_folder import RUNS, argument_of, shown_path
 from ..search.runs.run_shown import device_line
-from ..spaces.messages import enumerated
+from ..spaces.messages import enumerated, printable
 from ..terminal.progress import ascii_only
 from ..terminal.tables import describe, front_plot, front_table
 
@@ -77,10 +77,11 @@ def show_run(console: Console, run: Run, front: Front, where: tuple[str, ...], f
         console.print(Text(against, style="yellow"))
     for pick in picks(front):
         console.print(Text.assemble((f"{enumerated(pick.names)}: ", "bold"), _worded(pick, front)))
-    for mark in run.landmarks_beside(run.front)[1:] if front.runtimes else ():
-        if not mark.is_searched:
-            text = f"{mark.candidate.label}: {describe(mark.candidate, front.quality)}"
-            console.print(Text.assemble((f"{mark.name}: ", "dim"), text))
+    for mark in run.landmarks_beside(run.front)[1:]:
+        if mark.file or (front.runtimes and not mark.is_searched):
+            trial = "" if mark.file else f"{mark.candidate.label}: "
+            text = f"{trial}{describe(mark.candidate, front.quality)}"
+            console.print(Text.assemble((f"{printable(mark.name)}: ", "dim"), text))
     if run.finished:
         folder = shown_path(run.path)
         console.print(Text(f"{files}: {folder}/front.json, front.csv, artifacts/"), soft_wrap=True)

@@ -90,5 +90,7 @@ def announce(console: Console, watching: Watching) -> None:
 
 def _state(folder: Path) -> tuple[int, ...]:
     """When anything that the page shows was last written, in nanoseconds."""
-    parts = (folder / name for name in ("baseline.json", "trials", "final", "recovered", "front.json", "log.txt"))
+    parts = (
+        folder / name for name in ("baseline.json", "trials", "final", "recovered", "beside", "front.json", "log.txt")
+    )
     return tuple(part.stat().st_mtime_ns if part.exists() else 0 for part in parts)

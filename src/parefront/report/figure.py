@@ -53,7 +53,7 @@ def figure_of(front: Front, report: Report) -> Drawing:
     trials = [record.candidate for record in report.records if record.candidate is not None]
     named = {axis.key: axis for axis in axes_of(front, trials)}
     vertical, horizontal = (named[metric.key] for metric in front.objectives[:2])
-    known = [(mark.name.partition(":")[0], mark.candidate) for mark in report.known]
+    known = [(mark.short_name, mark.candidate) for mark in report.known]
     useful = [member for member in front if member.trial in report.useful] or list(front)
     framed = [
         candidate for candidate in (*useful, *(mark for _, mark in known)) if _has(candidate, horizontal, vertical)

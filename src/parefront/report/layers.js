@@ -70,7 +70,7 @@ function showLayers(entry, beside) {
     const left = element("i", { "width%": 100 * state.kept });
     return element("span", { class: "track" }, element("i", { class: state.precision, "width%": (100 * layer.macs) / most }, left));
   };
-  const shown = [entry, ...(beside.trial === null ? [] : [beside])];
+  const shown = [entry, ...(beside.trial === null || beside.own ? [] : [beside])];
   const states = shown.map(layersOf), times = shown.map(timesOf), timed = times.some(Boolean);
   const before = times.find(Boolean);
   const time = (of, index, which) => (of && of.layers[index] ? milliseconds(of.layers[index][which]) : "\u2013");

@@ -25,7 +25,17 @@ function take(told) {
   });
   base = { trial: null, metrics: report.front.baseline, policy: [], done: "unchanged" };
   others = [...entries.values()].filter((entry) => entry.outcome === "complete" && !entry.member);
-  landmarks = report.landmarks.map((mark) => ({ ...mark, entry: entryOf(mark.trial) }));
+  landmarks = report.landmarks.map((mark) => ({ ...mark, entry: mark.file ? ownEntry(mark) : entryOf(mark.trial) }));
+}
+
+// A network of the user's own, which no trial has made.
+function ownEntry(mark) {
+  const done = ["a network of your own", ...(mark.notes || [])].join("; ");
+  return { own: mark.name, file: mark.file, metrics: mark.metrics, policy: [], done, useful: true };
+}
+
+function ownNetworks() {
+  return landmarks.filter((mark) => mark.file).map((mark) => mark.entry);
 }
 
 function named(metrics) {
@@ -55,7 +65,14 @@ function entryOf(trial) {
   return trial === null ? base : entries.get(trial);
 }
 
+// As much of a name as there is room for.
+function shortened(name) {
+  const letters = [...name];
+  return letters.length > 24 ? `${letters.slice(0, 23).join("")}\u2026` : name;
+}
+
 function label(entry) {
+  if (entry.own) return shortened(entry.own);
   return entry.trial === null ? "the uncompressed model" : `trial ${entry.trial}`;
 }
 

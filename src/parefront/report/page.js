@@ -39,7 +39,7 @@ function begin() {
     at(id).addEventListener("change", () => { state[id[0]] = axes.get(at(id).value); drawFront(); });
   }
   beginLimits();
-  at("beside").addEventListener("change", () => { state.beside = entryOf(at("beside").value === "" ? null : Number(at("beside").value)); showChosen(); });
+  at("beside").addEventListener("change", () => { state.beside = chosenOption(at("beside").value); showChosen(); });
   at("zoom").addEventListener("change", drawFront);
   at("copy").addEventListener("click", copyCommand);
   at("course-axis").addEventListener("change", drawCourse);
@@ -56,17 +56,26 @@ function begin() {
 function fill() {
   at("about").textContent = aboutLine();
   const named = (axis) => [axis.label, axis.key];
-  const marked = landmarks.filter((mark) => mark.trial !== null).map((mark) => [mark.name, mark.trial]);
+  const marked = landmarks.filter((mark) => mark.entry !== base).map((mark) => [mark.name, optionOf(mark.entry)]);
   offer("x-axis", report.axes.map(named), state.x && state.x.key);
   offer("y-axis", report.axes.map(named), state.y && state.y.key);
   fillLimits();
-  offer("beside", [["the uncompressed model", ""], ...marked, ...members.map((entry) => [label(entry), entry.trial])], state.beside.trial ?? "");
+  offer("beside", [["the uncompressed model", ""], ...marked, ...members.map((entry) => [label(entry), entry.trial])], optionOf(state.beside));
   at("near").textContent = !quality || quality.unit !== "fraction" ? "what loses a twentieth at most" : "what loses 5 pt at most";
   showPicks();
   showSpent();
   showLost();
   showSensitivity();
   showTrust();
+}
+
+// How the list of what is put beside the chosen one tells a model.
+function optionOf(entry) {
+  return entry.own ? entry.file : entry.trial ?? "";
+}
+
+function chosenOption(value) {
+  return ownNetworks().find((entry) => entry.file === value) || entryOf(value === "" ? null : Number(value));
 }
 
 // The options of a list; it stays as it is, open or not, where they are the same.
@@ -85,7 +94,7 @@ function retake(told) {
   const same = (axis, other) => (axis && axes.get(axis.key)) || other;
   state.x = same(state.x, defaultCost);
   state.y = same(state.y, quality);
-  state.beside = entryOf(state.beside.trial) || base;
+  state.beside = chosenOption(optionOf(state.beside)) || base;
   const chosen = state.why === "start" ? firstChoice() : state.chosen && entryOf(state.chosen.trial);
   fill();
   state.chosen = state.why === "limit" ? within(activeLimits()) : chosen || firstChoice();
@@ -135,7 +144,7 @@ function showVerdict() {
     parts.push(...shown.map((axis) => said(entry.metrics[axis.key], axis) + (axis.key.startsWith("latency_ratio") ? ` of the ${axis.label.replace(", x of uncompressed", "")}` : "")));
     if (entry.member && worstHit(entry)) parts.push(worstHit(entry));
     at("sentence").textContent = `${leadOf(entry)}: ${parts.join(", ")}.`;
-    at("why").replaceChildren(...linked([reason(entry), outsideText(entry), ...againstTexts(), tieText(entry), cheaperText(entry), betterText(entry), harmText(entry), splitText(change), noiseText(shown)]));
+    at("why").replaceChildren(...linked([reason(entry), outsideText(entry), ...againstTexts(), tieText(entry), cheaperText(entry), betterText(entry), ownText(entry), harmText(entry), splitText(change), noiseText(shown)]));
   }
   const trial = entry && entry.trial !== null ? entry.trial : null;
   at("answer").textContent = entry === null ? "No model of this front is within all of it; the text above says what comes near." : at("sentence").textContent;
@@ -214,6 +223,22 @@ function betterText(entry) {
   const found = members.filter((one) => overlap(one, entry, cost.key) && !asGood(one, entry) && better(one, entry, [quality]) && fits(one));
   const best = found.reduce((a, b) => (a && !better(b, a, [quality]) ? a : b), null), its = best && changeOf(best);
   return best ? `Trial ${best.trial} costs the same within the noise, and is better: ${said(its.measured, its.axis)}.` : "";
+}
+
+// How a member stands against the network of the user's own that costs most nearly the same: where it costs between
+// half and twice as much, or one of them is better in both.
+function ownText(entry) {
+  const cost = objectives.find((axis) => !axis.quality), change = entry.member && changeOf(entry);
+  const known = change && cost ? ownNetworks().filter((own) => cost.key in own.metrics && change.axis.key in own.metrics) : [];
+  if (!known.length) return "";
+  const distance = (own) => Math.abs(own.metrics[cost.key].value - entry.metrics[cost.key].value);
+  const own = known.reduce((a, b) => (distance(b) < distance(a) ? b : a)), its = own.metrics[change.axis.key];
+  const whole = axes.get(change.axis.key.replace(/_change$/, "")), more = (change.measured.value - its.value) * (quality.higher_is_better ? 1 : -1);
+  const gain = differByNoise(change.measured, its) ? "as good within the noise" : `${plain(Math.abs(more), change.axis).replace("+", "")} ${more > 0 ? "better" : "worse"}`;
+  const times = entry.metrics[cost.key].value / own.metrics[cost.key].value, name = shortName(cost);
+  if ((times < 0.5 || times > 2) && (more > 0) === (times > 1)) return "";
+  const spent = overlap(entry, own, cost.key) ? `the same ${name} within the noise` : `${digits(times)} times its ${name}`;
+  return `\u201c${label(own)}\u201d reaches ${plain(own.metrics[whole.key].value, whole)} at ${plain(own.metrics[cost.key].value, cost)}: trial ${entry.trial} is ${gain}, at ${spent}.`;
 }
 
 function harmText(entry) {
@@ -347,7 +372,7 @@ function landmark(plot, mark) {
   const diamond = plot.add("path", { class: "landmark", d: `M${x} ${y - half}L${x + half} ${y}L${x} ${y + half}L${x - half} ${y}Z` });
   explained(diamond, () => tipText(mark.entry, mark.name));
   plot.mark(x, y, half);
-  plot.name(x, y, half, mark.name.startsWith("uniform") ? "uniform" : mark.name);
+  plot.name(x, y, half, mark.file ? label(mark.entry) : mark.name.startsWith("uniform") ? "uniform" : mark.name);
 }
 
 // From left to right, what the better one of a cost gives holds up to the next.
@@ -372,19 +397,20 @@ function showMembers() {
   const keys = [quality && quality.key, quality && `${quality.key}_change`, ...objectives.filter((axis) => !axis.quality).map((axis) => axis.key), "size_bytes", quality && `test_${quality.key}`, quality && `test_${quality.key}_change`];
   const shown = [...new Set(keys)].map((key) => axes.get(key)).filter((axis) => axis && members.some((entry) => axis.key in entry.metrics));
   const tallied = members.some((entry) => HIT.key in entry.metrics);
-  const rows = [base, ...members].map((entry) => ({
-    kind: [entry === state.chosen ? "chosen" : "", entry.trial !== null && !entry.useful ? "of-no-use" : ""].join(" ").trim(),
+  const beside = [base, ...ownNetworks()];
+  const rows = [...beside, ...members].map((entry) => ({
+    kind: [entry === state.chosen ? "chosen" : "", entry.member && !entry.useful ? "of-no-use" : ""].join(" ").trim(),
     cells: [
-      entry.trial === null ? "base" : element("button", { type: "button", "aria-pressed": String(entry === state.chosen), "aria-label": `choose trial ${entry.trial}`, onclick: () => choose(entry, "click") }, String(entry.trial)),
+      !entry.member ? element("span", { title: entry.own || false }, entry.own ? label(entry) : "base") : element("button", { type: "button", "aria-pressed": String(entry === state.chosen), "aria-label": `choose trial ${entry.trial}`, onclick: () => choose(entry, "click") }, String(entry.trial)),
       ...shown.map((axis) => (entry.trial === null && axis.change ? "\u2013" : worded(entry.metrics[axis.key], axis))),
       ...(tallied ? [[hitText(entry), "text hit"]] : []),
       ...(report.runtimes.length ? [[runtimeOf(entry), "text"]] : []),
-      [entry.done + (entry.trial !== null && !entry.useful ? " (of no use)" : ""), "text long"],
+      [entry.done + (entry.member && !entry.useful ? " (of no use)" : ""), "text long"],
     ],
   }));
   const names = state.chosen && label(state.chosen), links = [["the verdict", "#verdict"], ["its layers", "#chosen-title"]].map(([name, to]) => element("a", { href: to }, name));
   at("picked").replaceChildren(...(names ? [element("b", null, `Chosen: ${names}`), " (", links[0], "; ", links[1], ")"] : ["No model is within the limits."]));
-  at("noisy").textContent = [base, ...members].some((entry) => shown.some((axis) => (entry.metrics[axis.key] || {}).noisy))
+  at("noisy").textContent = [...beside, ...members].some((entry) => shown.some((axis) => (entry.metrics[axis.key] || {}).noisy))
     ? "~ noisy: the device was busy with other things; believe the interval, not the value." : "";
   const focused = document.activeElement && document.activeElement.closest("#members") && document.activeElement.textContent;
   table(at("members"), [["trial"], ...shown.map((axis) => [axis.label]), ...(tallied ? [["classes hit harder", "text"]] : []), ...(report.runtimes.length ? [["runs in", "text"]] : []), ["what was done", "text"]], rows);
@@ -457,7 +483,7 @@ function showTrust() {
     ["seed", String(trust.seed)],
     ["to repeat the run", trust.repeat || "its task was given in Python: run that program again"],
     ...(task ? [["weights, SHA-256", task.weights], ["architecture, SHA-256", task.architecture]] : []),
-    ...splits, ...machine,
+    ...splits, ...ownNetworks().map((own) => [`${own.own}, SHA-256 of the file`, own.file]), ...machine,
     ["versions", join(trust.versions)],
   ];
   table(at("trust"), [["what", "text"], ["as this run has it", "text"]], rows.map(([what, text]) => ({ cells: [what, [text, "text long"]] })));

@@ -29,6 +29,7 @@ def test_a_page_is_served_or_written(project: Path, formula: FormulaEvaluator, r
 
     assert outcome.code == 2
     assert "--watch writes no file" in outcome.err
+    assert run("report", "demo", "--watch", "--beside", "small.onnx").code == 2
 
 
 def test_a_page_that_cannot_be_written_is_no_failed_search(

@@ -24,7 +24,7 @@ from parefront.spaces.errors import ParefrontError
 from parefront.spaces.files import UnreadableFile
 from parefront.spaces.policy import Policy
 
-from .conftest import CONFIDENCE, FLIPS, POLICIES, PROFILE, WriteRun
+from .conftest import CONFIDENCE, FLIPS, POLICIES, PROFILE, WriteRun, place_beside
 
 
 def test_the_front_is_what_the_command_prints(write_run: WriteRun) -> None:
@@ -126,6 +126,32 @@ def test_landmarks_are_the_uncompressed_model_plain_int8_and_uniform_policies(wr
         "plain int8": 0,
         "uniform: 50 % of the channels gone in 3 places": 4,
     }
+
+
+def test_networks_of_the_users_own_are_landmarks_with_numbers_of_their_own(write_run: WriteRun) -> None:
+    run = write_run()
+    file = place_beside(run, "resnet20", 0.9, 0.5)
+    document = Report.of(run).to_json()
+    (mark,) = [mark for mark in document["landmarks"] if mark.get("file")]
+
+    assert (mark["name"], mark["trial"], mark["file"]) == ("resnet20", None, file)
+    assert mark["metrics"]["accuracy"]["value"] == 0.9
+    assert mark["metrics"]["fps"]["value"] == pytest.approx(1000 / mark["metrics"]["latency_ms"]["value"])
+    assert document["front"] == run.to_json() == json.loads((run.path / "front.json").read_text())
+    assert mark in document["front"]["landmarks"]
+
+
+def test_networks_that_are_called_alike_or_as_a_landmark_are_told_apart(write_run: WriteRun) -> None:
+    run = write_run(finished=False)
+    files = [place_beside(run, name, 0.9, ratio) for name, ratio in (("a", 0.5), ("a", 0.6), ("plain int8", 0.7))]
+    known = {mark.file: mark for mark in Report.of(run).known if mark.file}
+
+    assert [known[file].name for file in files] == [
+        f"a ({files[0][:6]})",
+        f"a ({files[1][:6]})",
+        f"plain int8 ({files[2][:6]})",
+    ]
+    assert not any(mark.is_searched for mark in known.values())
 
 
 def test_it_begins_with_the_best_within_the_budget(write_run: WriteRun) -> None:

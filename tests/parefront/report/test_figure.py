@@ -20,7 +20,7 @@ from parefront.report.svg import svg_of
 from parefront.search.runs.run import Run
 from parefront.spaces.errors import ConfigError
 
-from .conftest import WriteRun
+from .conftest import WriteRun, place_beside
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -68,6 +68,17 @@ def test_a_hostile_name_is_text(write_run: WriteRun) -> None:
     title = figure.find(f"{SVG}title")
     assert title is not None
     assert (title.text or "").endswith("of the run <script>alert(1)<!--")
+
+
+def test_a_network_of_the_users_own_is_a_diamond_with_as_much_of_its_name_as_fits(write_run: WriteRun) -> None:
+    run = write_run()
+    before = [shape for shape in figure_of(run.front, Report.of(run)).shapes if isinstance(shape, Area)]
+    place_beside(run, "uniform: <b>" + 40 * "x", 0.9, 0.5)
+    after = [shape for shape in figure_of(run.front, Report.of(run)).shapes if isinstance(shape, Area)]
+
+    assert len(after) == len(before) + 1
+    texts = {element.text for element in drawn(run).iter(f"{SVG}text")}
+    assert f"uniform: <b>{11 * 'x'}…" in texts
 
 
 def test_the_png_shows_what_the_svg_does(write_run: WriteRun, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from parefront.search.runs.stores.probe_store import ProbeStore
 from parefront.spaces.policy import Policy
 
 from .browser import CHROMIUM, Browser, chosen, set_to, text
-from .conftest import ENVIRONMENT, POLICIES, PROFILE, WriteRun, measured, network_of
+from .conftest import ENVIRONMENT, POLICIES, PROFILE, WriteRun, measured, network_of, place_beside
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium: apt-get install chromium")
 HOSTILE = "<script>document.title = 'broken'</script>"
@@ -58,6 +58,60 @@ def test_a_column_says_what_members_run_in_where_the_runtime_is_searched(browser
 
     assert [row[column] for row in rows] == ["onnxruntime"] * (len(rows) - 1) + ["openvino:bf16"]
     assert browser.complaints == []
+
+
+def test_a_network_of_the_users_own_is_drawn_listed_and_compared(browser: Browser, write_run: WriteRun) -> None:
+    run = write_run(budget=["latency <= 0.6x"])
+    best = run.front.select()
+    ratio = best.metrics["latency_ratio"].value
+    diamonds = "document.querySelectorAll('#plot path[class=landmark]').length"
+    browser.open(write_report(run))
+    without = browser.run(diamonds)
+    file = place_beside(run, HOSTILE, best.accuracy - 0.02, 1.25 * ratio)
+    browser.open(write_report(run))
+
+    assert browser.run(diamonds) == without + 1
+    assert browser.run("document.title") == "demo – Parefront"
+    short = f"{HOSTILE[:23]}…"
+    named = "[...document.querySelectorAll('#plot text.name')].map((one) => one.textContent)"
+    assert short in browser.run(named)
+    cells = "[...document.querySelectorAll('#members tbody tr')].map((row) => row.children[0].textContent)"
+    assert browser.run(cells)[:2] == ["base", short]
+    why = text(browser, "why")
+    assert f"“{short}” reaches {100 * (best.accuracy - 0.02):.2f} % at {1.25 * ratio:.3f}x: " in why
+    assert f"trial {best.trial} is 2.00 pt better, at 0.800 times its latency." in why
+    browser.run(
+        f"(s => {{ s.value = '{file}'; s.dispatchEvent(new Event('change')); }})(document.getElementById('beside'))"
+    )
+    facts = browser.run(
+        "[...document.querySelectorAll('#facts tr')].map((row) => [...row.children].map((one) => one.textContent))"
+    )
+    assert facts[0][-1] == short
+    assert {row[0]: row[-1] for row in facts}["parameters"] == "–"
+    assert {row[0]: row[-1] for row in facts}["latency, x of uncompressed"].startswith(f"{1.25 * ratio:.3f} ± ")
+    assert text(browser, "layers").count("uncompressed") == 0
+    browser.run(
+        "document.querySelectorAll('#plot path[class=landmark]')["
+        + str(without)
+        + "].dispatchEvent(new Event('focus'))"
+    )
+    assert text(browser, "tip").startswith(f"{HOSTILE}\n")
+    assert text(browser, "tip").endswith("a network of your own")
+    assert browser.complaints == []
+
+
+def test_a_network_of_the_users_own_far_off_is_named_only_where_it_is_beaten(
+    browser: Browser, write_run: WriteRun
+) -> None:
+    run = write_run(budget=["latency <= 0.6x"])
+    best = run.front.select()
+    place_beside(run, "tiny", best.accuracy - 0.1, 0.1 * best.metrics["latency_ratio"].value)
+    browser.open(write_report(run))
+    assert "tiny" not in text(browser, "why")
+
+    place_beside(run, "great", best.accuracy + 0.01, 0.2 * best.metrics["latency_ratio"].value)
+    browser.open(write_report(run))
+    assert f"trial {best.trial} is 1.00 pt worse, at 5.00 times its latency." in text(browser, "why")
 
 
 def test_the_verdict_names_what_is_as_good_and_cheaper(browser: Browser, write_run: WriteRun) -> None:
