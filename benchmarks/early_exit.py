@@ -116,17 +116,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=1000, help="of the search split, that files are timed on")
     parser.add_argument("--head", choices=["pool", "blocks"], default="pool")
+    parser.add_argument("--depth", type=int, default=1, help="blocks of each shape in a head of blocks")
     parser.add_argument("--steps", type=int, default=0, help="of training of the heads of all places")
     parser.add_argument("--places", type=int, default=3, help="at even shares of the MACs, to choose sets from")
     parser.add_argument("--exits", nargs="+", default=["3", "2,3"], help="sets of places, which count from 1")
+    parser.add_argument("--exclude", nargs="*", default=[], help="patterns of places that no head is trained for")
     parser.add_argument("--bits", type=int, nargs="+", default=[32, 8])
     arguments = parser.parse_args()
     count = arguments.images
     torch.set_num_threads(1)
     job = task(56, trains=arguments.steps > 0)
-    exiting = {"head": arguments.head, "places": arguments.places, "confidences": CONFIDENCES, "steps": arguments.steps}
+    given = {name: getattr(arguments, name) for name in ("head", "depth", "places", "steps", "exclude")}
+    exiting = {**given, "confidences": CONFIDENCES}
     builder = Builder(job, {"early_exit": exiting, "quantize": {}}, Target(), least_squares=False)
-    began, kept = time.process_time(), KEPT / f"{arguments.head}-{arguments.places}-{arguments.steps}"
+    began, kept = (
+        time.process_time(),
+        KEPT / "-".join(map(str, [*given.values()][:4] + arguments.exclude)).replace("*", "all"),
+    )
     kept.mkdir(parents=True, exist_ok=True)
     prepare(builder, kept, lambda phase: print(phase, file=sys.stderr))
     print(f"{time.process_time() - began:.0f} CPU seconds of training", file=sys.stderr)

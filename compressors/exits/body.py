@@ -16,24 +16,25 @@ MOST = 0.75
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-def bodies_of(net: fx.GraphModule, places: Sequence[fx.Node], shapes: Shapes) -> list[list[Segment]]:
+def bodies_of(net: fx.GraphModule, places: Sequence[fx.Node], shapes: Shapes, depth: int = 1) -> list[list[Segment]]:
     """For each of ``places``, the segments of the rest of the network that its head copies, in execution order.
 
     These are the segments that change the shape of the activation (number of channels, resolution), without which no
-    later one could read it, and the last segment with weights, which makes features that a linear layer can tell
-    classes from. Segments without weights (activations) go with the one before them. None is copied where that would be
-    more than :data:`MOST` of the layers.
+    later one could read it, behind each of them ``depth`` - 1 of those that keep the shape, and the last segment with
+    weights, which makes features that a linear layer can tell classes from. Segments without weights (activations) go
+    with the one before them. None is copied where that would be more than :data:`MOST` of the layers.
 
     Args:
         net: without exits.
         places: ends of segments between activations of images.
         shapes: of what each node of ``net`` gives for one sample, by its name.
+        depth: segments of each shape, that which leads to it included.
     """
     segments = segments_of(net, lambda node: len(shapes[node.name]) == 3)[:-1]
     while segments and not _layers(segments[-1:]) and _changes(segments[-1:], shapes):
         segments.pop()  # the pool before the network's own last layer
     starts = {segment.start: index for index, segment in enumerate(segments)}
-    return [_kept(_units(segments[starts[place] :]), shapes) if place in starts else [] for place in places]
+    return [_kept(_units(segments[starts[place] :]), shapes, depth) if place in starts else [] for place in places]
 
 
 def copy_behind(net: fx.GraphModule, place: fx.Node, body: Sequence[Segment], name: str) -> fx.Node:
@@ -67,8 +68,12 @@ def _units(segments: Sequence[Segment]) -> list[list[Segment]]:
     return units
 
 
-def _kept(units: Sequence[list[Segment]], shapes: Shapes) -> list[Segment]:
-    kept = [segment for unit in units if unit is units[-1] or _changes(unit, shapes) for segment in unit]
+def _kept(units: Sequence[list[Segment]], shapes: Shapes, depth: int) -> list[Segment]:
+    kept, left = list[Segment](), 0
+    for unit in units:
+        left = depth if _changes(unit, shapes) else left - 1
+        if left > 0 or unit is units[-1]:
+            kept += unit
     every = [segment for unit in units for segment in unit]
     return kept if _layers(kept) <= MOST * _layers(every) else []
 

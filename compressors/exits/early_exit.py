@@ -41,6 +41,8 @@ class EarlyExitOptions(CompressorOptions):
         confidences: the probabilities of the first class from which on inputs leave, to choose from for each exit.
         head: ``pool`` is an average pool of 2 × 2 cells and a linear layer; with ``blocks``, copies of those blocks
             behind the exit that change the shape, and of the last one, stand before them.
+        depth: with ``head: blocks``, how many blocks of each shape that the network comes to behind the exit are
+            copied. A deeper head is right more often, and takes more of every input.
         images: calibration images that the heads are fitted on.
         steps: of training of the heads, before the first candidate, on the training split; 0 leaves them as fitted.
     """
@@ -48,6 +50,7 @@ class EarlyExitOptions(CompressorOptions):
     places: int = Field(default=3, gt=0)
     confidences: tuple[float, ...] = (0.9999, 0.999, 0.99, 0.97, 0.9, 0.7)
     head: Literal["pool", "blocks"] = "pool"
+    depth: int = Field(default=1, gt=0)
     images: int = Field(default=512, gt=1)
     steps: int = Field(default=0, ge=0)
 
@@ -142,7 +145,8 @@ class EarlyExit(Compressor):
         if not places:
             return {}
         nodes = list(places.values())
-        bodies = bodies_of(net, nodes, shapes) if self.options.head == "blocks" else [[] for _ in nodes]
+        has_blocks = self.options.head == "blocks"
+        bodies = bodies_of(net, nodes, shapes, self.options.depth) if has_blocks else [[] for _ in nodes]
         features = [
             _features(net, node, body, shapes, _name(layer))
             for (layer, node), body in zip(places.items(), bodies, strict=True)
@@ -172,7 +176,8 @@ class EarlyExit(Compressor):
                 layer: TrainedHead(net, places[layer], outputs[layer], shapes[places[layer].name]) for layer in places
             }
 
-        return context.calibration.once(("early_exit", "trained", self.options.places, self.options.head), make)
+        options = self.options
+        return context.calibration.once(("early_exit", "trained", options.places, options.head, options.depth), make)
 
     def _values(self, net: fx.GraphModule, nodes: Sequence[fx.Node], context: Context) -> list[Tensor]:
         """What nodes of ``net`` give for the calibration images; what they do not read is not computed."""

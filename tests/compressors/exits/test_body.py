@@ -15,6 +15,7 @@ from parefront.compressors.recovery.places import watched
 from parefront.evaluators.quality.accuracy import open_session
 from parefront.evaluators.quality.exit_parity import check_every_way
 from parefront.spaces.network.emit import emit
+from parefront.spaces.network.trace import trace
 
 from ..conftest import Bench, MakeBench
 
@@ -30,6 +31,13 @@ def subject(bench: MakeBench) -> Bench:
 def given_early(subject: Bench, net: fx.GraphModule) -> Tensor:
     with leaving_at(net, 0):
         return subject.outputs(net)
+
+
+def chain() -> nn.Sequential:
+    """Three stages of four convolutions each; the first of a later stage halves the image."""
+    stages = [(3, 8, 1), *[(8, 8, 1)] * 3, (8, 16, 2), *[(16, 16, 1)] * 3, (16, 32, 2), *[(32, 32, 1)] * 3]
+    layers = [nn.Sequential(nn.Conv2d(i, o, 3, stride, 1), nn.ReLU()) for i, o, stride in stages]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10))
 
 
 def copies(net: fx.GraphModule) -> list[str]:
@@ -48,6 +56,15 @@ def test_a_head_computes_what_the_network_does_without_the_blocks_that_keep_the_
     net = subject.apply({FIRST: 0.9})
     torch.testing.assert_close(given_early(subject, net), expected, rtol=1e-4, atol=1e-4)
     assert len(copies(net)) == 5
+
+
+@pytest.mark.parametrize(("depth", "expected"), [(1, [4, 8, 11]), (2, [4, 5, 8, 9, 11]), (3, [4, 5, 6, 8, 9, 10, 11])])
+def test_a_deeper_head_has_more_layers_of_each_shape(bench: MakeBench, depth: int, expected: list[int]) -> None:
+    """Of the layers behind the first one those that lead to a shape, those that follow them, and the last one."""
+    net = trace(chain(), torch.zeros(1, 3, 16, 16)).net
+    exiting = {"places": 50, "head": "blocks", "depth": depth}
+    subject = bench(net, torch.randn(32, 3, 16, 16), early_exit=exiting)
+    assert copies(subject.apply({"early_exit/0.0": 0.9})) == [f"0_0_exit__{layer}_0" for layer in expected]
 
 
 def test_nothing_is_copied_where_all_of_the_rest_would_be(subject: Bench) -> None:
