@@ -13,6 +13,7 @@ from ...spaces.errors import ConfigError, Infeasible, is_of_the_host
 from ...spaces.files import read_bytes, write_bytes
 from ...spaces.messages import enumerated, first_line
 from ...spaces.policy import Policy
+from ...spaces.runtime_knob import RUNTIME
 from ...spaces.space import SearchSpace
 from ...spaces.task import Task
 from ...spaces.tensors.batch import named
@@ -31,7 +32,6 @@ from ..results.candidate import Candidate
 from ..results.measurement import Measurement
 from ..runtimes.ports import Ports, StandIn, with_fixed_axes
 from ..runtimes.registry import runtime_of
-from ..runtimes.runtime import Runtime
 from ..runtimes.session import Session
 from ..storage.provenance import runtime_of_file
 from .clock import Clock
@@ -125,11 +125,12 @@ class BesideEvaluator:
             self._on_phase(f"measuring {name} once more")
             metrics["memory_bytes"] = self._clock.memory(path, repeats=1)
             second = self._clock.measure_finally(Policy(), path)
+        runtime = self._runtime_for(content)
+        policy = Policy({RUNTIME: runtime} if runtime else {})
         units = self._clock.units_in(self._clock.take_readings())
         digest, notes = hashlib.sha256(read_bytes(path)).hexdigest(), () if macs is not None else (UNCOUNTED,)
         once, again = (
-            Candidate(Policy(), {**metrics, **timed}, path, digest, notes=notes, units=units)
-            for timed in (first, second)
+            Candidate(policy, {**metrics, **timed}, path, digest, notes=notes, units=units) for timed in (first, second)
         )
         return once, again
 
@@ -142,20 +143,20 @@ class BesideEvaluator:
         own = Ports.of(onnx.ModelProto.FromString(content))
         stand_in = StandIn.of(own, self._ports, self._batch)
         fixed = with_fixed_axes(content, own, self._ports, stand_in)
-        loadable = fixed if self._runtime_for(content).takes_functions else plain(fixed)
+        runtime = self._runtimes[self._runtime_for(content) or next(iter(self._runtimes))]
+        loadable = fixed if runtime.takes_functions else plain(fixed)
         write_bytes(path, loadable)
         self._stand_ins[path] = stand_in
         return {"size_bytes": Measurement.exact(len(loadable), "bytes")}
 
-    def _runtime_for(self, content: bytes) -> Runtime:
-        """What a file is run in: of several runtimes the one that it says it is for, else the first."""
-        said = runtime_of_file(content) if len(self._runtimes) > 1 else ""
-        first = next(iter(self._runtimes))
+    def _runtime_for(self, content: bytes) -> str:
+        """What a file is run in, as policies call it: of several what it says that it is for, else ``""``, the first."""
+        first, *others = self._runtimes
+        said = runtime_of_file(content) if others else ""
         if said and said not in self._runtimes:
-            raise ConfigError(
-                f"it says that it is for {said}, and the run's models are for {enumerated([*self._runtimes])}"
-            )
-        return self._runtimes[said or first]
+            known = enumerated([*self._runtimes])
+            raise ConfigError(f"it says that it is for {said}, and the run's models are for {known}")
+        return "" if said == first else said
 
     def _session(self, path: Path) -> Session:
         """A session on a file, which was seen to give what the uncompressed model gives, but for its values."""

@@ -54,8 +54,9 @@ class Landmark:
         if not self.file:
             return told
         measured = {key: each.to_json() for key, each in with_reciprocals(self.candidate.metrics).items()}
+        runtime = {"runtime": runtime_in(self.candidate.policy)} if runtime_in(self.candidate.policy) else {}
         notes = {"notes": list(self.candidate.notes)} if self.candidate.notes else {}
-        return {**told, "file": self.file, "metrics": measured, **notes}
+        return {**told, "file": self.file, "metrics": measured, **runtime, **notes}
 
 
 def landmarks(baseline: Candidate, candidates: Sequence[Candidate], graph: Fields | None) -> tuple[Landmark, ...]:

@@ -21,6 +21,7 @@ from torch.utils.data import TensorDataset
 import parefront as pf
 from parefront.cli import main as cli
 from parefront.evaluators.quality.file_cost import macs_of_file
+from parefront.evaluators.storage.provenance import made_for
 from parefront.report.document import Report
 from parefront.search.runs.run import Run
 from parefront.testing.networks import random_images, residual
@@ -234,6 +235,33 @@ def _renamed(path: Path, name: str) -> bytes:
     return bytes(model.SerializeToString())
 
 
+def test_of_several_runtimes_a_file_is_measured_in_the_one_that_it_says_it_is_for(source: Run) -> None:
+    openvino = pytest.importorskip("openvino")
+    config = {
+        **CONFIG,
+        "compress": {"quantize": {}},
+        "device": {"runtime": ["onnxruntime", "openvino"], "precision": "f32"},
+    }
+    Path("demo/several.yaml").write_text(yaml.safe_dump(config))
+    assert cli.main(("search", "demo/several.yaml", "--run", "several", "--trials", "1")) == 0
+    small = Path("small.onnx").read_bytes()
+    Path("there.onnx").write_bytes(made_for(small, "openvino:f32"))
+    Path("nowhere.onnx").write_bytes(made_for(small, "openvino:bf16"))
+
+    here, there = pf.beside("several", "small.onnx", "there.onnx", progress=False)
+    marks = {mark["name"]: mark for mark in Run.open("several").to_json()["landmarks"]}
+
+    assert "runtime" not in marks["small"]
+    assert marks["there"]["runtime"] == "openvino:f32"
+    images, labels = split(150, 3)
+    compiled = openvino.Core().compile_model("there.onnx", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    answers = [compiled(image[None].numpy())[0].argmax() for image in images]
+    assert there.candidate.metrics["test_accuracy"].value == pytest.approx((np.array(answers) == labels.numpy()).mean())
+    assert here.candidate.metrics["latency_ratio"].value != there.candidate.metrics["latency_ratio"].value
+    with pytest.raises(pf.ConfigError, match="it says that it is for openvino:bf16, and the run's models are for onnx"):
+        pf.beside("several", "nowhere.onnx", progress=False)
+
+
 @pytest.mark.parametrize(
     ("channels", "classes", "batch", "said"),
     [
@@ -265,7 +293,8 @@ def test_what_is_no_model_or_does_not_run_is_refused(source: Run, run: Command) 
 
     assert run("report", "demo", "--beside", "nowhere.onnx").err.startswith("error: there is no file nowhere.onnx")
     assert run("report", "demo", "--beside", "text.onnx").err.startswith("error: text.onnx is not an ONNX model")
-    outcome = run("report", "demo", "--beside", "unheard.onnx")
+    outcome = run("report", "demo", "--beside", "small.onnx", "--beside", "unheard.onnx")
+    assert [given.name for given in source.beside.all()] == ["small"], "what was measured before is kept"
     assert outcome.code == 2
     assert outcome.err.startswith("error: unheard.onnx: the runtime does not run it: ")
     assert len(outcome.err.splitlines()) == 1

@@ -31,7 +31,7 @@ function take(told) {
 // A network of the user's own, which no trial has made.
 function ownEntry(mark) {
   const done = ["a network of your own", ...(mark.notes || [])].join("; ");
-  return { own: mark.name, file: mark.file, metrics: mark.metrics, policy: [], done, useful: true };
+  return { own: mark.name, file: mark.file, metrics: mark.metrics, policy: [], done, useful: true, runtime: mark.runtime };
 }
 
 function ownNetworks() {
