@@ -150,7 +150,7 @@ class BesideEvaluator:
         return {"size_bytes": Measurement.exact(len(loadable), "bytes")}
 
     def _runtime_for(self, content: bytes) -> str:
-        """What a file is run in, as policies call it: of several what it says that it is for, else ``""``, the first."""
+        """What a file is run in, as policies call it: of several what it says it is for, else ``""``, the first."""
         first, *others = self._runtimes
         said = runtime_of_file(content) if others else ""
         if said and said not in self._runtimes:
