@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
-from parefront.cli import main as cli
 from parefront.evaluators.results.budget import Budget
 from parefront.search.runs.run import Run
 
 from .conftest import TASK, Command
+from .searching import SEARCH, searched_project
 
-SEARCH = ("search", "demo/search.yaml")
 CONFIG: dict[str, Any] = {
     "task": "task.py:task",
     "objectives": ["accuracy", "latency@one", "latency@basic"],
@@ -34,14 +33,7 @@ def write(project: Path, **changed: Any) -> None:
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working directory with a finished run on both devices, ``demo``."""
-    folder = tmp_path_factory.mktemp("searched")
-    (folder / "demo").mkdir()
-    (folder / "demo" / "task.py").write_text(TASK)
-    write(folder)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.chdir(folder)
-        assert cli.main(SEARCH) == 0
-    return folder
+    return searched_project(tmp_path_factory.mktemp("searched"), TASK, CONFIG)
 
 
 def test_every_candidate_is_measured_on_each_and_objectives_and_budgets_name_them(

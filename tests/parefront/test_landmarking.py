@@ -27,9 +27,11 @@ from parefront.search.runs.run import Run
 from parefront.testing.networks import random_images, residual
 
 from .conftest import Command
+from .searching import searched_project
 
 TASK = """
 import torch
+import yaml
 from torch.utils.data import TensorDataset
 import parefront as pf
 from parefront.testing.networks import random_images, residual
@@ -84,14 +86,8 @@ def export(net: nn.Module, path: Path, channels: int = 3, batch: int | None = No
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working directory with a finished run, ``demo``, and ``small.onnx``."""
-    folder = tmp_path_factory.mktemp("searched")
-    (folder / "demo").mkdir()
-    (folder / "demo" / "task.py").write_text(TASK)
-    (folder / "demo" / "search.yaml").write_text(yaml.safe_dump(CONFIG))
+    folder = searched_project(tmp_path_factory.mktemp("searched"), TASK, CONFIG)
     export(small_network(), folder / "small.onnx")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.chdir(folder)
-        assert cli.main(("search", "demo/search.yaml")) == 0
     return folder
 
 

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import yaml
 
-from parefront.cli import main as cli
 from parefront.config.schema import parse_config
 from parefront.search.runs.identity.devices import config_differences
 from parefront.search.runs.run import Run
 from parefront.spaces.errors import ConfigError
 
 from .conftest import TASK, Command
+from .searching import searched_project
 
 SLOW = """
 import sys, time
@@ -44,17 +44,10 @@ CONFIG: dict[str, Any] = {
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working directory with a finished run, ``demo``, on two devices one of which is ten times as slow."""
     folder = tmp_path_factory.mktemp("searched")
-    (folder / "demo").mkdir()
-    (folder / "demo" / "task.py").write_text(TASK)
     (folder / "slow.py").write_text(SLOW)
     slow = {"command": [sys.executable, str(folder / "slow.py")], "python": sys.executable}
     long = {"min_samples": 32, "min_seconds": 0.1, "max_seconds": 0.5, "warmup_seconds": 0.05}  # by ten times on one
-    config = {**CONFIG, "latency": long, "devices": {"pi": [FIRST, slow]}}
-    (folder / "demo" / "search.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-    with pytest.MonkeyPatch.context() as patched:
-        patched.chdir(folder)
-        assert cli.main(("search", "demo/search.yaml")) == 0
-    return folder
+    return searched_project(folder, TASK, {**CONFIG, "latency": long, "devices": {"pi": [FIRST, slow]}})
 
 
 def test_one_that_disagrees_is_set_aside_with_a_line(searched: Path) -> None:

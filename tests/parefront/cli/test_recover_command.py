@@ -16,6 +16,7 @@ from parefront.cli import main as cli
 from parefront.search.runs.run import Run
 
 from ..conftest import Command
+from ..searching import searched_project
 
 TASK = """
 import torch
@@ -44,14 +45,7 @@ STEPS = ("--steps", "25", "--set", "recover.batch=32", "--set", "recover.rate=0.
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working directory with a finished run, ``demo``."""
-    folder = tmp_path_factory.mktemp("searched")
-    (folder / "demo").mkdir()
-    (folder / "demo" / "task.py").write_text(TASK)
-    (folder / "demo" / "search.yaml").write_text(yaml.safe_dump(CONFIG))
-    with pytest.MonkeyPatch.context() as patched:
-        patched.chdir(folder)
-        assert cli.main(("search", "demo/search.yaml")) == 0
-    return folder
+    return searched_project(tmp_path_factory.mktemp("searched"), TASK, CONFIG)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import yaml
 
-from parefront.cli import main as cli
 from parefront.cli import retarget as retargeting
 from parefront.compressors.pipeline import Pipeline
 from parefront.evaluators.results.candidate import Candidate
@@ -20,8 +19,8 @@ from parefront.search.runs.run import Run
 from parefront.spaces.policy import Policy
 
 from ..conftest import TASK, Command
+from ..searching import SEARCH, searched_project
 
-SEARCH = ("search", "demo/search.yaml")
 CONFIG: dict[str, Any] = {
     "task": "task.py:task",
     "compress": {"prune_channels": {"round_to": 4}, "quantize": {}},
@@ -33,14 +32,7 @@ CONFIG: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working directory with a finished run, ``demo``."""
-    folder = tmp_path_factory.mktemp("searched")
-    (folder / "demo").mkdir()
-    (folder / "demo" / "task.py").write_text(TASK)
-    (folder / "demo" / "search.yaml").write_text(yaml.safe_dump(CONFIG))
-    with pytest.MonkeyPatch.context() as patched:
-        patched.chdir(folder)
-        assert cli.main(SEARCH) == 0
-    return folder
+    return searched_project(tmp_path_factory.mktemp("searched"), TASK, CONFIG)
 
 
 @pytest.fixture

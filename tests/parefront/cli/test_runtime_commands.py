@@ -13,7 +13,6 @@ import pytest
 import yaml
 from onnx import TensorProto, helper
 
-from parefront.cli import main as cli
 from parefront.config.models import DeviceConfig
 from parefront.config.schema import parse_device
 from parefront.evaluators.device.device import Device
@@ -27,6 +26,7 @@ from parefront.spaces.policy import Policy
 from parefront.spaces.runtime_knob import runtime_in, without_runtime
 
 from ..conftest import TASK, Command
+from ..searching import searched_project
 
 CONFIG: dict[str, Any] = {
     "task": "task.py:task",
@@ -225,15 +225,10 @@ SEVERAL = ("runtime=[onnxruntime, openvino]", "precision=[f32]")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working directory in which both were searched, with four trials."""
     pytest.importorskip("openvino", reason="the extra `openvino` is not installed")
-    folder = tmp_path_factory.mktemp("searched")
-    (folder / "demo").mkdir()
-    (folder / "demo" / "task.py").write_text(TASK)
-    (folder / "demo" / "search.yaml").write_text(yaml.safe_dump(CONFIG))
-    settings = [word for setting in SEVERAL for word in ("--set", f"device.{setting}")]
-    with pytest.MonkeyPatch.context() as patched:
-        patched.chdir(folder)
-        assert cli.main(["search", "demo/search.yaml", *settings, "--set", "search.trials=4"]) == 0
-    return folder
+    settings = [
+        word for setting in (*(f"device.{one}" for one in SEVERAL), "search.trials=4") for word in ("--set", setting)
+    ]
+    return searched_project(tmp_path_factory.mktemp("searched"), TASK, CONFIG, *settings)
 
 
 class TestSeveralRuntimes:
