@@ -82,7 +82,7 @@ def exporting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             garbage_collected_seldom(),
             one_table_of_operators(),
             equal_models_exported_once(exports),
-            memory_read_once(),
+            memory_read_once(exports),
         ):
             yield
 

@@ -22,13 +22,16 @@ import pytest
 import torch
 from torch import nn
 
+from parefront.evaluators.device.device import Device
+from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.trial import evaluate
+from parefront.evaluators.trial.clock import Clock
 from parefront.spaces.network import trace
 from parefront.spaces.network.export import Exported, export
 from parefront.spaces.tensors.batch import Tensors, named
 
 EXPORTS = "PAREFRONT_TEST_EXPORTS"
-"""Of the environment: the folder of what was exported, for processes that a test starts."""
+"""Of the environment: the folder of what was exported and read, for processes that a test starts."""
 
 
 @contextmanager
@@ -91,9 +94,7 @@ def equal_models_exported_once(folder: Path) -> Iterator[None]:
         made = export(model, example, outputs)
         if _is_whole(made.graph):
             content = ir.serde.serialize_graph(made.graph).SerializeToString()
-            written = file.with_suffix(f".{os.getpid()}")
-            written.write_bytes(pickle.dumps((content, replace(made, graph=None))))  # type: ignore[arg-type]
-            written.replace(file)
+            _write(file, pickle.dumps((content, replace(made, graph=None))))  # type: ignore[arg-type]
         return made
 
     with pytest.MonkeyPatch.context() as patch:
@@ -137,11 +138,35 @@ def garbage_collected_seldom() -> Iterator[None]:
 
 
 @contextmanager
-def memory_read_once() -> Iterator[None]:
-    """Inside, the peak memory of an uncompressed model is one reading: each of the usual three starts a process.
+def memory_read_once(folder: Path) -> Iterator[None]:
+    """Inside, evaluators read the peak memory of a file on this machine once, and that of an uncompressed model in one.
 
-    Hundreds of tests evaluate, and a few look at what was read.
+    Each reading starts a process, the usual three for an uncompressed model: three quarters of the processes of tests
+    that search. Hundreds of tests evaluate, and a few look at what was read. Readings lie in ``folder`` as exports do.
     """
+    read = Clock.memory
+
+    def remembered(clock: Clock, artifact: Path, repeats: int) -> Measurement:
+        device = clock.first
+        if not isinstance(device, Device) or device.options.command:
+            return read(clock, artifact, repeats)
+        asked = repr((device.options, clock._batch, repeats)).encode()
+        file = folder / f"{hashlib.sha256(asked + artifact.read_bytes()).hexdigest()}.memory"
+        if file.exists():
+            found: Measurement = pickle.loads(file.read_bytes())
+            return found
+        found = read(clock, artifact, repeats)
+        _write(file, pickle.dumps(found))
+        return found
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluate, "MEMORY_REPEATS", 1)
+        patch.setattr(Clock, "memory", remembered)
         yield
+
+
+def _write(file: Path, content: bytes) -> None:
+    """So that others read all of it or find nothing."""
+    written = file.with_suffix(f".{os.getpid()}")
+    written.write_bytes(content)
+    written.replace(file)

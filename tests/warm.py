@@ -26,10 +26,11 @@ from .exporting import (
 torch.set_num_threads(1)
 os.fsync = lambda fd: None
 _kept = contextlib.ExitStack()
-for _sharing in (garbage_collected_seldom, one_table_of_operators, memory_read_once):
+for _sharing in (garbage_collected_seldom, one_table_of_operators):
     _kept.enter_context(_sharing())
 with contextlib.closing(sqlite3.connect(":memory:")) as _empty:
     are_as_made(_empty)
 _network, _shape = plain()
 trace(_network, torch.zeros(2, *_shape))  # in earnest: what it loads is there for all that fork
-_kept.enter_context(equal_models_exported_once(Path(os.environ[EXPORTS])))
+for _shared in (equal_models_exported_once, memory_read_once):
+    _kept.enter_context(_shared(Path(os.environ[EXPORTS])))
