@@ -21,7 +21,7 @@ from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.front import Front
 from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.trial.evaluate import TaskEvaluator
-from parefront.evaluators.trial.split import Split
+from parefront.evaluators.trial.scores.split import Split
 from parefront.search.controller import search
 from parefront.search.runs.run import Run
 from parefront.spaces.task import Task

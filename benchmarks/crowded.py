@@ -29,7 +29,7 @@ from parefront.evaluators.device.device import Device
 from parefront.evaluators.device.latency import LatencyProtocol, measure
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.measurement import Measurement
-from parefront.evaluators.trial.timer import one_of_two, readings
+from parefront.evaluators.trial.timing.timer import one_of_two, readings
 from parefront.search.runs.run import Run
 
 FIRST_SECONDS = 1.0

@@ -32,7 +32,7 @@ from parefront.evaluators.device.latency import LatencyProtocol, measure
 from parefront.evaluators.quality.accuracy import split_inputs
 from parefront.evaluators.quality.parity import prove
 from parefront.evaluators.results.measurement import Measurement
-from parefront.evaluators.trial.timer import readings
+from parefront.evaluators.trial.timing.timer import readings
 from parefront.spaces.knob import Choice
 from parefront.spaces.network.emit import emit
 from parefront.spaces.network.trace import trace

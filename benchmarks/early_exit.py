@@ -35,8 +35,8 @@ from parefront.compressors.target import Target
 from parefront.evaluators.quality.inference import run_outputs
 from parefront.evaluators.restore.exact_session import exact_session
 from parefront.evaluators.trial.builder import Builder
-from parefront.evaluators.trial.exit_ways import exits_taken
-from parefront.evaluators.trial.preparing import prepare
+from parefront.evaluators.trial.timing.exit_ways import exits_taken
+from parefront.evaluators.trial.training.preparing import prepare
 from parefront.spaces.network.branches import thresholds, with_thresholds
 from parefront.spaces.policy import Policy
 

@@ -27,7 +27,7 @@ from parefront.compressors.recovery.recipe import Recipe
 from parefront.compressors.recovery.weights import Weights, weights_of
 from parefront.compressors.target import Target
 from parefront.evaluators.trial.builder import Builder
-from parefront.evaluators.trial.trainer import Trainer
+from parefront.evaluators.trial.training.trainer import Trainer
 from parefront.search.runs.run import Run
 from parefront.spaces.policy import Policy
 from parefront.spaces.task import Task

@@ -35,7 +35,7 @@ from parefront.evaluators.quality.accuracy import open_session
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.trial.builder import Builder, target_of
-from parefront.evaluators.trial.split import Split
+from parefront.evaluators.trial.scores.split import Split
 from parefront.search.runs.run import Run
 from parefront.spaces.task import Task
 

@@ -32,7 +32,7 @@ from parefront.compressors.recovery.stream import Stream
 from parefront.compressors.recovery.training import Training
 from parefront.compressors.target import Target
 from parefront.evaluators.trial.builder import Builder
-from parefront.evaluators.trial.trainer import Trainer
+from parefront.evaluators.trial.training.trainer import Trainer
 
 PLAIN = "cross_entropy"
 LOSSES: dict[str, dict[str, float]] = {

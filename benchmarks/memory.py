@@ -96,7 +96,7 @@ def watch(peaks: Peaks) -> None:
     from parefront.compressors.pipeline import Pipeline
     from parefront.compressors.statistics import calibration
     from parefront.evaluators.trial import builder, evaluate, stopwatch
-    from parefront.evaluators.trial.clock import Clock
+    from parefront.evaluators.trial.timing.clock import Clock
     from parefront.spaces.network import trace
 
     for place, name, phase in (

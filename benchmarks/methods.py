@@ -32,7 +32,7 @@ from parefront.evaluators.device.latency import LatencyProtocol, measure
 from parefront.evaluators.quality.accuracy import open_session, split_inputs
 from parefront.evaluators.quality.parity import prove
 from parefront.evaluators.quality.scoring.registry import quality_of
-from parefront.evaluators.trial.split import Split
+from parefront.evaluators.trial.scores.split import Split
 from parefront.spaces.errors import Infeasible
 from parefront.spaces.network.emit import emit
 from parefront.spaces.network.trace import trace

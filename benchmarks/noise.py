@@ -18,7 +18,7 @@ from example import quickstart
 from parefront.evaluators.device.device import Device
 from parefront.evaluators.device.latency import LatencyProtocol, measure
 from parefront.evaluators.results.measurement import Measurement
-from parefront.evaluators.trial.timer import one_of_two, readings
+from parefront.evaluators.trial.timing.timer import one_of_two, readings
 from parefront.search.runs.stores.final_readings import error_of_means, mean_of
 from parefront.spaces.network.emit import emit
 from parefront.spaces.network.trace import trace

@@ -27,7 +27,7 @@ from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.quality.accuracy import open_session, split_inputs
 from parefront.evaluators.quality.scoring.registry import quality_of
 from parefront.evaluators.trial.evaluate import TaskEvaluator
-from parefront.evaluators.trial.split import Split
+from parefront.evaluators.trial.scores.split import Split
 from parefront.spaces.policy import Policy
 from parefront.spaces.task import Task
 

@@ -26,7 +26,7 @@ from parefront.compressors.recovery.stream import Stream
 from parefront.compressors.target import Target
 from parefront.evaluators.results.measurement import proportion
 from parefront.evaluators.trial.builder import Builder
-from parefront.evaluators.trial.trainer import Trainer
+from parefront.evaluators.trial.training.trainer import Trainer
 
 RATE = 0.3
 FOLDER = RUNS / "progressive-pruning"

@@ -29,7 +29,7 @@ from parefront.compressors.target import Target
 from parefront.evaluators.quality.inference import run_outputs
 from parefront.evaluators.results.measurement import proportion
 from parefront.evaluators.trial.builder import Builder, Built
-from parefront.evaluators.trial.trainer import Trainer
+from parefront.evaluators.trial.training.trainer import Trainer
 from parefront.spaces.knob import Choice
 from parefront.spaces.policy import Policy
 

@@ -28,8 +28,8 @@ from parefront.compressors.recovery.weights import Weights, weights_of
 from parefront.evaluators.device.device import Device
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.trial.builder import Builder, target_of
-from parefront.evaluators.trial.scorer import Scorer
-from parefront.evaluators.trial.trainer import Trainer
+from parefront.evaluators.trial.scores.scorer import Scorer
+from parefront.evaluators.trial.training.trainer import Trainer
 from parefront.search.runs.run import Run
 
 LEAST, MOST = 0.3, 0.92

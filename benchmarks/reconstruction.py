@@ -30,7 +30,7 @@ from parefront.compressors.target import Target
 from parefront.evaluators.quality.inference import run_outputs
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.trial.builder import Builder
-from parefront.evaluators.trial.trainer import Trainer
+from parefront.evaluators.trial.training.trainer import Trainer
 from parefront.search.runs.run import Run
 from parefront.spaces.policy import Policy
 from parefront.spaces.task import Task

@@ -26,7 +26,7 @@ from parefront.compressors.statistics.calibration import Calibration
 from parefront.compressors.target import Target
 from parefront.evaluators.results.measurement import proportion
 from parefront.evaluators.trial.builder import Builder
-from parefront.evaluators.trial.trainer import Trainer
+from parefront.evaluators.trial.training.trainer import Trainer
 from parefront.spaces.network.rebuild import duplicate
 from parefront.spaces.policy import Policy
 

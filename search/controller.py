@@ -17,7 +17,7 @@ from ..evaluators.results.errors import EveryTrialFailed, HostFailed, NoCandidat
 from ..evaluators.results.front import Front
 from ..evaluators.results.views.units import plural
 from ..evaluators.trial.evaluator import Evaluator
-from ..evaluators.trial.trainer import Trainer
+from ..evaluators.trial.training.trainer import Trainer
 from ..spaces.errors import is_of_the_host
 from ..spaces.messages import one_line
 from ..spaces.policy import Policy

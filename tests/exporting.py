@@ -25,7 +25,7 @@ from torch import nn
 from parefront.evaluators.device.device import Device
 from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.trial import evaluate
-from parefront.evaluators.trial.clock import Clock
+from parefront.evaluators.trial.timing.clock import Clock
 from parefront.spaces.network import trace
 from parefront.spaces.network.export import Exported, export
 from parefront.spaces.tensors.batch import Tensors, named

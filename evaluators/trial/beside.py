@@ -34,10 +34,10 @@ from ..runtimes.ports import Ports, StandIn, with_fixed_axes
 from ..runtimes.registry import runtime_of
 from ..runtimes.session import Session
 from ..storage.provenance import runtime_of_file
-from .clock import Clock
-from .exit_ways import Way, ways_of
-from .scored_in import scored_in
-from .scorer import Scorer
+from .scores.scored_in import scored_in
+from .scores.scorer import Scorer
+from .timing.clock import Clock
+from .timing.exit_ways import Way, ways_of
 
 TRIED = 2
 """Samples that a file is run on before it is scored."""

@@ -50,7 +50,7 @@ from ..runtimes.onnx_runtime import OnnxRuntime
 from ..runtimes.runtime import Opener, Runtime
 from ..runtimes.session import Session
 from .dominance import refuse_beyond_budget
-from .openers import Openers
+from .scores.openers import Openers
 from .stopwatch import Stopwatch
 
 CALIBRATION_LIMIT = 512

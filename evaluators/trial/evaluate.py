@@ -42,17 +42,17 @@ from ..results.metric import ACCURACY, device_of, is_timed
 from ..results.metrics import whole_of
 from ..runtimes.runtime import ModelRejected
 from .builder import Builder, Built, target_of
-from .clock import Clock
 from .dominance import Standing
-from .exit_ways import Way, has_exits, ways_of
-from .preparing import prepare
 from .proxy_divergence import IMAGES as PROBED_IMAGES
 from .proxy_divergence import ProxyDivergence
 from .race import Raced, race
 from .references import References
-from .scored_in import check_one_runtime, scored_in
-from .scorer import PICTURES, TEST, Scorer
+from .scores.scored_in import check_one_runtime, scored_in
+from .scores.scorer import PICTURES, TEST, Scorer
 from .stopwatch import Stopwatch
+from .timing.clock import Clock
+from .timing.exit_ways import Way, has_exits, ways_of
+from .training.preparing import prepare
 
 BASELINE = "baseline.onnx"
 MEMORY = "memory_bytes"

@@ -11,7 +11,7 @@ from ..results.candidate import Stopped
 from ..results.measurement import Measurement
 from ..runtimes.session import Session
 from .dominance import Known, Standing
-from .split import Split
+from .scores.split import Split
 from .stopwatch import Stopwatch
 
 

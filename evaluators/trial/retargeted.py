@@ -24,9 +24,9 @@ from .builder import Builder, target_of
 from .dominance import Standing, refuse_beyond_budget
 from .evaluate import TaskEvaluator, stopped_or_whole
 from .race import time_only
-from .reused_scores import BUILT_FOR, ReusedScores
-from .scored_in import scores_differ
-from .scorer import TEST
+from .scores.reused_scores import BUILT_FOR, ReusedScores
+from .scores.scored_in import scores_differ
+from .scores.scorer import TEST
 from .shared_files import take_prepared
 from .stopwatch import Stopwatch
 

@@ -10,7 +10,7 @@ import torch
 
 from ...compressors.recovery.precision import BFLOAT16, FLOAT32
 from ...evaluators.results.candidate import Candidate
-from ...evaluators.trial.trainer import Trainer
+from ...evaluators.trial.training.trainer import Trainer
 from ...spaces.cores import core_count
 from ..runs.recover_settings import RecoverSettings
 from ..runs.stores.recovered_store import Round

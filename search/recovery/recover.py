@@ -14,8 +14,8 @@ from ...evaluators.results.candidate import Candidate
 from ...evaluators.results.recovered import Recovered
 from ...evaluators.results.views.units import plural
 from ...evaluators.trial.evaluator import Evaluator
-from ...evaluators.trial.split import beside_nobody
-from ...evaluators.trial.trainer import Trainer
+from ...evaluators.trial.scores.split import beside_nobody
+from ...evaluators.trial.training.trainer import Trainer
 from ...spaces.errors import Infeasible
 from ..interruption import Interruption
 from ..runs import events

@@ -9,7 +9,7 @@ from pathlib import Path
 from ...compressors.recovery.steps import is_finished
 from ...compressors.recovery.weights import Weights, read_weights
 from ...evaluators.results.candidate import Candidate
-from ...evaluators.trial.trainer import Trainer
+from ...evaluators.trial.training.trainer import Trainer
 from ...spaces.policy import Policy
 
 TRIED = 3

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...evaluators.results.candidate import Candidate
 from ...evaluators.results.metric import Metric
-from ...evaluators.trial.reused_scores import BUILT_FOR, ReusedScores
+from ...evaluators.trial.scores.reused_scores import BUILT_FOR, ReusedScores
 from ...spaces.errors import ConfigError
 from ...spaces.policy import Policy
 from .identity.devices import profiles

@@ -49,7 +49,7 @@ from .task_check.memory_check import MemoryNeed
 from .task_check.validate import check_task
 
 if TYPE_CHECKING:
-    from .evaluators.trial.trainer import Trainer
+    from .evaluators.trial.training.trainer import Trainer
 
 OnPhase = Callable[[str], None]
 
@@ -226,7 +226,7 @@ class Job:
             return None
         if not any(metric.is_quality for metric in run.settings.objectives):
             raise ConfigError("recover: expected the task's metric among the objectives, since nothing else is trained")
-        from .evaluators.trial.trainer import Trainer
+        from .evaluators.trial.training.trainer import Trainer
 
         data = None if asked.data == "calibration" else training
         if data is None and asked.data == "train":

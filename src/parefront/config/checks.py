@@ -12,7 +12,7 @@ from ..compressors.registry import find
 from ..compressors.repair.registry import repair_of
 from ..evaluators.results.budget import Budget
 from ..evaluators.results.metric import device_of
-from ..evaluators.trial.timer import longer
+from ..evaluators.trial.timing.timer import longer
 from ..search.executors.ray.places import Place
 from ..search.registry import check_options, sampler_names
 from ..search.runs.recover_settings import RecoverSettings

@@ -16,8 +16,8 @@ from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.fields import Fields
 from ..evaluators.results.measurement import Measurement
 from ..evaluators.results.views.policy_words import candidate_in_words
-from ..evaluators.trial.scorer import Scorer
-from ..evaluators.trial.timer import longer
+from ..evaluators.trial.scores.scorer import Scorer
+from ..evaluators.trial.timing.timer import longer
 from ..spaces.files import write_json
 from ..spaces.task import Task
 

@@ -28,7 +28,7 @@ from parefront.evaluators.runtimes.batches import BATCH
 from parefront.evaluators.runtimes.openvino_runtime import OpenVino
 from parefront.evaluators.runtimes.runtime import ModelRejected, RuntimeUnavailable
 from parefront.evaluators.trial.evaluate import TaskEvaluator
-from parefront.evaluators.trial.scored_in import scored_in
+from parefront.evaluators.trial.scores.scored_in import scored_in
 from parefront.spaces.policy import Policy
 from parefront.spaces.task import Task
 from parefront.testing.devices import DeviceConformance

@@ -12,7 +12,7 @@ from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.device_profile import DeviceProfile
 from parefront.evaluators.runtimes import registry
 from parefront.evaluators.runtimes.registry import runtime_names, runtime_of
-from parefront.evaluators.trial.scored_in import check_one_runtime, scores_differ
+from parefront.evaluators.trial.scores.scored_in import check_one_runtime, scores_differ
 from parefront.spaces.errors import ConfigError
 
 from ..device.boards import PROFILE

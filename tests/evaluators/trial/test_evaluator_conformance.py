@@ -18,7 +18,7 @@ from parefront.evaluators.results.metric import ACCURACY
 from parefront.evaluators.trial.evaluate import TaskEvaluator
 from parefront.evaluators.trial.evaluator import Evaluator
 from parefront.evaluators.trial.retargeted import RetargetedEvaluator
-from parefront.evaluators.trial.reused_scores import ReusedScores
+from parefront.evaluators.trial.scores.reused_scores import ReusedScores
 from parefront.spaces.policy import Policy
 from parefront.spaces.task import Task
 from parefront.testing import EvaluatorConformance, plain

@@ -18,7 +18,7 @@ from parefront.evaluators.results.front import Front
 from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.trial.dominance import Standing
 from parefront.evaluators.trial.race import Raced, race, time_only
-from parefront.evaluators.trial.split import Split
+from parefront.evaluators.trial.scores.split import Split
 from parefront.evaluators.trial.stopwatch import Stopwatch
 from parefront.spaces.network.emit import emit
 from parefront.spaces.policy import Policy

@@ -13,8 +13,8 @@ import yaml
 from parefront.cli import retarget as retargeting
 from parefront.compressors.pipeline import Pipeline
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.trial import split
 from parefront.evaluators.trial.retargeted import RetargetedEvaluator
+from parefront.evaluators.trial.scores import split
 from parefront.search.runs.run import Run
 from parefront.spaces.policy import Policy
 

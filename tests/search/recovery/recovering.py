@@ -15,7 +15,7 @@ from torch.utils.data import TensorDataset
 from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.latency import LatencyProtocol
 from parefront.evaluators.trial.evaluate import TaskEvaluator
-from parefront.evaluators.trial.trainer import Trainer
+from parefront.evaluators.trial.training.trainer import Trainer
 from parefront.search.controller import search
 from parefront.search.recovery import recover as module
 from parefront.search.runs.events import Event, Recovering

@@ -16,7 +16,7 @@ from parefront.compressors.target import Target
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.trial.builder import Builder
-from parefront.evaluators.trial.trainer import Trainer
+from parefront.evaluators.trial.training.trainer import Trainer
 from parefront.search.recovery.pace import Pace, steps_in_time
 from parefront.search.runs.recover_settings import RecoverSettings
 from parefront.search.runs.stores.recovered_store import Round

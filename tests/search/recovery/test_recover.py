@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.trial.trainer import Trainer
+from parefront.evaluators.trial.training.trainer import Trainer
 from parefront.search.controller import search
 from parefront.search.interruption import Interruption
 from parefront.search.recovery import recover as module

@@ -15,7 +15,7 @@ from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.runtimes.choice import RuntimeChoice
 from parefront.evaluators.storage.provenance import runtime_of_file
 from parefront.evaluators.trial.evaluate import TaskEvaluator
-from parefront.evaluators.trial.trainer import Trainer
+from parefront.evaluators.trial.training.trainer import Trainer
 from parefront.search.controller import search
 from parefront.search.recovery.members import but_for_runtimes, members_of
 from parefront.search.runs.events import Event, Recovering

@@ -14,7 +14,7 @@ from parefront.compressors.recovery.weights import weights_of, write_weights
 from parefront.compressors.target import Target
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.trial.builder import Builder
-from parefront.evaluators.trial.trainer import Trainer
+from parefront.evaluators.trial.training.trainer import Trainer
 from parefront.search.recovery.starts import TRIED, nearest_start, start_from
 from parefront.spaces.policy import Policy
 from parefront.spaces.task import Task

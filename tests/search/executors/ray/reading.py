@@ -15,8 +15,8 @@ from parefront.evaluators.device.link import OpenDevice
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.front import Front
 from parefront.evaluators.results.span import Span
-from parefront.evaluators.trial.clock import Clock
 from parefront.evaluators.trial.evaluator import Evaluator
+from parefront.evaluators.trial.timing.clock import Clock
 from parefront.spaces.policy import Policy
 
 from ....waiting import until

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...spaces.errors import ParefrontError
-from ...spaces.files import write_bytes
-from ...spaces.policy import Policy
-from ..device.device_profile import DeviceProfile
-from ..results.candidate import Candidate
-from ..results.measurement import Measurement
-from ..results.metric import COSTS, Kind, Metric
+from ....spaces.errors import ParefrontError
+from ....spaces.files import write_bytes
+from ....spaces.policy import Policy
+from ...device.device_profile import DeviceProfile
+from ...results.candidate import Candidate
+from ...results.measurement import Measurement
+from ...results.metric import COSTS, Kind, Metric
 
 BUILT_FOR = "built_for"
 """In a run's environment: the profile of the device whose artefacts it measures, where that is another one."""

@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..quality.bias_amplification import amplification_of
-from ..quality.calibration_error import confidence_of
-from ..quality.flipped import flipped
-from ..quality.picture import png_of
-from ..results.amplification import Amplification
-from ..results.candidate import Candidate
-from ..results.class_counts import ClassCount
-from ..results.confidence import Confidence
-from ..results.flips import Flips
-from ..results.measurement import Measurement
+from ...quality.bias_amplification import amplification_of
+from ...quality.calibration_error import confidence_of
+from ...quality.flipped import flipped
+from ...quality.picture import png_of
+from ...results.amplification import Amplification
+from ...results.candidate import Candidate
+from ...results.class_counts import ClassCount
+from ...results.confidence import Confidence
+from ...results.flips import Flips
+from ...results.measurement import Measurement
 from .split import Seen, Split
 
 

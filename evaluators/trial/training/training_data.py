@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from ...compressors.recovery.batches.loaded import Loaded
-from ...compressors.recovery.batches.sources import Labelled, Samples, Source
-from ...spaces.errors import TaskError
-from ...spaces.messages import kind
-from ...spaces.task import Dataset
-from ...spaces.tensors.batch import Tensors, mapped, named, to_tensors
-from ...spaces.tensors.structure import StructureError
-from ..quality.accuracy import samples_at
-from .builder import Builder, classes_of
+from ....compressors.recovery.batches.loaded import Loaded
+from ....compressors.recovery.batches.sources import Labelled, Samples, Source
+from ....spaces.errors import TaskError
+from ....spaces.messages import kind
+from ....spaces.task import Dataset
+from ....spaces.tensors.batch import Tensors, mapped, named, to_tensors
+from ....spaces.tensors.structure import StructureError
+from ...quality.accuracy import samples_at
+from ..builder import Builder, classes_of
 
 
 def source_of(builder: Builder, data: Dataset | DataLoader[Any] | None, size: int, seed: int) -> Source:

@@ -11,24 +11,24 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ...spaces.errors import TaskError
-from ...spaces.task import Dataset
-from ...spaces.tensors.batch import Arrays, named
-from ...spaces.tensors.signature import OUTPUT, InputForm, OutputForm
-from ..device.lock import THIS_MACHINE, shared
-from ..quality.accuracy import drawn_indices
-from ..quality.divergence import divergence
-from ..quality.inference import fixed_batch, run_outputs
-from ..quality.reading import bytes_of
-from ..quality.scoring.builtin import ACCURACY
-from ..quality.scoring.quality import Quality
-from ..quality.scoring.scores import SampleScores, Scores
-from ..quality.split_samples import SplitSamples
-from ..quality.stacks import NamedStack
-from ..results.class_counts import ClassCount, counted_by_class
-from ..results.measurement import Measurement
-from ..results.metric import Metric
-from ..runtimes.session import Session
+from ....spaces.errors import TaskError
+from ....spaces.task import Dataset
+from ....spaces.tensors.batch import Arrays, named
+from ....spaces.tensors.signature import OUTPUT, InputForm, OutputForm
+from ...device.lock import THIS_MACHINE, shared
+from ...quality.accuracy import drawn_indices
+from ...quality.divergence import divergence
+from ...quality.inference import fixed_batch, run_outputs
+from ...quality.reading import bytes_of
+from ...quality.scoring.builtin import ACCURACY
+from ...quality.scoring.quality import Quality
+from ...quality.scoring.scores import SampleScores, Scores
+from ...quality.split_samples import SplitSamples
+from ...quality.stacks import NamedStack
+from ...results.class_counts import ClassCount, counted_by_class
+from ...results.measurement import Measurement
+from ...results.metric import Metric
+from ...runtimes.session import Session
 
 FIRST_LOOK = 128
 """Images of the first look; every further one has twice as many. A multiple of the batch, so that looking changes no

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ...spaces.files import read_bytes
-from ...spaces.knob import Knob
-from ...spaces.policy import Policy
-from ...spaces.runtime_knob import runtime_in, runtime_knob
-from ..runtimes.runtime import Opener, Runtime
-from ..runtimes.session import Session
-from ..storage.provenance import made_for, runtime_of_file
+from ....spaces.files import read_bytes
+from ....spaces.knob import Knob
+from ....spaces.policy import Policy
+from ....spaces.runtime_knob import runtime_in, runtime_knob
+from ...runtimes.runtime import Opener, Runtime
+from ...runtimes.session import Session
+from ...storage.provenance import made_for, runtime_of_file
 from .scored_there import DeviceOpener
 
 AnyOpener = Opener | DeviceOpener

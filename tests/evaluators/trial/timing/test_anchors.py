@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from parefront.evaluators.results.measurement import Measurement
-from parefront.evaluators.trial.anchors import Anchors
+from parefront.evaluators.trial.timing.anchors import Anchors
 from parefront.spaces.policy import Policy
 
-from ...search.synthetic import SyntheticEvaluator
+from ....search.synthetic import SyntheticEvaluator
 
 SPACE = SyntheticEvaluator(blocks=4).space
 INT8 = SPACE.uniform({"quantize": 8})

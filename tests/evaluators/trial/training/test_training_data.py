@@ -13,7 +13,7 @@ from parefront.compressors.recovery.recipe import Recipe
 from parefront.compressors.recovery.weights import weights_of
 from parefront.compressors.target import Target
 from parefront.evaluators.trial.builder import Builder
-from parefront.evaluators.trial.trainer import Trainer
+from parefront.evaluators.trial.training.trainer import Trainer
 from parefront.spaces.errors import TaskError
 from parefront.spaces.task import Task
 from parefront.spaces.tensors.one_thread import one_thread

@@ -12,7 +12,7 @@ from torch.utils.data import TensorDataset
 from parefront.compressors.recovery.recipe import Recipe
 from parefront.compressors.target import Target
 from parefront.evaluators.trial.builder import Builder
-from parefront.evaluators.trial.trainer import Trainer
+from parefront.evaluators.trial.training.trainer import Trainer
 from parefront.spaces.errors import TaskError
 from parefront.spaces.task import Task
 from parefront.testing.networks import plain, random_images, residual

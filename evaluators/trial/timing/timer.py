@@ -8,13 +8,13 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ...spaces.policy import Policy
-from ...spaces.space import SearchSpace
-from ..device.latency import Latency, LatencyProtocol, measure, measure_anchor
-from ..device.link import DeviceLink
-from ..explain.shares import layer_shares
-from ..results.measurement import Measurement
-from ..results.metric import BATCH
+from ....spaces.policy import Policy
+from ....spaces.space import SearchSpace
+from ...device.latency import Latency, LatencyProtocol, measure, measure_anchor
+from ...device.link import DeviceLink
+from ...explain.shares import layer_shares
+from ...results.measurement import Measurement
+from ...results.metric import BATCH
 from .anchors import Anchor, Anchors
 from .exit_ways import Way, WaysOf, read_ways
 

@@ -11,8 +11,8 @@ from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.errors import DeviceError, DeviceUnreachable, RequestRefused
 from parefront.evaluators.device.latency import LatencyProtocol
 from parefront.evaluators.results.measurement import Measurement
-from parefront.evaluators.trial.anchors import Anchors
-from parefront.evaluators.trial.clock import Clock
+from parefront.evaluators.trial.timing.anchors import Anchors
+from parefront.evaluators.trial.timing.clock import Clock
 from parefront.spaces.policy import Policy
 from parefront.spaces.space import SearchSpace
 
@@ -54,6 +54,6 @@ def test_layers_are_profiled_at_the_batch_that_is_timed(monkeypatch: pytest.Monk
         asked.append((artifact, reference, batch))
         return {"conv": 1.0}
 
-    monkeypatch.setattr("parefront.evaluators.trial.timer.layer_shares", shares)
+    monkeypatch.setattr("parefront.evaluators.trial.timing.timer.layer_shares", shares)
     assert timer.shares(Policy()) == {"conv": 1.0}
     assert asked == [(base, base, 8)]

@@ -19,9 +19,9 @@ from parefront.compressors.registry import create
 from parefront.evaluators.device.device import Device
 from parefront.evaluators.device.latency import Latency, LatencyProtocol
 from parefront.evaluators.results.measurement import Measurement
-from parefront.evaluators.trial.anchors import Anchors
-from parefront.evaluators.trial.exit_ways import mixed, ways_of
-from parefront.evaluators.trial.timer import Timer
+from parefront.evaluators.trial.timing.anchors import Anchors
+from parefront.evaluators.trial.timing.exit_ways import mixed, ways_of
+from parefront.evaluators.trial.timing.timer import Timer
 from parefront.spaces.network.branches import thresholds
 from parefront.spaces.network.emit import emit
 from parefront.spaces.policy import Policy
@@ -134,7 +134,7 @@ def test_a_timer_times_each_way_and_counts_it_by_its_samples(
     net: fx.GraphModule, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     timed = Timed()
-    monkeypatch.setattr("parefront.evaluators.trial.timer.measure", timed.measure)
+    monkeypatch.setattr("parefront.evaluators.trial.timing.timer.measure", timed.measure)
 
     def ways(artifact: Path) -> Sequence[Any]:
         return ways_of(artifact, IMAGES.numpy)

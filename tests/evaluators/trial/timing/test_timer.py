@@ -8,7 +8,7 @@ import pytest
 
 from parefront.evaluators.device.latency import Latency, LatencyProtocol
 from parefront.evaluators.results.measurement import Measurement
-from parefront.evaluators.trial.timer import Looks, longer, one_of_two, readings, shorter, warm
+from parefront.evaluators.trial.timing.timer import Looks, longer, one_of_two, readings, shorter, warm
 
 PROTOCOL = LatencyProtocol()
 

@@ -10,16 +10,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ...compressors.plan import Plan, Preparation
-from ...compressors.recovery.precision import BFLOAT16, FLOAT32
-from ...compressors.recovery.rate import rate_for
-from ...compressors.recovery.recipe import Recipe
-from ...compressors.recovery.training import Training
-from ...compressors.recovery.weights import Weights, read_weights, weights_of, write_weights
-from ...spaces.policy import Policy
-from .builder import Builder
-from .shared_files import PREPARED
-from .split import beside_nobody
+from ....compressors.plan import Plan, Preparation
+from ....compressors.recovery.precision import BFLOAT16, FLOAT32
+from ....compressors.recovery.rate import rate_for
+from ....compressors.recovery.recipe import Recipe
+from ....compressors.recovery.training import Training
+from ....compressors.recovery.weights import Weights, read_weights, weights_of, write_weights
+from ....spaces.policy import Policy
+from ..builder import Builder
+from ..scores.split import beside_nobody
+from ..shared_files import PREPARED
 from .trainer import Trainer
 
 UNDER_WAY = "preparing-{}.safetensors"

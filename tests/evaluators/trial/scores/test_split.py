@@ -18,13 +18,13 @@ from parefront.evaluators.quality.accuracy import open_session, split_inputs
 from parefront.evaluators.quality.scoring.builtin import ACCURACY, BUILT_IN
 from parefront.evaluators.quality.scoring.quality import Quality
 from parefront.evaluators.results.measurement import paired_difference
-from parefront.evaluators.trial import split as split_module
-from parefront.evaluators.trial.split import Split
+from parefront.evaluators.trial.scores import split as split_module
+from parefront.evaluators.trial.scores.split import Split
 from parefront.spaces.errors import TaskError
 from parefront.spaces.network.emit import emit
 from parefront.spaces.tensors.batch import alone
 
-from ...flat import chain, op
+from ....flat import chain, op
 
 MSE = Quality.of_torchmetric("mse", MeanSquaredError(), higher_is_better=False)
 
@@ -133,7 +133,7 @@ class Listed(list[tuple[torch.Tensor, int]]):
 def test_reading_batch_by_batch_gives_the_scores_of_stacking(
     sessions: tuple[ort.InferenceSession, ...], dataset: TensorDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("parefront.evaluators.trial.split.FIRST_LOOK", 16)
+    monkeypatch.setattr("parefront.evaluators.trial.scores.split.FIRST_LOOK", 16)
     listed = Listed((image.float(), int(label)) for image, label in (dataset[index] for index in range(len(dataset))))
     found = []
     for limit in (2**30, 0):

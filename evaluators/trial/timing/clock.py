@@ -7,21 +7,21 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from ...spaces.policy import Policy
-from ...spaces.space import SearchSpace
-from ..device.device_options import DeviceOptions
-from ..device.device_profile import DeviceProfile
-from ..device.errors import DeviceError, DeviceUnreachable
-from ..device.latency import LatencyProtocol
-from ..device.link import DeviceLink, OpenDevice
-from ..device.units import own_device
-from ..explain.profiled import profiled
-from ..results.measurement import Measurement
-from ..results.metric import on_device
-from ..results.profile import Profile
-from ..results.span import Span
+from ....spaces.policy import Policy
+from ....spaces.space import SearchSpace
+from ...device.device_options import DeviceOptions
+from ...device.device_profile import DeviceProfile
+from ...device.errors import DeviceError, DeviceUnreachable
+from ...device.latency import LatencyProtocol
+from ...device.link import DeviceLink, OpenDevice
+from ...device.units import own_device
+from ...explain.profiled import profiled
+from ...results.measurement import Measurement
+from ...results.metric import on_device
+from ...results.profile import Profile
+from ...results.span import Span
+from ..race import Looks
 from .exit_ways import WaysOf
-from .race import Looks
 from .timer import Timer, one_way
 
 S = TypeVar("S")

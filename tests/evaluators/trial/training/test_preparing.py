@@ -15,10 +15,10 @@ from parefront.compressors.exits.exit import exits_of, leaving_at
 from parefront.compressors.recovery.training import Training
 from parefront.compressors.recovery.weights import read_weights
 from parefront.compressors.target import Target
-from parefront.evaluators.trial import preparing
 from parefront.evaluators.trial.builder import Builder
-from parefront.evaluators.trial.preparing import prepare
 from parefront.evaluators.trial.shared_files import shared_files, take_prepared
+from parefront.evaluators.trial.training import preparing
+from parefront.evaluators.trial.training.preparing import prepare
 from parefront.spaces.errors import ParefrontError
 from parefront.spaces.knob import Choice
 from parefront.spaces.policy import Policy

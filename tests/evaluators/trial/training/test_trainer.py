@@ -17,7 +17,7 @@ from parefront.compressors.recovery.weights import weights_of
 from parefront.compressors.repair.compensate import LeastSquares
 from parefront.compressors.target import Target
 from parefront.evaluators.trial.builder import Builder
-from parefront.evaluators.trial.trainer import Trainer
+from parefront.evaluators.trial.training.trainer import Trainer
 from parefront.spaces.errors import TaskError
 from parefront.spaces.knob import Choice
 from parefront.spaces.policy import Policy

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...spaces.errors import ConfigError
-from ..device.device_options import DeviceOptions
-from ..device.device_profile import DeviceProfile
-from ..device.link import DeviceLink
-from ..runtimes.registry import runtime_of
-from ..runtimes.runtime import Opener, Runtime
+from ....spaces.errors import ConfigError
+from ...device.device_options import DeviceOptions
+from ...device.device_profile import DeviceProfile
+from ...device.link import DeviceLink
+from ...runtimes.registry import runtime_of
+from ...runtimes.runtime import Opener, Runtime
 from .openers import AnyOpener, Openers
 from .scored_there import DeviceOpener
 

@@ -14,9 +14,9 @@ from torch.utils.data import TensorDataset
 
 from parefront.compressors.target import Target
 from parefront.evaluators.results.class_counts import LEVEL, chances
-from parefront.evaluators.trial import scorer as module
 from parefront.evaluators.trial.builder import Builder
-from parefront.evaluators.trial.scorer import Scorer
+from parefront.evaluators.trial.scores import scorer as module
+from parefront.evaluators.trial.scores.scorer import Scorer
 from parefront.spaces.policy import Policy
 from parefront.spaces.task import Task
 from parefront.spaces.tensors.batch import to_tensors

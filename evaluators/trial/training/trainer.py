@@ -10,26 +10,26 @@ import torch
 from torch import Tensor, fx, nn
 from torch.utils.data import DataLoader
 
-from ...compressors.exits.exit import exits_of, leaving_at
-from ...compressors.integers.quantize import fewest_bits
-from ...compressors.recovery.batches.augment import Augmentation, fitting
-from ...compressors.recovery.batches.policies import Span
-from ...compressors.recovery.losses.outputs import squared_error
-from ...compressors.recovery.places import Resolution, stage_ends
-from ...compressors.recovery.precision import FLOAT32
-from ...compressors.recovery.recipe import AFTER, Recipe
-from ...compressors.recovery.sparsity import Sparsity
-from ...compressors.recovery.steps import is_finished, learn_steps, widen_steps
-from ...compressors.recovery.stream import Stream
-from ...compressors.recovery.teachers import Teachers
-from ...compressors.recovery.training import Training
-from ...compressors.recovery.weights import Weights, set_weights, weights_of
-from ...spaces.errors import ConfigError
-from ...spaces.network.trace import trace
-from ...spaces.policy import Policy
-from ...spaces.task import Dataset
-from ...spaces.tensors.batch import Tensors, floats
-from .builder import Builder
+from ....compressors.exits.exit import exits_of, leaving_at
+from ....compressors.integers.quantize import fewest_bits
+from ....compressors.recovery.batches.augment import Augmentation, fitting
+from ....compressors.recovery.batches.policies import Span
+from ....compressors.recovery.losses.outputs import squared_error
+from ....compressors.recovery.places import Resolution, stage_ends
+from ....compressors.recovery.precision import FLOAT32
+from ....compressors.recovery.recipe import AFTER, Recipe
+from ....compressors.recovery.sparsity import Sparsity
+from ....compressors.recovery.steps import is_finished, learn_steps, widen_steps
+from ....compressors.recovery.stream import Stream
+from ....compressors.recovery.teachers import Teachers
+from ....compressors.recovery.training import Training
+from ....compressors.recovery.weights import Weights, set_weights, weights_of
+from ....spaces.errors import ConfigError
+from ....spaces.network.trace import trace
+from ....spaces.policy import Policy
+from ....spaces.task import Dataset
+from ....spaces.tensors.batch import Tensors, floats
+from ..builder import Builder
 from .other_teachers import other_teachers
 from .training_data import source_of
 

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ...spaces.files import write_json
-from ...spaces.policy import Policy
-from ...spaces.runtime_knob import runtime_in
-from ...spaces.space import SearchSpace
-from ..results.fields import Fields
-from ..results.measurement import Measurement
+from ....spaces.files import write_json
+from ....spaces.policy import Policy
+from ....spaces.runtime_knob import runtime_in
+from ....spaces.space import SearchSpace
+from ...results.fields import Fields
+from ...results.measurement import Measurement
 
 Compare = Callable[[Path, Path], Measurement]
 """The ratio, unit "x", of the first artefact's latency to the second's."""

@@ -9,19 +9,19 @@ import torch
 from numpy.typing import NDArray
 from torch import fx
 
-from ...spaces.errors import Infeasible, TaskError
-from ...spaces.task import Task
-from ...spaces.tensors.batch import Arrays, named, to_arrays, to_tensors, unnamed
-from ...spaces.tensors.signature import OUTPUT
-from ..quality.accuracy import open_session
-from ..quality.scoring.registry import quality_of
-from ..quality.scoring.scores import Scores
-from ..quality.subgroups import subgroups_of
-from ..quality.task_signature import metric_form, signature_of
-from ..results.candidate import Candidate
-from ..results.measurement import Measurement
-from ..runtimes.runtime import Opens
-from ..runtimes.session import Session
+from ....spaces.errors import Infeasible, TaskError
+from ....spaces.task import Task
+from ....spaces.tensors.batch import Arrays, named, to_arrays, to_tensors, unnamed
+from ....spaces.tensors.signature import OUTPUT
+from ...quality.accuracy import open_session
+from ...quality.scoring.registry import quality_of
+from ...quality.scoring.scores import Scores
+from ...quality.subgroups import subgroups_of
+from ...quality.task_signature import metric_form, signature_of
+from ...results.candidate import Candidate
+from ...results.measurement import Measurement
+from ...runtimes.runtime import Opens
+from ...runtimes.session import Session
 from .split import Split, Working, beside_nobody
 from .tested import Tested
 

@@ -14,13 +14,13 @@ import onnx
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from ...compressors.exits.exit import only_at
-from ...spaces.files import read_bytes, write_bytes
-from ...spaces.network.branches import THRESHOLD, flatten, thresholds, with_thresholds
-from ..device.latency import Latency, LatencyProtocol
-from ..quality.inference import Inputs, output_batches
-from ..restore.exact_session import exact_session
-from ..results.measurement import Measurement
+from ....compressors.exits.exit import only_at
+from ....spaces.files import read_bytes, write_bytes
+from ....spaces.network.branches import THRESHOLD, flatten, thresholds, with_thresholds
+from ...device.latency import Latency, LatencyProtocol
+from ...quality.inference import Inputs, output_batches
+from ...restore.exact_session import exact_session
+from ...results.measurement import Measurement
 
 Read = Callable[[Path, LatencyProtocol], Latency]
 """Times a file."""

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import onnx
 
-from ..device.errors import RequestRefused
-from ..device.link import DeviceLink
-from ..runtimes.batches import BatchedSession
-from ..runtimes.ports import Ports
-from ..runtimes.runtime import ModelRejected, Runtime
-from ..runtimes.session import Arrays, Session
+from ...device.errors import RequestRefused
+from ...device.link import DeviceLink
+from ...runtimes.batches import BatchedSession
+from ...runtimes.ports import Ports
+from ...runtimes.runtime import ModelRejected, Runtime
+from ...runtimes.session import Arrays, Session
 
 
 @dataclass(frozen=True)

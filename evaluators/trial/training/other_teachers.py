@@ -8,14 +8,14 @@ from functools import partial
 import torch
 from torch import nn
 
-from ...compressors.recovery.recipe import Recipe
-from ...compressors.recovery.teachers import Answer
-from ...spaces.errors import TaskError
-from ...spaces.messages import one_line
-from ...spaces.network.graph import Port
-from ...spaces.network.trace import Traced
-from ...spaces.tensors.batch import named
-from ...spaces.tensors.signature import OUTPUT
+from ....compressors.recovery.recipe import Recipe
+from ....compressors.recovery.teachers import Answer
+from ....spaces.errors import TaskError
+from ....spaces.messages import one_line
+from ....spaces.network.graph import Port
+from ....spaces.network.trace import Traced
+from ....spaces.tensors.batch import named
+from ....spaces.tensors.signature import OUTPUT
 
 Shapes = dict[str, tuple[int, ...]]
 
