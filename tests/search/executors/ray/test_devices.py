@@ -133,7 +133,7 @@ def test_like_devices_share_the_load_after_they_were_compared_and_records_say_wh
 def test_while_a_device_is_lost_accuracy_goes_on_and_latency_once_it_is_back(
     cluster: Cluster, started: OpenDevices, model: Path, tmp_path: Path
 ) -> None:
-    places = {"pi": replace(unit(tmp_path, 1), deadline_seconds=2.0)}
+    places = {"pi": unit(tmp_path, 1)}
     run, told, lost = run_in(tmp_path, 6), list[str](), Loss(tmp_path / "gone", LOST_SECONDS)
     searched(run, cluster, started(places), JoinReading(places, model), told, lost)
     assert run.counts["complete"] == 6
