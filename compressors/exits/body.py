@@ -16,7 +16,7 @@ MOST = 0.75
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-def bodies_of(net: fx.GraphModule, places: Sequence[fx.Node], shapes: Shapes, depth: int = 1) -> list[list[Segment]]:
+def bodies_of(net: fx.GraphModule, places: Sequence[fx.Node], shapes: Shapes, depth: int) -> list[list[Segment]]:
     """For each of ``places``, the segments of the rest of the network that its head copies, in execution order.
 
     These are the segments that change the shape of the activation (number of channels, resolution), without which no

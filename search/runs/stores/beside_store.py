@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ....evaluators.results.candidate import Candidate
@@ -71,13 +71,6 @@ class BesideStore:
         self.folder.mkdir(exist_ok=True)
         told = candidate_to_json(given.candidate, self._run, given.seconds)
         write_json(self._record(given.file), {"name": given.name, "file": given.file, **told})
-
-    def rename(self, given: Given, name: str) -> Given:
-        """The same by the name that its file has by now."""
-        if given.name != name:
-            given = replace(given, name=name)
-            self.write(given)
-        return given
 
     def _record(self, file: str) -> Path:
         return self.folder / f"{file[:DIGITS]}.json"
