@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,34 @@ import pytest
 import yaml
 
 from parefront.cli import main as cli
+from parefront.search.runs.run import Run
 
 SEARCH = ("search", "demo/search.yaml")
+_TASK = """
+import torch
+from torch.utils.data import TensorDataset
+import parefront as pf
+from parefront.testing.networks import {network}, random_images
+
+def task():
+    net, _ = {network}()
+    def split(count, seed):
+        images = random_images(count, seed)
+        with torch.no_grad():
+            return TensorDataset(images, net(images).argmax(1))
+    return pf.Task(model=net, {splits})
+"""
+
+
+def labelled_by_itself(network: str, **splits: int) -> str:
+    """A file with the task of a network of :mod:`parefront.testing.networks`, which has told the labels itself.
+
+    Args:
+        network: its name.
+        splits: images of each; they are made from the seeds 1, 2, … in this order.
+    """
+    told = ", ".join(f"{name}=split({count}, {seed})" for seed, (name, count) in enumerate(splits.items(), start=1))
+    return _TASK.format(network=network, splits=told)
 
 
 def write_project(folder: Path, task: str, config: Mapping[str, Any]) -> None:
@@ -28,3 +55,10 @@ def searched_project(folder: Path, task: str, config: Mapping[str, Any], *settin
         patched.chdir(folder)
         assert cli.main((*SEARCH, *settings)) == 0
     return folder
+
+
+def run_copied(folder: Path, into: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The run ``demo`` of a copy of a folder, which is the working directory from now on."""
+    shutil.copytree(folder, into, dirs_exist_ok=True)
+    monkeypatch.chdir(into)
+    return Run.open("demo")

@@ -27,23 +27,9 @@ from parefront.search.runs.run import Run
 from parefront.testing.networks import random_images, residual
 
 from .conftest import Command
-from .searching import searched_project
+from .searching import labelled_by_itself, run_copied, searched_project
 
-TASK = """
-import torch
-import yaml
-from torch.utils.data import TensorDataset
-import parefront as pf
-from parefront.testing.networks import random_images, residual
-
-def task():
-    net, _ = residual()
-    def split(count, seed):
-        images = random_images(count, seed)
-        with torch.no_grad():
-            return TensorDataset(images, net(images).argmax(1))
-    return pf.Task(model=net, calibration=split(32, 1), search=split(200, 2), test=split(150, 3))
-"""
+TASK = labelled_by_itself("residual", calibration=32, search=200, test=150)
 CONFIG: dict[str, Any] = {
     "task": "task.py:task",
     "compress": {"prune_channels": {"round_to": 4, "ratios": [0, 0.5], "compensate": "none"}},
@@ -93,9 +79,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def source(searched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    shutil.copytree(searched, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    return Run.open("demo")
+    return run_copied(searched, tmp_path, monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -112,9 +96,7 @@ def measured(searched: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def beside(measured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A copy of that run, in the working directory."""
-    shutil.copytree(measured, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    return Run.open("demo")
+    return run_copied(measured, tmp_path, monkeypatch)
 
 
 def own(run: Run) -> dict[str, Any]:

@@ -16,22 +16,9 @@ from parefront.cli import main as cli
 from parefront.search.runs.run import Run
 
 from ..conftest import Command
-from ..searching import searched_project
+from ..searching import labelled_by_itself, run_copied, searched_project
 
-TASK = """
-import torch
-from torch.utils.data import TensorDataset
-import parefront as pf
-from parefront.testing.networks import random_images, residual
-
-def task():
-    net, _ = residual()
-    def split(count, seed):
-        images = random_images(count, seed)
-        with torch.no_grad():
-            return TensorDataset(images, net(images).argmax(1))
-    return pf.Task(model=net, calibration=split(64, 1), search=split(300, 2), test=split(300, 3), train=split(512, 4))
-"""
+TASK = labelled_by_itself("residual", calibration=64, search=300, test=300, train=512)
 CONFIG: dict[str, Any] = {
     "task": "task.py:task",
     "objectives": ["accuracy", "size"],
@@ -50,9 +37,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def source(searched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    shutil.copytree(searched, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    return Run.open("demo")
+    return run_copied(searched, tmp_path, monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +55,7 @@ def said(searched: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
 @pytest.fixture
 def trained(said: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A copy of that run, in the working directory."""
-    shutil.copytree(said[0], tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    return Run.open("demo")
+    return run_copied(said[0], tmp_path, monkeypatch)
 
 
 def test_the_front_is_trained_and_says_so(said: tuple[Path, str], trained: Run, run: Command) -> None:

@@ -22,21 +22,9 @@ from parefront.testing.networks import plain, random_images
 
 from ...forked import forked
 from ..conftest import Command
+from ..searching import labelled_by_itself
 
-TASK = """
-import torch
-from torch.utils.data import TensorDataset
-import parefront as pf
-from parefront.testing.networks import plain, random_images
-
-def task():
-    net, _ = plain()
-    def split(count, seed):
-        images = random_images(count, seed)
-        with torch.no_grad():
-            return TensorDataset(images, net(images).argmax(1))
-    return pf.Task(model=net, calibration=split(64, 1), search=split(200, 2), test=split(100, 3), train=split(128, 4))
-"""
+TASK = labelled_by_itself("plain", calibration=64, search=200, test=100, train=128)
 CONFIG: dict[str, Any] = {
     "task": "task.py:task",
     "latency": {"min_samples": 8, "min_seconds": 0.01, "max_seconds": 0.03, "warmup_seconds": 0.005},
