@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .activations import rounded
 from .codes import SMALLEST_SCALE, by_channel
 
 
@@ -73,16 +74,16 @@ class _LearnedWeight(torch.autograd.Function):
 class _LearnedActivation(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, step: Tensor, zero_point: int, lowest: int, highest: int) -> Tensor:
-        rounded = torch.fake_quantize_per_tensor_affine(x, step.item(), zero_point, lowest, highest)
-        ctx.save_for_backward(x, step, rounded)
+        held = rounded(x, step.item(), zero_point, lowest, highest)
+        ctx.save_for_backward(x, step, held)
         ctx.bounds = lowest - zero_point, highest - zero_point
-        return rounded
+        return held
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, Tensor, None, None, None]:
-        x, step, rounded = ctx.saved_tensors
+        x, step, held = ctx.saved_tensors
         gradient, (low, high) = gradients[0], ctx.bounds
         inside = (x >= low * step) & (x <= high * step)
         passed = gradient * inside
-        by_step = (torch.sum(gradient * rounded) - torch.sum(passed * x)) / step
+        by_step = (torch.sum(gradient * held) - torch.sum(passed * x)) / step
         return passed, by_step * (x[0].numel() * max(-low, high)) ** -0.5, None, None, None

@@ -13,6 +13,7 @@ from ...spaces.network.emission import Builder, Emittable, layer_node
 from ...spaces.network.layers import SequenceLinear
 from ...spaces.network.packing import is_packed, packed
 from ..latent import straight_through
+from .activations import rounded_straight
 from .learned_step import above_zero, learned_activation
 from .stepped import SteppedLayer
 from .weight_quantizer import WeightQuantizer
@@ -60,7 +61,7 @@ class FakeQuantize(Emittable):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.step is None:
-            return torch.fake_quantize_per_tensor_affine(x, self.scale, self.zero_point, *self.limits)
+            return rounded_straight(x, self.scale, self.zero_point, *self.limits)
         return learned_activation(x, above_zero(self.step), self.zero_point, *self.limits)
 
     def emit(self, builder: Builder, inputs: Sequence[ir.Value | None]) -> list[ir.Value]:
