@@ -52,6 +52,25 @@ LONG = [
 ]
 """Files that take longest go first, so that no worker has one of them left when the others have ended."""
 
+MEMORY = Path("/dev/shm")
+ROOM = 4 << 30
+"""Bytes that have to be free there."""
+
+
+def pytest_configure() -> None:
+    """Write into memory where there is room and programs may be run: files on a disk took a twentieth of all time."""
+    if "TMPDIR" not in os.environ and (folder := _in_memory()) is not None:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)
+
+
+def _in_memory() -> str | None:
+    try:
+        told = os.statvfs(MEMORY)
+    except OSError:
+        return None
+    fits = told.f_bavail * told.f_frsize >= ROOM and not told.f_flag & os.ST_NOEXEC
+    return str(MEMORY) if fits and os.access(MEMORY, os.W_OK) else None
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ranks = {Path(__file__).parent / name: rank for rank, name in enumerate(LONG)}
@@ -102,7 +121,8 @@ def locks_of_its_own() -> Iterator[None]:
     Programs share the locks of a temporary folder. In their workers measurements exclude each other still.
     """
     multiprocessing.util.get_temp_dir()  # outside of the folder, as it is removed later
-    folder = tempfile.TemporaryDirectory(prefix="pf-", ignore_cleanup_errors=True)
+    root = os.environ.get("PYTEST_DEBUG_TEMPROOT")
+    folder = tempfile.TemporaryDirectory(prefix="pf-", dir=root, ignore_cleanup_errors=True)
     with folder as path, pytest.MonkeyPatch.context() as patch:
         os.chmod(path, 0o755)  # of databases, too, which run as other users
         patch.setenv("TMPDIR", path)
