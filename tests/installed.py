@@ -20,6 +20,18 @@ EXAMPLES = sorted(file.parent for file in (ROOT / "examples").glob("*/pyproject.
 OFFLINE = ("--no-deps", "--no-build-isolation", "--quiet")
 
 
+BUILD = """
+import os, sys
+from setuptools import build_meta
+
+wheels, *folders = sys.argv[1:]
+for folder in folders:
+    os.chdir(folder)
+    build_meta.build_wheel(wheels)
+"""
+"""The wheels of folders, as pip has them built: with setuptools, but by one process, and not by three for each."""
+
+
 @dataclass(frozen=True)
 class Environment:
     """A virtual environment.
@@ -68,14 +80,10 @@ def install(folder: Path, wheel: Path) -> None:
     dependencies = [path for path in sys.path if Path(path).name == "site-packages"]
     (packages / "dependencies.pth").write_text("\n".join(dependencies) + "\n")
     copies = [_copy(example, folder / "examples" / example.name) for example in EXAMPLES]
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "pip", "--python", str(made / "bin" / "python"), "install", "--no-index", *OFFLINE),
-            *map(str, [wheel, *copies]),
-        ],
-        check=True,
-        capture_output=True,
-    )
+    (wheels := folder / "wheels").mkdir()
+    subprocess.run([sys.executable, "-c", BUILD, *map(str, [wheels, *copies])], check=True, capture_output=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(made / "bin" / "python"), "install", "--no-index", *OFFLINE]
+    subprocess.run([*pip, *map(str, [wheel, *wheels.iterdir()])], check=True, capture_output=True)
 
 
 def _copy(origin: Path, copy: Path) -> Path:
