@@ -37,9 +37,9 @@ def test_so_are_their_gradients(lowest: int, highest: int) -> None:
     for x, scale, zero_point in cases(lowest, highest):
         ours, theirs = x.clone().requires_grad_(), x.clone().requires_grad_()
         weights = torch.randn_like(x)
-        (rounded_straight(ours, scale, zero_point, lowest, highest) * weights).sum().backward()
+        (rounded_straight(ours, scale, zero_point, lowest, highest) * weights).sum().backward()  # type: ignore[no-untyped-call]
         wanted = torch.fake_quantize_per_tensor_affine(theirs, scale, zero_point, lowest, highest)
-        (wanted * weights).sum().backward()
+        (wanted * weights).sum().backward()  # type: ignore[no-untyped-call]
         assert ours.grad is not None
         assert theirs.grad is not None
         assert torch.equal(ours.grad, theirs.grad)
