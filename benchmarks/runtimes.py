@@ -30,6 +30,7 @@ import openvino
 from ai_edge_litert.interpreter import Interpreter
 from cifar10 import task
 from compare import REPOSITORY
+from enlarged import enlarged_task
 from example import quickstart
 from runtimes_searched import searched, told
 
@@ -204,10 +205,16 @@ def measured(made: dict[str, Path]) -> None:
             )
 
 
+def named(network: str) -> Task:
+    """The task of a network by its name on the command line."""
+    others = {"quickstart": quickstart, "enlarged": enlarged_task}
+    return others[network]() if network in others else task(int(network[6:]))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="?", choices=["loops", "search"], default="loops")
-    parser.add_argument("--network", choices=["resnet20", "resnet56", "quickstart"], default="resnet56")
+    parser.add_argument("--network", choices=["resnet20", "resnet56", "quickstart", "enlarged"], default="resnet56")
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--measured", action="store_true")
     parser.add_argument("--trials", type=int, default=40)
@@ -217,7 +224,7 @@ def main() -> None:
     parser.add_argument("--probed", help="a run of the same search, whose probes are taken over")
     parser.add_argument("--runtimes", nargs="+", default=["onnxruntime", "openvino"], help="that the search has")
     arguments = parser.parse_args()
-    given = quickstart() if arguments.network == "quickstart" else task(int(arguments.network[6:]))
+    given = named(arguments.network)
     if arguments.what == "search":
         path = arguments.run or REPOSITORY / "runs" / f"runtimes-{arguments.network}"
         device = {"runtime": arguments.runtimes, "threads": 1}

@@ -40,30 +40,39 @@ def searched(
     return pf.compress(
         given, objectives=["accuracy", "latency"], trials=trials, minutes=minutes, compress=SPACE, run=path,
         device=device, budget=list(budget),
-        search={"images": 2000, "seed": 0, "keep_artifacts": "all", "warm_start": probed},
+        search={"images": min(2000, len(given.search)), "seed": 0, "keep_artifacts": "all", "warm_start": probed},
     )  # fmt: skip
 
 
 def told(run: Run) -> None:
     """Print the unsearched configurations, and what the front has at each loss, as Markdown."""
     front = run.front
-    unsearched = {mark.name: mark.candidate for mark in run.landmarks_beside(front) if not mark.is_searched}
+    marks = unsearched(run)
     print("\n| unsearched | share | accuracy % (search split) |\n| --- | --- | --- |")
-    for name, candidate in unsearched.items():
+    for name, candidate in marks.items():
         print(f"| {name} | {latency_ratio(candidate):.3f} | {100 * candidate.accuracy:.2f} |")
-    best = min(latency_ratio(candidate) for candidate in unsearched.values())
+    best = min(latency_ratio(candidate) for candidate in marks.values())
     print(f"\n{len(front)} on the front of {len(run.trials)} trials; best unsearched {best:.3f}\n")
     print("| loss at most | trial | runs in | share | aim | of the best unsearched | aim | loss | test % |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
-    for loss in LOSSES:
-        print(f"| {loss} pt | {_row(run, loss, best)} |")
+    for loss, one in best_at(run).items():
+        print(f"| {loss} pt | {_row(run, loss, best, one)} |")
 
 
-def _row(run: Run, loss: float, best: float) -> str:
-    fitting = [c for c in run.front if _loss(run, c) <= loss]
-    if not fitting:
+def unsearched(run: Run) -> dict[str, Candidate]:
+    """The uncompressed network and plain int8 in each runtime, by their names."""
+    return {mark.name: mark.candidate for mark in run.landmarks_beside(run.front) if not mark.is_searched}
+
+
+def best_at(run: Run) -> dict[float, Candidate | None]:
+    """The fastest member that loses at most so many points on the search split; None where there is none."""
+    fitting = {loss: [each for each in run.front if _loss(run, each) <= loss] for loss in LOSSES}
+    return {loss: min(found, key=latency_ratio, default=None) for loss, found in fitting.items()}
+
+
+def _row(run: Run, loss: float, best: float, one: Candidate | None) -> str:
+    if one is None:
         return "none | | | | | | |"
-    one = min(fitting, key=latency_ratio)
     share, of_best = AIMS[loss]
     ratio = one.metrics["latency_ratio"]
     timed = f"{ratio.value:.3f} ({ratio.low:.3f} to {ratio.high:.3f}) | {share}"
