@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, ClassVar
 
+from ..storage.litert_file import LITERT, is_litert
 from . import litert_model
 from .batches import BatchedSession
 from .runtime import AUTO, ModelRejected, RuntimeUnavailable
 from .session import NamedSession, Session
 from .streamed import StreamedRuntime
-from .tflite.flatbuffer import IDENTIFIER
 
 
 class LiteRt(StreamedRuntime):
@@ -22,7 +22,7 @@ class LiteRt(StreamedRuntime):
     elsewhere, so that codes differ by one step here and there.
     """
 
-    name: ClassVar[str] = "litert"
+    name: ClassVar[str] = LITERT
     precisions: ClassVar[tuple[str, ...]] = (AUTO, "f32")
     install: ClassVar[str] = "pip install 'parefront[litert]'"
     lacks: ClassVar[str] = "branches (early_exit)"
@@ -35,7 +35,7 @@ class LiteRt(StreamedRuntime):
     sessions: ClassVar[type[NamedSession]] = BatchedSession  # memory is allocated once, for one size
 
     def translated(self, content: bytes) -> bytes:
-        return content if content[4:8] == IDENTIFIER else self._written(content, {})
+        return content if is_litert(content) else self._written(content, {})
 
     def opened(self, content: bytes, precision: str, threads: int | None, **more: Any) -> Session:
         return super().opened(self.translated(content), precision, threads, **more)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...spaces.wire import field_head, varint
+from .litert_file import LITERT, is_litert
 from .protobuf import nested, numbers, without
 
 PREFIX = "parefront."
@@ -81,7 +82,9 @@ def made_for(content: bytes, runtime: str) -> bytes:
 
 
 def runtime_of_file(content: bytes) -> str:
-    """The runtime that an ONNX file says it is for; ``""`` where it says nothing, or is no ONNX file."""
+    """The runtime that an ONNX file says it is for, or whose format another one has; ``""`` where nothing tells."""
+    if is_litert(content):
+        return LITERT
     try:
         return facts_of(content).get(RUNS_IN, "")
     except ValueError:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...storage.litert_file import IDENTIFIER
+
 SUBGRAPH, SIGNATURE = "main", "serving_default"
-IDENTIFIER = b"TFL3"
 _VERSION = 3
 """Of the schema."""
 _INT8_VERSIONS = {"CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 4, "RESHAPE": 1}

@@ -24,6 +24,7 @@ ConfigFile = Annotated[
     Path, typer.Argument(metavar="CONFIG.yaml", help="The config of the search.", show_default=False)
 ]
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="The ONNX file.", show_default=False)]
+RunnableFile = Annotated[Path, typer.Argument(metavar="MODEL", help="The file, .onnx or .tflite.", show_default=False)]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A name under runs/, or a path.", show_default=False)]
 Root = Annotated[Path, typer.Option(metavar="DIR", help="The folder of the runs, where plain names are looked up.")]
 Where = Annotated[
@@ -317,11 +318,11 @@ def profile(config: ConfigFile, set_: Set = None, json: Json = False) -> None:
     show_profile(config, list(set_ or ()), json)
 
 
-@app.command(short_help="Measure the latency of an ONNX file.")
+@app.command(short_help="Measure the latency of a file.")
 def measure(
-    model: ModelFile,
+    model: RunnableFile,
     against: Annotated[
-        Path | None, typer.Option(metavar="OTHER.onnx", help="By default the model itself: that shows the noise.")
+        Path | None, typer.Option(metavar="OTHER", help="By default the model itself: that shows the noise.")
     ] = None,
     device: Device = None,
     runtime: Annotated[
@@ -331,7 +332,7 @@ def measure(
     batch: Annotated[int, typer.Option(min=1, help="What a free first axis becomes.")] = 1,
     json: Json = False,
 ) -> None:
-    """Measure the latency of an ONNX file, interleaved with another one, with 95 % intervals."""
+    """Measure the latency of a file, interleaved with another one, with 95 % intervals."""
     from .measure import show_latency
 
     show_latency(
@@ -358,12 +359,14 @@ def explain(
     show_explanation(model, against, list(device or ()), list(shape or ()), json)
 
 
-@app.command(short_help="Show what an ONNX file is and where it comes from.")
+@app.command(short_help="Show what a file is and where it comes from.")
 def show(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="MODEL.onnx, or MODEL.pfz.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="MODEL.onnx, MODEL.tflite or MODEL.pfz.", show_default=False)
+    ],
     json: Json = False,
 ) -> None:
-    """Show inputs, outputs, operators and opsets of an ONNX file; of an exported one also its run and measurements."""
+    """Show inputs, outputs, operators and opsets of a file; of an exported one also its run and measurements."""
     with starting():
         from .show import show_file
 

@@ -1,4 +1,4 @@
-"""``parefront measure``: the latency of an ONNX file on a device, interleaved with another one."""
+"""``parefront measure``: the latency of a file on a device, interleaved with another one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.console import Console
 from ..config.models import DeviceConfig
 from ..config.schema import parse_device
 from ..config.yaml_mapping import read_setting, read_yaml_mapping
-from ..inspection.artifact import check_model
+from ..inspection.artifact import check_runnable
 from ..inspection.measuring import latency_report
 from ..spaces.errors import ConfigError
 
@@ -21,7 +21,7 @@ def show_latency(
 ) -> None:
     """Measure, and print a table or JSON."""
     for path in (model, against):
-        check_model(path)
+        check_runnable(path)
     found = latency_report(model, against, read_device(device), read_shapes(shapes), batch)
     if as_json:
         print(json.dumps(found.to_json(), indent=2))

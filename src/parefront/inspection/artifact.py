@@ -1,4 +1,4 @@
-"""What is made sure of an ONNX file before it is measured, explained or packed."""
+"""What is made sure of a file before it is measured, explained or packed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 from ..evaluators.device.worker import RequestError, has_external_data
+from ..evaluators.storage.litert_file import is_litert
 from ..spaces.errors import ConfigError
 from ..spaces.files import read_bytes
 from ..spaces.limits import MODEL_BYTES
@@ -19,11 +20,27 @@ def check_model(path: Path) -> bytes:
     Raises:
         ConfigError: where there is none, or one whose weights lie in other files.
     """
-    if not os.path.lexists(path):
-        raise ConfigError(f"there is no file {path}; expected an ONNX model")
-    content = read_bytes(path, MODEL_BYTES, follow=True)
+    content = _content(path, "an ONNX model")
     check_content(content, path)
     return content
+
+
+def check_runnable(path: Path) -> bytes:
+    """The bytes of the model at ``path``, an ONNX model or one in LiteRT's format.
+
+    Raises:
+        ConfigError: where there is neither, or an ONNX model whose weights lie in other files.
+    """
+    content = _content(path, "an ONNX model or a .tflite file")
+    if not is_litert(content):
+        check_content(content, path)
+    return content
+
+
+def _content(path: Path, expected: str) -> bytes:
+    if not os.path.lexists(path):
+        raise ConfigError(f"there is no file {path}; expected {expected}")
+    return read_bytes(path, MODEL_BYTES, follow=True)
 
 
 def check_content(content: bytes, path: Path) -> None:

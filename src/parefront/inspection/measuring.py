@@ -1,4 +1,4 @@
-"""The latency of an ONNX file on a device, interleaved with another one."""
+"""The latency of a file on a device, interleaved with another one."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ from ..evaluators.results.measurement import Measurement
 from ..evaluators.results.views.units import plural
 from ..evaluators.runtimes.choice import RuntimeChoice
 from ..evaluators.runtimes.registry import runtime_of
+from ..evaluators.storage.litert_file import LITERT, is_litert
 from ..evaluators.storage.provenance import runtime_of_file
 from ..spaces.errors import ConfigError
 from ..spaces.files import write_bytes
-from .artifact import check_model
+from .artifact import check_runnable
 from .latency_tables import beside, latency_table, remarks
 from .rendered import rendered
 
@@ -102,10 +103,10 @@ def measure(
     shapes: Shapes | None = None,
     batch: int = 1,
 ) -> LatencyReport:
-    """Measure the latency of an ONNX file, interleaved with another one; what ``parefront measure`` shows.
+    """Measure the latency of a file, interleaved with another one; what ``parefront measure`` shows.
 
     Args:
-        model: the file.
+        model: an ONNX file, or a ``.tflite`` file, which is run in LiteRT.
         against: the other one; by default the model itself, which shows the noise.
         device: where, as in a config, e.g. ``{"threads": 4}``; by default this machine, one thread. Where it names no
             runtime, a file is run in the one that it says it is for.
@@ -113,7 +114,7 @@ def measure(
         batch: what a free first axis becomes.
 
     Raises:
-        ConfigError: for a file that is no ONNX model, settings that cannot be, or a model that the runtime refuses.
+        ConfigError: for a file that is neither, settings that cannot be, or a model that the runtime refuses.
         DeviceError: where the device cannot be used.
     """
     config = parse_device(plain(device or {}), "device")
@@ -126,7 +127,7 @@ def latency_report(
     """As :func:`measure`, on a device whose settings are checked."""
     if batch < 1:
         raise ConfigError(f"batch: expected 1 or more, got {batch}")
-    contents = {path: check_model(path) for path in (model, against)}
+    contents = {path: check_runnable(path) for path in (model, against)}
     options = _options_for(device, contents)
     with Device(options) as place, TemporaryDirectory(prefix="parefront-measure-") as folder:
         sent = _loadable(contents, options, Path(folder))
@@ -173,8 +174,10 @@ def _loadable(contents: Mapping[Path, bytes], options: DeviceOptions, folder: Pa
     """
     found = {}
     for index, (path, content) in enumerate(contents.items()):
-        takes_functions = runtime_of(_runtime_for(path, content, options)).takes_functions
-        loadable = content if takes_functions else plain_weights(content)
+        runtime = runtime_of(_runtime_for(path, content, options))
+        if is_litert(content) and runtime.name != LITERT:
+            raise ConfigError(f"{path} is in LiteRT's format, which {runtime.name} does not load; run it in {LITERT}")
+        loadable = content if runtime.takes_functions or is_litert(content) else plain_weights(content)
         found[path] = path
         if loadable is not content:
             found[path] = folder / f"{index}-{path.name}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..evaluators.runtimes.litert_runtime import LiteRt
-from ..evaluators.runtimes.tflite.flatbuffer import IDENTIFIER
+from ..evaluators.storage.litert_file import is_litert
 from ..evaluators.storage.provenance import PREFIX
 from ..spaces.errors import ConfigError
 from ..spaces.files import read_bytes
@@ -23,7 +23,7 @@ def is_tflite(path: Path) -> bool:
     if not path.is_file():
         return False
     with path.open("rb") as file:
-        return file.read(8)[4:] == IDENTIFIER
+        return is_litert(file.read(8))
 
 
 def tflite_facts(path: Path) -> FileFacts:

@@ -18,6 +18,7 @@ from parefront.config.schema import parse_device
 from parefront.evaluators.device.device import Device
 from parefront.evaluators.device.latency import LatencyProtocol
 from parefront.evaluators.restore.plain import plain
+from parefront.evaluators.runtimes.litert_runtime import LiteRt
 from parefront.evaluators.storage.provenance import made_for, runtime_of_file
 from parefront.inspection import measuring
 from parefront.search.runs.run import Run
@@ -173,6 +174,28 @@ class TestLiteRt:
         outcome = run("measure", str(packed(tmp_path / "packed.onnx")), "--runtime", "litert", "--json")
         assert outcome.code == 0, outcome.err
         assert json.loads(outcome.out)["device"]["runtime"] == "litert"
+
+    def test_a_file_of_its_own_format_is_measured_in_it_beside_one_of_another_runtime(
+        self, run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(measuring, "PROTOCOL", LatencyProtocol(min_samples=16, min_seconds=0.05, max_seconds=0.3))
+        monkeypatch.setattr(measuring, "MEMORY_REPEATS", 1)
+        other, own = linear(tmp_path / "x.onnx"), tmp_path / "x.tflite"
+        own.write_bytes(LiteRt().translated(other.read_bytes()))
+        alone = run("measure", str(own), "--json")
+        assert alone.code == 0, alone.err
+        assert json.loads(alone.out)["device"]["runtime"] == "litert"
+        beside = run("measure", str(own), "--against", str(other))
+        assert beside.code == 0, beside.err
+        assert "onnxruntime" in beside.out
+        assert "litert" in beside.out
+        refused = run("measure", str(own), "--runtime", "onnxruntime")
+        assert refused.code == 2
+        assert "x.tflite is in LiteRT's format, which onnxruntime does not load" in refused.err
+        own.write_bytes(own.read_bytes()[:200])
+        damaged = run("measure", str(own))
+        assert damaged.code == 2
+        assert "rejects the model" in damaged.err
 
 
 def linear(path: Path, runs_in: str = "") -> Path:
