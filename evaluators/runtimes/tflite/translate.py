@@ -8,7 +8,7 @@ from types import ModuleType
 from ....spaces.messages import first_line
 from ...restore.opset import portable
 from ...restore.standard import standard
-from . import elementwise, integers, layers, shaping, windows
+from . import elementwise, integers, layers, normalising, shaping, transposed, windows
 from .lowering import Lowering, Step
 from .source import Node, Source, Untranslatable, read
 
@@ -16,6 +16,9 @@ Handler = Callable[[Step, Lowering], None]
 
 HANDLERS: dict[str, Handler] = {
     "Conv": layers.convolution, "Gemm": layers.linear, "MatMul": layers.product,
+    "ConvTranspose": transposed.transposed_convolution,
+    "LayerNormalization": normalising.layer_norm, "GroupNormalization": normalising.group_norm,
+    "InstanceNormalization": normalising.instance_norm,
     "MaxPool": windows.max_pool, "AveragePool": windows.average_pool,
     **dict.fromkeys(elementwise.UNARY, elementwise.unary), **dict.fromkeys(elementwise.BINARY, elementwise.binary),
     "LeakyRelu": elementwise.leaky, "Gelu": elementwise.gelu, "Elu": elementwise.elu, "PRelu": elementwise.prelu,

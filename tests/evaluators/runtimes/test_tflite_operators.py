@@ -45,6 +45,20 @@ OPERATORS = {
     "padded with ones": (IMAGE, "y = Pad (x, widths, one)"),
     "mirrored": (IMAGE, 'y = Pad <mode = "reflect"> (x, widths)'),
     "turned": (IMAGE, "y = Transpose <perm = [0, 3, 1, 2]> (x)"),
+    "transposed": (IMAGE, "y = ConvTranspose <strides = [2, 2]> (x, t2, v3)"),
+    "transposed, one beside the other": (IMAGE, "y = ConvTranspose <pads = [1, 1, 1, 1]> (x, t3)"),
+    "transposed, within and without": (
+        IMAGE,
+        "y = ConvTranspose <strides = [2, 2], pads = [1, 1, 1, 1], output_padding = [1, 1]> (x, t3, v3)",
+    ),
+    "transposed, of even kernels": (IMAGE, "y = ConvTranspose <strides = [2, 2], pads = [1, 1, 1, 1]> (x, t4)"),
+    "transposed, far apart": (IMAGE, "y = ConvTranspose <strides = [3, 3], pads = [0, 1, 0, 0]> (x, t5, v3)"),
+    "normalised over channels": (ROW, "y = LayerNormalization <axis = -1> (x, v8, v8)"),
+    "normalised over two axes": (ROW, "y = LayerNormalization <axis = 1, epsilon = 0.1> (x, m58)"),
+    "normalised instances": (IMAGE, "y = InstanceNormalization <epsilon = 0.01> (x, v4, v4)"),
+    "normalised rows": (ROW, "y = InstanceNormalization (x, v5, v5)"),
+    "normalised groups": (IMAGE, "y = GroupNormalization <num_groups = 2> (x, v4, v4)"),
+    "normalised groups of rows": (ROW, "y = GroupNormalization <num_groups = 5> (x, v5, v5)"),
     "normalised": (IMAGE, "y = BatchNormalization (x, v4, v4, v4, p4)"),
     "by channel": (IMAGE, "z = Mul (x, c4)  y = Sub (z, x)"),
     "excited": (IMAGE, "m = GlobalAveragePool (x)  s = HardSigmoid (m)  y = Mul (x, s)"),
@@ -74,7 +88,8 @@ CONSTANTS: dict[str, np.ndarray] = {
     for seed, (name, shape) in enumerate(
         {
             "w3": (5, 4, 3, 3), "w1": (4, 4, 1, 1), "d3": (4, 1, 3, 3), "d8": (8, 1, 3, 3), "g3": (6, 2, 3, 3),
-            "v4": (4,), "c4": (4, 1, 1), "m83": (8, 3), "v3": (3,),
+            "v4": (4,), "c4": (4, 1, 1), "m83": (8, 3), "v3": (3,), "t2": (4, 3, 2, 2), "t3": (4, 3, 3, 3),
+            "t4": (4, 3, 4, 4), "t5": (4, 3, 5, 4), "v8": (8,), "m58": (5, 8), "v5": (5,),
         }.items()
     )
 }  # fmt: skip
@@ -92,7 +107,7 @@ CONSTANTS |= {
 
 def model(given: str, body: str) -> bytes:
     made: ModelProto = parser.parse_model(
-        f'<ir_version: 10, opset_import: ["": 20]> net ({given}) => (float y) {{ {body} }}'
+        f'<ir_version: 10, opset_import: ["": 21]> net ({given}) => (float y) {{ {body} }}'
     )
     made.graph.output[0].type.tensor_type.ClearField("shape")
     read = {name for node in made.graph.node for name in node.input}
