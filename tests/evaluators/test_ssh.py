@@ -18,6 +18,7 @@ from parefront.evaluators.device.device import Device
 from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.errors import DeviceError
 from parefront.evaluators.device.latency import LatencyProtocol, measure
+from parefront.evaluators.runtimes.litert_runtime import LiteRt
 from parefront.testing.devices import DeviceConformance
 
 from ..remote import PYTHON, Host, another_host
@@ -65,6 +66,16 @@ def test_openvino_writes_nothing_into_the_home_of_who_logs_in(
     with Device(there) as board:
         measure(board, conv_net(), conv_net(), QUICK)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_litert_is_sent_files_of_its_own_format(options: DeviceOptions, conv_net: ConvNet, tmp_path: Path) -> None:
+    pytest.importorskip("ai_edge_litert", reason="the extra `litert` is not installed")
+    own = tmp_path / "own.tflite"
+    own.write_bytes(LiteRt().translated(conv_net().read_bytes()))
+    with Device(replace(options, runtime="litert")) as board:
+        for artifact in (conv_net(), own):
+            assert measure(board, artifact, conv_net(), QUICK).runs >= QUICK.min_samples
+        assert board.profile.runs_on.startswith("litert ")
 
 
 def test_nothing_is_left_behind(options: DeviceOptions, conv_net: ConvNet, tmp_path: Path) -> None:
