@@ -18,7 +18,7 @@ from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.quality.accuracy import open_session, split_inputs
 from parefront.evaluators.quality.scoring.registry import quality_of
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.trial.evaluate import TaskEvaluator
 from parefront.evaluators.trial.scores.split import Split

@@ -22,7 +22,7 @@ from machine import describe
 
 from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.hypervolume import hypervolume
+from parefront.evaluators.results.fronts.hypervolume import hypervolume
 from parefront.evaluators.results.metric import TEN_POINTS
 from parefront.evaluators.trial.evaluate import TaskEvaluator
 from parefront.search.runs.run import Run

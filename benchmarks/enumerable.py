@@ -26,7 +26,7 @@ from torch.utils.data import DataLoader
 from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.latency import LatencyProtocol
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.evaluators.trial.evaluate import TaskEvaluator
 from parefront.search.controller import search
 from parefront.search.runs.run import Run

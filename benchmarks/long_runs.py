@@ -25,7 +25,7 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import create_trial
 
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.search.controller import search
 from parefront.search.runs.events import Event, Finished
 from parefront.search.runs.record import Outcome, TrialRecord

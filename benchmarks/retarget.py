@@ -16,7 +16,7 @@ from compare import REPOSITORY, RUNS, int8_anchor
 
 from parefront.cli.main import main as parefront
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.hypervolume import hypervolume
+from parefront.evaluators.results.fronts.hypervolume import hypervolume
 from parefront.evaluators.results.metric import TEN_POINTS
 from parefront.search.runs.run import Run
 from parefront.search.samplers.replay import replayed

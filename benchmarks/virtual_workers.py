@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.evaluators.trial.evaluator import Evaluator
 from parefront.spaces.policy import Policy
 

@@ -18,8 +18,8 @@ from .results.budget import Budget
 from .results.candidate import Candidate
 from .results.digest import SplitDigest
 from .results.errors import EveryTrialFailed, HostFailed, NoCandidate, RunBusy, RunNotFound, SpaceExhausted
-from .results.front import Front
-from .results.hypervolume import hypervolume
+from .results.fronts.front import Front
+from .results.fronts.hypervolume import hypervolume
 from .results.measurement import Measurement, paired_difference, proportion
 from .results.metric import ACCURACY, Metric
 from .results.metrics import metric_key, metric_of, value_of

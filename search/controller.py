@@ -14,7 +14,7 @@ from optuna.trial import Trial
 
 from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.errors import EveryTrialFailed, HostFailed, NoCandidate, SpaceExhausted
-from ..evaluators.results.front import Front
+from ..evaluators.results.fronts.front import Front
 from ..evaluators.results.views.units import plural
 from ..evaluators.trial.evaluator import Evaluator
 from ..evaluators.trial.training.trainer import Trainer

@@ -9,7 +9,7 @@ from dataclasses import replace
 from ..evaluators.device.errors import DeviceError, DeviceUnreachable, RequestRefused
 from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.errors import EveryTrialFailed
-from ..evaluators.results.front import Front
+from ..evaluators.results.fronts.front import Front
 from ..evaluators.trial.evaluator import Evaluator
 from ..spaces.errors import ParefrontError, is_of_the_host
 from ..spaces.files import sha256_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..results.amplification import Amplification
+from ..results.classes.amplification import Amplification
 from ..results.measurement import Z_95, Measurement, proportion
 
 RESAMPLES = 200

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...spaces.tensors.batch import Array
-from ..results.confidence import Confidence
+from ..results.classes.confidence import Confidence
 from ..results.measurement import Z_95, Measurement
 
 BINS = 15

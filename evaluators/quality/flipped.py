@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...spaces.tensors.batch import Array
-from ..results.flips import Flip, Flips
+from ..results.classes.flips import Flip, Flips
 from .calibration_error import probabilities
 
 

@@ -15,11 +15,11 @@ from ...spaces.limits import CONFIG_BYTES
 from ...spaces.policy import Policy
 from ..storage.packed_file import encode
 from ..storage.provenance import Provenance
-from .amplification import Amplification
-from .class_counts import ClassCount
-from .confidence import Confidence
+from .classes.amplification import Amplification
+from .classes.class_counts import ClassCount
+from .classes.confidence import Confidence
+from .classes.flips import Flips
 from .destination import destination
-from .flips import Flips
 from .measurement import Measurement
 from .profile import Profile
 from .reciprocals import with_reciprocals

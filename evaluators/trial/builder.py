@@ -44,7 +44,7 @@ from ..quality.reading import Targets
 from ..quality.task_signature import input_form
 from ..restore.plain import plain
 from ..results.candidate import Candidate
-from ..results.front import Front
+from ..results.fronts.front import Front
 from ..results.measurement import Measurement
 from ..runtimes.onnx_runtime import OnnxRuntime
 from ..runtimes.runtime import Opener, Runtime

@@ -11,7 +11,7 @@ from ...spaces.errors import Infeasible
 from ...spaces.policy import Policy
 from ..results.budget import all_met
 from ..results.candidate import Candidate
-from ..results.front import Front
+from ..results.fronts.front import Front
 from ..results.measurement import Z_95, Measurement
 from ..results.metric import Kind, is_timed
 

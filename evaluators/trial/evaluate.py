@@ -36,7 +36,7 @@ from ..explain.shares import by_module
 from ..quality.class_names import class_names_of
 from ..quality.parity import ParityError
 from ..results.candidate import FINAL_SECONDS, STOPPED, Candidate
-from ..results.front import Front
+from ..results.fronts.front import Front
 from ..results.measurement import Measurement
 from ..results.metric import ACCURACY, device_of, is_timed
 from ..results.metrics import whole_of

@@ -10,7 +10,7 @@ from ...spaces.network.graph import Layer
 from ...spaces.policy import Policy
 from ...spaces.space import SearchSpace
 from ..results.candidate import Candidate
-from ..results.front import Front
+from ..results.fronts.front import Front
 from ..results.measurement import Measurement
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from ...spaces.runtime_knob import renamed_runtime, runtime_in
 from ...spaces.space import SearchSpace
 from ..device.device_profile import DeviceProfile
 from ..results.candidate import Candidate
-from ..results.front import Front
+from ..results.fronts.front import Front
 from ..results.measurement import Measurement
 from ..runtimes.counterparts import counterparts
 from .builder import Builder, target_of

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ...evaluators.results.candidate import Candidate
-from ...evaluators.results.front import Front
+from ...evaluators.results.fronts.front import Front
 from ...spaces.policy import Policy
 
 LOOK_SECONDS = 1.0

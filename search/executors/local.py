@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...evaluators.results.candidate import Candidate
-from ...evaluators.results.front import Front
+from ...evaluators.results.fronts.front import Front
 from ...evaluators.trial.evaluator import Evaluator
 from ...spaces.policy import Policy
 

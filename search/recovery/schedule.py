@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ...evaluators.results.hypervolume import hypervolume
+from ...evaluators.results.fronts.hypervolume import hypervolume
 
 FIRST_SHARE = 0.5
 """Of the budget that is spent once every member that may gain anything was trained for one round."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...evaluators.results.candidate import Candidate
-from ...evaluators.results.front import Front
+from ...evaluators.results.fronts.front import Front
 from ...evaluators.results.metric import Metric
 from .record import TrialRecord
 

@@ -15,7 +15,7 @@ from typing import Any
 from ...evaluators.results.candidate import Candidate
 from ...evaluators.results.errors import NoCandidate
 from ...evaluators.results.fields import Fields
-from ...evaluators.results.front import Front
+from ...evaluators.results.fronts.front import Front
 from ...evaluators.results.metric import ACCURACY, Metric
 from ...spaces.errors import ConfigError, ParefrontError
 from ...spaces.messages import first_line

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...evaluators.results.candidate import Candidate, Stopped
-from ...evaluators.results.class_counts import ClassCount
+from ...evaluators.results.classes.class_counts import ClassCount
 from ...evaluators.results.fields import Fields
 from ...evaluators.results.recovered import Recovered
 from ...evaluators.results.span import Span

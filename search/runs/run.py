@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...evaluators.results.candidate import Candidate
 from ...evaluators.results.fields import Fields
-from ...evaluators.results.front import Front
+from ...evaluators.results.fronts.front import Front
 from ...evaluators.results.metric import ACCURACY, Metric
 from ...spaces.errors import ConfigError, ParefrontError
 from ...spaces.files import UnreadableFile, append_text, read_json, write_json, write_text

@@ -8,9 +8,9 @@ from typing import Any
 
 from ...evaluators.results.candidate import Candidate
 from ...evaluators.results.errors import NoCandidate
-from ...evaluators.results.front import Front
-from ...evaluators.results.picks import picks
-from ...evaluators.results.ties import best_to_json
+from ...evaluators.results.fronts.front import Front
+from ...evaluators.results.fronts.picks import picks
+from ...evaluators.results.fronts.ties import best_to_json
 from ...evaluators.results.views.policy_words import candidate_in_words, counted
 from ...evaluators.results.views.rows import front_rows, html_table
 from ...evaluators.results.views.written import worded

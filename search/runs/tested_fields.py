@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import fields as fields_of
 from typing import Any
 
-from ...evaluators.results.amplification import Amplification
-from ...evaluators.results.confidence import Confidence
+from ...evaluators.results.classes.amplification import Amplification
+from ...evaluators.results.classes.confidence import Confidence
+from ...evaluators.results.classes.flips import Flip, Flips
 from ...evaluators.results.fields import Fields
-from ...evaluators.results.flips import Flip, Flips
 
 
 def confidence_to_json(confidence: Confidence) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ...evaluators.results.non_dominated import undominated
+from ...evaluators.results.fronts.non_dominated import undominated
 from ...spaces.space import SearchSpace
 from ..runs.studies.history import Tried
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...evaluators.results.boxes import Boxes
-from ...evaluators.results.hypervolume import hypervolume
-from ...evaluators.results.non_dominated import non_dominated
+from ...evaluators.results.fronts.boxes import Boxes
+from ...evaluators.results.fronts.hypervolume import hypervolume
+from ...evaluators.results.fronts.non_dominated import non_dominated
 from .sensitivity import Floats
 
 MOST_MEMBERS = 200

@@ -7,7 +7,7 @@ from .evaluators.restore.parity import Parity, parity
 from .evaluators.results.budget import Budget
 from .evaluators.results.candidate import Candidate
 from .evaluators.results.errors import EveryTrialFailed, NoCandidate
-from .evaluators.results.front import Front
+from .evaluators.results.fronts.front import Front
 from .evaluators.storage.packed_file import load_packed
 from .inspection.explaining import ExplanationReport, explain
 from .inspection.measuring import LatencyReport, measure

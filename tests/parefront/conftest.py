@@ -17,7 +17,7 @@ from torch.utils.data import TensorDataset
 from parefront import session
 from parefront.cli import main as cli
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.evaluators.results.measurement import Measurement
 from parefront.spaces.knob import Knob
 from parefront.spaces.network.graph import ChannelGroup, Exclusion, Layer, ModelGraph

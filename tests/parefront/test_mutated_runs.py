@@ -17,12 +17,12 @@ import pytest
 
 from parefront.cli import export, front, report
 from parefront.cli import main as cli
-from parefront.evaluators.results.amplification import Amplification
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.class_counts import ClassCount
-from parefront.evaluators.results.confidence import Confidence
+from parefront.evaluators.results.classes.amplification import Amplification
+from parefront.evaluators.results.classes.class_counts import ClassCount
+from parefront.evaluators.results.classes.confidence import Confidence
+from parefront.evaluators.results.classes.flips import Flip, Flips
 from parefront.evaluators.results.finding import Finding
-from parefront.evaluators.results.flips import Flip, Flips
 from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.results.profile import LayerTime, Profile
 from parefront.search.controller import search

@@ -11,7 +11,7 @@ from torch.utils.data import TensorDataset
 
 from parefront.compressors.target import Target
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.evaluators.trial.builder import Builder
 from parefront.spaces.policy import Policy
 from parefront.spaces.task import Task

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.evaluators.trial.evaluator import Evaluator
 from parefront.search.controller import search
 from parefront.search.runs.run import Run

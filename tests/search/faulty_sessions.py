@@ -11,7 +11,7 @@ from typing import Any
 
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.errors import RunNotFound
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.search.controller import search
 from parefront.search.runs.run import Run
 from parefront.spaces import files

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.evaluators.results.measurement import Measurement
 from parefront.spaces.errors import Infeasible
 from parefront.spaces.knob import Knob

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from parefront.evaluators.results.errors import SpaceExhausted
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.search.registry import make_sampler
 from parefront.search.runs.record import Outcome, TrialRecord
 from parefront.search.runs.studies.study import RunStudy

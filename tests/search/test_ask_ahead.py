@@ -11,7 +11,7 @@ import optuna
 import pytest
 
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.search.controller import search
 from parefront.search.executors.local import LocalExecutor
 from parefront.search.interruption import Interruption

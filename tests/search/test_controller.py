@@ -16,7 +16,7 @@ import pytest
 from parefront.evaluators.device.errors import DeviceError
 from parefront.evaluators.results.candidate import STOPPED, Candidate
 from parefront.evaluators.results.errors import EveryTrialFailed, HostFailed, TrialsKeepFailing
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.evaluators.results.measurement import Measurement
 from parefront.search.controller import search
 from parefront.search.runs import kept_artifacts

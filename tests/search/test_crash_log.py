@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.search.controller import search
 from parefront.search.crash_log import CRASHED, CrashLog
 from parefront.search.executors.errors import WorkerKilled

@@ -12,7 +12,7 @@ import pytest
 
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.errors import NoCandidate
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.search import asked as asking
 from parefront.search import controller, finalise, probe_phase, uncompressed
 from parefront.search.controller import search

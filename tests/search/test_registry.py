@@ -12,7 +12,7 @@ import pytest
 from parefront.evaluators.results.budget import Budget
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.errors import SpaceExhausted
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.search.controller import search
 from parefront.search.registry import SAMPLERS, make_sampler, sampler_names
 from parefront.search.runs.record import Outcome, TrialRecord

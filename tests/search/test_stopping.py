@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.evaluators.results.measurement import Measurement
 from parefront.search.runs.events import Done, Event, Started
 from parefront.search.runs.record import Outcome, TrialRecord

@@ -25,7 +25,7 @@ from ...quality.scoring.quality import Quality
 from ...quality.scoring.scores import SampleScores, Scores
 from ...quality.split_samples import SplitSamples
 from ...quality.stacks import NamedStack
-from ...results.class_counts import ClassCount, counted_by_class
+from ...results.classes.class_counts import ClassCount, counted_by_class
 from ...results.measurement import Measurement
 from ...results.metric import Metric
 from ...runtimes.session import Session

@@ -12,11 +12,11 @@ from ...quality.bias_amplification import amplification_of
 from ...quality.calibration_error import confidence_of
 from ...quality.flipped import flipped
 from ...quality.picture import png_of
-from ...results.amplification import Amplification
 from ...results.candidate import Candidate
-from ...results.class_counts import ClassCount
-from ...results.confidence import Confidence
-from ...results.flips import Flips
+from ...results.classes.amplification import Amplification
+from ...results.classes.class_counts import ClassCount
+from ...results.classes.confidence import Confidence
+from ...results.classes.flips import Flips
 from ...results.measurement import Measurement
 from .split import Seen, Split
 

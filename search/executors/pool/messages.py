@@ -10,7 +10,7 @@ from typing import Protocol, TypeAlias
 from ....evaluators.device.link import OpenDevice
 from ....evaluators.device.remote.request import Reply, Request
 from ....evaluators.results.candidate import Candidate
-from ....evaluators.results.front import Front
+from ....evaluators.results.fronts.front import Front
 from ....spaces.policy import Policy
 from ..errors import SentError
 

@@ -13,7 +13,7 @@ from queue import SimpleQueue
 
 from ....evaluators.device.remote.owner import DeviceOwner
 from ....evaluators.results.candidate import Candidate
-from ....evaluators.results.front import Front
+from ....evaluators.results.fronts.front import Front
 from ....evaluators.trial.shared_files import shared_files
 from ....spaces.cores import own_cores
 from ....spaces.policy import Policy

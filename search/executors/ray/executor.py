@@ -19,7 +19,7 @@ from typing import Any
 
 from ....evaluators.results.candidate import Candidate
 from ....evaluators.results.errors import HostFailed
-from ....evaluators.results.front import Front
+from ....evaluators.results.fronts.front import Front
 from ....spaces.messages import one_line
 from ....spaces.policy import Policy
 from ..executor import wait_for_any

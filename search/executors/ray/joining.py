@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ....evaluators.device.link import OpenDevice
 from ....evaluators.results.candidate import Candidate
-from ....evaluators.results.front import Front
+from ....evaluators.results.fronts.front import Front
 from ....evaluators.trial.shared_files import shared_files
 from ..pool.messages import JoiningEvaluator, MakeEvaluator
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ....evaluators.results.candidate import Candidate
-from ....evaluators.results.front import Front
+from ....evaluators.results.fronts.front import Front
 from ....spaces.files import write_bytes
 from ....spaces.policy import Policy
 from ..errors import SentError

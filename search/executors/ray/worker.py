@@ -14,7 +14,7 @@ from ....evaluators.device.errors import DeviceError
 from ....evaluators.device.link import OpenDevice
 from ....evaluators.device.worker import scratch_folder
 from ....evaluators.results.candidate import Candidate
-from ....evaluators.results.front import Front
+from ....evaluators.results.fronts.front import Front
 from ....spaces.errors import ParefrontError, is_of_the_host
 from ....spaces.messages import one_line
 from ....spaces.policy import Policy

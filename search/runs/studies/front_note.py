@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ....evaluators.results.front import Front
+from ....evaluators.results.fronts.front import Front
 from ....spaces.errors import ConfigError
 from ....spaces.messages import one_line
 from .study_file import StudyFile, is_full

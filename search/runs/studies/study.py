@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ....evaluators.results.budget import Budget
 from ....evaluators.results.candidate import Candidate
-from ....evaluators.results.floor import Floor
+from ....evaluators.results.fronts.floor import Floor
 from ....evaluators.results.metrics import Named, metric_of
 from ....spaces.errors import ConfigError
 from ....spaces.masking import masked_text

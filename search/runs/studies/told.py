@@ -10,7 +10,7 @@ from optuna.study import StudyDirection
 
 from ....evaluators.results.budget import Budget
 from ....evaluators.results.candidate import Candidate
-from ....evaluators.results.floor import Floor
+from ....evaluators.results.fronts.floor import Floor
 from ....evaluators.results.metric import Metric
 from ....evaluators.results.metrics import Named, metric_of, value_of
 from ....evaluators.results.views.policy_words import candidate_in_words

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.errors import NoCandidate
-from ..evaluators.results.front import Front
+from ..evaluators.results.fronts.front import Front
 from ..evaluators.results.measurement import Measurement
 from ..evaluators.results.metric import Metric
 from ..evaluators.results.reciprocals import with_reciprocals

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ..evaluators.results.front import Front
+from ..evaluators.results.fronts.front import Front
 from ..search.runs.events import Finished, Recovered, Recovering, Started
 from ..search.runs.run import Run
 from ..spaces.files import read_bytes, write_text

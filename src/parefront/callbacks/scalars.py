@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..evaluators.results.candidate import Candidate
-from ..evaluators.results.front import Front
+from ..evaluators.results.fronts.front import Front
 from ..evaluators.results.reciprocals import with_reciprocals
 from ..search.runs.run import Run
 from ..spaces.masking import masked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..evaluators.results.front import Front
+from ..evaluators.results.fronts.front import Front
 from ..search.runs.events import Finished, Recovered, Recovering, Started
 from ..search.runs.run import Run
 from .callback import Callback

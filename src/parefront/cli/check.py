@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from ..evaluators.results.refuted import contradiction
+from ..evaluators.results.fronts.refuted import contradiction
 from ..search.runs.run import Run
 from ..search.runs.run_folder import RUNS
 from ..spaces.errors import ConfigError

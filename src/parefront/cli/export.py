@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ..evaluators.results.candidate import Candidate
-from ..evaluators.results.refuted import contradiction
+from ..evaluators.results.fronts.refuted import contradiction
 from ..search.runs.of_trial import candidate_of_trial
 from ..search.runs.run import Run
 from ..search.runs.run_folder import RUNS

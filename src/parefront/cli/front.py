@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.text import Text
 
 from ..evaluators.results.errors import NoCandidate
-from ..evaluators.results.front import Front
-from ..evaluators.results.picks import Pick, picks
-from ..evaluators.results.refuted import contradiction
-from ..evaluators.results.ties import best_to_json, cheaper_tie
+from ..evaluators.results.fronts.front import Front
+from ..evaluators.results.fronts.picks import Pick, picks
+from ..evaluators.results.fronts.refuted import contradiction
+from ..evaluators.results.fronts.ties import best_to_json, cheaper_tie
 from ..evaluators.results.views.policy_words import candidate_in_words
 from ..evaluators.results.views.units import duration
 from ..report.page import PAGE

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..evaluators.results.candidate import Candidate
-from ..evaluators.results.front import Front
+from ..evaluators.results.fronts.front import Front
 from ..evaluators.results.metric import BY_KEY, Metric, device_of, on_any_device
 from ..evaluators.results.reciprocals import with_reciprocals
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..evaluators.results.candidate import Candidate
-from ..evaluators.results.front import Front
-from ..evaluators.results.hypervolume import hypervolume
+from ..evaluators.results.fronts.front import Front
+from ..evaluators.results.fronts.hypervolume import hypervolume
 from ..evaluators.results.measurement import Z_95, Measurement
 from ..evaluators.results.metric import Metric
 from ..evaluators.results.metrics import useful_losses, value_of, whole_of

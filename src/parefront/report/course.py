@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..evaluators.results.front import Front
+from ..evaluators.results.fronts.front import Front
 from ..search.runs.record import TrialRecord
 from ..search.runs.run import Run
 

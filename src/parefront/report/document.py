@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ..evaluators.results.amplification import Amplification
 from ..evaluators.results.budget import Budget, all_met
 from ..evaluators.results.candidate import Candidate
-from ..evaluators.results.confidence import Confidence
+from ..evaluators.results.classes.amplification import Amplification
+from ..evaluators.results.classes.confidence import Confidence
+from ..evaluators.results.classes.flips import Flips
 from ..evaluators.results.errors import NoCandidate
-from ..evaluators.results.flips import Flips
-from ..evaluators.results.front import Front
+from ..evaluators.results.fronts.front import Front
+from ..evaluators.results.fronts.refuted import contradiction
+from ..evaluators.results.fronts.ties import as_good_as
 from ..evaluators.results.measurement import Measurement
 from ..evaluators.results.metric import Metric
-from ..evaluators.results.refuted import contradiction
-from ..evaluators.results.ties import as_good_as
 from ..evaluators.results.views.policy_words import candidate_in_words, policy_in_words
 from ..evaluators.results.views.rows import front_rows
 from ..search.runs.landmarks import Landmark

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..evaluators.results.class_counts import LEVEL, ClassCount, chances
+from ..evaluators.results.classes.class_counts import LEVEL, ClassCount, chances
 from ..evaluators.results.measurement import Measurement
 
 

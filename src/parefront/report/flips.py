@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 from pathlib import Path
 
-from ..evaluators.results.flips import Flip, Flips
+from ..evaluators.results.classes.flips import Flip, Flips
 from ..search.runs.stores.candidate_store import FINAL, PICTURES
 from ..spaces.files import UnreadableFile, read_bytes
 

@@ -10,9 +10,9 @@ from typing import Any
 from ..evaluators.results.budget import Budget
 from ..evaluators.results.candidate import Candidate
 from ..evaluators.results.errors import NoCandidate
-from ..evaluators.results.front import Front
+from ..evaluators.results.fronts.front import Front
+from ..evaluators.results.fronts.picks import picks
 from ..evaluators.results.metric import is_timed, on_device
-from ..evaluators.results.picks import picks
 from ..evaluators.results.views.units import plural
 from ..evaluators.results.views.written import is_change, worded
 from ..search.runs.run import Run

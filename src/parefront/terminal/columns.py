@@ -9,7 +9,7 @@ from enum import IntEnum
 from rich.cells import cell_len
 
 from ..evaluators.results.candidate import Candidate
-from ..evaluators.results.front import Front
+from ..evaluators.results.fronts.front import Front
 from ..evaluators.results.measurement import Measurement
 from ..evaluators.results.metric import device_of, on_any_device, on_device
 from ..evaluators.results.reciprocals import with_reciprocals

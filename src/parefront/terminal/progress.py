@@ -19,7 +19,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from ..evaluators.results.front import Front
+from ..evaluators.results.fronts.front import Front
 from ..evaluators.results.views.units import duration, plural
 from ..search.runs.events import (
     Done,

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ..evaluators.results.budget import all_met
 from ..evaluators.results.candidate import Candidate
-from ..evaluators.results.front import Front
+from ..evaluators.results.fronts.front import Front
 from ..evaluators.results.metric import SCORE, Metric, device_of, on_any_device
 from ..evaluators.results.views.units import count, milliseconds, percent, ratio, score, size
 from ..evaluators.results.views.written import written

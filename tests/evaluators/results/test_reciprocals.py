@@ -10,7 +10,7 @@ import pytest
 
 from parefront.evaluators.results.budget import Budget
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.results.metrics import measurement_of, metric_of
 from parefront.evaluators.results.reciprocals import with_reciprocals

@@ -7,7 +7,7 @@ import pytest
 
 from parefront.evaluators.results.budget import Budget
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.evaluators.results.measurement import Measurement, paired_difference, proportion
 from parefront.evaluators.trial.dominance import Standing, refuse_beyond_budget
 from parefront.spaces.errors import Infeasible

@@ -21,7 +21,7 @@ from parefront.evaluators.device.device_profile import DeviceProfile
 from parefront.evaluators.device.latency import LatencyProtocol
 from parefront.evaluators.results.budget import Budget
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.trial import evaluate
 from parefront.evaluators.trial.builder import _pair, target_of

@@ -14,7 +14,7 @@ from torch.utils.data import TensorDataset
 from parefront.evaluators.quality.accuracy import open_session
 from parefront.evaluators.quality.scoring.builtin import BUILT_IN
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.trial.dominance import Standing
 from parefront.evaluators.trial.race import Raced, race, time_only

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from parefront.callbacks.markdown import MarkdownSummary, summary
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.search.controller import search
 from parefront.search.runs.run import Run
 

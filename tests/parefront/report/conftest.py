@@ -13,12 +13,12 @@ import pytest
 
 from parefront.config.schema import parse_config
 from parefront.evaluators.quality.picture import png_of
-from parefront.evaluators.results.amplification import Amplification
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.class_counts import ClassCount
-from parefront.evaluators.results.confidence import Confidence
+from parefront.evaluators.results.classes.amplification import Amplification
+from parefront.evaluators.results.classes.class_counts import ClassCount
+from parefront.evaluators.results.classes.confidence import Confidence
+from parefront.evaluators.results.classes.flips import Flip, Flips
 from parefront.evaluators.results.finding import Finding
-from parefront.evaluators.results.flips import Flip, Flips
 from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.results.profile import LayerTime, Profile
 from parefront.report.page import write_report

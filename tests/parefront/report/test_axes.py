@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.results.metric import score
 from parefront.report.axes import axes_of

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.report.comparison import Comparison
 from parefront.report.comparison_page import comparison_page
 from parefront.report.comparison_table import comparison_rows, markdown

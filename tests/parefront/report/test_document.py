@@ -11,9 +11,9 @@ from dataclasses import replace
 
 import pytest
 
-from parefront.evaluators.results.class_counts import ClassCount
+from parefront.evaluators.results.classes.class_counts import ClassCount
 from parefront.evaluators.results.digest import SplitDigest
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.report.document import Report
 from parefront.report.sensitivity import ProbedChoice
 from parefront.report.trust import Trust

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from parefront.evaluators.results.class_counts import ClassCount
+from parefront.evaluators.results.classes.class_counts import ClassCount
 from parefront.evaluators.results.measurement import Measurement
 from parefront.report.comparison import Comparison
 from parefront.report.comparison_page import write_comparison

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from parefront.evaluators.results.class_counts import ClassCount
+from parefront.evaluators.results.classes.class_counts import ClassCount
 from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.results.views.units import ratio
 from parefront.report.page import write_report

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from parefront.evaluators.results.budget import Budget
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.results.metric import Metric, score
 from parefront.search.runs.events import Done, Finalising, Finished, Noted, Probing, Recovering, Started, Warned

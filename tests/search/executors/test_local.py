@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.search.executors.local import LocalExecutor
 from parefront.spaces.errors import Infeasible
 from parefront.spaces.policy import Policy

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.evaluators.storage.provenance import facts_of
 from parefront.search.runs.of_trial import candidate_of_trial
 from parefront.search.runs.run import Run

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from parefront.evaluators.results.candidate import Stopped
-from parefront.evaluators.results.class_counts import ClassCount
+from parefront.evaluators.results.classes.class_counts import ClassCount
 from parefront.evaluators.results.errors import RunBusy, RunNotFound
 from parefront.evaluators.results.metric import ACCURACY
 from parefront.search.runs.record import Outcome, TrialRecord

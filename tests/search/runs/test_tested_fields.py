@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from parefront.evaluators.results.amplification import Amplification
-from parefront.evaluators.results.confidence import Confidence
+from parefront.evaluators.results.classes.amplification import Amplification
+from parefront.evaluators.results.classes.confidence import Confidence
+from parefront.evaluators.results.classes.flips import Flip, Flips
 from parefront.evaluators.results.fields import Fields
-from parefront.evaluators.results.flips import Flip, Flips
 from parefront.evaluators.results.measurement import Measurement
 from parefront.search.runs.tested_fields import (
     amplification_in,

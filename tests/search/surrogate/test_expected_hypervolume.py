@@ -6,8 +6,8 @@ import moocore
 import numpy as np
 import pytest
 
-from parefront.evaluators.results.front import Front
-from parefront.evaluators.results.hypervolume import hypervolume
+from parefront.evaluators.results.fronts.front import Front
+from parefront.evaluators.results.fronts.hypervolume import hypervolume
 from parefront.search.registry import SAMPLERS
 from parefront.search.surrogate.expected_hypervolume import DRAWS, MOST_MEMBERS, expected_improvement
 from parefront.spaces.policy import Policy

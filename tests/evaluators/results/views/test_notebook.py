@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.results.metric import score
 from parefront.evaluators.results.views.written import worded

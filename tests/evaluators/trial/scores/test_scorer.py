@@ -13,7 +13,7 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from parefront.compressors.target import Target
-from parefront.evaluators.results.class_counts import LEVEL, chances
+from parefront.evaluators.results.classes.class_counts import LEVEL, chances
 from parefront.evaluators.trial.builder import Builder
 from parefront.evaluators.trial.scores import scorer as module
 from parefront.evaluators.trial.scores.scorer import Scorer

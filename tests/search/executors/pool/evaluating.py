@@ -14,7 +14,7 @@ import numpy as np
 
 from parefront.evaluators.device.link import OpenDevice
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.spaces.errors import Infeasible, TaskError
 from parefront.spaces.policy import Policy
 

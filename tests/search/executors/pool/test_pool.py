@@ -12,7 +12,7 @@ import pytest
 
 from parefront.evaluators.device.remote.owner import DeviceOwner
 from parefront.evaluators.results.errors import HostFailed
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.search.controller import search
 from parefront.search.executors.executor import Executor
 from parefront.search.executors.pool.pool import PoolExecutor, PoolOptions

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from parefront.evaluators.device.remote.owner import DeviceOwner
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.search.executors.local import LocalExecutor
 from parefront.search.executors.pool.cores import cores_of_workers
 from parefront.search.executors.pool.pool import PoolExecutor, PoolOptions

@@ -13,7 +13,7 @@ from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.latency import LatencyProtocol, measure, measure_anchor
 from parefront.evaluators.device.link import OpenDevice
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.evaluators.results.span import Span
 from parefront.evaluators.trial.evaluator import Evaluator
 from parefront.evaluators.trial.timing.clock import Clock

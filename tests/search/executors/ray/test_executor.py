@@ -13,7 +13,7 @@ import pytest
 from parefront.evaluators.device.device_options import DeviceOptions
 from parefront.evaluators.device.latency import measure
 from parefront.evaluators.results.errors import HostFailed
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.search.controller import search
 from parefront.search.executors.ray.cluster import Cluster, ClusterOptions
 from parefront.search.executors.ray.device_actors import DeviceActors

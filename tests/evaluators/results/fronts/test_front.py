@@ -16,13 +16,13 @@ import pytest
 from parefront.evaluators.results.budget import Budget
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.errors import NoCandidate
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
 from parefront.evaluators.results.metric import score
 from parefront.evaluators.storage.packed_file import load_packed
 from parefront.spaces.errors import ConfigError, ParefrontError
 from parefront.spaces.policy import Policy
 
-from ...conftest import MakeCandidate
+from ....conftest import MakeCandidate
 
 OBJECTIVES = ("accuracy", "latency")
 

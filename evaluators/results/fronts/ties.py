@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from .budget import Budget, all_met
-from .candidate import Candidate
-from .errors import NoCandidate
+from ..budget import Budget, all_met
+from ..candidate import Candidate
+from ..errors import NoCandidate
+from ..measurement import Measurement
+from ..metric import Metric
+from ..metrics import minimised
 from .front import Front
-from .measurement import Measurement
-from .metric import Metric
-from .metrics import minimised
 
 
 def alike(one: Candidate, other: Candidate, metric: Metric) -> bool:

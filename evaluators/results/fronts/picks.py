@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .candidate import Candidate
+from ..candidate import Candidate
+from ..metric import Metric, on_any_device
+from ..metrics import minimised
 from .front import Front
-from .metric import Metric, on_any_device
-from .metrics import minimised
 from .ties import alike, as_good_as
 
 CHEAPEST = {"latency": "fastest", "latency_ms": "fastest", "size": "smallest"}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .budget import Budget, all_met
-from .candidate import Candidate
-from .errors import NoCandidate
+from ..budget import Budget, all_met
+from ..candidate import Candidate
+from ..errors import NoCandidate
 from .front import Front
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from parefront.evaluators.results.hypervolume import hypervolume
+from parefront.evaluators.results.fronts.hypervolume import hypervolume
 
 COUNTS = {2: (1, 2, 3, 5, 10, 40, 150), 3: (1, 2, 3, 5, 10, 40, 150), 4: (1, 2, 5, 20, 60), 6: (1, 3, 12, 25)}
 """Points of a front, by the number of objectives."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .candidate import Candidate
-from .metric import Metric
+from ..candidate import Candidate
+from ..metric import Metric
 
 
 @dataclass(frozen=True)

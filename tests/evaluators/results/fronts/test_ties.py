@@ -6,10 +6,10 @@ import pytest
 
 from parefront.evaluators.results.budget import Budget
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
+from parefront.evaluators.results.fronts.ties import alike, cheaper_tie
 from parefront.evaluators.results.measurement import Measurement
 from parefront.evaluators.results.metric import ACCURACY
-from parefront.evaluators.results.ties import alike, cheaper_tie
 from parefront.spaces.policy import Policy
 
 

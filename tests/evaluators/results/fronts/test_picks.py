@@ -8,9 +8,9 @@ import pytest
 
 from parefront.evaluators.results.budget import Budget
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
+from parefront.evaluators.results.fronts.picks import picks
 from parefront.evaluators.results.measurement import Measurement
-from parefront.evaluators.results.picks import picks
 from parefront.spaces.policy import Policy
 
 

@@ -6,7 +6,7 @@ import moocore
 import numpy as np
 import pytest
 
-from parefront.evaluators.results.non_dominated import non_dominated, undominated
+from parefront.evaluators.results.fronts.non_dominated import non_dominated, undominated
 
 
 @pytest.mark.parametrize("objectives", [2, 3, 5])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .measurement import Measurement
+from ..measurement import Measurement
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import moocore
 import numpy as np
 import pytest
 
-from parefront.evaluators.results.boxes import Boxes
+from parefront.evaluators.results.fronts.boxes import Boxes
 
 
 @pytest.mark.parametrize("objectives", [2, 3, 4, 5])

@@ -8,11 +8,11 @@ import pytest
 
 from parefront.evaluators.results.budget import Budget
 from parefront.evaluators.results.candidate import Candidate
-from parefront.evaluators.results.floor import Floor
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.floor import Floor
+from parefront.evaluators.results.fronts.front import Front
 from parefront.evaluators.results.metric import ACCURACY, FRACTION, Metric, score
 
-from ...conftest import MakeCandidate
+from ....conftest import MakeCandidate
 
 OBJECTIVES = ("accuracy", "latency")
 

@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...spaces.errors import ConfigError
-from ...spaces.files import write_text
-from ...spaces.runtime_knob import runtime_in
-from .budget import Budget, all_met
-from .candidate import Candidate
-from .errors import NoCandidate
+from ....spaces.errors import ConfigError
+from ....spaces.files import write_text
+from ....spaces.runtime_knob import runtime_in
+from ..budget import Budget, all_met
+from ..candidate import Candidate
+from ..errors import NoCandidate
+from ..metric import ACCURACY, Metric
+from ..metrics import Named, costs_of, metric_of, useful_losses, value_of
+from ..reciprocals import with_reciprocals
+from ..views.dataframe import front_dataframe
+from ..views.figure import front_figure
+from ..views.front_csv import front_csv
+from ..views.policy_words import candidate_in_words, counted
+from ..views.rows import front_rows, html_table
 from .floor import Floor
 from .hypervolume import hypervolume
-from .metric import ACCURACY, Metric
-from .metrics import Named, costs_of, metric_of, useful_losses, value_of
 from .non_dominated import non_dominated
-from .reciprocals import with_reciprocals
-from .views.dataframe import front_dataframe
-from .views.figure import front_figure
-from .views.front_csv import front_csv
-from .views.policy_words import candidate_in_words, counted
-from .views.rows import front_rows, html_table
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import hypergeom
 
-from parefront.evaluators.results.class_counts import LEVEL, ClassCount, chances, counted_by_class
+from parefront.evaluators.results.classes.class_counts import LEVEL, ClassCount, chances, counted_by_class
 from parefront.evaluators.results.measurement import paired_difference
 
 CLASSES, IMAGES = 10, 2000

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .measurement import Measurement, paired_counts
+from ..measurement import Measurement, paired_counts
 
 LEVEL = 0.05
 """The chance that any class at all is named where none is hit harder than the others."""

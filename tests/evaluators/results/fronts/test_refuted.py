@@ -9,9 +9,9 @@ import pytest
 from parefront.evaluators.results.budget import Budget
 from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.errors import NoCandidate
-from parefront.evaluators.results.front import Front
+from parefront.evaluators.results.fronts.front import Front
+from parefront.evaluators.results.fronts.refuted import contradiction, refuted
 from parefront.evaluators.results.measurement import Measurement
-from parefront.evaluators.results.refuted import contradiction, refuted
 from parefront.spaces.policy import Policy
 
 
