@@ -113,8 +113,12 @@ class Fields:
         held = self.fields(key)
         value, low, high = (held.number(part) for part in ("value", "low", "high"))
         noisy, why = held.values.get("noisy") is True, held.texts("why_noisy") if "why_noisy" in held else ()
+        among = held.fields("among") if "among" in held else None
         try:
-            return Measurement(value, low, high, held.count("n"), sys.intern(held.text("unit")), noisy, why)
+            found = Measurement(value, low, high, held.count("n"), sys.intern(held.text("unit")), noisy, why)
+            if among is None:
+                return found
+            return found.shared(sys.intern(among.text("anchor")), among.number("low"), among.number("high"))
         except ValueError as error:
             raise self.damaged(f"key {self._path(key)!r}: {error}") from error
 

@@ -28,7 +28,9 @@ class Measurement:
 
     `noisy` says that the samples disagree more than they should: believe the interval, not the value.
     `why_noisy` names what was amiss, in words that do not change (`"preempted"`, `"drifted"`, …), where that is known.
-    Raises `ValueError` unless `low <= value <= high`, all three are finite and `n >= 1`.
+    `among` is the interval among measurements that were taken through the same `anchor`: the anchor's own uncertainty,
+    which moves them all together and is in `[low, high]`, is left out. Empty where nothing is shared.
+    Raises `ValueError` unless `low <= value <= high`, the same of `among`, all are finite and `n >= 1`.
     """
 
     value: float
@@ -38,6 +40,8 @@ class Measurement:
     unit: str
     noisy: bool = False
     why_noisy: tuple[str, ...] = ()
+    anchor: str = ""
+    among: tuple[float, float] | tuple[()] = ()
 
     def __post_init__(self) -> None:
         if not all(math.isfinite(number) for number in (self.value, self.low, self.high)):
@@ -46,6 +50,10 @@ class Measurement:
             raise ValueError(f"expected low <= value <= high, got {self.low} <= {self.value} <= {self.high}")
         if self.n < 1:
             raise ValueError(f"a measurement needs at least one sample, got n={self.n}")
+        if bool(self.anchor) != bool(self.among):
+            raise ValueError("an anchor and the interval among what was measured through it come together")
+        if self.among and not (self.among[0] <= self.value <= self.among[1] and math.isfinite(sum(self.among))):
+            raise ValueError(f"expected {self.value} in [{self.among[0]}, {self.among[1]}]")
 
     @classmethod
     def exact(cls, value: float, unit: str) -> Measurement:
@@ -62,19 +70,46 @@ class Measurement:
         """The measurement that `to_json` wrote; a missing key raises `KeyError`, other keys are ignored."""
         value, low, high = (float(fields[key]) for key in ("value", "low", "high"))
         why = tuple(map(str, fields.get("why_noisy", ())))
-        return cls(value, low, high, int(fields["n"]), str(fields["unit"]), bool(fields.get("noisy", False)), why)
+        found = cls(value, low, high, int(fields["n"]), str(fields["unit"]), bool(fields.get("noisy", False)), why)
+        held = fields.get("among")
+        return found if held is None else found.shared(str(held["anchor"]), float(held["low"]), float(held["high"]))
 
     def to_json(self) -> dict[str, Any]:
-        """A plain dict; the keys `noisy` and `why_noisy` are there only where it is."""
+        """A plain dict; `noisy` and `why_noisy` are there only where it is, `among` where it has an anchor."""
         fields = {"value": self.value, "low": self.low, "high": self.high, "n": self.n, "unit": self.unit}
         why = {"why_noisy": list(self.why_noisy)} if self.why_noisy else {}
-        return {**fields, "noisy": True, **why} if self.noisy else fields
+        noise = {"noisy": True, **why} if self.noisy else {}
+        if not self.among:
+            return {**fields, **noise}
+        low, high = self.among
+        return {**fields, **noise, "among": {"anchor": self.anchor, "low": low, "high": high}}
 
     def overlaps(self, other: Measurement) -> bool:
-        """Whether the intervals share a point, so that the two are not to be ranked. Raises on unequal units."""
+        """Whether the intervals share a point, so that the two are not to be ranked. Raises on unequal units.
+
+        Of two that were measured through the same anchor those count that leave its uncertainty out.
+        """
         if self.unit != other.unit:
             raise ValueError(f"cannot compare a measurement in {self.unit} with one in {other.unit}")
-        return self.low <= other.high and other.low <= self.high
+        one, two = (self.own, other.own) if self.anchor == other.anchor else (self, other)
+        return one.low <= two.high and two.low <= one.high
+
+    @property
+    def own(self) -> Measurement:
+        """With the interval :attr:`among` others of its anchor as its interval; itself where it has none."""
+        if not self.among:
+            return self
+        low, high = self.among
+        return replace(self, low=low, high=high, anchor="", among=())
+
+    def shared(self, anchor: str, low: float, high: float) -> Measurement:
+        """The same with an anchor and the interval among others of it."""
+        return replace(self, anchor=anchor, among=(min(low, self.value), max(high, self.value)))
+
+    def through(self, factor: Measurement, anchor: str, unit: str) -> Measurement:
+        """As :meth:`times` by a factor that all share which were measured through an anchor."""
+        own = self.own
+        return self.times(factor, unit).shared(anchor, own.low * factor.value, own.high * factor.value)
 
     def times(self, factor: Measurement, unit: str) -> Measurement:
         """The product with an independent measurement, both positive: relative half-widths add in quadrature."""
@@ -88,7 +123,11 @@ class Measurement:
         """With a relative standard deviation added to the interval, in quadrature."""
         allowance = Z_95 * spread * self.value
         low = self.value - math.hypot(self.value - self.low, allowance)
-        return replace(self, low=low, high=self.value + math.hypot(self.high - self.value, allowance))
+        found = replace(self, low=low, high=self.value + math.hypot(self.high - self.value, allowance))
+        if not self.among:
+            return found
+        own = self.own.widened(spread)
+        return found.shared(self.anchor, own.low, own.high)
 
     def not_below(self, bound: float) -> Measurement:
         """With the lower end of the interval raised to a bound, where that is known to hold, or to the value."""

@@ -29,7 +29,15 @@ def reciprocal(measured: Measurement, metric: Metric, metrics: Mapping[str, Meas
     scale = 1.0
     if measured.unit == "ms":
         scale = 1000.0 * batch_of(metrics, device_of(metric.key))
+    found = _turned(measured, scale, metric.unit)
+    if not measured.among:
+        return found
+    own = _turned(measured.own, scale, metric.unit)
+    return found.shared(measured.anchor, own.low, own.high)
+
+
+def _turned(measured: Measurement, scale: float, unit: str) -> Measurement:
     low = max(measured.low, 1e-9 * measured.value)
     return Measurement.around(
-        scale / measured.value, scale / measured.high, scale / low, measured.n, metric.unit, measured.noisy
+        scale / measured.value, scale / measured.high, scale / low, measured.n, unit, measured.noisy
     )

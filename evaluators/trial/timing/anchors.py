@@ -26,6 +26,11 @@ class Anchor:
     artifact: Path
     ratio: Measurement
 
+    @property
+    def name(self) -> str:
+        """What measurements say that were taken through it."""
+        return self.policy.digest[:12]
+
 
 class Anchors:
     """What candidates are timed against: the uncompressed model, and one anchor for each kind of arithmetic.

@@ -88,8 +88,9 @@ class Timer:
         anchor = self.anchors.nearest(policy)
         read = self._reader(artifact, anchor)
         *_, timed = readings(read, one_of_two(self._protocol))
-        ratio = timed.ratio.times(anchor.ratio, "x")
-        return {"latency_ms": ratio.times(self.anchors.latency_ms, "ms"), "latency_ratio": ratio, **self._beside(timed)}
+        ratio = timed.ratio.through(anchor.ratio, anchor.name, "x")
+        latency_ms = ratio.through(self.anchors.latency_ms, anchor.name, "ms")
+        return {"latency_ms": latency_ms, "latency_ratio": ratio, **self._beside(timed)}
 
     def _reader(self, artifact: Path, anchor: Anchor) -> Callable[[LatencyProtocol], Latency]:
         """What times an artefact against an anchor; its ways are found out when it is first timed."""

@@ -49,6 +49,14 @@ def mean_of(pair: Pair, error: float) -> Measurement:
     a, b = pair
     if a.noisy != b.noisy:
         return alone(b if a.noisy else a, error)
+    mean = _mean_of(a, b, error)
+    if not a.among or a.anchor != b.anchor:
+        return mean
+    own = _mean_of(a.own, b.own, error)
+    return mean.shared(a.anchor, own.low, own.high)
+
+
+def _mean_of(a: Measurement, b: Measurement, error: float) -> Measurement:
     value = (a.value + b.value) / 2
     below, above = (
         max(side, math.hypot(side / math.sqrt(2), Z_95 * error * value))
@@ -64,8 +72,8 @@ def alone(reading: Measurement, error: float) -> Measurement:
 
 
 def _within(pair: Pair) -> float:
-    """Half of the interval that the two readings have on the average."""
-    return _together(pair[0].half_width, pair[1].half_width)
+    """Half of the interval that the two readings have on the average, without what an anchor is uncertain by."""
+    return _together(pair[0].own.half_width, pair[1].own.half_width)
 
 
 def _together(one: float, other: float) -> float:

@@ -252,7 +252,10 @@ class Report:
         return words if runtime_in(record.policy) or not self.runtimes else f"{words}, in {self.runtimes[0]}"
 
     def _short(self, candidate: Candidate) -> dict[str, Any]:
-        """Value, low and high of the metrics that can be on an axis; a fourth entry says that it is noisy."""
+        """Value, low and high of the metrics that can be on an axis; a fourth entry says whether it is noisy.
+
+        A fifth is an anchor, and the interval among what was measured through it.
+        """
         keys = [axis.key for axis in self.axes if axis.key in candidate.metrics]
         return {key: _three(candidate.metrics[key]) for key in keys}
 
@@ -263,7 +266,8 @@ def _sentence(text: str) -> str:
 
 def _three(measured: Measurement) -> list[Any]:
     numbers = [measured.value, measured.low, measured.high]
-    return [*numbers, True] if measured.noisy else numbers
+    shared = [[measured.anchor, *measured.among]] if measured.among else []
+    return [*numbers, *([measured.noisy, *shared] if measured.noisy or shared else [])]
 
 
 def _selected(front: Front, document: dict[str, Any]) -> int | None:

@@ -40,7 +40,7 @@ function ownNetworks() {
 
 function named(metrics) {
   return Object.fromEntries(Object.entries(metrics || {}).map(
-    ([key, [value, low, high, noisy]]) => [key, { value, low, high, noisy: Boolean(noisy) }]));
+    ([key, [value, low, high, noisy, among]]) => [key, { value, low, high, noisy: Boolean(noisy), among }]));
 }
 
 // A class by its label, and by the name that the task gives it, if it gives any.
@@ -131,9 +131,13 @@ function within(active, split = null) {
   return (ofUse.length ? ofUse : fitting).reduce((a, b) => (a && !better(b, a, order) ? a : b), null);
 }
 
+// Whether two differ by less than the noise; what was measured through one anchor by less than its own.
 function overlap(one, other, key) {
   const a = one.metrics[key], b = other.metrics[key];
-  return !a || !b || (a.low <= b.high && b.low <= a.high);
+  if (!a || !b) return true;
+  const shared = a.among && b.among && a.among[0] === b.among[0];
+  const [[, lowA, highA], [, lowB, highB]] = shared ? [a.among, b.among] : [["", a.low, a.high], ["", b.low, b.high]];
+  return lowA <= highB && lowB <= highA;
 }
 
 // Whether 0 is within the interval of a difference, whose half is that of both, added in quadrature.

@@ -11,6 +11,7 @@ import pytest
 from scipy import stats
 
 from parefront.evaluators.results.measurement import (
+    Z_95,
     Measurement,
     bootstrap_median,
     order_statistic,
@@ -197,3 +198,41 @@ def test_a_lower_end_is_raised_to_what_is_known_to_hold_but_not_above_the_value(
     assert measured.not_below(4.0) == Measurement(5.0, 4.0, 8.0, 64, "ms")
     assert measured.not_below(2.0) == measured
     assert measured.not_below(6.0).low == 5.0
+
+
+class TestThroughAnAnchor:
+    anchor = Measurement(0.4, 0.3, 0.5, 30, "x")
+
+    def measured(self, ratio: float, name: str = "int8") -> Measurement:
+        return Measurement(ratio, 0.98 * ratio, 1.02 * ratio, 20, "x").through(self.anchor, name, "x")
+
+    def test_the_interval_holds_the_anchor_s_error_and_that_among_its_own_does_not(self) -> None:
+        found = self.measured(0.9)
+        assert found.value == pytest.approx(0.36)
+        assert found.anchor == "int8"
+        assert found.half_width > 0.25 * found.value
+        assert found.own.half_width == pytest.approx(0.02 * found.value)
+        milliseconds = found.through(Measurement(2.0, 1.9, 2.1, 9, "ms"), "int8", "ms")
+        assert milliseconds.own.half_width == pytest.approx(0.02 * 0.72)
+
+    def test_two_of_one_anchor_are_ranked_by_their_own_errors(self) -> None:
+        assert not self.measured(0.9).overlaps(self.measured(0.8))
+        assert self.measured(0.9).overlaps(self.measured(0.88))
+        assert self.measured(0.9).overlaps(self.measured(0.8, "float"))
+        assert self.measured(0.9).overlaps(Measurement.exact(0.3, "x"))
+
+    def test_it_is_kept_in_json_and_widened_with_the_rest(self) -> None:
+        found = self.measured(0.9)
+        assert Measurement.from_json(found.to_json()) == found
+        assert "among" not in Measurement.exact(1.0, "x").to_json()
+        wider = found.widened(0.05)
+        assert wider.own == found.own.widened(0.05)
+        reach = 0.36 * math.hypot(0.25, 0.02, Z_95 * 0.05)
+        assert wider.low == pytest.approx(0.36 - reach)
+        assert wider.high == pytest.approx(0.36 + reach)
+
+    def test_an_anchor_and_its_interval_come_together(self) -> None:
+        with pytest.raises(ValueError, match="come together"):
+            Measurement(1.0, 0.9, 1.1, 3, "x", anchor="int8")
+        with pytest.raises(ValueError, match=r"expected 1\.0 in"):
+            Measurement(1.0, 0.9, 1.1, 3, "x", anchor="int8", among=(1.05, 1.1))

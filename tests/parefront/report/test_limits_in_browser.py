@@ -286,6 +286,24 @@ def test_only_what_is_within_the_limits_is_called_a_tie(browser: Browser, write_
     assert f"A tie within the noise with trial {other}." in text(browser, "why")
 
 
+def test_what_was_timed_through_one_anchor_is_no_tie_where_its_own_errors_tell_it(
+    browser: Browser, write_run: WriteRun
+) -> None:
+    run = write_run()
+    first, second = sorted(run.front, key=lambda member: member.metrics["latency_ratio"].value)[:2]
+    wide = dict.fromkeys(("accuracy_change", "test_accuracy_change"), Measurement(-0.01, -0.05, 0.03, 2000, "fraction"))
+    for anchors, tied in ((("int8", "int8"), False), (("int8", "float"), True)):
+        for member, share, anchor in zip((first, second), (0.45, 0.55), anchors, strict=True):
+            timed = Measurement(share, 0.3, 0.7, 64, "x").shared(anchor, share - 0.02, share + 0.02)
+            metrics = {**member.metrics, **wide, "latency_ratio": timed}
+            run.write_finalised(replace(member, metrics=metrics), 0.5)
+        read = Run.open(run.name, run.path.parent)
+        browser.open(write_report(read))
+        assert (f"a tie with {second.trial}" in text(browser, "picks")) is tied
+        (pick,) = (pick for pick in read.to_json()["picks"] if pick["trial"] == first.trial)
+        assert (second.trial in pick["ties"]) is tied
+
+
 def test_it_names_what_holds_on_the_test_split_alone(browser: Browser, write_run: WriteRun) -> None:
     run = write_run()
     lossy = min(run.front, key=lambda member: member.metrics["latency_ratio"].value)

@@ -9,7 +9,7 @@ from parefront.evaluators.results.candidate import Candidate
 from parefront.evaluators.results.fronts.front import Front
 from parefront.evaluators.results.fronts.ties import alike, cheaper_tie
 from parefront.evaluators.results.measurement import Measurement
-from parefront.evaluators.results.metric import ACCURACY
+from parefront.evaluators.results.metric import ACCURACY, LATENCY
 from parefront.spaces.policy import Policy
 
 
@@ -72,3 +72,14 @@ def test_it_is_within_the_budgets(front: Front) -> None:
 
 def test_without_a_cost_there_is_none(front: Front) -> None:
     assert cheaper_tie(Front.of(front, ("accuracy",), front.baseline), front[0]) is None
+
+
+def test_costs_that_were_measured_through_one_anchor_differ_where_their_own_errors_tell_it() -> None:
+    anchor = Measurement(0.4, 0.3, 0.5, 30, "x")
+
+    def through(trial: int, ratio: float, name: str) -> Candidate:
+        timed = Measurement(ratio, 0.98 * ratio, 1.02 * ratio, 20, "x").through(anchor, name, "x")
+        return Candidate(Policy({"quantize/a": trial}), {"latency_ratio": timed}, trial=trial)
+
+    assert not alike(through(0, 0.9, "int8"), through(1, 0.7, "int8"), LATENCY)
+    assert alike(through(0, 0.9, "int8"), through(1, 0.7, "float"), LATENCY)

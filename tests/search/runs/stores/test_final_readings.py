@@ -90,3 +90,19 @@ def test_no_bound_of_what_a_device_measures_is_below_zero() -> None:
     first, second = (Measurement(value, value / 2, 2 * value, 64, "ms") for value in (1.0, 9.0))
 
     assert mean_of((first, second), error=2.0).low == 0.0
+
+
+def test_what_an_anchor_is_uncertain_by_does_not_average_out_and_tells_nothing_of_the_readings() -> None:
+    anchor = Measurement(0.4, 0.3, 0.5, 30, "x")
+
+    def through(value: float) -> Measurement:
+        return reading(value, 0.01).through(anchor, "int8", "x")
+
+    pairs = [(through(0.9), through(0.91)), (through(0.8), through(0.79))]
+    error = error_of_means(pairs)
+    assert error == pytest.approx(error_of_means([(a.own, b.own) for a, b in pairs]))
+    mean = mean_of(pairs[0], error)
+    assert mean.anchor == "int8"
+    assert mean.own == mean_of((pairs[0][0].own, pairs[0][1].own), error)
+    assert mean.half_width > 0.24 * mean.value
+    assert mean.own.half_width < 0.02 * mean.value
