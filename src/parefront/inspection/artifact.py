@@ -48,6 +48,8 @@ def check_content(content: bytes, path: Path) -> None:
     import onnx
     from google.protobuf.message import DecodeError
 
+    if is_litert(content):
+        raise ConfigError(f"{path} is in LiteRT's format, which `measure` and `show` read; expected an ONNX model")
     try:
         nodes = len(onnx.ModelProto.FromString(content).graph.node)
         scattered = has_external_data(memoryview(content))

@@ -82,3 +82,9 @@ def test_what_cannot_be_measured_is_refused(tmp_path: Path) -> None:
         pf.measure(model, device={"thread": 2})
     with pytest.raises(pf.ConfigError, match="batch: expected 1 or more, got 0"):
         pf.measure(model, batch=0)
+
+
+def test_what_reads_onnx_files_alone_says_what_reads_litert_s(tmp_path: Path) -> None:
+    (tmp_path / "x.tflite").write_bytes(b"\x1c\x00\x00\x00TFL3" + bytes(100))
+    with pytest.raises(pf.ConfigError, match=r"x\.tflite is in LiteRT's format, which `measure` and `show` read"):
+        pf.explain(tmp_path / "x.tflite", conv_net(tmp_path / "net.onnx", 8))
