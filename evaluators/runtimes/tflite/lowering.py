@@ -109,12 +109,12 @@ class Lowering:
             return self._held[key]
         if self.source.is_constant(name):
             return self.constant(name, self._ordered(self.source.floats(name), order))
-        if name in self.integers:
+        other = Order.PLAIN if order is Order.LAST else Order.LAST
+        if name in self.integers and (name, other) not in self._held:
             base = self.integers[name]
             near = order if len(self.shape(name)) != 4 else self.order(base)
             self.operator("DEQUANTIZE", [self.read(base, near)], [self.give(name, near)], "DequantizeOptions")
             return self.read(name, order)
-        other = Order.PLAIN if order is Order.LAST else Order.LAST
         if (name, other) not in self._held:
             raise ValueError(f"{name} is read before it is computed")
         source, made = self._held[name, other], self.give(name, order)

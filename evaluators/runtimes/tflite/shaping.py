@@ -6,11 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .flatbuffer import Quantization
 from .lowering import Lowering, Order, Step
 from .source import FREE
 
 REDUCTIONS = {"ReduceMean": "MEAN", "ReduceSum": "SUM", "ReduceMax": "REDUCE_MAX", "ReduceMin": "REDUCE_MIN"}
 GLOBAL = {"GlobalAveragePool": "MEAN", "GlobalMaxPool": "REDUCE_MAX"}
+_MOST = 127
+"""The code of 1 where a weight is 1."""
 _LAST_AXIS = {0: 0, 1: 3, 2: 1, 3: 2}
 """Where an axis of ONNX's order stands with channels last."""
 
@@ -74,7 +77,29 @@ def slices(step: Step, to: Lowering) -> None:
         whole.discard(axis)
     if min(strides) < 1 or (0 not in whole and to.free(step.inputs[0])[:1] == (FREE,)):
         raise step.node.refuse("backwards, or of the batch")
+    if len(shape) == 4 and whole >= {0, 1} and not any(begins) and stops == list(shape) and max(strides) > 1:
+        return _thinned(step, to, strides[2:])
     _strided(step, to, step.output, begins, stops, strides, whole)
+
+
+def _thinned(step: Step, to: Lowering, strides: Sequence[int]) -> None:
+    """Every second pixel, or so: a depthwise convolution with ones, which XNNPACK has, and slices with a step not."""
+    channels, quantization = to.shape(step.output)[1], to.quantization(step.output)
+    if quantization is None:
+        weight, bias = to.constant("ones", np.ones((1, 1, 1, channels), np.float32)), np.zeros(channels, np.float32)
+        held = to.constant("no bias", bias)
+    else:
+        scale = np.full(channels, 1 / _MOST, np.float32)
+        codes = np.full((1, 1, 1, channels), _MOST, np.int8)
+        weight = to.constant("ones", codes, Quantization(scale, 0, 3))
+        none = np.zeros(channels, np.int32)
+        held = to.constant("no bias", none, Quantization(np.float32(quantization.scale) * scale))
+    tensor, made = to.read(step.inputs[0], Order.LAST), to.give(step.output, Order.LAST)
+    to.operator(
+        "DEPTHWISE_CONV_2D", [tensor, weight, held], [made], "DepthwiseConv2DOptions",
+        padding=int(to.schema.Padding.VALID), strideH=strides[0], strideW=strides[1], dilationHFactor=1,
+        dilationWFactor=1, depthMultiplier=1, fusedActivationFunction=int(to.schema.ActivationFunctionType.NONE),
+    )  # fmt: skip
 
 
 def split(step: Step, to: Lowering) -> None:

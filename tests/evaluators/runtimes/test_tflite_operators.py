@@ -8,6 +8,8 @@ from onnx import ModelProto, numpy_helper, parser
 
 pytest.importorskip("ai_edge_litert", reason="the extra `litert` is not installed")
 
+from ai_edge_litert.interpreter import Interpreter
+
 from parefront.evaluators.restore.exact_session import exact_session
 from parefront.evaluators.runtimes.litert_runtime import LiteRt
 from parefront.evaluators.runtimes.runtime import ModelRejected
@@ -42,6 +44,8 @@ OPERATORS = {
     "in another shape": (IMAGE, "y = Reshape (x, shape)"),
     "channels apart": (IMAGE, "a, b = Split <axis = 1, num_outputs = 2> (x)  y = Concat <axis = 1> (b, a, x)"),
     "every second pixel": (IMAGE, "y = Slice (x, starts, ends, both, steps)"),
+    "every second pixel from the first": (IMAGE, "y = Slice (x, firsts, ends, both, steps)"),
+    "every third row": (IMAGE, "y = Slice (x, first, last, rows, third)"),
     "padded with ones": (IMAGE, "y = Pad (x, widths, one)"),
     "mirrored": (IMAGE, 'y = Pad <mode = "reflect"> (x, widths)'),
     "turned": (IMAGE, "y = Transpose <perm = [0, 3, 1, 2]> (x)"),
@@ -95,12 +99,13 @@ CONSTANTS: dict[str, np.ndarray] = {
 }  # fmt: skip
 CONSTANTS["p4"] = np.full(4, 0.5, np.float32)
 CONSTANTS |= {name: np.array(value, np.float32) for name, value in {"zero": 0, "half": 0.5, "one": 1, "six": 6}.items()}
+CONSTANTS |= {"scale": np.array(0.03, np.float32), "zero_point": np.array(120, np.uint8)}
 CONSTANTS["scales"] = np.array([1, 1, 2, 2], np.float32)
 CONSTANTS |= {
     name: np.array(value, np.int64)
     for name, value in {
         "rows": [2], "both": [2, 3], "channels": [1], "shape": [0, 14, -1], "starts": [0, 1], "ends": [7, 6],
-        "steps": [2, 2], "widths": [0, 0, 1, 2, 0, 0, 0, 1],
+        "steps": [2, 2], "firsts": [0, 0], "first": [0], "last": [7], "third": [3], "widths": [0, 0, 1, 2, 0, 0, 0, 1],
     }.items()
 }  # fmt: skip
 
@@ -132,6 +137,19 @@ def test_it_gives_what_it_gives_in_onnxruntime(name: str, last: bool) -> None:
     found = session.run(["y"], {source: values})[0]
     assert found.shape == expected.shape
     assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+def test_every_second_pixel_of_integers_is_the_same_integer_and_xnnpack_s() -> None:
+    """Slices with a step, which XNNPACK has not, had cut the networks that have them into parts."""
+    rounded = "q{0} = QuantizeLinear ({0}, scale, zero_point)  {1} = DequantizeLinear (q{0}, scale, zero_point)"
+    body = f"{rounded.format('x', 'a')}  s = Slice (a, firsts, ends, both, steps)  {rounded.format('s', 'y')}"
+    content = model(IMAGE, body)
+    values = np.random.default_rng(9).uniform(-4, 4, (3, 4, 7, 6)).astype(np.float32)
+    expected = exact_session(content, threads=1).run(None, {"x": values})[0]
+    assert np.array_equal(LiteRt().session(content, threads=1).run(["y"], {"x": values})[0], expected)
+    interpreter = Interpreter(model_content=LiteRt().translated(content), num_threads=1)
+    interpreter.allocate_tensors()
+    assert sum(operator["op_name"] == "DELEGATE" for operator in interpreter._get_ops_details()) == 1
 
 
 @pytest.mark.parametrize(
