@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -23,8 +24,8 @@ BINARY = {
 """Operators of two inputs, by ONNX's name: LiteRT's, and its options."""
 FUSES = frozenset({"Add", "Sub", "Mul", "Div"})
 """Those whose options name an activation."""
-CLIPS = {(0.0, 6.0): "RELU6", (0.0, 1.0): "RELU_0_TO_1", (-1.0, 1.0): "RELU_N1_TO_1"}
-"""Bounds that LiteRT has an operator for."""
+CLIPS = {(0.0, 6.0): "RELU6", (-1.0, 1.0): "RELU_N1_TO_1"}
+"""Bounds that LiteRT has an operator for, and XNNPACK, too."""
 
 
 def unary(step: Step, to: Lowering) -> None:
@@ -52,16 +53,28 @@ def elu(step: Step, to: Lowering) -> None:
 
 
 def hard_sigmoid(step: Step, to: Lowering) -> None:
-    """``HardSigmoid``: a line between 0 and 1."""
-    alpha, beta = (np.array(step.attribute(n, d), np.float32) for n, d in (("alpha", 0.2), ("beta", 0.5)))
-    none = int(to.schema.ActivationFunctionType.NONE)
+    """``HardSigmoid``: a line between 0 and 1; the usual one as ``ReLU6(x + 3) / 6``, for which XNNPACK has kernels."""
+    alpha, beta = float(step.attribute("alpha", 0.2)), float(step.attribute("beta", 0.5))
+    kinds = to.schema.ActivationFunctionType
+    is_usual = math.isclose(alpha, 1 / 6, rel_tol=1e-6) and beta == 0.5
+
+    def of_two(kind: str, tensor: int, constant: float, made: int, activation: int) -> None:
+        held = to.constant("constant", np.array(constant, np.float32))
+        options = "AddOptions" if kind == "ADD" else "MulOptions"
+        to.operator(kind, [tensor, held], [made], options, fusedActivationFunction=int(activation))
 
     def write(tensor: int, made: int, order: Order) -> None:
         shape = to.shape(step.output, order)
-        scaled, line = (to.temporary(f"{step.node.name} {part}", shape) for part in ("scaled", "line"))
-        to.operator("MUL", [tensor, to.constant("alpha", alpha)], [scaled], "MulOptions", fusedActivationFunction=none)
-        to.operator("ADD", [scaled, to.constant("beta", beta)], [line], "AddOptions", fusedActivationFunction=none)
-        to.operator("RELU_0_TO_1", [line], [made])
+        line = to.temporary(f"{step.node.name} line", shape)
+        if is_usual:
+            of_two("ADD", tensor, 3.0, line, kinds.RELU6)
+            of_two("MUL", line, 1 / 6, made, kinds.NONE)
+            return
+        scaled = to.temporary(f"{step.node.name} scaled", shape)
+        of_two("MUL", tensor, alpha, scaled, kinds.NONE)
+        of_two("ADD", scaled, beta, line, kinds.RELU)
+        one = to.constant("one", np.array(1, np.float32))
+        to.operator("MINIMUM", [line, one], [made], "MaximumMinimumOptions")
 
     _each(step, to, write)
 

@@ -66,6 +66,10 @@ OPERATORS = {
     "normalised": (IMAGE, "y = BatchNormalization (x, v4, v4, v4, p4)"),
     "by channel": (IMAGE, "z = Mul (x, c4)  y = Sub (z, x)"),
     "excited": (IMAGE, "m = GlobalAveragePool (x)  s = HardSigmoid (m)  y = Mul (x, s)"),
+    "excited as usual": (
+        IMAGE,
+        "m = GlobalAveragePool (x)  s = HardSigmoid <alpha = 0.16666667, beta = 0.5> (m)  y = Mul (x, s)",
+    ),
     "shares of channels": (IMAGE, "y = Softmax <axis = 1> (x)"),
     "greater": (IMAGE, 'y = Resize <mode = "linear"> (x, , scales)'),
     "greater, nearest": (
