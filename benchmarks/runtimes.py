@@ -95,7 +95,7 @@ def by_openvino(path: Path, image: np.ndarray, precision: str, threads: int = 1)
     model.reshape(list(image.shape))
     settings = {
         "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY",
-        "ENABLE_CPU_PINNING": False, "INFERENCE_PRECISION_HINT": precision,
+        "ENABLE_CPU_PINNING": False, **({} if precision == "auto" else {"INFERENCE_PRECISION_HINT": precision}),
     }  # fmt: skip
     request = core.compile_model(model, "CPU", settings).create_infer_request()
     return lambda: request.infer([image], share_inputs=True, share_outputs=True)
