@@ -109,7 +109,7 @@ def _step(
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
-    return float(loss)
+    return float(loss.detach())
 
 
 def main() -> None:

@@ -20,8 +20,7 @@ def rounded(x: Tensor, scale: float, zero_point: int, lowest: int, highest: int)
         zero_point: the integer that stands for 0.
         lowest, highest: of the integers.
     """
-    step = torch.tensor(scale, dtype=torch.float32)
-    codes = x.detach().float().mul(step.reciprocal()).round_()
+    codes, step = _unbounded(x.detach().float(), scale)
     return codes.clamp_(lowest - zero_point, highest - zero_point).mul_(step)
 
 
@@ -33,11 +32,16 @@ def rounded_straight(x: Tensor, scale: float, zero_point: int, lowest: int, high
     return held
 
 
+def _unbounded(x: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """The nearest multiples of the scale, less the zero point and however far they lie; and the scale, in float32."""
+    step = torch.tensor(scale, dtype=torch.float32)
+    return x.mul(step.reciprocal()).round_(), step
+
+
 class _RoundedStraight(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: float, zero_point: int, lowest: int, highest: int) -> Tensor:
-        step = torch.tensor(scale, dtype=torch.float32)
-        codes = x.mul(step.reciprocal()).round_()
+        codes, step = _unbounded(x, scale)
         low, high = lowest - zero_point, highest - zero_point
         ctx.save_for_backward((codes >= low) & (codes <= high))
         return codes.clamp_(low, high).mul_(step)

@@ -55,26 +55,22 @@ def elu(step: Step, to: Lowering) -> None:
 def hard_sigmoid(step: Step, to: Lowering) -> None:
     """``HardSigmoid``: a line between 0 and 1; the usual one as ``ReLU6(x + 3) / 6``, for which XNNPACK has kernels."""
     alpha, beta = float(step.attribute("alpha", 0.2)), float(step.attribute("beta", 0.5))
-    kinds = to.schema.ActivationFunctionType
     is_usual = math.isclose(alpha, 1 / 6, rel_tol=1e-6) and beta == 0.5
 
-    def of_two(kind: str, tensor: int, constant: float, made: int, activation: int) -> None:
-        held = to.constant("constant", np.array(constant, np.float32))
-        options = "AddOptions" if kind == "ADD" else "MulOptions"
-        to.operator(kind, [tensor, held], [made], options, fusedActivationFunction=int(activation))
+    def constant(value: float) -> int:
+        return to.constant("constant", np.array(value, np.float32))
 
     def write(tensor: int, made: int, order: Order) -> None:
         shape = to.shape(step.output, order)
         line = to.temporary(f"{step.node.name} line", shape)
         if is_usual:
-            of_two("ADD", tensor, 3.0, line, kinds.RELU6)
-            of_two("MUL", line, 1 / 6, made, kinds.NONE)
+            to.of_two("ADD", tensor, constant(3.0), line, "RELU6")
+            to.of_two("MUL", line, constant(1 / 6), made)
             return
         scaled = to.temporary(f"{step.node.name} scaled", shape)
-        of_two("MUL", tensor, alpha, scaled, kinds.NONE)
-        of_two("ADD", scaled, beta, line, kinds.RELU)
-        one = to.constant("one", np.array(1, np.float32))
-        to.operator("MINIMUM", [line, one], [made], "MaximumMinimumOptions")
+        to.of_two("MUL", tensor, constant(alpha), scaled)
+        to.of_two("ADD", scaled, constant(beta), line, "RELU")
+        to.operator("MINIMUM", [line, constant(1.0)], [made], "MaximumMinimumOptions")
 
     _each(step, to, write)
 
@@ -157,15 +153,9 @@ def batch_norm(step: Step, to: Lowering) -> None:
     shape = (-1,) if order is Order.LAST or rank == 2 else (-1, *(1,) * (rank - 2))
     scale, shift = (a.astype(np.float32).reshape(shape) for a in (factor, bias - mean * factor))
     between = to.temporary(f"{step.node.name} scaled", to.shape(step.output, order))
-    activation = activation_of(step, to)
-    none = int(to.schema.ActivationFunctionType.NONE)
     tensor, made = to.read(step.inputs[0], order), to.give(step.output, order)
-    to.operator(
-        "MUL", [tensor, to.constant("factor", scale)], [between], "MulOptions", fusedActivationFunction=none
-    )  # fmt: skip
-    to.operator(
-        "ADD", [between, to.constant("summand", shift)], [made], "AddOptions", fusedActivationFunction=activation
-    )  # fmt: skip
+    to.of_two("MUL", tensor, to.constant("factor", scale), between)
+    to.of_two("ADD", between, to.constant("summand", shift), made, step.activation)
 
 
 def softmax(step: Step, to: Lowering) -> None:

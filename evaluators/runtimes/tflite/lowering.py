@@ -157,6 +157,11 @@ class Lowering:
         """Add an operator to the file, as :meth:`FlatBuffer.operator`."""
         self.file.operator(kind, inputs, outputs, options, **told)
 
+    def of_two(self, kind: str, first: int, second: int, made: int, activation: str = "NONE") -> None:
+        """Write ``ADD``, ``SUB`` or ``MUL`` of two tensors, with an activation that is fused into it."""
+        code = int(getattr(self.schema.ActivationFunctionType, activation))
+        self.operator(kind, [first, second], [made], f"{kind.capitalize()}Options", fusedActivationFunction=code)
+
     def reshape(self, source: int, made: int, shape: Sequence[int], free: bool) -> None:
         """Write a reshape to ``shape``, of which the first size is the batch's where it is ``free``."""
         target = np.array([FREE if free else shape[0], *shape[1:]] if len(shape) else shape, np.int32)

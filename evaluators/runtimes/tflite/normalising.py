@@ -80,12 +80,12 @@ def _standardised(step: Step, to: Lowering, tensor: int, shape: Sequence[int], a
     centred, squares, made = (to.temporary(f"{name} {part}", shape) for part in ("centred", "squares", "standardised"))
     epsilon = to.constant("epsilon", np.array(step.attribute("epsilon", 1e-5), np.float32))
     to.operator("MEAN", [tensor, over], [mean], "ReducerOptions", keepDims=True)
-    _of_two("SUB", to, tensor, mean, centred)
-    _of_two("MUL", to, centred, centred, squares)
+    to.of_two("SUB", tensor, mean, centred)
+    to.of_two("MUL", centred, centred, squares)
     to.operator("MEAN", [squares, over], [variance], "ReducerOptions", keepDims=True)
-    _of_two("ADD", to, variance, epsilon, safe)
+    to.of_two("ADD", variance, epsilon, safe)
     to.operator("RSQRT", [safe], [factor])
-    _of_two("MUL", to, centred, factor, made)
+    to.of_two("MUL", centred, factor, made)
     return made
 
 
@@ -93,12 +93,6 @@ def _scaled(step: Step, to: Lowering, tensor: int, made: int, shape: Sequence[in
     """Write what is standardised, multiplied and added to."""
     scale, *shift = factors
     between = to.temporary(f"{step.node.name} scaled", shape) if shift else made
-    _of_two("MUL", to, tensor, to.constant("factor", scale), between)
+    to.of_two("MUL", tensor, to.constant("factor", scale), between)
     if shift:
-        _of_two("ADD", to, between, to.constant("summand", shift[0]), made)
-
-
-def _of_two(kind: str, to: Lowering, first: int, second: int, made: int) -> None:
-    options = {"SUB": "SubOptions", "MUL": "MulOptions", "ADD": "AddOptions"}[kind]
-    none = int(to.schema.ActivationFunctionType.NONE)
-    to.operator(kind, [first, second], [made], options, fusedActivationFunction=none)
+        to.of_two("ADD", between, to.constant("summand", shift[0]), made)

@@ -188,12 +188,14 @@ def _with_batch(model: onnx.ModelProto, size: int) -> onnx.ModelProto:
 
 def _inferred(model: onnx.ModelProto) -> dict[str, onnx.ValueInfoProto]:
     """The types and shapes of values; ONNX infers nothing of ``GroupNormalization``, which keeps both."""
-    made = onnx.ModelProto()
-    made.CopyFrom(model)
-    for node in made.graph.node:
-        if node.op_type == "GroupNormalization":
-            node.CopyFrom(helper.make_node("Identity", node.input[:1], node.output, name=node.name))
-    graph = shape_inference.infer_shapes(made, data_prop=True).graph
+    if any(node.op_type == "GroupNormalization" for node in model.graph.node):
+        made = onnx.ModelProto()
+        made.CopyFrom(model)
+        for node in made.graph.node:
+            if node.op_type == "GroupNormalization":
+                node.CopyFrom(helper.make_node("Identity", node.input[:1], node.output, name=node.name))
+        model = made
+    graph = shape_inference.infer_shapes(model, data_prop=True).graph
     return {value.name: value for value in (*graph.value_info, *graph.input, *graph.output)}
 
 

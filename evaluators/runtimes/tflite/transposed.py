@@ -11,7 +11,7 @@ import numpy as np
 
 from .lowering import Lowering, Order, Step
 from .source import Array
-from .windows import activation_of
+from .windows import Window, activation_of, padded
 
 _OTHERS = 0b1001
 """The batch and the channels, of which all is kept, as bits."""
@@ -38,9 +38,9 @@ def transposed_convolution(step: Step, to: Lowering) -> None:
     if any(begins[axis] + wanted[2 + axis] > stride * size for axis, size in enumerate((rows, columns))):
         raise step.node.refuse("with an output that reaches beyond the kernel")
     bias = np.zeros(wanted[1], np.float32) if not more or not more[0] else to.source.floats(more[0])
-    tensor = to.read(source, Order.LAST)
-    if max(reach) > 1:
-        tensor = _surrounded(step, to, tensor, reach)
+    around = (reach[0] - 1, reach[1] - 1)
+    window = Window(tuple(reach), (1, 1), (1, 1), around, around, False, shape)
+    tensor = padded(step, to, to.read(source, Order.LAST), window, None)
     made = to.give(step.output, Order.LAST)
     sizes = (shape[0], stride * rows, stride * columns, wanted[1])
     is_whole = sizes[1:3] == wanted[2:]
@@ -77,13 +77,3 @@ def _interleaved(weight: Array, stride: int) -> Array:
     split = np.pad(weight, widths).reshape(inputs, outputs, reach[0], stride, reach[1], stride)
     turned = split[:, :, ::-1, :, ::-1].transpose(3, 5, 1, 2, 4, 0)
     return np.ascontiguousarray(turned).reshape(stride * stride * outputs, *reach, inputs)
-
-
-def _surrounded(step: Step, to: Lowering, tensor: int, reach: list[int]) -> int:
-    """The image with zeros around it, as far as kernels reach."""
-    batch, rows, columns, channels = to.shape(step.inputs[0], Order.LAST)
-    above, left = reach[0] - 1, reach[1] - 1
-    made = to.temporary(f"{step.node.name} padded", (batch, rows + 2 * above, columns + 2 * left, channels))
-    widths = to.constant("paddings", np.array([[0, 0], [above, above], [left, left], [0, 0]], np.int32))
-    to.operator("PAD", [tensor, widths], [made], "PadOptions")
-    return made

@@ -115,8 +115,7 @@ def average_pool(step: Step, to: Lowering) -> None:
     between = to.temporary(f"{step.node.name} sums", to.shape(step.output, Order.LAST))
     _pool(step, to, "AVERAGE_POOL_2D", valid, between)
     factors = to.constant("factors", (area / counts).astype(np.float32)[np.newaxis, :, :, np.newaxis])
-    none = int(to.schema.ActivationFunctionType.NONE)
-    to.operator("MUL", [between, factors], [made], "MulOptions", fusedActivationFunction=none)
+    to.of_two("MUL", between, factors, made)
     return None
 
 
