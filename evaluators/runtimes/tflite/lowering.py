@@ -162,6 +162,13 @@ class Lowering:
         code = int(getattr(self.schema.ActivationFunctionType, activation))
         self.operator(kind, [first, second], [made], f"{kind.capitalize()}Options", fusedActivationFunction=code)
 
+    def strided(self, source: int, made: int, bounds: Sequence[Sequence[int]], whole: int) -> None:
+        """Write a slice by ``bounds``: begins, ends and steps; bits of ``whole`` mark axes that are kept whole."""
+        held = [self.constant("bounds", np.array(each, np.int32)) for each in bounds]
+        self.operator(
+            "STRIDED_SLICE", [source, *held], [made], "StridedSliceOptions", beginMask=whole, endMask=whole
+        )  # fmt: skip
+
     def reshape(self, source: int, made: int, shape: Sequence[int], free: bool) -> None:
         """Write a reshape to ``shape``, of which the first size is the batch's where it is ``free``."""
         target = np.array([FREE if free else shape[0], *shape[1:]] if len(shape) else shape, np.int32)

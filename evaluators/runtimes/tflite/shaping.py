@@ -122,12 +122,10 @@ def _strided(
 ) -> None:  # fmt: skip
     order = to.order(step.inputs[0])
     turned = [(0, 2, 3, 1), range(len(begins))][order is Order.PLAIN]
-    bounds = [
-        to.constant("bounds", np.array([each[axis] for axis in turned], np.int32)) for each in (begins, stops, strides)
-    ]
+    bounds = [[each[axis] for axis in turned] for each in (begins, stops, strides)]
     mask = sum(1 << _axis(axis, order) for axis in whole)
     tensor, made = to.read(step.inputs[0], order), to.give(output, order)
-    to.operator("STRIDED_SLICE", [tensor, *bounds], [made], "StridedSliceOptions", beginMask=mask, endMask=mask)
+    to.strided(tensor, made, bounds, mask)
 
 
 def pad(step: Step, to: Lowering) -> None:

@@ -60,10 +60,7 @@ def transposed_convolution(step: Step, to: Lowering) -> None:
     if not is_whole:
         ends = [begin + size for begin, size in zip(begins, wanted[2:], strict=True)]
         bounds = ([0, *begins, 0], [shape[0], *ends, wanted[1]], [1, 1, 1, 1])
-        held = [to.constant("bounds", np.array(each, np.int32)) for each in bounds]
-        to.operator(
-            "STRIDED_SLICE", [images, *held], [made], "StridedSliceOptions", beginMask=_OTHERS, endMask=_OTHERS
-        )  # fmt: skip
+        to.strided(images, made, bounds, _OTHERS)
 
 
 def _interleaved(weight: Array, stride: int) -> Array:
